@@ -1,0 +1,30 @@
+"""Bootstrap-first uncertainty for maximum-likelihood fits.
+
+The way the data take::
+
+    likelihood --(plan, i)--> reweighted likelihood --> refit --> replicates --> summaries
+
+`fit` certifies the optimum, `bootstrap` refits it on resamples, `print(boot)` shows standard
+errors with their Monte Carlo errors and intervals.
+"""
+
+from bootmle.bootstrapping import bootstrap
+from bootmle.fitting import Estimator, Fit, fit
+from bootmle.results import Bootstrap, load
+from bootmle.sampling import Bayesian, Cases, Given
+from bootmle.status import Status
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bayesian",
+    "Bootstrap",
+    "Cases",
+    "Estimator",
+    "Fit",
+    "Given",
+    "Status",
+    "bootstrap",
+    "fit",
+    "load",
+]

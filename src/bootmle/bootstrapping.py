@@ -1,0 +1,218 @@
+"""The verb `bootstrap`: a plan and a fit make replicates."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bootmle.execution.parallel import check_n_jobs, run_chunks
+from bootmle.execution.progress import announce, shown, with_progress
+from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
+from bootmle.likelihood import Rows
+from bootmle.replicates import Replicates
+from bootmle.results import Bootstrap
+from bootmle.sampling import Cases, Plan, Resample
+from bootmle.status import Status
+from bootmle.threads import single_threaded
+
+__all__ = ["bootstrap"]
+
+CHUNK = 32
+"""Replicates that move together: the unit of work, whatever B and n_jobs are."""
+
+_REFITS = ("verified", "expansion")
+
+
+def bootstrap(
+    fit: Fit | Estimator,
+    *,
+    sampling: Plan = Cases(),  # noqa: B008  (frozen)
+    n_resamples: int = 1999,
+    refit: str = "verified",
+    n_jobs: int | None = 1,
+    rng: int | np.random.Generator | None = None,
+    progress: bool | None = None,
+    **unknown: Any,
+) -> Bootstrap:
+    """Refit on bootstrap samples, in parallel, and collect the replicates.
+
+    Parameters
+    ----------
+    fit : Fit or Estimator
+        What to refit.
+    sampling : plan
+        How resamples are drawn: `Cases()`, `Bayesian()`, `Given(...)`.
+    n_resamples : int
+        Number of replicates B, at least 2; no more than there are with `Given`.
+    refit : str
+        "verified": every replicate is certified at its optimum; "expansion": the optimum of the
+        shared expansion, without evaluations for each replicate, its error measured on a sample.
+    n_jobs : int
+        Workers, as in joblib: -1 for one per core. Results do not depend on it.
+    rng : int, Generator or None
+        Seed; a Generator is drawn from once. The seed used is kept on the result.
+    progress : bool, optional
+        Show a bar and a forecast; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    Bootstrap
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that cannot be used, and a plan that does not suit the objective.
+    RuntimeError
+        Where no replicate could be estimated, with the commonest reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import bootstrap, fit
+    >>> y = np.random.default_rng(0).exponential(2.0, 100)
+    >>> mle = fit(lambda params, y: params[0] + y / np.exp(params[0]), {"log_mean": 0.0}, args=y)
+    >>> boot = bootstrap(mle, n_resamples=199, rng=0)
+    >>> boot.replicates.shape, boot.n_failed
+    ((199, 1), 0)
+    """
+    _refuse_unknown(unknown)
+    workers = check_n_jobs(n_jobs)
+    count = _check_count(n_resamples, sampling)
+    if refit not in _REFITS:
+        raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
+    _check_plan(fit, sampling)
+    seed = _read_seed(rng)
+    started = time.perf_counter()
+    with single_threaded():
+        task = _Task(_refitter(fit, refit), sampling, seed, _n(fit))
+        show = shown(progress)
+        if show:
+            announce(_forecast(fit, count, workers), count, workers)
+        chunks = run_chunks(task, -(-count // CHUNK), n_jobs)
+        replicates = Replicates.concatenate(list(with_progress(chunks, count, show))).first(count)
+    _refuse_empty(replicates)
+    return Bootstrap(
+        fit=fit,
+        names=fit.names,
+        estimate=fit.estimate,
+        data=replicates,
+        seed=seed,
+        sampling=repr(sampling),
+        n_shared=task.refit.n_shared,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a worker needs to compute any chunk."""
+
+    refit: LikelihoodRefit | EstimatorRefit
+    sampling: Plan
+    seed: int
+    n: int
+
+    def __call__(self, chunk: int) -> Replicates:
+        """Compute one chunk, whole: its shape must not depend on how many are asked for."""
+        with single_threaded():
+            numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+            return Replicates.from_outcomes(*self.refit([self._draw(number) for number in numbers]))
+
+    def _draw(self, replicate: int) -> Resample:
+        """Draw one resample from its own stream."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(replicate,))
+        return self.sampling.draw(self.n, replicate, np.random.default_rng(sequence))
+
+
+def _refitter(fit: Fit | Estimator, refit: str) -> LikelihoodRefit | EstimatorRefit:
+    """Prepare what all refits share."""
+    if isinstance(fit, Estimator):
+        return EstimatorRefit(fit)
+    return LikelihoodRefit.prepare(fit, verified=refit == "verified")
+
+
+def _n(fit: Fit | Estimator) -> int:
+    """Return the number of observations that are resampled."""
+    n = fit.n if isinstance(fit, Estimator) else fit.likelihood.n
+    assert n is not None
+    return n
+
+
+def _refuse_unknown(unknown: dict[str, Any]) -> None:
+    """Name the keyword that was meant."""
+    for name in unknown:
+        if name in {"seed", "random_state"}:
+            raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for it")
+        raise TypeError(f"bootstrap() has no argument {name!r}")
+
+
+def _check_count(n_resamples: int, sampling: Plan) -> int:
+    """Check the number of replicates."""
+    if not isinstance(sampling, Plan) or isinstance(sampling, type):
+        raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
+    if isinstance(n_resamples, bool) or int(n_resamples) != n_resamples or n_resamples < 2:
+        raise ValueError(f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2")
+    available = sampling.n_available
+    return int(n_resamples) if available is None else min(int(n_resamples), available)
+
+
+def _check_plan(fit: Fit | Estimator, sampling: Plan) -> None:
+    """Refuse a plan that the objective cannot serve."""
+    if isinstance(fit, Estimator):
+        if sampling.fractional and not fit.takes_weights:
+            raise ValueError(
+                f"sampling: {sampling!r} draws fractional weights, and the estimator's function has "
+                f"no argument named weights; add one, or use Cases()"
+            )
+        return
+    if not isinstance(fit, Fit):
+        raise TypeError(f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator")
+    sampling.check(fit.likelihood)
+    served = fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
+    if sampling.fractional and not served:
+        raise ValueError(
+            f"sampling: {sampling!r} draws fractional weights, which a total cannot use; return the "
+            f"n contributions instead (delete .sum()), or use Cases()"
+        )
+    if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
+        raise ValueError(f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)")
+
+
+def _read_seed(rng: int | np.random.Generator | None) -> int:
+    """Turn rng into the entropy of all streams."""
+    if rng is None:
+        entropy = np.random.SeedSequence().entropy
+        assert isinstance(entropy, int)
+        return entropy
+    if isinstance(rng, np.random.Generator):
+        return int.from_bytes(rng.bytes(16), "little")
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise ValueError(f"rng: {rng!r}; pass a whole number not below 0, a Generator, or None")
+    return int(rng)
+
+
+def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
+    """Forecast the run's seconds from the time of one evaluation."""
+    if isinstance(fit, Estimator):
+        return count * fit.seconds / workers
+    size = fit.metric.size
+    weighted = fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
+    evaluations = 2 * (size + 1) if weighted else 6 * (size + 1)
+    return count * evaluations * fit.seconds_per_evaluation / workers
+
+
+def _refuse_empty(replicates: Replicates) -> None:
+    """Raise where no replicate worked, with the commonest reason."""
+    if not replicates.failed.all():
+        return
+    reasons: Sequence[str] = [
+        replicates.messages.get(k) or Status(status).message
+        for k, status in enumerate(replicates.status)
+    ]
+    reason, times = Counter(reasons).most_common(1)[0]
+    raise RuntimeError(f"no replicate of {len(replicates)} worked; {times} times: {reason}")

@@ -1,0 +1,173 @@
+"""The data in ``args``: counting rows, taking rows, noticing changes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["as_args", "count_rows", "fingerprint", "take_rows"]
+
+
+def as_args(args: Any) -> tuple[Any, ...]:
+    """Wrap a bare argument in a tuple, as `scipy.optimize.minimize` does.
+
+    Parameters
+    ----------
+    args : tuple or any object
+        The data passed to the objective after the parameters.
+
+    Returns
+    -------
+    tuple
+
+    Examples
+    --------
+    >>> as_args([1.0, 2.0])
+    ([1.0, 2.0],)
+    """
+    return args if isinstance(args, tuple) else (args,)
+
+
+def count_rows(args: tuple[Any, ...]) -> int | None:
+    """Count the rows that all data in ``args`` share.
+
+    Parameters
+    ----------
+    args : tuple
+        Arrays, lists, data frames, series, or nested tuples and dicts of them.
+
+    Returns
+    -------
+    int or None
+        None where there is no data at all.
+
+    Raises
+    ------
+    TypeError
+        For a scalar, a string or None: it has no rows to resample.
+    ValueError
+        Where row counts disagree, or there are no rows.
+
+    Examples
+    --------
+    >>> count_rows(([[1, 2], [3, 4], [5, 6]], {"y": [0, 1, 1]}))
+    3
+    """
+    counts = [(label, _length(leaf, label)) for label, leaf in _leaves(args)]
+    if not counts:
+        return None
+    (first_label, n), *rest = counts
+    for label, count in rest:
+        if count != n:
+            raise ValueError(
+                f"args: {first_label} has {n} rows but {label} has {count}; everything in args is "
+                f"resampled together and needs the same number of rows"
+            )
+    if n == 0:
+        raise ValueError(f"args: {first_label} has no rows; pass the observations")
+    return n
+
+
+def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
+    """Take rows, in the given order, from data of any form that ``args`` allows.
+
+    Parameters
+    ----------
+    data : array_like, data frame, series, tuple or dict
+        As in ``args``; nested containers keep their form.
+    rows : (m,) int array
+        Row numbers, repeated at will.
+
+    Returns
+    -------
+    object of the same form
+
+    Examples
+    --------
+    >>> take_rows(({"y": [10, 20, 30]},), np.array([2, 2, 0]))
+    ({'y': [30, 30, 10]},)
+    """
+    if isinstance(data, tuple):
+        taken = [take_rows(part, rows) for part in data]
+        return type(data)(*taken) if hasattr(data, "_fields") else tuple(taken)
+    if isinstance(data, dict):
+        return {key: take_rows(part, rows) for key, part in data.items()}
+    if isinstance(data, list):
+        return [data[row] for row in rows.tolist()]
+    if hasattr(data, "iloc"):
+        return data.iloc[rows]
+    return data[rows]
+
+
+def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:
+    """Checksum every array in ``args``, to notice an objective that changes its data.
+
+    Parameters
+    ----------
+    args : tuple
+        The data.
+
+    Returns
+    -------
+    tuple of int
+        One checksum for each array.
+
+    Examples
+    --------
+    >>> y = np.zeros(3)
+    >>> before = fingerprint((y,))
+    >>> y[0] = 1.0
+    >>> fingerprint((y,)) == before
+    False
+    """
+    return tuple(_checksum(leaf) for _, leaf in _leaves(args))
+
+
+def _leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
+    """Walk nested tuples and dicts down to the things that have rows."""
+    if isinstance(data, tuple):
+        for position, part in enumerate(data):
+            yield from _leaves(part, f"{label}[{position}]")
+    elif isinstance(data, dict):
+        for key, part in data.items():
+            yield from _leaves(part, f"{label}[{key!r}]")
+    else:
+        yield label, data
+
+
+def _length(leaf: Any, label: str) -> int:
+    """Count the rows of one leaf, or say why it has none."""
+    shape = getattr(leaf, "shape", None)
+    if isinstance(leaf, list):
+        return len(leaf)
+    if shape is not None and len(shape) > 0 and hasattr(leaf, "__getitem__"):
+        return int(shape[0])
+    raise TypeError(
+        f"args: {label} is {leaf!r}, which has no rows to resample; bind constants to the "
+        f"objective with functools.partial or a closure, and leave only data in args"
+    )
+
+
+def _checksum(leaf: Any) -> int:
+    """Checksum one leaf by its bytes, or by its text where it holds objects."""
+    if hasattr(leaf, "columns") and hasattr(leaf, "items"):
+        return hash(tuple((str(name), _checksum(column.to_numpy())) for name, column in leaf.items()))
+    values: NDArray[Any] = _plain(leaf)
+    if values.dtype.hasobject:
+        return zlib.crc32(repr(values.tolist()).encode())
+    return zlib.crc32(np.ascontiguousarray(values).view(np.uint8).reshape(-1).data)
+
+
+def _plain(leaf: ArrayLike) -> NDArray[Any]:
+    """View a leaf as an array; ragged lists become arrays of objects."""
+    sparse_values = getattr(leaf, "data", None)
+    if not isinstance(leaf, np.ndarray) and isinstance(sparse_values, np.ndarray):
+        return sparse_values
+    try:
+        return np.atleast_1d(np.asarray(leaf))
+    except ValueError:
+        return np.array([repr(leaf)], dtype=object)

@@ -1,0 +1,519 @@
+"""Gradient and Hessian of an objective by differences, with an error bound for every entry.
+
+Each parameter is probed for its scale; a rough Hessian whitens the coordinates; there the
+objective, or its gradient, is expanded along lines from five points each, which is one step of
+Richardson's extrapolation; derivatives and bounds are then carried back to the parameters.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bootmle.definiteness import Information, bound_eigenvalues, eigensystem, judge, unit_diagonal
+from bootmle.parameters import Floats
+
+__all__ = ["Information", "measure_information"]
+
+_EPS = float(np.finfo(float).eps)
+_TINY = float(np.finfo(float).tiny)
+_SAFETY = 12.0
+"""Standard deviations of the noise that an error bound allows for."""
+_FIRST_STEP = 1e-3
+"""First probing step, relative to the parameter."""
+_INERT = 1e-2
+"""Scale of a parameter without visible effect, relative to its value or 1."""
+_FLATTEST = 1e-6
+"""Smallest curvature, on a unit diagonal, for which a rough Hessian is trusted."""
+_WALK = 100.0
+"""Distance, in conditional standard errors, over which a flat direction has to be flat."""
+
+
+def measure_information(
+    value: Callable[[Floats], float],
+    x: ArrayLike,
+    *,
+    names: Sequence[str],
+    gradient: Callable[[Floats], Floats] | None = None,
+    base: float | None = None,
+) -> Information:
+    """Measure gradient, Hessian and definiteness of a negative log-likelihood at a point.
+
+    Parameters
+    ----------
+    value : callable
+        ``value(theta) -> float``, up to a constant; NaN or infinite outside the model's domain.
+    x : (p,) array
+        The point: stationary or not, inside the domain or at its boundary.
+    names : sequence of p str
+        The parameters' names.
+    gradient : callable, optional
+        ``gradient(theta) -> (p,)``; it is differenced in place of ``value``.
+    base : float, optional
+        ``value(x)``, where it is known.
+
+    Returns
+    -------
+    Information
+        From at most 1 + 4(p² + p) evaluations where p > 1, about 10p with ``gradient``.
+
+    Raises
+    ------
+    ValueError
+        Where ``value`` or ``gradient`` is not finite at ``x``.
+
+    Notes
+    -----
+    The noise is read from a difference table: Moré and Wild (2011), SIAM J. Sci. Comput. 33.
+
+    Examples
+    --------
+    >>> saddle = measure_information(lambda t: t[0] ** 2 - 3 * t[1] ** 2, [1, 2], names="ab")
+    >>> saddle.definiteness, saddle.describe_direction(saddle.null_directions[:, 0])
+    ('indefinite', '1.00·b')
+    >>> saddle.matrix.round(6).tolist()
+    [[2.0, 0.0], [0.0, -6.0]]
+    """
+    point = np.array(x, dtype=float)
+    objective: _Objective
+    if gradient is not None:
+        objective = _Gradient(gradient, point, gradient(point.copy()))
+    else:
+        objective = _Value(value, point, value(point.copy()) if base is None else base)
+    frame = _find_frame(objective)
+    noise = _measure_noise(objective, frame)
+    measured = _measure(objective, frame, noise)
+    verdict, null = _certify(objective, frame, measured, noise)
+    evaluations = objective.count + (base is None or gradient is not None)
+    return _report(point, tuple(names), frame, measured, verdict, null, noise, evaluations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """The response to a step along an axis, and the curvature it shows."""
+
+    step: float
+    response: Floats
+    curvature: float
+    resolution: float
+    sign: float
+    two_sided: bool
+
+    @property
+    def length(self) -> float:
+        """The step in conditional standard errors, or the most it can be if nothing was seen."""
+        visible = max(abs(self.curvature), 4 * self.resolution / self.step**2, _TINY)
+        return float(self.step * np.sqrt(visible))
+
+    @property
+    def target(self) -> float:
+        """The length that balances rounding and truncation of a plain second difference."""
+        return float(np.clip((100 * self.resolution) ** 0.25, 3e-3, 0.3))
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the curvature stands out of the rounding."""
+        return abs(self.curvature) * self.step**2 > 100 * self.resolution
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Coordinates z, θ = x + axes z, in which curvatures are about one."""
+
+    axes: Floats
+    inverse: Floats
+    scales: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Expansion:
+    """Taylor coefficients (5, ...) along a line, and bounds (5,) on what they lack."""
+
+    coefficients: Floats
+    truncation: Floats
+    rounding: Floats
+    step: float
+
+    @property
+    def error(self) -> Floats:
+        """Bounds (5,) on the coefficients' errors."""
+        return self.truncation + self.rounding
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Hessian and gradient in a frame, with their bounds."""
+
+    matrix: Floats
+    error: Floats
+    slope: Floats
+    slope_error: Floats
+
+
+class _Objective(ABC):
+    """A function at displacements from a point, NaN outside its domain; evaluations counted."""
+
+    order: ClassVar[int]
+    """Order of its derivative along a line that holds second derivatives of the nll."""
+
+    def __init__(self, function: Callable[[Floats], ArrayLike], point: Floats, base: ArrayLike):
+        self.function, self.point, self.count = function, point, 0
+        self.base = np.asarray(base, dtype=float)
+        self.base = self.base.reshape(() if self.order == 2 else point.shape)
+        if not np.isfinite(self.base).all():
+            raise ValueError(f"x: the objective is {base} at {point}; it has to be finite there")
+        self.grid = _grid(self.base)
+
+    def __call__(self, displacement: Floats) -> Floats:
+        """Evaluate; an arithmetic or value error is an end of the domain."""
+        self.count += 1
+        try:
+            with np.errstate(all="ignore"):
+                result = np.asarray(self.function(self.point + displacement), dtype=float)
+        except (ArithmeticError, ValueError):
+            return np.full_like(self.base, np.nan)
+        if not np.isfinite(result).all():
+            return np.full_like(self.base, np.nan)
+        self.grid = min(self.grid, _grid(result))
+        return result.reshape(self.base.shape)
+
+    @property
+    def left(self) -> int:
+        """Evaluations left of 4(p² + p)."""
+        p = len(self.point)
+        return 4 * (p * p + p) - self.count
+
+    def resolution(self, *values: Floats) -> float:
+        """Distance between neighbouring values of this size."""
+        largest = max(float(np.max(np.abs(value))) for value in values)
+        return max(float(np.spacing(largest)), self.grid if np.isfinite(self.grid) else 0.0)
+
+    @abstractmethod
+    def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
+        """Derivative of the order above, times step**order, from the opposite or double step."""
+
+    @abstractmethod
+    def curvature(self, response: Floats, axis: int, step: float) -> float:
+        """Second derivative of the nll along an axis."""
+
+    @abstractmethod
+    def roughen(self, probes: Sequence[_Probe]) -> Floats:
+        """Rough Hessian (p, p) from two-sided probes of all axes."""
+
+    @abstractmethod
+    def directions(self) -> list[Floats]:
+        """Lines, in a frame, whose expansions determine the Hessian: the axes first."""
+
+    @abstractmethod
+    def assemble(self, lines: Sequence[_Expansion], slope: Floats) -> _Measured:
+        """Hessian and gradient from the expansions along all lines."""
+
+
+class _Value(_Objective):
+    """The nll itself."""
+
+    order = 2
+
+    def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
+        middle, ends = (self.base, near + other) if two_sided else (near, other + self.base)
+        return np.asarray(ends - 2 * middle)
+
+    def curvature(self, response: Floats, axis: int, step: float) -> float:
+        return float(response) / step**2
+
+    def roughen(self, probes: Sequence[_Probe]) -> Floats:
+        rough = np.diag([probe.curvature for probe in probes])
+        for i, j in zip(*np.tril_indices(len(probes), -1), strict=True):
+            a, b = probes[i], probes[j]
+            step = np.zeros(len(probes))
+            step[i], step[j] = a.step, b.step
+            both = self.difference(self(step), self(-step), True) - a.response - b.response
+            rough[i, j] = rough[j, i] = np.nan_to_num(both / (2 * a.step * b.step))
+        return rough
+
+    def directions(self) -> list[Floats]:
+        axes = np.eye(len(self.point))
+        pairs = zip(*np.tril_indices(len(axes), -1), strict=True)
+        return [*axes, *((axes[i] + axes[j]) / np.sqrt(2) for i, j in pairs)]
+
+    def assemble(self, lines: Sequence[_Expansion], slope: Floats) -> _Measured:
+        p = len(self.point)
+        second = 2 * np.array([float(line.coefficients[2]) for line in lines])
+        bound = 2 * np.array([line.error[2] for line in lines])
+        rows, columns = np.tril_indices(p, -1)
+        matrix, error = np.diag(second[:p]), np.diag(bound[:p])
+        # The second derivative along (e_i + e_j)/√2 is (M_ii + M_jj)/2 + M_ij.
+        matrix[rows, columns] = second[p:] - (second[rows] + second[columns]) / 2
+        error[rows, columns] = np.hypot(bound[p:], np.hypot(bound[rows], bound[columns]) / 2)
+        first = np.array([float(line.coefficients[1]) for line in lines[:p]])
+        first_error = np.array([line.error[1] for line in lines[:p]])
+        return _Measured(_mirror(matrix), _mirror(error), first, first_error)
+
+
+class _Gradient(_Objective):
+    """The gradient of the nll."""
+
+    order = 1
+
+    def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
+        return (near - other) / 2 if two_sided else (4 * near - 3 * self.base - other) / 2
+
+    def curvature(self, response: Floats, axis: int, step: float) -> float:
+        return float(response[axis]) / step
+
+    def roughen(self, probes: Sequence[_Probe]) -> Floats:
+        rough = np.stack([probe.response / probe.step for probe in probes])
+        return (rough + rough.T) / 2
+
+    def directions(self) -> list[Floats]:
+        return [*np.eye(len(self.point))]
+
+    def assemble(self, lines: Sequence[_Expansion], slope: Floats) -> _Measured:
+        jacobian = np.stack([line.coefficients[1] for line in lines])
+        bound = np.stack([np.full_like(slope, line.error[1]) for line in lines])
+        # A gradient that is not one shows in the asymmetry.
+        error = (bound + bound.T + np.abs(jacobian - jacobian.T)) / 2
+        rounding = np.array([line.rounding[0] for line in lines])
+        return _Measured((jacobian + jacobian.T) / 2, error, slope, rounding)
+
+
+def _mirror(lower: Floats) -> Floats:
+    """Fill the upper triangle from the lower one."""
+    full: Floats = lower + np.tril(lower, -1).T
+    return full
+
+
+def _grid(values: Floats) -> float:
+    """Coarsest power of two that divides all values: what a shift or single precision leaves."""
+    mantissas, exponents = np.frexp(values[values != 0])
+    digits = (mantissas * 2.0**53).astype(np.int64)
+    last = (digits & -digits).astype(float)
+    return float(np.min(np.ldexp(last, exponents - 53), initial=np.inf))
+
+
+def _find_frame(objective: _Objective) -> _Frame:
+    """Scale every parameter; whiten as well, unless the point lies at a boundary."""
+    p = len(objective.point)
+    reserve = 3 * p * p + p + 4 if objective.order == 2 else 4 * p + 4
+    probes: list[_Probe | None] = []
+    for axis in range(p):
+        attempts = (objective.left - reserve) // 2 - (p - 1 - axis)
+        probes.append(_search(objective, axis, min(max(attempts, 1), 4)))
+    inert = _INERT * np.maximum(np.abs(objective.point), 1.0)
+    scales = np.array([
+        1 / np.sqrt(abs(probe.curvature)) if probe is not None and probe.is_seen else unseen
+        for probe, unseen in zip(probes, inert, strict=True)
+    ])
+    inner = [probe for probe in probes if probe is not None and probe.two_sided]
+    if len(inner) == p:
+        return _whiten(objective.roughen(inner), scales)
+    # Sums of feasible steps along the axes stay feasible; whitened axes need not be feasible.
+    signed = scales * [1.0 if probe is None else probe.sign for probe in probes]
+    return _Frame(np.diag(signed), np.diag(1 / signed), scales)
+
+
+def _search(objective: _Objective, axis: int, attempts: int) -> _Probe | None:
+    """Probe an axis by steps that come to change the objective by a set amount."""
+    size = abs(objective.point[axis])
+    step, found = _FIRST_STEP * (size or 1.0), None
+    for _ in range(attempts):
+        probe = _probe(objective, axis, step)
+        if probe is None:
+            step /= 16
+            continue
+        found = probe
+        if probe.target / 5 < probe.length < 30 * probe.target:
+            break
+        step *= probe.target / probe.length
+    return found
+
+
+def _probe(objective: _Objective, axis: int, step: float) -> _Probe | None:
+    """Step to both sides, or twice to the one inside the domain; None where there is none."""
+    unit = np.eye(len(objective.point))[axis]
+    ahead, behind = objective(step * unit), objective(-step * unit)
+    inside = [bool(np.isfinite(value).all()) for value in (ahead, behind)]
+    if not any(inside):
+        return None
+    sign, near = (1.0, ahead) if inside[0] else (-1.0, behind)
+    other = behind if all(inside) else objective(2 * sign * step * unit)
+    if not np.isfinite(other).all():
+        return None
+    response = objective.difference(near, other, all(inside))
+    curvature = objective.curvature(response, axis, step if all(inside) else sign * step)
+    resolution = objective.resolution(objective.base, near) if objective.order == 2 else 0.0
+    return _Probe(step, response, curvature, resolution, sign, all(inside))
+
+
+def _whiten(rough: Floats, scales: Floats) -> _Frame:
+    """Axes along the eigenvectors of a rough Hessian on its unit diagonal."""
+    eigenvalues, vectors = np.linalg.eigh(rough * np.outer(scales, scales))
+    roots = np.sqrt(np.maximum(np.abs(eigenvalues), _FLATTEST))
+    return _Frame(scales[:, None] * vectors / roots, (vectors * roots / scales[:, None]).T, scales)
+
+
+def _measure_noise(objective: _Objective, frame: _Frame) -> float:
+    """Noise level, from a difference table of close points on a line through all coordinates."""
+    lines = len(objective.directions())
+    points = int(np.clip(objective.left - 4 * lines - 2, 2, 8))
+    diagonal = np.full(len(frame.axes), 1 / np.sqrt(len(frame.axes)))
+    resolution = objective.resolution(objective.base)
+    step = max(np.sqrt(20 * resolution if points > 2 else resolution), 1e-7)
+    table = _tabulate(objective, frame, step * diagonal, points)
+    if len(np.unique(table, axis=0)) <= len(table) / 2 and step < 1e-3:
+        table = _tabulate(objective, frame, 100 * step * diagonal, points)
+    return max(_read_noise(table), resolution / 3)
+
+
+def _tabulate(objective: _Objective, frame: _Frame, step: Floats, points: int) -> Floats:
+    """Values, in a frame's coordinates, at the point and at multiples of a step."""
+    rows = [_in_frame(frame, objective.base)]
+    rows += [_in_frame(frame, objective(k * frame.axes @ step)) for k in range(1, points + 1)]
+    table = np.stack(rows).reshape(points + 1, -1)
+    return table[np.isfinite(table).all(axis=1)]
+
+
+def _in_frame(frame: _Frame, result: Floats) -> Floats:
+    """A value as it is; a gradient in the frame's coordinates."""
+    return frame.axes.T @ result if result.ndim else result
+
+
+def _read_noise(table: Floats) -> float:
+    """Largest of the estimates from differences of third and higher order (Moré and Wild 2011)."""
+    levels, variance = [0.0], 1.0
+    for k in range(1, len(table)):
+        table = np.diff(table, axis=0)
+        variance *= k / (4 * k - 2)
+        if k >= min(3, len(table) + k - 1):
+            levels.append(float(np.sqrt(variance * np.max(np.mean(table**2, axis=0)))))
+    return max(levels)
+
+
+def _stencil(offsets: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+    """Offsets, weights (5, 5) of the Taylor coefficients, what orders 5 and 6 leak into them."""
+    nodes = np.array(offsets, dtype=float)
+    weights = np.linalg.inv(np.vander(nodes, increasing=True))
+    return nodes, weights, np.abs(weights @ np.stack([nodes**5, nodes**6], axis=1)).round(9)
+
+
+_STENCILS = [_stencil([2, -2, 1, -1, 0]), _stencil([4, 3, 2, 1, 0]), _stencil([-4, -3, -2, -1, 0])]
+
+
+def _expand(line: Callable[[float], Floats], order: int, step: float, noise: float) -> _Expansion:
+    """Expand along a line, one-sided or with a shorter step where the domain ends."""
+    for _ in range(8):
+        for nodes, weights, leaks in _STENCILS:
+            values = _sample(line, nodes * step)
+            if values is not None:
+                return _fit(values, weights, leaks, order, step, noise)
+        step /= 4
+    nowhere = np.full(5, np.inf)
+    return _Expansion(np.full((5, *line(0.0).shape), np.nan), nowhere, nowhere, step)
+
+
+def _sample(line: Callable[[float], Floats], places: Floats) -> Floats | None:
+    """Values at all places, or None from the first on that is outside the domain."""
+    values = []
+    for place in places:
+        values.append(line(float(place)))
+        if not np.isfinite(values[-1]).all():
+            return None
+    return np.stack(values)
+
+
+def _fit(
+    values: Floats, weights: Floats, leaks: Floats, order: int, step: float, noise: float
+) -> _Expansion:
+    """Taylor coefficients of the values on a stencil; orders 5 and 6 are those of its decay."""
+    coefficients = np.tensordot(weights, values, 1)
+    sizes = np.max(np.abs(coefficients).reshape(5, -1), axis=1)
+    higher = np.arange(order + 1, 5)
+    unit = max(sizes[order], step**order / order)
+    decay = min(1.0, float(np.max((sizes[higher] / unit) ** (1 / (higher - order)))))
+    beyond = np.array([np.max(sizes[higher] * decay ** (k - higher)) for k in (5, 6)])
+    powers = step ** np.arange(5.0)
+    rounding = _SAFETY * noise * np.linalg.norm(weights, axis=1) / powers
+    return _Expansion((coefficients.T / powers).T, leaks @ beyond / powers, rounding, step)
+
+
+def _measure(objective: _Objective, frame: _Frame, noise: float) -> _Measured:
+    """Expand along every line, then spend what is left where truncation exceeds rounding."""
+    order = objective.order
+    step = min(float((100 * noise) ** (1 / (4 + order))), 1.0)
+    # Rounding of the displaced parameters acts like noise on the step.
+    jitter = _EPS / 3 * np.linalg.norm(frame.inverse * np.abs(objective.point))
+    noise = float(np.hypot(noise, jitter * step ** (order - 1)))
+    lines = [_line(objective, frame, direction) for direction in objective.directions()]
+    found = [_expand(line, order, step, noise) for line in lines]
+    while objective.left >= 6:
+        excess = [line.truncation[order] / max(line.rounding[order], _TINY) for line in found]
+        worst = int(np.argmax(np.nan_to_num(excess)))
+        finer = _expand(lines[worst], order, found[worst].step / 2, noise)
+        if excess[worst] < 4 or finer.error[order] >= found[worst].error[order]:
+            break
+        found[worst] = finer
+    return objective.assemble(found, _in_frame(frame, objective.base))
+
+
+def _line(objective: _Objective, frame: _Frame, direction: Floats) -> Callable[[float], Floats]:
+    """The objective along a direction of a frame; no place is evaluated twice."""
+
+    @cache
+    def along(place: float) -> Floats:
+        shift = place * frame.axes @ direction
+        return _in_frame(frame, objective(shift) if place else objective.base)
+
+    return along
+
+
+def _certify(
+    objective: _Objective, frame: _Frame, measured: _Measured, noise: float
+) -> tuple[str, Floats]:
+    """Definiteness, and the directions (p, k) in the user's parameters that it rests on.
+
+    A congruence keeps the signs of eigenvalues (Sylvester), so they are read in the frame, where
+    the bounds are far sharper than on the unit diagonal.
+    """
+
+    def is_flat(z: Floats) -> bool:
+        return _is_flat(objective, frame, z, noise, float(np.linalg.norm(measured.slope)))
+
+    verdict, flat = judge(measured.matrix, measured.error, is_flat)
+    return verdict, frame.axes @ flat
+
+
+def _is_flat(objective, frame, z, noise, slope) -> bool:
+    """Walk to both sides."""
+    step = frame.axes @ z
+    step *= _WALK / np.linalg.norm(step / frame.scales)
+    jitter = _EPS * np.linalg.norm(frame.inverse * (np.abs(objective.point) + np.abs(step)))
+    for end in (objective(step), objective(-step)):
+        change = np.max(np.abs(_in_frame(frame, end - objective.base)))
+        allowed = noise + objective.resolution(objective.base) + jitter * slope
+        if not change <= 2 * _SAFETY * allowed:
+            return False
+    return True
+
+
+def _report(point, names, frame, measured, verdict, null, noise, evaluations) -> Information:
+    inverse = frame.inverse
+    bound = measured.error + 8 * _EPS * np.maximum(1, np.abs(measured.matrix))
+    matrix = inverse.T @ measured.matrix @ inverse
+    matrix = (matrix + matrix.T) / 2
+    error = np.sqrt((inverse**2).T @ bound**2 @ inverse**2)
+    eigenvalues, directions = eigensystem(matrix)
+    eigenvalue_errors = bound_eigenvalues(eigenvalues, inverse @ directions, bound)
+    if verdict == "indefinite":
+        scales = unit_diagonal(matrix)
+        lam, vectors = np.linalg.eigh(scales[:, None] * matrix * scales)
+        null = scales[:, None] * vectors[:, lam < 0]
+    null = null / np.maximum(np.linalg.norm(null, axis=0), _TINY)
+    return Information(names, point, matrix, error, inverse.T @ measured.slope,
+        np.sqrt((inverse**2).T @ measured.slope_error**2), eigenvalues, eigenvalue_errors,
+        directions, verdict, null, noise, evaluations)

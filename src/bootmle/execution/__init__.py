@@ -1,0 +1,1 @@
+"""Running chunks of replicates: threads, processes, progress and storage."""

@@ -1,0 +1,157 @@
+"""Estimator: the user's own code does the fitting."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bootmle.data import as_args, count_rows, take_rows
+from bootmle.fitting.rescue import Outcome
+from bootmle.parameters import Floats
+from bootmle.sampling import Resample
+from bootmle.status import Status
+
+__all__ = ["Estimator", "EstimatorRefit"]
+
+
+class Estimator:
+    """Stand in for a Fit where the user's own code does the fitting.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*args)`` returns the estimates: an array (p,), a mapping or a Series. Where it
+        names a parameter ``weights``, resamples are passed as weights (n,), summing to n;
+        elsewhere as rows.
+    args : tuple or bare argument
+        The data, n rows each.
+    names : sequence of str, optional
+        Names of the p estimates; those of a mapping or Series by default, else x1 ... xp.
+    standard_error : callable, optional
+        ``standard_error(*args)`` returns standard errors (p,), for studentized intervals.
+
+    Attributes
+    ----------
+    estimate : (p,) array
+        The estimates on the original data.
+    names : tuple of str
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where the data have no rows or the estimates are not finite numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import Estimator
+    >>> y = np.array([1.0, 2.0, 6.0])
+    >>> median = Estimator(lambda y: {"median": np.median(y)}, args=y)
+    >>> median.names, float(median.estimate[0])
+    (('median',), 2.0)
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Any = (),
+        names: Sequence[str] | None = None,
+        standard_error: Callable[..., Any] | None = None,
+    ) -> None:
+        """Call the function once on the data."""
+        self.function = function
+        self.args = as_args(args)
+        self.standard_error = standard_error
+        n = count_rows(self.args)
+        if n is None:
+            raise ValueError("args: there is no data to resample; pass what function takes in args")
+        self.n = n
+        self.takes_weights = "weights" in inspect.signature(function).parameters
+        started = time.perf_counter()
+        values, own = _read_estimates(function(*self.args))
+        self.seconds = time.perf_counter() - started
+        self.estimate = values
+        self.names = _read_names(names, own, values.size)
+        if not np.isfinite(values).all():
+            raise ValueError(f"function: estimates {dict(zip(self.names, values.tolist(), strict=True))} are not finite")
+
+    def __repr__(self) -> str:
+        """Show the function and its estimates."""
+        shown = ", ".join(f"{name}={value:.6g}" for name, value in zip(self.names, self.estimate, strict=True))
+        return f"Estimator({getattr(self.function, '__name__', self.function)!s}: {shown})"
+
+
+class EstimatorRefit:
+    """Calls of an Estimator's function on resamples."""
+
+    n_shared = 0
+
+    def __init__(self, estimator: Estimator) -> None:
+        """Take the estimator."""
+        self.estimator = estimator
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether resamples act through weights."""
+        return self.estimator.takes_weights
+
+    def __call__(self, resamples: Sequence[Resample]) -> tuple[list[Outcome], list[tuple[int, int]]]:
+        """Estimate on one chunk of resamples."""
+        return [self._estimate(resample) for resample in resamples], [(1, 0)] * len(resamples)
+
+    def _estimate(self, resample: Resample) -> Outcome:
+        """Estimate on one resample; an exception is its status."""
+        try:
+            values, _ = _read_estimates(self._call(resample))
+        except Exception as error:  # the user's code may raise anything
+            return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
+        if values.shape != self.estimator.estimate.shape:
+            return self._failed(Status.RAISED, f"function returned {values.size} estimates")
+        if not np.isfinite(values).all():
+            return self._failed(Status.NOT_FINITE, "the estimates are not finite")
+        return Outcome(values, Status.ESTIMATED, 0.0)
+
+    def _call(self, resample: Resample) -> Any:
+        """Call the user's function on a resample."""
+        estimator = self.estimator
+        if estimator.takes_weights:
+            return estimator.function(*estimator.args, weights=resample.weights)
+        assert resample.rows is not None
+        return estimator.function(*take_rows(estimator.args, resample.rows))
+
+    def _failed(self, status: Status, message: str) -> Outcome:
+        """Report a resample without an estimate."""
+        return Outcome(np.full_like(self.estimator.estimate, np.nan), status, np.nan, message)
+
+
+def _read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read what the user's function returns."""
+    own: tuple[str, ...] | None = None
+    if isinstance(raw, Mapping):
+        own, raw = tuple(map(str, raw)), list(raw.values())
+    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
+        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    try:
+        values = np.atleast_1d(np.asarray(raw, dtype=float))
+    except (TypeError, ValueError):
+        raise TypeError(f"function: returned {raw!r}; return an array, a mapping or a Series") from None
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"function: returned shape {values.shape}; return a vector of estimates")
+    return values, own
+
+
+def _read_names(
+    names: Sequence[str] | None, own: tuple[str, ...] | None, size: int
+) -> tuple[str, ...]:
+    """Settle the names: given ones, the function's own, or x1 ... xp."""
+    labels = tuple(map(str, names)) if names is not None else own
+    labels = labels or tuple(f"x{j + 1}" for j in range(size))
+    if len(labels) != size:
+        raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} estimates")
+    if len(set(labels)) != size:
+        raise ValueError(f"names: {list(labels)} repeat; give each estimate its own name")
+    return labels

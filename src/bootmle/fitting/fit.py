@@ -1,0 +1,267 @@
+"""The verb `fit`, and the Fit it returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from bootmle.derivatives import Information
+from bootmle.fitting.domain import internal_scales
+from bootmle.fitting.newton import Settings
+from bootmle.fitting.optimizer import Optimizer, read_constraints
+from bootmle.fitting.search import Search, inform
+from bootmle.fitting.whitening import Metric
+from bootmle.likelihood import Likelihood, examine_rows, read_likelihood
+from bootmle.parameters import Floats, Identity, read_parameters
+from bootmle.status import Status
+from bootmle.tables import align, rounded, rounded_like
+from bootmle.threads import single_threaded
+
+__all__ = ["Fit", "fit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A maximum-likelihood fit at its certified optimum.
+
+    Attributes
+    ----------
+    estimate : (p,) array
+        The maximum-likelihood estimate, held parameters included, in the order of x0.
+    names : tuple of str
+        The p names.
+    nll : float
+        The negative log-likelihood at the estimate.
+    status : Status
+        What became of the fit.
+    decrement : float
+        Distance from the optimum in standard errors.
+    information : Information
+        The observed information at the estimate, in the user's free parameters.
+    claimed : Information or None
+        The information at the point where SciPy stopped, where that was not the optimum.
+    optimize_result : OptimizeResult
+        SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
+    n_evaluations : int
+        Evaluations of the objective.
+    notes : tuple of str
+        What happened on the way, in plain words.
+    likelihood, metric, base, settings, optimizer
+        What refits start from: the objective with its data, coordinates in standard errors, the
+        contributions at the estimate, steps that follow the noise, and SciPy's arguments.
+    seconds_per_evaluation : float
+        Measured time of one evaluation.
+    """
+
+    estimate: Floats
+    names: tuple[str, ...]
+    nll: float
+    status: Status
+    decrement: float
+    information: Information
+    claimed: Information | None
+    optimize_result: OptimizeResult
+    n_evaluations: int
+    notes: tuple[str, ...]
+    likelihood: Likelihood = field(repr=False)
+    metric: Metric = field(repr=False)
+    base: Floats | float = field(repr=False)
+    settings: Settings = field(repr=False)
+    optimizer: Optimizer = field(repr=False)
+    seconds_per_evaluation: float = field(repr=False)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimate is a certified optimum (at a bound included)."""
+        return self.status in {Status.CERTIFIED, Status.AT_BOUND, Status.NOT_IDENTIFIED}
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, 2 (nll + free parameters)."""
+        return 2 * (self.nll + self.likelihood.parameters.free.size)
+
+    @property
+    def free(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which of the p parameters are fitted rather than held, (p,)."""
+        mask = np.zeros(len(self.names), dtype=bool)
+        mask[self.likelihood.parameters.free] = True
+        return mask
+
+    @property
+    def not_identified(self) -> tuple[str, ...]:
+        """Names of the parameters with a part in a direction that the data do not identify."""
+        if self.information.definiteness != "singular":
+            return ()
+        units = np.sqrt(np.abs(np.diag(self.information.matrix)))
+        parts = np.abs(self.information.null_directions) * units[:, None]
+        involved = (parts > 0.01 * parts.max(axis=0, initial=1e-300)).any(axis=1)
+        names = self.likelihood.parameters.free_names
+        return tuple(name for name, part in zip(names, involved, strict=True) if part)
+
+    def __str__(self) -> str:
+        """Show the estimates, how good the optimum is, and what happened."""
+        n = self.likelihood.n
+        observations = "" if n is None else f", {n:,} observations"
+        title = f"Maximum-likelihood fit: {len(self.names)} parameters{observations}"
+        return "\n".join([title, "", self._table(), "", *self._closing()])
+
+    def _table(self) -> str:
+        """Lay out the estimates with the cross-check's standard errors."""
+        errors = np.zeros(len(self.names))
+        errors[self.free] = self.information.standard_errors
+        rows = []
+        for name, value, error, free in zip(self.names, self.estimate, errors, self.free, strict=True):
+            shown = rounded(error) if free else "fixed"
+            rows.append([name, rounded_like(value, error, 3), shown])
+        return align(["", "estimate", "Hessian SE"], rows)
+
+    def _closing(self) -> list[str]:
+        """List status, likelihood and notes."""
+        certificate = f"{self.status.message} ({self.decrement:.1e} standard errors away)"
+        lines = [
+            f"nll {self.nll:.10g}, AIC {self.aic:.10g}, {self.n_evaluations:,} evaluations",
+            certificate if np.isfinite(self.decrement) else self.status.message,
+        ]
+        if self.information.definiteness != "positive definite":
+            lines.append(f"Hessian: {self.information.definiteness}")
+        return lines + list(self.notes) + ["Hessian SEs are a cross-check: bootstrap(mle) has the ones to report"]
+
+
+def fit(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    *,
+    method: Any = "BFGS",
+    jac: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    names: Sequence[str] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    weights: Any = None,
+    transform: Any = None,
+) -> Fit:
+    """Fit a model by maximum likelihood, and go on until the optimum is certified.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(params, *args)``, the negative log-likelihood: its total, or the n contributions of
+        the observations ((n,), (n, 1), a Series), which makes resampling many times faster.
+    x0 : array_like, mapping, Series or OptimizeResult
+        Start values, (p,); a mapping or Series names the parameters.
+    args : tuple or bare argument
+        The data: arrays, lists, data frames, series, nested tuples and dicts of them, n rows each.
+    method, bounds, constraints, tol, options
+        As in `scipy.optimize.minimize`. With bounds or constraints SciPy chooses the method,
+        unless one other than BFGS is named.
+    jac : callable or True, optional
+        The gradient, (p,), or (n, p) by contribution; True where ``fun`` returns both.
+    names : sequence of str, optional
+        Names of the p parameters.
+    fixed : mapping, optional
+        Parameters to hold, name to value.
+    weights : (n,) array_like, optional
+        Prior (frequency or importance) weights of the contributions.
+    transform : str, sequence or mapping, optional
+        Scales to fit on: "identity", "log", "logit", ("logit", lower, upper), or an object with
+        ``forward`` and ``inverse``. Results stay on the user's scale.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that cannot be used, an objective that is not finite at x0, random, or
+        unbounded below. Exceptions of the objective pass through.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import fit
+    >>> y = np.random.default_rng(0).normal(3.0, 2.0, 200)
+    >>> def nll(params, y):
+    ...     mu, log_sigma = params
+    ...     return log_sigma + 0.5 * ((y - mu) / np.exp(log_sigma)) ** 2
+    >>> mle = fit(nll, {"mu": 0.0, "log_sigma": 0.0}, args=y)
+    >>> mle.converged, bool(np.isclose(mle.estimate[0], y.mean()))
+    (True, True)
+    """
+    parameters = read_parameters(x0, names, fixed, bounds, transform)
+    optimizer = Optimizer(method, read_constraints(constraints), tol, options)
+    with single_threaded():
+        likelihood = read_likelihood(fun, args, jac, weights, parameters)
+        search = Search(likelihood, optimizer)
+        search.run()
+        return _conclude(likelihood, search)
+
+
+def _conclude(likelihood: Likelihood, search: Search) -> Fit:
+    """Gather what the refits and the user need at the optimum."""
+    estimate = search.likelihood.parameters.to_user(search.working)
+    likelihood = examine_rows(likelihood, estimate)
+    started = time.perf_counter()
+    base = likelihood.at(estimate)
+    seconds = time.perf_counter() - started
+    information = _in_user_parameters(likelihood, search, estimate)
+    metric = _metric(likelihood, search, information, estimate)
+    likelihood, metric, notes = internal_scales(likelihood, metric, base)
+    return Fit(
+        estimate=estimate,
+        names=likelihood.parameters.names,
+        nll=float(search.likelihood.total(estimate)),
+        status=search.status,
+        decrement=search.decrement,
+        information=information,
+        claimed=search.claimed,
+        optimize_result=search.result,
+        n_evaluations=search.n_evaluations + 2,
+        notes=(*_mean_note(likelihood), *search.notes, *notes),
+        likelihood=likelihood,
+        metric=metric,
+        base=base,
+        settings=search.settings,
+        optimizer=search.optimizer,
+        seconds_per_evaluation=seconds,
+    )
+
+
+def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats) -> Information:
+    """Return the information in all free parameters, on the user's scale."""
+    parameters = likelihood.parameters
+    plain = all(isinstance(scale, Identity) for scale in parameters.scales)
+    if plain and search.likelihood.parameters is parameters:
+        return search.information
+    unscaled = parameters.with_scales([Identity()] * parameters.free.size)
+    information = inform(replace(likelihood, parameters=unscaled), estimate[parameters.free])
+    search.n_evaluations += information.n_evaluations
+    return information
+
+
+def _metric(
+    likelihood: Likelihood, search: Search, information: Information, estimate: Floats
+) -> Metric:
+    """Return coordinates for all free parameters; the search's own where none is held at a bound."""
+    if search.likelihood.parameters is likelihood.parameters:
+        return Metric(search.working, search.metric.factor)
+    matrix = np.nan_to_num(information.matrix)
+    user = Metric.from_curvature(estimate[likelihood.parameters.free], matrix)
+    working = likelihood.parameters.to_working(estimate)
+    slopes = likelihood.parameters.slopes(working)
+    return Metric(working, user.factor / np.where(slopes == 0, 1.0, slopes)[:, None])
+
+
+def _mean_note(likelihood: Likelihood) -> list[str]:
+    """Say that a mean was multiplied by n."""
+    if likelihood.scale == 1.0:
+        return []
+    return [f"the objective is a mean over rows; multiplied by n = {likelihood.n:,} from there on"]

@@ -1,0 +1,326 @@
+"""The verified refit: a chunk of replicates moves to its optima in lockstep.
+
+Every length is in standard errors of the original fit. The linear algebra of a chunk is batched;
+evaluations of the objective are the only loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.expansion import CubicModels
+from bootmle.fitting.whitening import Target
+from bootmle.parameters import Floats
+
+__all__ = ["Lockstep", "Settings", "bfgs_change", "maximize_models", "newton_steps", "trust_radius"]
+
+Members = NDArray[np.intp]
+
+FEW = 4
+"""Up to this many parameters the Hessian is measured afresh at every point."""
+
+_ROUNDS = 12
+_FAR = 3.0
+_BACKTRACKS = 6
+_WIDE = 1e-2
+_NARROW = 1e-3
+_LEFT = 5e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Step lengths and tolerances of the refits, in standard errors.
+
+    Attributes
+    ----------
+    noise : float
+        Noise level of the objective.
+    gradient_step : float
+        Forward-difference step of the gradient.
+    hessian_step : float
+        Step of the measured Hessian.
+    """
+
+    noise: float
+    gradient_step: float
+    hessian_step: float
+
+    @classmethod
+    def from_noise(cls, noise: float) -> Settings:
+        """Choose the steps that balance truncation and noise."""
+        gradient = float(np.clip((60 * noise) ** (1 / 3), 1e-3, 0.3))
+        return cls(noise, gradient, float(np.clip((50 * noise) ** 0.25, 1e-2, 0.5)))
+
+    def attainable(self, size: int) -> float:
+        """Distance to the optimum that the noise allows."""
+        return float(np.sqrt(size) * 2 * self.noise / self.gradient_step)
+
+
+def trust_radius(size: int) -> float:
+    """Bound the distance of a model's optimum: about the 0.3% point of a normal estimate."""
+    return 2.0 + float(np.sqrt(size))
+
+
+def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return Newton steps (b, q), decrements (b,) and whether each Hessian is positive definite.
+
+    Where it is not, the step uses the absolute eigenvalues: a descent direction, no certificate.
+    """
+    definite = _is_definite(curvature)
+    usable = curvature if definite.all() else _made_definite(curvature, definite)
+    steps = -np.linalg.solve(usable, gradient[..., None])[..., 0]
+    decrements = np.sqrt(np.maximum(0.0, -(gradient * steps).sum(axis=-1)))
+    return steps, decrements, definite
+
+
+def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
+    """Try a Cholesky factor of each matrix."""
+    try:
+        np.linalg.cholesky(curvature)
+    except np.linalg.LinAlgError:
+        return np.array([_has_factor(matrix) for matrix in curvature])
+    return np.isfinite(curvature).all(axis=(1, 2))
+
+
+def _has_factor(matrix: Floats) -> bool:
+    """Try a Cholesky factor of one matrix."""
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.isfinite(matrix).all())
+
+
+def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
+    """Replace the eigenvalues of matrices that are not definite by their absolute values."""
+    usable = curvature.copy()
+    for member in np.flatnonzero(~definite):
+        matrix = np.nan_to_num(curvature[member], nan=0.0, posinf=1e8, neginf=-1e8)
+        values, vectors = np.linalg.eigh(matrix)
+        size = np.maximum(np.abs(values), 1e-3 * max(1.0, float(np.abs(values).max())))
+        usable[member] = (vectors * size) @ vectors.T
+    return usable
+
+
+def maximize_models(models: CubicModels) -> tuple[Floats, NDArray[np.bool_]]:
+    """Find the optimum of each cubic model, (b, q), by damped steps from 0.
+
+    Returns also whether it is interior with a positive definite Hessian; where it is not, the
+    point is a truncated step of the quadratic model.
+    """
+    size = models.slope.shape[1]
+    radius = trust_radius(size)
+    z = np.zeros_like(models.slope)
+    value = np.zeros(len(z))
+    fraction = np.ones(len(z))
+    steps = np.zeros_like(z)
+    for _ in range(12):
+        steps, _, definite = newton_steps(models.gradient(z), models.hessian(z))
+        length = np.linalg.norm(steps, axis=1)
+        if length.max(initial=0.0) < 1e-8:
+            break
+        trial = z + steps * (fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300)))[:, None]
+        trial_value = models.value(trial)
+        lower = trial_value <= value + 1e-12
+        z, value = np.where(lower[:, None], trial, z), np.where(lower, trial_value, value)
+        fraction = np.where(lower, 1.0, fraction / 4)
+    steps, _, definite = newton_steps(models.gradient(z), models.hessian(z))
+    settled = np.linalg.norm(steps, axis=1) < 1e-3
+    inside = np.linalg.norm(z, axis=1) < radius
+    good = definite & settled & inside
+    return np.where(good[:, None], z, _truncated_steps(models, radius / 2)), good
+
+
+def _truncated_steps(models: CubicModels, radius: float) -> Floats:
+    """Step to the quadratic model's optimum, or as far towards it as the radius allows."""
+    steps, _, _ = newton_steps(models.slope, models.curvature)
+    length = np.linalg.norm(steps, axis=1, keepdims=True)
+    return np.asarray(steps * np.minimum(1.0, radius / np.maximum(length, 1e-300)))
+
+
+class Lockstep:
+    """A chunk of replicates on its way to the optima.
+
+    Attributes
+    ----------
+    z : (b, q) array
+        Where each replicate stands; its optimum once it is done.
+    done : (b,) bool array
+        Whether the optimum is certified.
+    distance : (b,) array
+        Last measured distance to the optimum: the larger of the decrement and the Newton step.
+    hessian : (b, q, q) array
+        The curvature behind the certificate.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        models: CubicModels,
+        settings: Settings,
+        *,
+        start: Floats | None = None,
+    ) -> None:
+        """Take the replicates, their models, and where to start; at 0 by default."""
+        count, size = models.slope.shape
+        self.targets, self.models, self.settings = targets, models, settings
+        self.measured = start is not None or (size <= FEW and not targets[0].likelihood.differentiable)
+        self.far = np.inf if start is not None else _FAR * trust_radius(size)
+        self.z = np.zeros((count, size)) if start is None else start.copy()
+        self.value = np.zeros(count)
+        if start is not None:
+            self.value[:] = [target.value(z) for target, z in zip(targets, start, strict=True)]
+        self.gradient = np.zeros((count, size))
+        self.correction = np.zeros((count, size, size))
+        self.hessian = models.curvature.copy()
+        self.steps = np.zeros((count, size))
+        self.distance = np.full(count, np.inf)
+        self.contraction = np.ones(count)
+        self.trusted = np.zeros(count, dtype=bool)
+        self.radius = np.full(count, trust_radius(size))
+        self.done = np.zeros(count, dtype=bool)
+        self.stuck = ~np.isfinite(self.value)
+
+    def start_from_models(self) -> None:
+        """Step to the models' optima, as far as the likelihood rises."""
+        self.steps, self.trusted = maximize_models(self.models)
+        self._advance(np.arange(len(self.z)))
+        self.stuck[:] = False
+
+    def run(self, rounds: int = _ROUNDS) -> None:
+        """Move until each replicate is certified, stuck or far away."""
+        self._measure(np.flatnonzero(~self.stuck))
+        for _ in range(rounds):
+            self._certify()
+            self.stuck |= (np.linalg.norm(self.z, axis=1) > self.far) & (self.distance > 0.5)
+            active = np.flatnonzero(~(self.done | self.stuck))
+            if active.size == 0:
+                return
+            before, old_gradient = self.z[active].copy(), self.gradient[active].copy()
+            moved = self._advance(active)
+            self._measure(active[moved])
+            self._learn(active[moved], before[moved], old_gradient[moved])
+        self._certify()
+
+    def _advance(self, members: Members) -> NDArray[np.bool_]:
+        """Step within the trust radius, and back until the likelihood does not fall."""
+        moved = np.ones(len(members), dtype=bool)
+        for k, member in enumerate(members):
+            length = float(np.linalg.norm(self.steps[member]))
+            fraction = min(1.0, self.radius[member] / max(length, 1e-300))
+            moved[k] = self._backtrack(member, fraction)
+        return moved
+
+    def _backtrack(self, member: int, fraction: float) -> bool:
+        """Try shorter and shorter steps until one lowers the nll."""
+        target, z, step = self.targets[member], self.z[member], self.steps[member]
+        slack = 4 * self.settings.noise
+        short = target.likelihood.differentiable and self.trusted[member] and self.distance[member] < 0.1
+        for _ in range(_BACKTRACKS):
+            trial = z + fraction * step
+            value = self.value[member] if short else target.value(trial)
+            if value <= self.value[member] + slack:
+                full = fraction * np.linalg.norm(step) > 0.99 * self.radius[member]
+                self.radius[member] *= 2.0 if full else 1.0
+                self.z[member], self.value[member] = trial, value
+                return True
+            fraction = fraction / 4
+            self.radius[member] = max(fraction * float(np.linalg.norm(step)), 1e-3)
+        self.stuck[member] = True
+        return False
+
+    def _measure(self, members: Members) -> None:
+        """Measure gradients, and Hessians where there are few parameters."""
+        if members.size == 0:
+            return
+        modelled = self.models.take(members).hessian(self.z[members]) + self.correction[members]
+        self.hessian[members] = modelled
+        for member in members:
+            target = self.targets[member]
+            if self.measured:
+                self._measure_all(member)
+            elif target.likelihood.differentiable:
+                self.gradient[member] = target.gradient(self.z[member])
+            else:
+                self._difference(member)
+            if not np.isfinite(self.gradient[member]).all():
+                self.stuck[member] = True
+                self.gradient[member] = 0.0
+
+    def _difference(self, member: int) -> None:
+        """Take forward differences, less the known curvature's part."""
+        z, target = self.z[member], self.targets[member]
+        diagonal = np.diag(self.hessian[member])
+        c = self.settings.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
+        ahead = target.values(z + np.diag(c))
+        self.gradient[member] = (ahead - self.value[member]) / c - 0.5 * c * diagonal
+
+    def _measure_all(self, member: int) -> None:
+        """Take central differences and the whole Hessian."""
+        z, target = self.z[member], self.targets[member]
+        size = z.size
+        c = self.settings.hessian_step / np.sqrt(np.clip(np.diag(self.hessian[member]), 0.05, 1e6))
+        steps = np.diag(c)
+        pairs = [(i, j) for i in range(size) for j in range(i)]
+        corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
+        values = target.values(z + np.concatenate([steps, -steps, corners])) - self.value[member]
+        up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
+        self.gradient[member] = (up - down) / (2 * c)
+        hessian = np.diag((up + down) / c**2)
+        for (i, j), both in zip(pairs, across, strict=True):
+            hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
+        self.hessian[member] = hessian
+
+    def _certify(self) -> None:
+        """Take the last step where it is short enough by both witnesses."""
+        members = np.flatnonzero(~(self.done | self.stuck))
+        if members.size == 0:
+            return
+        steps, decrements, definite = newton_steps(self.gradient[members], self.hessian[members])
+        distance = np.maximum(decrements, np.linalg.norm(steps, axis=1))
+        self.contraction[members] = distance / np.maximum(self.distance[members], 1e-300)
+        self.steps[members], self.distance[members] = steps, distance
+        close = definite & (distance <= self._tolerance(members, distance))
+        accepted = members[close]
+        self.z[accepted] += steps[close]
+        self.done[accepted] = True
+
+    def _tolerance(self, members: Members, distance: Floats) -> Floats:
+        """Return the distance at which the last step leaves less than a thousandth.
+
+        Where the model starts the refit, its Hessian's error grows with the distance of its
+        optimum, so the last step leaves about 5 distance² / |z|. A quasi-Newton Hessian leaves the
+        share by which the last step contracted the one before.
+        """
+        floor = 3 * self.settings.attainable(self.z.shape[1])
+        if self.measured:
+            return np.full(len(members), max(_WIDE, floor))
+        far = np.linalg.norm(self.z[members], axis=1)
+        expanded = np.where(self.trusted[members], np.sqrt(_LEFT * far / 5), 0.0)
+        contracted = _LEFT / (2 * np.clip(self.contraction[members], 0.1, np.inf))
+        return np.maximum(np.clip(np.maximum(expanded, contracted), 0.0, 2 * _WIDE), max(_NARROW, floor))
+
+    def _learn(self, members: Members, before: Floats, old_gradient: Floats) -> None:
+        """Correct the model's Hessian by a BFGS update with the last step."""
+        if self.measured:
+            return
+        for k, member in enumerate(members):
+            s = self.z[member] - before[k]
+            y = self.gradient[member] - old_gradient[k]
+            one = self.models.take(np.array([member]))
+            bend = one.hessian(self.z[member][None])[0] - one.hessian(before[k][None])[0]
+            self.correction[member] += bfgs_change(self.hessian[member], s, y + 0.5 * bend @ s)
+            self.hessian[member] = one.hessian(self.z[member][None])[0] + self.correction[member]
+
+
+def bfgs_change(curvature: Floats, s: Floats, y: Floats) -> Floats:
+    """Return the BFGS update of a Hessian that maps s to y; nothing where curvature is negative."""
+    image = curvature @ s
+    along, across = float(s @ y), float(s @ image)
+    if along <= 1e-8 * float(s @ s) or across <= 0:
+        return np.zeros_like(curvature)
+    return np.outer(y, y) / along - np.outer(image, image) / across

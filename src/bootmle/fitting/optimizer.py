@@ -1,0 +1,132 @@
+"""SciPy's minimizers on a likelihood: the user's method, bounds, constraints and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult, minimize
+
+from bootmle.parameters import Floats, Parameters
+
+__all__ = ["Optimizer"]
+
+_WITH_GRADIENT = {"cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp", "trust-constr"}
+_WITH_BOUNDS = {"nelder-mead", "l-bfgs-b", "tnc", "slsqp", "powell", "trust-constr", "cobyla", "cobyqa"}
+_SLACK = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """What the user passes to `scipy.optimize.minimize` besides the objective.
+
+    Attributes
+    ----------
+    method : str, callable or None
+    constraints : tuple
+        In SciPy's forms, functions of the full parameter vector.
+    tol : float or None
+    options : mapping or None
+    """
+
+    method: Any = "BFGS"
+    constraints: tuple[Any, ...] = ()
+    tol: float | None = None
+    options: Mapping[str, Any] | None = None
+
+    def minimize(
+        self,
+        value: Callable[[Floats], float],
+        start: Floats,
+        parameters: Parameters,
+        *,
+        gradient: Callable[[Floats], Floats] | None = None,
+        unit: Floats | float = 1.0,
+    ) -> OptimizeResult:
+        """Minimize over the working scale, each parameter in its unit.
+
+        The result's ``x`` is on the working scale; everything else is SciPy's own.
+        """
+        method = self._method(parameters)
+        with np.errstate(all="ignore"):
+            result = minimize(
+                lambda v: value(v * unit),
+                start / unit,
+                method=method,
+                jac=self._gradient(gradient, unit, method),
+                bounds=self._bounds(parameters, unit, method),
+                constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
+                tol=self.tol,
+                options=dict(self.options) if self.options else None,
+            )
+        result.x = result.x * unit
+        return result
+
+    def violated(self, params: Floats) -> bool:
+        """Whether a full parameter vector breaks a constraint."""
+        return any(_margin(constraint, params) < -_SLACK for constraint in self.constraints)
+
+    def active(self, params: Floats) -> bool:
+        """Whether a full parameter vector lies on (or beyond) a constraint."""
+        return any(_margin(constraint, params) <= _SLACK for constraint in self.constraints)
+
+    def _method(self, parameters: Parameters) -> Any:
+        """Leave the choice to SciPy where BFGS cannot keep the bounds or constraints."""
+        bounded = np.isfinite(parameters.bounds).any()
+        plain = isinstance(self.method, str) and self.method.lower() == "bfgs"
+        return None if plain and (bounded or self.constraints) else self.method
+
+    def _gradient(
+        self, gradient: Callable[[Floats], Floats] | None, unit: Floats | float, method: Any
+    ) -> Callable[[Floats], Floats] | None:
+        """Pass the gradient to the methods that use one."""
+        takes = method is None or callable(method) or str(method).lower() in _WITH_GRADIENT
+        if gradient is None or not takes:
+            return None
+        return lambda v: gradient(v * unit) * unit
+
+    def _bounds(self, parameters: Parameters, unit: Floats | float, method: Any) -> Any:
+        """Map the bounds to the working scale, in units."""
+        if not np.isfinite(parameters.bounds).any():
+            return None
+        if isinstance(method, str) and method.lower() not in _WITH_BOUNDS:
+            return None
+        ends = [
+            [scale.forward(end) if np.isfinite(end) else end for end in pair]
+            for scale, pair in zip(parameters.scales, parameters.bounds, strict=True)
+        ]
+        scaled = np.array(ends, dtype=float) / np.reshape(np.broadcast_to(unit, len(ends)), (-1, 1))
+        return [tuple(None if not np.isfinite(end) else float(end) for end in pair) for pair in scaled]
+
+    def _rescaled(self, constraint: Any, parameters: Parameters, unit: Floats | float) -> Any:
+        """Express a constraint on full parameters through the scaled working ones."""
+
+        def at(v: Floats) -> Floats:
+            return parameters.to_user(v * unit)
+
+        if isinstance(constraint, Mapping):
+            fun, args = constraint["fun"], constraint.get("args", ())
+            return {"type": constraint["type"], "fun": lambda v: fun(at(v), *args)}
+        if isinstance(constraint, LinearConstraint):
+            matrix = np.atleast_2d(constraint.A)
+            return NonlinearConstraint(lambda v: matrix @ at(v), constraint.lb, constraint.ub)
+        return NonlinearConstraint(lambda v: constraint.fun(at(v)), constraint.lb, constraint.ub)
+
+
+def read_constraints(constraints: Any) -> tuple[Any, ...]:
+    """Read one constraint or a sequence of them."""
+    if isinstance(constraints, Mapping | LinearConstraint | NonlinearConstraint):
+        return (constraints,)
+    return tuple(constraints)
+
+
+def _margin(constraint: Any, params: Floats) -> float:
+    """Return how far inside the constraint a point lies; at most 0 on an equality."""
+    if isinstance(constraint, Mapping):
+        values = np.atleast_1d(constraint["fun"](params, *constraint.get("args", ())))
+        return float(values.min() if constraint["type"] == "ineq" else -np.abs(values).max())
+    inner = constraint.A @ params if isinstance(constraint, LinearConstraint) else constraint.fun(params)
+    values = np.atleast_1d(inner)
+    return float(min((values - constraint.lb).min(), (constraint.ub - values).min()))

@@ -1,0 +1,139 @@
+"""The refit: a chunk of resamples in, their optima out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.fitting.expansion import CubicModels, Expansion, expand
+from bootmle.fitting.fit import Fit
+from bootmle.fitting.newton import Lockstep, maximize_models
+from bootmle.fitting.rescue import Outcome, rescue
+from bootmle.fitting.whitening import Target
+from bootmle.likelihood import Rows
+from bootmle.parameters import Floats
+from bootmle.sampling import Resample
+from bootmle.status import Status
+
+__all__ = ["LikelihoodRefit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LikelihoodRefit:
+    """Refits of one fit on resamples.
+
+    Attributes
+    ----------
+    fit : Fit
+        The original.
+    expansion : Expansion or None
+        Derivatives at the estimate, shared by all refits.
+    verified : bool
+        Whether each replicate goes on from the expansion to a certified optimum.
+    """
+
+    fit: Fit
+    expansion: Expansion | None
+    verified: bool = True
+
+    @classmethod
+    def prepare(cls, fit: Fit, *, verified: bool = True) -> LikelihoodRefit:
+        """Measure what all refits share."""
+        direct = fit.status is Status.AT_BOUND
+        expansion = None if direct else expand(fit.likelihood, fit.metric)
+        return cls(fit, expansion, verified)
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether resamples act through weights of the contributions, not through rows."""
+        likelihood = self.fit.likelihood
+        return likelihood.separable and likelihood.rows is not Rows.EXCHANGEABLE
+
+    @property
+    def n_shared(self) -> int:
+        """Evaluations spent once for all refits."""
+        return 0 if self.expansion is None else self.expansion.n_evaluations
+
+    def __call__(self, resamples: Sequence[Resample]) -> tuple[list[Outcome], list[tuple[int, int]]]:
+        """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
+        with np.errstate(all="ignore"):
+            targets = [self._target(resample) for resample in resamples]
+            if self.fit.status is Status.AT_BOUND:
+                outcomes = [self._rescue(target) for target in targets]
+            else:
+                outcomes = self._lockstep(targets, resamples)
+        return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
+
+    def _target(self, resample: Resample) -> Target:
+        """Reweight or resample the likelihood, and see it in whitened coordinates."""
+        fit = self.fit
+        if self.by_weights:
+            likelihood = fit.likelihood.reweighted(resample.weights)
+            rows = likelihood.base_rows
+            assert isinstance(fit.base, np.ndarray)
+            return Target(likelihood, fit.metric, fit.base if rows is None else fit.base[rows])
+        assert resample.rows is not None
+        target = Target(fit.likelihood.resampled(resample.rows), fit.metric, np.nan)
+        target.rebase()
+        return target
+
+    def _lockstep(self, targets: list[Target], resamples: Sequence[Resample]) -> list[Outcome]:
+        """Move the chunk together, then see to those that are not certified."""
+        models = self._models(resamples)
+        if not self.verified and self.by_weights:
+            z, good = maximize_models(models)
+            return [
+                self._outcome(target, z[k], Status.EXPANDED, np.nan) if good[k] else self._rescue(target)
+                for k, target in enumerate(targets)
+            ]
+        run = Lockstep(targets, models, self.fit.settings)
+        if self.by_weights and self.expansion is not None:
+            run.start_from_models()
+        run.run()
+        return [self._finish(target, run, k) for k, target in enumerate(targets)]
+
+    def _models(self, resamples: Sequence[Resample]) -> CubicModels:
+        """Return each resample's cubic model, or the original's where only rows can be drawn."""
+        size, count = self.fit.metric.size, len(resamples)
+        if self.expansion is None:
+            unit = np.broadcast_to(np.eye(size), (count, size, size))
+            return CubicModels(np.zeros((count, size)), unit, None)
+        if self.by_weights:
+            return self.expansion.models(np.array([self._weights(each) for each in resamples]))
+        return self.expansion.models(np.ones((count, len(self.expansion.terms))))
+
+    def _weights(self, resample: Resample) -> Floats:
+        """Multiply the resample's weights by the prior ones."""
+        prior = self.fit.likelihood.weights
+        return resample.weights if prior is None else prior * resample.weights
+
+    def _finish(self, target: Target, run: Lockstep, k: int) -> Outcome:
+        """Accept a certified optimum inside its bounds, or fall back."""
+        if run.done[k]:
+            outcome = self._outcome(target, run.z[k], Status.CERTIFIED, float(run.distance[k]))
+            if self._inside(outcome.params):
+                return outcome
+        return self._rescue(target, run.z[k], run.steps[k])
+
+    def _outcome(self, target: Target, z: Floats, status: Status, distance: float) -> Outcome:
+        """Report an optimum on the user's scale."""
+        limit = 3 * self.fit.settings.attainable(z.size)
+        if status is Status.CERTIFIED and limit > 1e-3:
+            status = Status.NOISE_LIMITED
+        params = target.likelihood.parameters.to_user(target.metric.to_working(z))
+        return Outcome(params, status, distance)
+
+    def _inside(self, params: Floats) -> bool:
+        """Whether a point keeps the bounds and constraints."""
+        parameters = self.fit.likelihood.parameters
+        free, bounds = params[parameters.free], parameters.bounds
+        within = bool(np.all((free > bounds[:, 0]) & (free < bounds[:, 1])))
+        return within and not (self.fit.optimizer.constraints and self.fit.optimizer.active(params))
+
+    def _rescue(self, target: Target, z: Floats | None = None, step: Floats | None = None) -> Outcome:
+        """Hand a replicate on to the safeguards."""
+        zero = np.zeros(self.fit.metric.size)
+        z, step = zero if z is None else z, zero if step is None else step
+        return rescue(target, z, step, self.fit.settings, self.fit.optimizer)

@@ -1,0 +1,194 @@
+"""What is done for a replicate that the lockstep refit does not certify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.expansion import CubicModels
+from bootmle.fitting.newton import Lockstep, Settings
+from bootmle.fitting.optimizer import Optimizer
+from bootmle.fitting.whitening import Target
+from bootmle.parameters import Floats, Scale
+from bootmle.status import Status
+
+__all__ = ["Outcome", "active_bounds", "certified", "descend", "rescue"]
+
+_AT_BOUND = 1e-6
+_ROUNDS = 40
+_SAME_SUPREMUM = 1e-2
+_DIVERGES = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One replicate's end: its full parameter vector, status, and distance to the optimum."""
+
+    params: Floats
+    status: Status
+    distance: float
+    message: str = ""
+
+
+def rescue(
+    target: Target, z: Floats, step: Floats, settings: Settings, optimizer: Optimizer
+) -> Outcome:
+    """Probe for divergence; else go on with measured Hessians, SciPy, and a second start."""
+    if not np.isfinite(target.value(np.zeros_like(z))):
+        return _failed(target, target.likelihood.parameters.values, "", status=Status.NOT_FINITE)
+    if np.isfinite(target.likelihood.parameters.bounds).any() or optimizer.constraints:
+        outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
+        return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
+    ray = probe_rays(target, z, step, settings.noise) if z.any() else None
+    if ray is not None:
+        return _diverged(target, ray, settings)
+    for start in (z, np.zeros_like(z)):
+        run = descend(target, start, settings)
+        if run.done[0]:
+            return certified(target, run)
+        ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
+        if ray is not None:
+            return _diverged(target, ray, settings)
+    outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
+    return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
+
+
+def descend(target: Target, start: Floats, settings: Settings) -> Lockstep:
+    """Go on from one point by Newton steps with measured Hessians."""
+    flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
+    run = Lockstep([target], flat, settings, start=start[None])
+    run.run(_ROUNDS)
+    return run
+
+
+def certified(target: Target, run: Lockstep, status: Status = Status.CERTIFIED) -> Outcome:
+    """Report a certified optimum."""
+    params = target.likelihood.parameters.to_user(target.metric.to_working(run.z[0]))
+    return Outcome(params, status, float(run.distance[0]))
+
+
+def active_bounds(bounds: Floats, params: Floats, unit: Floats) -> NDArray[np.intp]:
+    """List the columns whose parameter stands at a bound, within a millionth of its unit."""
+    at_lower = params <= bounds[:, 0] + _AT_BOUND * unit
+    at_upper = params >= bounds[:, 1] - _AT_BOUND * unit
+    return np.flatnonzero(at_lower | at_upper)
+
+
+def _minimize(
+    target: Target, start: Floats, settings: Settings, optimizer: Optimizer
+) -> Outcome:
+    """Run the user's own method, then certify by measured Hessians."""
+    metric, parameters = target.metric, target.likelihood.parameters
+    result = optimizer.minimize(
+        target.value_at, metric.to_working(start), parameters, unit=metric.units
+    )
+    params = parameters.to_user(result.x)
+    if not np.isfinite(result.x).all() or not np.isfinite(result.fun):
+        return _failed(target, params, "SciPy's minimizer left the model's domain")
+    if optimizer.constraints and optimizer.active(params):
+        status = Status.AT_BOUND if result.success else Status.NOT_CERTIFIED
+        return Outcome(params, status, np.nan, str(result.message))
+    columns = active_bounds(parameters.bounds, params[parameters.free], _user_units(target, result.x))
+    if columns.size:
+        return _on_bounds(target, params, columns, settings)
+    run = descend(target, metric.to_whitened(result.x), settings)
+    if run.done[0]:
+        return certified(target, run, Status.CERTIFIED_BY_FALLBACK)
+    ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
+    if ray is not None:
+        return _diverged(target, ray, settings)
+    return _failed(target, params, f"SciPy's minimizer says: {result.message}", run.distance[0])
+
+
+def _on_bounds(
+    target: Target, params: Floats, columns: NDArray[np.intp], settings: Settings
+) -> Outcome:
+    """Hold the parameters that stand at their bounds there, and certify the others."""
+    parameters = target.likelihood.parameters
+    free, bounds = params[parameters.free], parameters.bounds
+    at_lower = free - bounds[:, 0] < bounds[:, 1] - free
+    ends = np.where(at_lower, bounds[:, 0], bounds[:, 1])[columns]
+    if columns.size == parameters.free.size:
+        held = params.copy()
+        held[parameters.free] = ends
+        return Outcome(held, Status.AT_BOUND, 0.0, _names(parameters.free_names, columns))
+    reduced = target.holding(columns, ends)
+    run = descend(reduced, reduced.metric.to_whitened(reduced.likelihood.parameters.to_working(params)), settings)
+    target.n_evaluations += reduced.n_evaluations
+    if not run.done[0]:
+        return _failed(target, params, "stopped at a bound, the other parameters not certified", run.distance[0])
+    outcome = certified(reduced, run, Status.AT_BOUND)
+    return Outcome(outcome.params, outcome.status, outcome.distance, _names(parameters.free_names, columns))
+
+
+def _user_units(target: Target, working: Floats) -> Floats:
+    """Return one standard error of each free parameter on the user's scale."""
+    slopes = np.abs(target.likelihood.parameters.slopes(working))
+    return np.asarray(target.metric.units * np.where(np.isfinite(slopes), slopes, 0.0))
+
+
+def _names(names: tuple[str, ...], columns: NDArray[np.intp]) -> str:
+    """List the names of some columns."""
+    return ", ".join(names[column] for column in columns)
+
+
+def _failed(
+    target: Target,
+    params: Floats,
+    message: str,
+    distance: float = np.nan,
+    status: Status = Status.NOT_CERTIFIED,
+) -> Outcome:
+    """Report a failure with its reason."""
+    nothing = np.full_like(params, np.nan)
+    if target.error is not None:
+        reason = f"{type(target.error).__name__}: {target.error}"
+        return Outcome(nothing, Status.RAISED, np.nan, reason)
+    return Outcome(nothing, status, float(distance), message)
+
+
+def _diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
+    """Report that there is no finite optimum, and where each parameter goes.
+
+    A parameter whose value could be held while the likelihood still reaches the same supremum has
+    no determined sign: it is NaN.
+    """
+    parameters, metric = target.likelihood.parameters, target.metric
+    pace = metric.factor @ ray.direction / metric.units
+    diverging = np.flatnonzero(np.abs(pace) > _DIVERGES * np.abs(pace).max())
+    params = parameters.to_user(metric.to_working(ray.origin))
+    for column in diverging:
+        limit = _limit(parameters.scales[column], float(np.sign(pace[column])))
+        open_sign = diverging.size > 1 and _reaches(target, column, ray, settings)
+        params[parameters.free[column]] = np.nan if open_sign else limit
+    kind = "rises towards a supremum" if ray.saturating else "rises without bound"
+    where = ", ".join(
+        f"{parameters.free_names[column]} → {params[parameters.free[column]]:+g}".replace("+nan", "±inf")
+        for column in diverging
+    )
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, f"the likelihood {kind} as {where}")
+
+
+def _limit(scale: Scale, sign: float) -> float:
+    """Return where a parameter goes as its working value diverges."""
+    try:
+        return float(scale.inverse(sign * np.inf))
+    except (ArithmeticError, ValueError):
+        return sign * np.inf
+
+
+def _reaches(target: Target, column: int, ray: Ray, settings: Settings) -> bool:
+    """Whether the supremum is reached with one diverging parameter held at its estimate."""
+    parameters = target.likelihood.parameters
+    value = parameters.to_user(target.metric.center)[parameters.free[column]]
+    reduced = target.holding(np.array([column]), np.array([value]))
+    run = descend(reduced, np.zeros(reduced.metric.size), settings)
+    end = float(run.value[0])
+    if not run.done[0]:
+        further = probe_rays(reduced, run.z[0], run.steps[0], settings.noise)
+        end = end if further is None else further.end
+    target.n_evaluations += reduced.n_evaluations
+    return end <= ray.end + _SAME_SUPREMUM

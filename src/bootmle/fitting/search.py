@@ -1,0 +1,335 @@
+"""From where SciPy's minimizer stops to a certified optimum, or to what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult
+
+from bootmle.derivatives import Information, measure_information
+from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.newton import Settings, bfgs_change, newton_steps
+from bootmle.fitting.optimizer import Optimizer
+from bootmle.fitting.rescue import active_bounds, descend
+from bootmle.fitting.whitening import Metric, Target
+from bootmle.likelihood import Likelihood
+from bootmle.parameters import Floats
+from bootmle.status import Status
+
+__all__ = ["Search", "inform", "whitened_gradient"]
+
+_ATTEMPTS = 8
+_CERTIFIED = 1e-6
+_AIM = 1e-7
+_NEAR = 0.1
+_STATIONARY = 1e-2
+_MOVED = 1e-4
+_FLAT_SIDE = 0.02
+_UNBOUNDED = 1e8
+_DOUBLINGS = 20
+
+_WRONG_SIGN = (
+    "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
+    "negative? If the sign is right, the model's likelihood has no maximum: bound or fix a parameter"
+)
+
+
+@dataclass(slots=True)
+class Search:
+    """One fit's way to its optimum, and where it stands.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+        The objective; parameters that end at a bound are held there.
+    optimizer : Optimizer
+        The user's method, constraints and options.
+    working : (q,) array
+        The best point so far, on the working scale.
+    information : Information
+        Observed information there, on the working scale.
+    claimed : Information or None
+        The information where SciPy stopped, where that was not the optimum.
+    decrement : float
+        Distance to the optimum in standard errors.
+    """
+
+    likelihood: Likelihood
+    optimizer: Optimizer
+    result: OptimizeResult = field(init=False)
+    working: Floats = field(init=False)
+    information: Information = field(init=False)
+    metric: Metric = field(init=False)
+    claimed: Information | None = None
+    status: Status = Status.NOT_CERTIFIED
+    decrement: float = np.inf
+    notes: list[str] = field(default_factory=list)
+    n_evaluations: int = 0
+
+    def run(self) -> None:
+        """Minimize with SciPy, then go on until the optimum is certified."""
+        parameters = self.likelihood.parameters
+        start = parameters.to_working(parameters.values)
+        self._minimize(start)
+        at_bound = self._hold_active()
+        first = self.information = self._inform()
+        for _ in range(_ATTEMPTS):
+            if self._attempt(start):
+                break
+            self.information = self._inform()
+        if at_bound and not self.status.failed:
+            self.status = Status.AT_BOUND
+        moved = np.linalg.norm(self.metric.to_whitened(first.point))
+        if moved > _STATIONARY or first.definiteness == "indefinite":
+            self.claimed = first
+
+    @property
+    def settings(self) -> Settings:
+        """Steps and tolerances that follow the noise."""
+        return Settings.from_noise(self.information.noise)
+
+    def _minimize(self, start: Floats) -> None:
+        """Run SciPy's minimizer and keep the best point it saw."""
+        parameters, likelihood = self.likelihood.parameters, self.likelihood
+        best = [np.inf, start]
+
+        def value(working: Floats) -> float:
+            self.n_evaluations += 1
+            total = likelihood.total(parameters.to_user(working))
+            if total < best[0]:
+                best[:] = [total, working.copy()]
+            return total
+
+        self.result = self.optimizer.minimize(
+            value, start, parameters, gradient=_analytic_gradient(likelihood)
+        )
+        first = likelihood.total(parameters.to_user(start))
+        if best[0] < first - _UNBOUNDED * (1 + abs(first)):
+            self._refuse(f"falls to {best[0]:.3g}", best[1] - start)
+        constrained = bool(self.optimizer.constraints)
+        self.working = np.array(self.result.x if constrained else best[1], dtype=float)
+        if not np.isfinite(self.working).all():
+            self.working = start
+
+    def _hold_active(self) -> bool:
+        """Hold the parameters that SciPy left at a bound."""
+        parameters = self.likelihood.parameters
+        user = parameters.to_user(self.working)
+        free = user[parameters.free]
+        columns = active_bounds(parameters.bounds, free, np.maximum(1e-3, np.abs(free)))
+        if columns.size == 0 or columns.size == free.size:
+            return bool(columns.size)
+        self.likelihood = self.likelihood.holding(columns, free[columns])
+        self.working = self.likelihood.parameters.to_working(user)
+        names = ", ".join(parameters.free_names[column] for column in columns)
+        self.notes.append(f"at a bound: {names}")
+        return True
+
+    def _inform(self) -> Information:
+        """Measure the information where the search stands."""
+        information = inform(self.likelihood, self.working)
+        self.n_evaluations += information.n_evaluations
+        return information
+
+    def _attempt(self, start: Floats) -> bool:
+        """Take one more leg; True where the search is over."""
+        info = self.information
+        if not np.isfinite(info.matrix).all():
+            self.status = Status.NOT_FINITE
+            self.metric = Metric(self.working, np.eye(self.working.size))
+            return True
+        n_flat = info.null_directions.shape[1] if info.definiteness == "singular" else 0
+        self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
+        target = self._target()
+        if self.optimizer.constraints and self.optimizer.active(self._user()):
+            self.status = Status.AT_BOUND if self.result.success else Status.NOT_CERTIFIED
+            return True
+        gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
+        slope = float(np.linalg.norm(gradient))
+        if info.definiteness == "indefinite" and slope < _STATIONARY:
+            return self._leave_saddle(target)
+        if info.definiteness == "indefinite" or not slope < _NEAR:
+            return self._descend(target, start)
+        return self._refine(target, start)
+
+    def _descend(self, target: Target, start: Floats) -> bool:
+        """Go down by damped Newton steps; over where the likelihood rises without end."""
+        run = descend(target, np.zeros(self.metric.size), self.settings)
+        self._count(target)
+        self.working = self.metric.to_working(run.z[0])
+        self.decrement = float(run.distance[0])
+        if run.done[0]:
+            return False
+        ray = probe_rays(target, run.z[0], run.steps[0], self.settings.noise)
+        ray = ray or self._ray_from(start)
+        return self._diverges(ray)
+
+    def _refine(self, target: Target, start: Floats) -> bool:
+        """Converge to the last digit and look around at one standard error."""
+        z, self.decrement = refine(target, self.settings)
+        self.working = self.metric.to_working(z)
+        fallen = self._look_around(target, z)
+        self._count(target)
+        if fallen is not None:
+            ray = probe_rays(target, z, fallen - z, self.settings.noise)
+            if ray is not None:
+                return self._diverges(ray)
+            if target.value(fallen) < target.value(z):
+                self.working = self.metric.to_working(fallen)
+                return False
+        if np.linalg.norm(z) > _MOVED:
+            return False
+        self.status = self._verdict()
+        return True
+
+    def _verdict(self) -> Status:
+        """Say what the final decrement certifies."""
+        attainable = 10 * self.settings.attainable(self.metric.size)
+        if self.decrement > _CERTIFIED:
+            limited = self.decrement <= max(attainable, 1e-3)
+            return Status.NOISE_LIMITED if limited else Status.NOT_CERTIFIED
+        flat = self.metric.size < self.working.size
+        return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
+
+    def _look_around(self, target: Target, z: Floats) -> Floats | None:
+        """Find a point one standard error away at which the nll hardly rises."""
+        around = np.concatenate([np.eye(z.size), -np.eye(z.size)])
+        rises = target.values(z + around) - target.value(z)
+        lowest = int(np.argmin(rises))
+        return z + around[lowest] if rises[lowest] < _FLAT_SIDE else None
+
+    def _leave_saddle(self, target: Target) -> bool:
+        """Leave a saddle along its direction of negative curvature."""
+        info = self.information
+        down = self.metric.to_whitened(self.working + info.directions[:, 0])
+        down = down / np.linalg.norm(down)
+        sides = [_furthest_fall(target, side * down) for side in (1.0, -1.0)]
+        lowest = min(sides, key=target.value)
+        self._count(target)
+        if not target.value(lowest) < 0:
+            self.status = Status.NOT_CERTIFIED
+            self.notes.append("stands at a saddle that could not be left")
+            return True
+        self.working = self.metric.to_working(lowest)
+        name = info.describe_direction(info.directions[:, 0])
+        self.notes.append(
+            f"SciPy stopped at a saddle (eigenvalue {info.eigenvalues[0]:.4g} along {name}); "
+            f"left along it"
+        )
+        return False
+
+    def _diverges(self, ray: Ray | None) -> bool:
+        """Settle a likelihood that rises without end: no optimum, or the wrong sign."""
+        if ray is None:
+            return False
+        direction = self.metric.factor @ ray.direction
+        if not ray.saturating:
+            self._refuse(f"falls to {ray.end:.3g} below its value where SciPy stopped", direction)
+        self.status, self.decrement = Status.NO_FINITE_OPTIMUM, np.inf
+        self.notes.append(f"the likelihood rises towards a supremum as {self._whither(direction)}")
+        return True
+
+    def _ray_from(self, start: Floats) -> Ray | None:
+        """Probe the way from the start to here."""
+        way = self.working - start
+        if not np.any(way):
+            return None
+        self.metric = Metric(self.working, way[:, None])
+        return probe_rays(self._target(), np.zeros(1), np.ones(1), self.settings.noise)
+
+    def _refuse(self, how: str, direction: Floats) -> None:
+        """Raise for an objective without a lower bound."""
+        raise ValueError(_WRONG_SIGN.format(how=how, where=self._whither(direction)))
+
+    def _whither(self, direction: Floats) -> str:
+        """Say where the parameters go along a direction."""
+        names = self.likelihood.parameters.free_names
+        pace = np.abs(direction) / max(float(np.abs(direction).max()), 1e-300)
+        moving = [j for j in range(len(names)) if pace[j] > 0.02]
+        return ", ".join(f"{names[j]} → {'+' if direction[j] > 0 else '−'}∞" for j in moving)
+
+    def _target(self) -> Target:
+        """See the objective in the current metric, relative to its value here."""
+        self.n_evaluations += 1
+        return Target(self.likelihood, self.metric, self.likelihood.at(self._user()))
+
+    def _user(self) -> Floats:
+        """Return the full parameter vector where the search stands."""
+        return self.likelihood.parameters.to_user(self.working)
+
+    def _count(self, target: Target) -> None:
+        """Add a target's evaluations to the search's."""
+        self.n_evaluations += target.n_evaluations
+        target.n_evaluations = 0
+
+
+def inform(likelihood: Likelihood, working: Floats) -> Information:
+    """Measure the observed information on the working scale."""
+    metric = Metric(working, np.eye(working.size))
+    target = Target(likelihood, metric, likelihood.at(likelihood.parameters.to_user(working)))
+    return measure_information(
+        target.value_at,
+        working,
+        names=likelihood.parameters.free_names,
+        gradient=_analytic_gradient(likelihood),
+        base=0.0,
+    )
+
+
+def whitened_gradient(target: Target, z: Floats, settings: Settings) -> Floats:
+    """Return the gradient: analytic, or central differences extrapolated to fourth order."""
+    if target.likelihood.differentiable:
+        return target.gradient(z)
+    c = float(np.clip(settings.noise**0.2, 1e-2, 0.5))
+    unit = c * np.eye(z.size)
+    values = target.values(z + np.concatenate([unit, -unit, 2 * unit, -2 * unit]))
+    up, down, up2, down2 = values.reshape(4, z.size)
+    return (8 * (up - down) - (up2 - down2)) / (12 * c)
+
+
+def refine(target: Target, settings: Settings) -> tuple[Floats, float]:
+    """Converge from z = 0 by quasi-Newton steps; return the point and its decrement."""
+    size = target.metric.size
+    z, hessian = np.zeros(size), np.eye(size)
+    gradient = whitened_gradient(target, z, settings)
+    best, distance = z, np.inf
+    for _ in range(12):
+        steps, decrements, _ = newton_steps(gradient[None], hessian[None])
+        step, here = steps[0], max(float(decrements[0]), float(np.linalg.norm(steps[0])))
+        if here < distance:
+            best, distance = z, here
+        if here < _AIM or here > 2 * distance:
+            break
+        z, before = z + step, gradient
+        gradient = whitened_gradient(target, z, settings)
+        hessian = hessian + bfgs_change(hessian, step, gradient - before)
+    return best, distance
+
+
+def _furthest_fall(target: Target, direction: Floats) -> Floats:
+    """Double the way from z = 0 while the nll falls."""
+    z, value = np.zeros_like(direction), 0.0
+    for doubling in range(_DOUBLINGS):
+        trial = 0.1 * 2.0**doubling * direction
+        trial_value = target.value(trial)
+        if not trial_value < value:
+            break
+        z, value = trial, trial_value
+    return z
+
+
+def _analytic_gradient(likelihood: Likelihood) -> Callable[[Floats], Floats] | None:
+    """Return the gradient on the working scale where the user gives one."""
+    if not likelihood.differentiable:
+        return None
+    parameters = likelihood.parameters
+    free: NDArray[np.intp] = parameters.free
+
+    def gradient(working: Floats) -> Floats:
+        full = likelihood.gradient(parameters.to_user(working))
+        return np.asarray(full[free] * parameters.slopes(working))
+
+    return gradient

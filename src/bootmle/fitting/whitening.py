@@ -1,0 +1,145 @@
+"""Coordinates in standard errors, and one replicate's objective seen in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood import Likelihood
+from bootmle.parameters import Floats
+
+__all__ = ["Metric", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The map ``working = center + factor @ z``, where a unit of z is one standard error.
+
+    Attributes
+    ----------
+    center : (q,) array
+        The estimate, on the working scale.
+    factor : (q, r) array
+        A with A Aᵀ = H⁻¹, H the observed information or its positive definite stand-in; r < q
+        where the data leave directions unidentified.
+    """
+
+    center: Floats
+    factor: Floats
+
+    @classmethod
+    def from_curvature(cls, center: Floats, curvature: Floats, n_flat: int = 0) -> Metric:
+        """Whiten by a Hessian, leaving out its ``n_flat`` flattest directions.
+
+        A negative eigenvalue enters by its absolute value: a stand-in for the metric, never a
+        result.
+        """
+        diagonal = np.abs(np.diag(curvature))
+        unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        values, vectors = np.linalg.eigh(curvature / np.outer(unit, unit))
+        order = np.argsort(np.abs(values))[n_flat:]
+        size = np.maximum(np.abs(values[order]), 1e-14)
+        return cls(center, vectors[:, order] / unit[:, None] / np.sqrt(size))
+
+    @property
+    def size(self) -> int:
+        """Number of whitened coordinates: q less the flat directions."""
+        return int(self.factor.shape[1])
+
+    @property
+    def units(self) -> Floats:
+        """One standard error of each working parameter; 1 where it has none."""
+        lengths = np.linalg.norm(self.factor, axis=1)
+        return np.where(lengths > 0, lengths, 1.0)
+
+    def to_working(self, z: Floats) -> Floats:
+        """Map whitened points (..., r) to the working scale."""
+        return np.asarray(self.center + z @ self.factor.T)
+
+    def to_whitened(self, working: Floats) -> Floats:
+        """Map points (..., q) of the working scale to the nearest whitened ones."""
+        scaled = (working - self.center) / self.units
+        return np.asarray(scaled @ np.linalg.pinv(self.factor / self.units[:, None]).T)
+
+
+class Target:
+    """One replicate's objective in whitened coordinates, relative to its value at the estimate.
+
+    Exceptions of the user's objective count as infinite values; the last one is kept.
+    """
+
+    __slots__ = ("base", "error", "likelihood", "metric", "n_evaluations", "n_gradients")
+
+    def __init__(self, likelihood: Likelihood, metric: Metric, base: Floats | float) -> None:
+        """Take the likelihood and its contributions (or total) at the estimate."""
+        self.likelihood = likelihood
+        self.metric = metric
+        self.base = base
+        self.error: Exception | None = None
+        self.n_evaluations = 0
+        self.n_gradients = 0
+
+    def rebase(self) -> None:
+        """Evaluate the objective at the estimate, which values are relative to."""
+        params = self.likelihood.parameters.to_user(self.metric.center)
+        self.n_evaluations += 1
+        try:
+            self.base = self.likelihood.at(params)
+        except Exception as error:  # the user's code may raise anything
+            self.error = error
+
+    def value(self, z: Floats) -> float:
+        """Evaluate at one point (q,)."""
+        return float(self.values(z[None])[0])
+
+    def values(self, points: Floats) -> Floats:
+        """Evaluate at points (k, q); infinite where the objective is not finite."""
+        params = self.likelihood.parameters.to_user(self.metric.to_working(points))
+        self.n_evaluations += len(params)
+        return np.array([self._evaluate(point) for point in params])
+
+    def gradient(self, z: Floats) -> Floats:
+        """Evaluate the analytic gradient at one point (q,)."""
+        self.n_gradients += 1
+        parameters = self.likelihood.parameters
+        working = self.metric.to_working(z)
+        try:
+            gradient = self.likelihood.gradient(parameters.to_user(working))
+        except Exception as error:  # the user's code may raise anything
+            self.error = error
+            return np.full(z.shape, np.nan)
+        free = gradient[parameters.free] * parameters.slopes(working)
+        return np.asarray(free @ self.metric.factor)
+
+    def value_at(self, working: Floats) -> float:
+        """Evaluate at one point (q,) of the working scale."""
+        self.n_evaluations += 1
+        return self._evaluate(self.likelihood.parameters.to_user(working))
+
+    def holding(self, columns: NDArray[np.intp], values: Floats) -> Target:
+        """Hold some free parameters at values of the user's scale."""
+        keep = np.setdiff1d(np.arange(self.metric.center.size), columns)
+        unit = self.metric.units
+        scaled = self.metric.factor / unit[:, None]
+        precision = np.linalg.pinv(scaled @ scaled.T, rcond=1e-12)[np.ix_(keep, keep)]
+        flat = int((np.abs(np.linalg.eigvalsh(precision)) < 1e-12).sum())
+        metric = Metric.from_curvature(
+            self.metric.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
+        )
+        return Target(self.likelihood.holding(columns, values), metric, self.base)
+
+    def _evaluate(self, params: Floats) -> float:
+        """Evaluate at one full parameter vector."""
+        try:
+            if not self.likelihood.separable:
+                value = self.likelihood.total(params) - float(self.base)
+            else:
+                rise = self.likelihood.contributions(params) - self.base
+                weights = self.likelihood.weights
+                value = float(rise.sum() if weights is None else weights @ rise)
+        except Exception as error:  # the user's code may raise anything
+            self.error = error
+            return np.inf
+        return np.inf if np.isnan(value) else value

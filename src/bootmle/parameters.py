@@ -1,0 +1,329 @@
+"""Parameters: names, start, held values, bounds, and the scale each is fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Identity", "Log", "Logit", "Parameters", "Scale", "read_parameters"]
+
+Floats = NDArray[np.float64]
+
+
+class Scale(Protocol):
+    """A one-to-one map between a parameter and the scale it is fitted on."""
+
+    def forward(self, value: Any) -> Any:
+        """Map the user's parameter to the unconstrained scale."""
+
+    def inverse(self, value: Any) -> Any:
+        """Map the unconstrained scale back to the user's parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The parameter as it stands."""
+
+    def forward(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+    def inverse(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The logarithm of the distance from one limit: ``log(sign * (value - limit))``."""
+
+    limit: float = 0.0
+    sign: int = 1
+
+    def forward(self, value: Any) -> Any:
+        """Return the logarithm of the distance from the limit."""
+        with np.errstate(all="ignore"):
+            return np.log(self.sign * (value - self.limit))
+
+    def inverse(self, value: Any) -> Any:
+        """Return the parameter whose log distance this is."""
+        with np.errstate(all="ignore"):
+            return self.limit + self.sign * np.exp(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Logit:
+    """The log odds of the position between two limits."""
+
+    lower: float = 0.0
+    upper: float = 1.0
+
+    def forward(self, value: Any) -> Any:
+        """Return the log odds of the position."""
+        with np.errstate(all="ignore"):
+            return np.log(value - self.lower) - np.log(self.upper - value)
+
+    def inverse(self, value: Any) -> Any:
+        """Return the parameter at this position."""
+        with np.errstate(all="ignore"):
+            return self.lower + (self.upper - self.lower) / (1.0 + np.exp(-value))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All p parameters of the objective, and the q free ones on the scale they are fitted on.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The p names.
+    values : (p,) array
+        Start values; the held value where a parameter is fixed.
+    free : (q,) int array
+        Positions of the parameters that are fitted.
+    scales : tuple of Scale
+        One for each free parameter.
+    bounds : (q, 2) array
+        Lower and upper bounds on the user's scale, infinite where there are none.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    free: NDArray[np.intp]
+    scales: tuple[Scale, ...]
+    bounds: Floats
+
+    @property
+    def free_names(self) -> tuple[str, ...]:
+        """Names of the free parameters."""
+        return tuple(self.names[position] for position in self.free)
+
+    def to_user(self, working: Floats) -> Floats:
+        """Map points (..., q) of the working scale to full parameter vectors (..., p)."""
+        user = np.empty((*working.shape[:-1], self.values.size))
+        user[...] = self.values
+        user[..., self.free] = working
+        for column, scale in self._curved():
+            user[..., self.free[column]] = _apply(scale, scale.inverse, working[..., column])
+        return user
+
+    def to_working(self, user: Floats) -> Floats:
+        """Map full parameter vectors (..., p) to points (..., q) of the working scale."""
+        working = user[..., self.free].astype(float)
+        for column, scale in self._curved():
+            working[..., column] = _apply(scale, scale.forward, working[..., column])
+        return working
+
+    def slopes(self, working: Floats) -> Floats:
+        """Differentiate the user's free parameters by the working ones, (..., q)."""
+        slopes = np.ones_like(working)
+        for column, scale in self._curved():
+            at = working[..., column]
+            step = 1e-5 * np.maximum(1.0, np.abs(at))
+            rise = _apply(scale, scale.inverse, at + step) - _apply(scale, scale.inverse, at - step)
+            slopes[..., column] = rise / (2 * step)
+        return slopes
+
+    def with_scales(self, scales: Sequence[Scale]) -> Parameters:
+        """Fit the same parameters on other scales."""
+        return replace(self, scales=tuple(scales))
+
+    def holding(self, columns: NDArray[np.intp], values: Floats) -> Parameters:
+        """Hold some of the free parameters at the given values of the user's scale."""
+        held = np.asarray(columns, dtype=np.intp)
+        keep = np.setdiff1d(np.arange(self.free.size), held)
+        start = self.values.copy()
+        start[self.free[held]] = values
+        scales = tuple(self.scales[column] for column in keep)
+        return replace(
+            self, values=start, free=self.free[keep], scales=scales, bounds=self.bounds[keep]
+        )
+
+    def _curved(self) -> list[tuple[int, Scale]]:
+        """List the columns whose scale is not the identity."""
+        return [(j, scale) for j, scale in enumerate(self.scales) if not isinstance(scale, Identity)]
+
+
+def read_parameters(
+    x0: Any,
+    names: Sequence[str] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    bounds: Any = None,
+    transform: Any = None,
+) -> Parameters:
+    """Read what `fit` is told about the parameters.
+
+    Parameters
+    ----------
+    x0 : array_like, mapping, Series or OptimizeResult
+        Start values; a mapping or Series brings its names.
+    names : sequence of str, optional
+        One for each parameter; x1 ... xp where nothing else names them.
+    fixed : mapping, optional
+        Name to held value.
+    bounds : sequence of pairs or scipy.optimize.Bounds, optional
+        As in `scipy.optimize.minimize`.
+    transform : str, sequence or mapping, optional
+        For all, each or some parameters: "identity", "log", "logit", ("logit", lower, upper), or
+        an object with ``forward`` (to the unconstrained scale) and ``inverse``.
+
+    Returns
+    -------
+    Parameters
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where these do not fit together; the message names the argument.
+
+    Examples
+    --------
+    >>> read_parameters({"mu": 0.0, "sigma": 1.0}, fixed={"sigma": 2.0}).free_names
+    ('mu',)
+    """
+    values, own_names = _read_start(x0)
+    labels = _read_names(names, own_names, values.size)
+    values = _hold(values, labels, fixed or {})
+    free = np.array([j for j, name in enumerate(labels) if name not in (fixed or {})], dtype=np.intp)
+    if free.size == 0:
+        raise ValueError(f"fixed: all of {list(labels)} are held; leave at least one to be fitted")
+    limits = _read_bounds(bounds, values.size)[free]
+    scales = _read_scales(transform, labels)
+    parameters = Parameters(labels, values, free, tuple(scales[j] for j in free), limits)
+    _check_start(parameters)
+    return parameters
+
+
+def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read start values and, where they carry some, their names."""
+    if hasattr(x0, "x") and hasattr(x0, "keys") and "x" in x0:
+        x0 = x0["x"]
+    labels: tuple[str, ...] | None = None
+    if isinstance(x0, Mapping):
+        labels, x0 = tuple(map(str, x0)), list(x0.values())
+    elif hasattr(x0, "index") and hasattr(x0, "to_numpy"):
+        index = list(x0.index)
+        labels = tuple(map(str, index)) if not all(isinstance(i, int) for i in index) else None
+        x0 = x0.to_numpy()
+    return _as_start(x0), labels
+
+
+def _as_start(x0: ArrayLike) -> Floats:
+    """Read start values as a finite float vector."""
+    raw = np.asarray(x0)
+    if np.iscomplexobj(raw):
+        raise TypeError(f"x0: {x0!r} is complex; parameters are real numbers")
+    try:
+        values = np.atleast_1d(raw.astype(float))
+    except (TypeError, ValueError):
+        raise TypeError(f"x0: {x0!r} is not a vector of numbers") from None
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"x0: shape {values.shape}; pass one number for each parameter")
+    if not np.isfinite(values).all():
+        raise ValueError(f"x0: {values} is not finite; start from finite values")
+    return values
+
+
+def _read_names(
+    names: Sequence[str] | None, own: tuple[str, ...] | None, size: int
+) -> tuple[str, ...]:
+    """Settle the names: given ones, then those of x0, then x1 ... xp."""
+    if isinstance(names, str):
+        raise TypeError(f"names: {names!r} is one string; pass a list with a name for each parameter")
+    labels = tuple(map(str, names)) if names is not None else own
+    labels = labels if labels is not None else tuple(f"x{j + 1}" for j in range(size))
+    if len(labels) != size:
+        raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} parameters in x0")
+    repeated = sorted({name for name in labels if labels.count(name) > 1})
+    if repeated:
+        raise ValueError(f"names: {repeated} appear more than once; give each parameter its own name")
+    return labels
+
+
+def _hold(values: Floats, names: tuple[str, ...], fixed: Mapping[str, float]) -> Floats:
+    """Put the held values into the start values."""
+    held = values.copy()
+    for name, value in fixed.items():
+        if name not in names:
+            raise ValueError(f"fixed: there is no parameter {name!r}; the names are {list(names)}")
+        if not np.isfinite(value):
+            raise ValueError(f"fixed: {name!r} is held at {value!r}; hold it at a finite number")
+        held[names.index(name)] = value
+    return held
+
+
+def _read_bounds(bounds: Any, size: int) -> Floats:
+    """Read SciPy's forms of bounds as an array of lower and upper ends."""
+    if bounds is None:
+        return np.tile([-np.inf, np.inf], (size, 1))
+    if hasattr(bounds, "lb"):
+        pairs = zip(*np.broadcast_arrays(bounds.lb, bounds.ub, np.zeros(size))[:2], strict=True)
+    else:
+        pairs = zip(*zip(*bounds, strict=True), strict=True) if len(bounds) else zip()
+    limits = np.array(
+        [[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs], dtype=float
+    )
+    if limits.shape != (size, 2):
+        raise ValueError(f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each")
+    if np.any(limits[:, 0] >= limits[:, 1]):
+        raise ValueError(f"bounds: {limits.tolist()} has a lower bound not below its upper one")
+    return limits
+
+
+def _read_scales(transform: Any, names: tuple[str, ...]) -> list[Scale]:
+    """Read one scale for each parameter."""
+    if transform is None or isinstance(transform, str):
+        return [_as_scale(transform or "identity") for _ in names]
+    if isinstance(transform, Mapping):
+        unknown = [name for name in transform if name not in names]
+        if unknown:
+            raise ValueError(f"transform: no parameters {unknown}; the names are {list(names)}")
+        return [_as_scale(transform.get(name, "identity")) for name in names]
+    if len(transform) != len(names):
+        raise ValueError(f"transform: {len(transform)} entries for {len(names)} parameters in x0")
+    return [_as_scale(entry) for entry in transform]
+
+
+def _as_scale(entry: Any) -> Scale:
+    """Read one scale."""
+    named: dict[str, Scale] = {"identity": Identity(), "log": Log(), "logit": Logit()}
+    if isinstance(entry, str) and entry.lower() in named:
+        return named[entry.lower()]
+    if isinstance(entry, tuple) and len(entry) == 3 and entry[0] == "logit":
+        return Logit(float(entry[1]), float(entry[2]))
+    if hasattr(entry, "forward") and hasattr(entry, "inverse"):
+        scale: Scale = entry
+        return scale
+    raise ValueError(
+        f"transform: {entry!r} is unknown; use 'identity', 'log', 'logit', ('logit', lower, upper) "
+        f"or an object with forward and inverse"
+    )
+
+
+def _check_start(parameters: Parameters) -> None:
+    """Refuse a start outside its bounds or outside the domain of its scale."""
+    start = parameters.values[parameters.free]
+    outside = (start < parameters.bounds[:, 0]) | (start > parameters.bounds[:, 1])
+    working = parameters.to_working(parameters.values)
+    back = parameters.to_user(working)[parameters.free]
+    for j, name in enumerate(parameters.free_names):
+        if outside[j]:
+            raise ValueError(f"x0: {name} = {start[j]:g} is outside its bounds {parameters.bounds[j]}")
+        if not (np.isfinite(working[j]) and np.isclose(back[j], start[j], rtol=1e-6, atol=1e-9)):
+            raise ValueError(
+                f"transform: {parameters.scales[j]} of {name} maps x0 = {start[j]:g} to "
+                f"{working[j]:g} and back to {back[j]:g}; start inside its domain"
+            )
+
+
+def _apply(scale: Scale, function: Any, values: Floats) -> Floats:
+    """Apply one direction of a scale; the user's own ones may know single numbers only."""
+    if isinstance(scale, Log | Logit):
+        result: Floats = function(values)
+        return result
+    flat = [float(function(float(value))) for value in np.ravel(values)]
+    return np.array(flat).reshape(np.shape(values))

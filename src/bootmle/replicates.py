@@ -1,0 +1,92 @@
+"""The replicates: estimates and status of all refits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.rescue import Outcome
+from bootmle.parameters import Floats
+from bootmle.status import Status
+
+__all__ = ["Replicates"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicates:
+    """Estimates and status of B refits.
+
+    Attributes
+    ----------
+    estimates : (B, p) array
+        NaN where the refit failed; infinite where the likelihood has no finite optimum.
+    status : (B,) int array
+        Values of `Status`.
+    distance : (B,) array
+        Distance to the optimum before the last step, in standard errors of the original fit.
+    n_evaluations, n_gradients : (B,) int arrays
+        Evaluations of the objective and of its analytic gradient.
+    messages : mapping
+        Replicate number to what was said of it.
+    """
+
+    estimates: Floats
+    status: NDArray[np.int8]
+    distance: Floats
+    n_evaluations: NDArray[np.int64]
+    n_gradients: NDArray[np.int64]
+    messages: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Count the replicates."""
+        return len(self.status)
+
+    @classmethod
+    def from_outcomes(
+        cls, outcomes: Sequence[Outcome], evaluations: Sequence[tuple[int, int]]
+    ) -> Replicates:
+        """Collect the outcomes of one chunk."""
+        counts = np.array(evaluations, dtype=np.int64).reshape(-1, 2)
+        return cls(
+            np.array([outcome.params for outcome in outcomes]),
+            np.array([outcome.status for outcome in outcomes], dtype=np.int8),
+            np.array([outcome.distance for outcome in outcomes]),
+            counts[:, 0],
+            counts[:, 1],
+            {k: outcome.message for k, outcome in enumerate(outcomes) if outcome.message},
+        )
+
+    @classmethod
+    def concatenate(cls, chunks: Sequence[Replicates]) -> Replicates:
+        """Join chunks in order."""
+        starts = np.cumsum([0, *map(len, chunks)])
+        messages = {
+            int(start) + k: message
+            for start, chunk in zip(starts, chunks, strict=False)
+            for k, message in chunk.messages.items()
+        }
+        return cls(
+            *(np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in _ARRAYS),
+            messages=messages,
+        )
+
+    def first(self, count: int) -> Replicates:
+        """Keep the first replicates."""
+        messages = {k: message for k, message in self.messages.items() if k < count}
+        return Replicates(*(getattr(self, name)[:count] for name in _ARRAYS), messages=messages)
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which refits gave no estimate, (B,)."""
+        return self.status < 0
+
+    @property
+    def divergent(self) -> NDArray[np.bool_]:
+        """Which replicates have no finite optimum, (B,)."""
+        return self.status == Status.NO_FINITE_OPTIMUM
+
+
+_ARRAYS = ("estimates", "status", "distance", "n_evaluations", "n_gradients")

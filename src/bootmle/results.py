@@ -1,0 +1,308 @@
+"""The Bootstrap: replicates, and everything that is read off them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.execution.storage import read_run, write_run
+from bootmle.fitting import Estimator, Fit
+from bootmle.parameters import Floats
+from bootmle.replicates import Replicates
+from bootmle.status import Status
+from bootmle.summaries import spread
+from bootmle.summaries.intervals import ConfidenceInterval, interval
+from bootmle.tables import align, duration, rounded, rounded_like
+
+__all__ = ["Bootstrap", "load"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bootstrap:
+    """Bootstrap replicates of a fit.
+
+    Attributes
+    ----------
+    fit : Fit, Estimator or None
+        What was refitted; None after `load`.
+    names : tuple of str
+        The p parameters.
+    estimate : (p,) array
+        The original estimate.
+    data : Replicates
+        Estimates, status, messages and evaluations of every replicate.
+    seed : int
+        The entropy of all streams: pass it as ``rng`` to repeat the run.
+    sampling : str
+        The plan.
+    n_shared : int
+        Evaluations spent once for all refits.
+    seconds : float
+        How long it took.
+    not_identified : tuple of str
+        Parameters with a part in a direction that the data do not identify.
+    """
+
+    fit: Fit | Estimator | None = field(repr=False)
+    names: tuple[str, ...]
+    estimate: Floats
+    data: Replicates = field(repr=False)
+    seed: int
+    sampling: str
+    n_shared: int
+    seconds: float
+    not_identified: tuple[str, ...] = ()
+
+    @property
+    def replicates(self) -> Floats:
+        """Estimates, (B, p); NaN where a refit failed."""
+        return self.data.estimates
+
+    @property
+    def status(self) -> NDArray[np.int8]:
+        """Values of `Status`, (B,)."""
+        return self.data.status
+
+    @property
+    def n_failed(self) -> int:
+        """Number of refits without an estimate."""
+        return int(self.data.failed.sum())
+
+    @property
+    def standard_error(self) -> Floats:
+        """Standard deviation of the replicates that have a finite optimum, ddof 1, (p,)."""
+        return self._identified(spread.standard_error(self._finite()))
+
+    @property
+    def standard_error_mcse(self) -> Floats:
+        """Monte Carlo error of `standard_error`, (p,)."""
+        return self._identified(spread.standard_error_mcse(self._finite()))
+
+    @property
+    def quantile_standard_error(self) -> Floats:
+        """Half the distance between the 84.13% and 15.87% quantiles, (p,)."""
+        return self._identified(spread.quantile_standard_error(*self._sorted()))
+
+    @property
+    def covariance(self) -> Floats:
+        """Covariance matrix of the replicates that have a finite optimum, (p, p)."""
+        matrix = spread.covariance(self._finite())
+        flat = self._flat()
+        matrix[flat, :] = np.nan
+        matrix[:, flat] = np.nan
+        return matrix
+
+    @property
+    def bias(self) -> Floats:
+        """Mean of the replicates less the estimate, (p,)."""
+        return self._identified(spread.mean_shift(self._finite(), self.estimate))
+
+    def confidence_interval(
+        self,
+        method: str = "percentile",
+        confidence_level: float = 0.95,
+        alternative: str = "two-sided",
+    ) -> ConfidenceInterval:
+        """Compute confidence intervals.
+
+        Parameters
+        ----------
+        method : str
+            "percentile", "basic" or "normal".
+        confidence_level : float
+            Between 0 and 1.
+        alternative : str
+            "two-sided", "less" (an upper limit only) or "greater" (a lower limit only).
+
+        Returns
+        -------
+        ConfidenceInterval
+            With ``low``, ``high``, ``low_mcse`` and ``high_mcse``, (p,) each. A parameter that the
+            data do not identify has the whole line.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method, or a level that so few replicates cannot show.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.random.default_rng(0).normal(size=50)
+        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
+        >>> bounds = boot.confidence_interval(confidence_level=0.9)
+        >>> bool(bounds.low[0] < boot.estimate[0] < bounds.high[0])
+        True
+        """
+        options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
+        if method.lower() == "normal":
+            finite = self._finite()
+            bounds = interval(finite, finite, self.estimate, method=method, **options)
+        else:
+            bounds = interval(*self._sorted(), self.estimate, method=method, **options)
+        flat = self._flat()
+        return ConfidenceInterval(
+            np.where(flat, -np.inf, bounds.low),
+            np.where(flat, np.inf, bounds.high),
+            np.where(flat, np.nan, bounds.low_mcse),
+            np.where(flat, np.nan, bounds.high_mcse),
+        )
+
+    def to_frame(self, confidence_level: float = 0.95) -> Any:
+        """Return estimate, bias, standard error and percentile interval as a pandas DataFrame."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
+        bounds = self.confidence_interval(confidence_level=confidence_level)
+        columns = {
+            "estimate": self.estimate,
+            "bias": self.bias,
+            "standard_error": self.standard_error,
+            "standard_error_mcse": self.standard_error_mcse,
+            "low": bounds.low,
+            "high": bounds.high,
+        }
+        return pd.DataFrame(columns, index=list(self.names))
+
+    def save(self, path: str | Path) -> None:
+        """Write the replicates to one file, whole or not at all; `load` reads it."""
+        about = {
+            "names": list(self.names),
+            "seed": str(self.seed),
+            "sampling": self.sampling,
+            "n_shared": self.n_shared,
+            "seconds": self.seconds,
+            "not_identified": list(self.not_identified),
+        }
+        write_run(path, about, self.estimate, self.data)
+
+    def __str__(self) -> str:
+        """Show the table to read and paste."""
+        return "\n".join([self._table(), "", *self._closing()])
+
+    def _table(self) -> str:
+        """Lay out estimates, standard errors and intervals."""
+        errors, mcse = self.standard_error, self.standard_error_mcse
+        try:
+            bounds = self.confidence_interval()
+            ends = np.column_stack([bounds.low, bounds.high])
+        except ValueError:
+            ends = np.full((len(self.names), 2), np.nan)
+        rows = [
+            [name, *_row(*numbers)]
+            for name, *numbers in zip(self.names, self.estimate, errors, mcse, *ends.T, strict=True)
+        ]
+        return align(["", "estimate", "bootstrap SE", "± MC", "95% low", "95% high"], rows)
+
+    def _closing(self) -> list[str]:
+        """Say how many replicates there are, what failed, how long it took, and the seed."""
+        count = len(self.data)
+        failures = f"{self.n_failed:,} failed" if self.n_failed else "none failed"
+        lines = [
+            f"B = {count:,} replicates by {self.sampling}, {failures}; "
+            f"{duration(self.seconds)}; seed {self.seed}",
+        ]
+        reasons = Counter(
+            self.data.messages.get(int(k)) or Status(self.status[k]).message
+            for k in np.flatnonzero(self.data.failed)
+        )
+        lines += [f"failed, {times:,} times: {reason}" for reason, times in reasons.most_common(3)]
+        divergent = int(self.data.divergent.sum())
+        if divergent:
+            lines.append(
+                f"{divergent:,} replicates have no finite optimum: standard errors are those of the "
+                f"others, intervals count them as infinite"
+            )
+        if self.not_identified:
+            lines.append(f"not identified by the data: {', '.join(self.not_identified)}")
+        return lines
+
+    def _flat(self) -> NDArray[np.bool_]:
+        """Which parameters have a part in a direction that is not identified, (p,)."""
+        return np.array([name in self.not_identified for name in self.names], dtype=bool)
+
+    def _identified(self, values: Floats) -> Floats:
+        """Withhold what the data do not identify."""
+        return np.where(self._flat(), np.nan, values)
+
+    def _finite(self) -> Floats:
+        """Return the replicates with a finite optimum."""
+        return self.replicates[~(self.data.failed | self.data.divergent)]
+
+    def _sorted(self) -> tuple[Floats, Floats]:
+        """Sort the replicates, undetermined ones as the worst at either end."""
+        kept = self.replicates[~self.data.failed]
+        low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
+        high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
+        return low, high
+
+
+def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
+    """Read saved replicates; several files are joined in the order given.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        Files that `Bootstrap.save` wrote.
+    fit : Fit or Estimator, optional
+        What was refitted, to hang on the result.
+
+    Returns
+    -------
+    Bootstrap
+
+    Raises
+    ------
+    ValueError
+        For files that are not such, are damaged, or belong to different parameters, estimates or
+        seeds that repeat.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> from bootmle import Estimator, bootstrap, load
+    >>> boot = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=99, rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     boot.save(Path(folder) / "mean.npz")
+    ...     again = load(Path(folder) / "mean.npz")
+    >>> bool(np.array_equal(again.replicates, boot.replicates))
+    True
+    """
+    if not paths:
+        raise ValueError("paths: name at least one file")
+    runs = [read_run(path) for path in paths]
+    about, estimate, _ = runs[0]
+    for path, (other, other_estimate, _) in zip(paths[1:], runs[1:], strict=True):
+        if other["names"] != about["names"] or not np.array_equal(other_estimate, estimate):
+            raise ValueError(f"paths: {path} holds another fit than {paths[0]}")
+    seeds = [run[0]["seed"] for run in runs]
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"paths: seeds {seeds} repeat, so the files hold the same replicates")
+    return Bootstrap(
+        fit=fit,
+        names=tuple(about["names"]),
+        estimate=estimate,
+        data=Replicates.concatenate([run[2] for run in runs]),
+        seed=int(about["seed"]),
+        sampling=about["sampling"],
+        n_shared=sum(run[0]["n_shared"] for run in runs),
+        seconds=sum(run[0]["seconds"] for run in runs),
+        not_identified=tuple(about["not_identified"]),
+    )
+
+
+def _row(value: float, error: float, mcse: float, low: float, high: float) -> list[str]:
+    """Show one parameter's numbers with the digits that its standard error supports."""
+    if error == 0:
+        return [f"{value:.6g}", "fixed", "", "", ""]
+    cells = [rounded_like(value, error, 3), rounded(error), rounded(mcse, 1)]
+    ends = [rounded_like(end, error, 3) if np.isfinite(end) else f"{end:g}" for end in (low, high)]
+    return [*cells, *ends]

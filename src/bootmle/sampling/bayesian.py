@@ -1,0 +1,45 @@
+"""The Bayesian bootstrap: exponential weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.likelihood import Likelihood
+from bootmle.sampling.plan import Resample, check_independent_rows
+
+__all__ = ["Bayesian"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bayesian:
+    """Weight the n observations by n times a flat Dirichlet draw (Rubin 1981).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import Bayesian
+    >>> resample = Bayesian().draw(5, 0, np.random.default_rng(0))
+    >>> bool(np.isclose(resample.weights.sum(), 5.0))
+    True
+    """
+
+    @property
+    def fractional(self) -> bool:
+        """Whether weights are other than whole numbers."""
+        return True
+
+    @property
+    def n_available(self) -> int | None:
+        """Number of resamples there are; None, they are drawn without end."""
+        return None
+
+    def check(self, likelihood: Likelihood) -> None:
+        """Refuse an objective whose rows cannot be weighted one by one."""
+        check_independent_rows(likelihood, "Bayesian()")
+
+    def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
+        """Draw one set of weights."""
+        draws = rng.standard_exponential(n)
+        return Resample(n, fractions=draws * (n / draws.sum()))

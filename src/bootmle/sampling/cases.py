@@ -1,0 +1,44 @@
+"""The ordinary bootstrap: observations drawn with replacement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.likelihood import Likelihood
+from bootmle.sampling.plan import Resample, check_independent_rows
+
+__all__ = ["Cases"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Draw n of the n observations with replacement (Efron 1979).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import Cases
+    >>> resample = Cases().draw(5, 0, np.random.default_rng(0))
+    >>> resample.rows.size, float(resample.weights.sum())
+    (5, 5.0)
+    """
+
+    @property
+    def fractional(self) -> bool:
+        """Whether weights are other than whole numbers."""
+        return False
+
+    @property
+    def n_available(self) -> int | None:
+        """Number of resamples there are; None, they are drawn without end."""
+        return None
+
+    def check(self, likelihood: Likelihood) -> None:
+        """Refuse an objective whose rows cannot be drawn one by one."""
+        check_independent_rows(likelihood, "Cases()")
+
+    def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
+        """Draw one resample."""
+        return Resample(n, rows=rng.integers(n, size=n))

@@ -1,0 +1,95 @@
+"""Resamples that were drawn elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood import Likelihood
+from bootmle.parameters import Floats
+from bootmle.sampling.plan import Resample, check_independent_rows
+
+__all__ = ["Given"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """Use resamples drawn elsewhere: row numbers from 0, or weights, a row for each resample.
+
+    Parameters
+    ----------
+    indices : (B, m) int array_like, optional
+        Row numbers; those of R's boot.array(..., indices=TRUE) less 1.
+    weights : (B, n) array_like, optional
+        Weights of the observations.
+
+    Raises
+    ------
+    ValueError
+        Unless exactly one is given, two-dimensional, finite and not negative.
+
+    Examples
+    --------
+    >>> from bootmle import Given
+    >>> Given(indices=[[0, 0, 2], [1, 2, 2]]).n_available
+    2
+    """
+
+    indices: NDArray[np.intp] | None = None
+    weights: Floats | None = None
+
+    def __post_init__(self) -> None:
+        """Check the form."""
+        if (self.indices is None) == (self.weights is None):
+            raise ValueError("Given: pass either indices= or weights=")
+        name, kind = ("indices", np.intp) if self.weights is None else ("weights", np.float64)
+        array = _read(name, getattr(self, name), kind)
+        object.__setattr__(self, name, array)
+
+    @property
+    def fractional(self) -> bool:
+        """Whether weights are other than whole numbers."""
+        return self.weights is not None and bool(np.any(self.weights != np.round(self.weights)))
+
+    @property
+    def n_available(self) -> int | None:
+        """Number of resamples there are."""
+        array = self.indices if self.weights is None else self.weights
+        assert array is not None
+        return len(array)
+
+    def check(self, likelihood: Likelihood) -> None:
+        """Refuse resamples of another number of observations."""
+        check_independent_rows(likelihood, "Given()")
+        if self.indices is not None and self.indices.max() >= (likelihood.n or 0):
+            raise ValueError(
+                f"indices: row {self.indices.max()} of {likelihood.n}; rows are numbered from 0"
+            )
+        if self.weights is not None and self.weights.shape[1] != likelihood.n:
+            raise ValueError(f"weights: {self.weights.shape[1]} for {likelihood.n} observations")
+
+    def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
+        """Return one of the resamples; past the last one, the last again."""
+        array = self.indices if self.weights is None else self.weights
+        assert array is not None
+        one = array[min(replicate, len(array) - 1)]
+        if self.weights is None:
+            return Resample(n, rows=one)
+        if self.fractional:
+            return Resample(n, fractions=one)
+        return Resample(n, rows=np.repeat(np.arange(n), one.astype(np.intp)))
+
+
+def _read(name: str, values: Any, kind: type) -> NDArray[Any]:
+    """Read a two-dimensional array of finite values that are not negative."""
+    array = np.asarray(values)
+    if array.ndim != 2 or array.size == 0 or not np.isfinite(array).all() or array.min() < 0:
+        raise ValueError(
+            f"{name}: needs a row for each resample, finite and not negative; got shape {array.shape}"
+        )
+    if kind is np.intp and not np.array_equal(array, np.round(array)):
+        raise ValueError(f"{name}: row numbers are whole; got {array.reshape(-1)[:3]}")
+    return array.astype(kind)

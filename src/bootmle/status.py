@@ -1,0 +1,56 @@
+"""What became of a fit or a refit."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["Status"]
+
+
+class Status(IntEnum):
+    """What became of a fit; negative values are failures, whose estimates are NaN.
+
+    Examples
+    --------
+    >>> Status.CERTIFIED.message
+    'certified optimum'
+    >>> Status.RAISED.failed
+    True
+    """
+
+    CERTIFIED = 0
+    CERTIFIED_BY_FALLBACK = 1
+    AT_BOUND = 2
+    NO_FINITE_OPTIMUM = 3
+    NOISE_LIMITED = 4
+    NOT_IDENTIFIED = 5
+    EXPANDED = 6
+    ESTIMATED = 7
+    NOT_CERTIFIED = -1
+    NOT_FINITE = -2
+    RAISED = -3
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no estimate."""
+        return self < 0
+
+    @property
+    def message(self) -> str:
+        """The status in words."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.CERTIFIED: "certified optimum",
+    Status.CERTIFIED_BY_FALLBACK: "certified optimum, reached by the SciPy fallback",
+    Status.AT_BOUND: "optimum at a bound or constraint",
+    Status.NO_FINITE_OPTIMUM: "no finite optimum: the likelihood rises without end",
+    Status.NOISE_LIMITED: "as near the optimum as the noise of the objective allows",
+    Status.NOT_IDENTIFIED: "optimum, with directions that the data do not identify",
+    Status.EXPANDED: "optimum of the expansion, not verified",
+    Status.ESTIMATED: "returned by the user's estimator",
+    Status.NOT_CERTIFIED: "no certified optimum was reached",
+    Status.NOT_FINITE: "the objective is not finite",
+    Status.RAISED: "the objective raised an exception",
+}

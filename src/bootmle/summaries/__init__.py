@@ -1,0 +1,1 @@
+"""What the replicates say: standard errors, intervals, tables."""

@@ -1,0 +1,141 @@
+"""Standard errors of the replicates, and the Monte Carlo errors of these."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bootmle.parameters import Floats
+
+__all__ = ["covariance", "mean_shift", "quantile_standard_error", "standard_error", "standard_error_mcse"]
+
+_TAIL = 0.15865525393145707
+"""Normal probability below minus one standard deviation."""
+
+
+def standard_error(estimates: Floats) -> Floats:
+    """Standard deviation of the replicates, ddof 1.
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> standard_error(np.array([[1.0, 10.0], [3.0, 30.0]])).round(4)
+    array([ 1.4142, 14.1421])
+    """
+    if len(estimates) < 2:
+        return np.full(estimates.shape[1], np.nan)
+    return np.asarray(estimates.std(axis=0, ddof=1))
+
+
+def standard_error_mcse(estimates: Floats) -> Floats:
+    """Monte Carlo error of the standard errors, from the fourth moment.
+
+    Var(s²) = (m₄ − s⁴ (B − 3)/(B − 1))/B, and s moves by half the relative change of s².
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).standard_normal((5000, 1))
+    >>> float(standard_error_mcse(draws)[0] / np.sqrt(0.5 / 5000)).__round__(1)
+    1.0
+    """
+    count = len(estimates)
+    if count < 4:
+        return np.full(estimates.shape[1], np.nan)
+    centred = estimates - estimates.mean(axis=0)
+    variance = (centred**2).sum(axis=0) / (count - 1)
+    spread = ((centred**4).mean(axis=0) - variance**2 * (count - 3) / (count - 1)) / count
+    with np.errstate(all="ignore"):
+        error = np.sqrt(np.maximum(spread, 0.0)) / (2 * np.sqrt(variance))
+    return np.where(variance > 0, error, 0.0)
+
+
+def quantile_standard_error(low: Floats, high: Floats) -> Floats:
+    """Half the distance between the quantiles at ±1 of a normal variable.
+
+    Defined where tails are too heavy for a standard deviation, or some replicates infinite.
+
+    Parameters
+    ----------
+    low, high : (B, p) arrays
+        Sorted replicates; undetermined ones at the lower end in ``low``, at the upper in ``high``.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> draws = np.sort(np.random.default_rng(0).standard_normal((9999, 1)), axis=0)
+    >>> float(quantile_standard_error(draws, draws)[0].round(1))
+    1.0
+    """
+    if len(low) == 0:
+        return np.full(low.shape[1], np.nan)
+    lower = np.quantile(low, _TAIL, axis=0, method="lower")
+    upper = np.quantile(high, 1 - _TAIL, axis=0, method="higher")
+    with np.errstate(invalid="ignore"):
+        return np.asarray((upper - lower) / 2)
+
+
+def covariance(estimates: Floats) -> Floats:
+    """Covariance matrix of the replicates, ddof 1.
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+
+    Returns
+    -------
+    (p, p) array
+
+    Examples
+    --------
+    >>> covariance(np.array([[0.0, 0.0], [1.0, 2.0]]))
+    array([[0.5, 1. ],
+           [1. , 2. ]])
+    """
+    size = estimates.shape[1]
+    if len(estimates) < 2:
+        return np.full((size, size), np.nan)
+    return np.atleast_2d(np.cov(estimates, rowvar=False))
+
+
+def mean_shift(estimates: Floats, estimate: Floats) -> Floats:
+    """Mean of the replicates less the estimate: the bootstrap's estimate of bias.
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+    estimate : (p,) array
+        The original estimate.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> mean_shift(np.array([[1.0], [2.0]]), np.array([1.0]))
+    array([0.5])
+    """
+    if len(estimates) == 0:
+        return np.full_like(estimate, np.nan)
+    return np.asarray(estimates.mean(axis=0) - estimate)
