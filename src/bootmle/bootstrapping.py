@@ -104,6 +104,7 @@ def bootstrap(
         seed=seed,
         sampling=repr(sampling),
         n_shared=task.refit.n_shared,
+        not_identified=fit.not_identified if isinstance(fit, Fit) else (),
         seconds=time.perf_counter() - started,
     )
 

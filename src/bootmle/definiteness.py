@@ -17,6 +17,7 @@ __all__ = [
     "eigensystem",
     "judge",
     "name_direction",
+    "orient",
     "unit_diagonal",
 ]
 
@@ -138,17 +139,15 @@ def unit_diagonal(matrix: Floats) -> Floats:
     return 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
 
 
-def judge(
-    matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]
-) -> tuple[str, Floats]:
-    """Decide a matrix's definiteness; columns are the directions that ``is_flat`` confirmed."""
+def judge(matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]) -> tuple[str, Floats]:
+    """Decide a matrix's definiteness, and give the negative or flat directions (p, k) it has."""
     none = np.empty((len(matrix), 0))
     if not np.isfinite(error).all():
         return "undecided", none
     eigenvalues, vectors = np.linalg.eigh(matrix)
     bounds = bound_eigenvalues(eigenvalues, vectors, error)
     if np.any(eigenvalues < -bounds):
-        return "indefinite", none
+        return "indefinite", vectors[:, eigenvalues < -bounds]
     open_ = vectors[:, eigenvalues <= bounds]
     if not open_.size:
         return "positive definite", none
@@ -176,9 +175,17 @@ def eigensystem(matrix: Floats) -> tuple[Floats, Floats]:
         if not _sweep(rotated, vectors):
             break
     order = np.argsort(np.diag(rotated))
-    vectors = vectors[:, order]
-    largest = np.argmax(np.abs(vectors), axis=0)
-    return np.diag(rotated)[order], vectors * np.sign(vectors[largest, range(len(matrix))])
+    return np.diag(rotated)[order], orient(vectors[:, order])
+
+
+def orient(columns: Floats) -> Floats:
+    """Scale columns to unit length, the largest entry of each positive."""
+    if not columns.size:
+        return columns
+    largest = np.argmax(np.abs(columns), axis=0)
+    signs = np.sign(columns[largest, range(columns.shape[1])])
+    unit: Floats = columns * signs / np.linalg.norm(columns, axis=0)
+    return unit
 
 
 def _sweep(matrix: Floats, vectors: Floats) -> bool:

@@ -8,15 +8,23 @@ Richardson's extrapolation; derivatives and bounds are then carried back to the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bootmle.definiteness import Information, bound_eigenvalues, eigensystem, judge, unit_diagonal
+from bootmle.definiteness import (
+    Information,
+    bound_eigenvalues,
+    eigensystem,
+    judge,
+    orient,
+    unit_diagonal,
+)
 from bootmle.parameters import Floats
 
 __all__ = ["Information", "measure_information"]
@@ -27,10 +35,16 @@ _SAFETY = 12.0
 """Standard deviations of the noise that an error bound allows for."""
 _FIRST_STEP = 1e-3
 """First probing step, relative to the parameter."""
+_ZERO = 1e-8
+"""Size below which a parameter's value says nothing of its scale."""
 _INERT = 1e-2
 """Scale of a parameter without visible effect, relative to its value or 1."""
 _FLATTEST = 1e-6
 """Smallest curvature, on a unit diagonal, for which a rough Hessian is trusted."""
+_VISIBLE = 1e-3
+"""Change of the objective that counts as one, whatever the noise."""
+_ATTEMPTS = 6
+"""Most probes of an axis, where those that the budget allows have all failed."""
 _WALK = 100.0
 """Distance, in conditional standard errors, over which a flat direction has to be flat."""
 
@@ -77,8 +91,8 @@ def measure_information(
     >>> saddle = measure_information(lambda t: t[0] ** 2 - 3 * t[1] ** 2, [1, 2], names="ab")
     >>> saddle.definiteness, saddle.describe_direction(saddle.null_directions[:, 0])
     ('indefinite', '1.00·b')
-    >>> saddle.matrix.round(6).tolist()
-    [[2.0, 0.0], [0.0, -6.0]]
+    >>> saddle.matrix.diagonal().round(6).tolist()
+    [2.0, -6.0]
     """
     point = np.array(x, dtype=float)
     objective: _Objective
@@ -86,20 +100,21 @@ def measure_information(
         objective = _Gradient(gradient, point, gradient(point.copy()))
     else:
         objective = _Value(value, point, value(point.copy()) if base is None else base)
-    frame = _find_frame(objective)
-    noise = _measure_noise(objective, frame)
-    measured = _measure(objective, frame, noise)
-    verdict, null = _certify(objective, frame, measured, noise)
-    evaluations = objective.count + (base is None or gradient is not None)
-    return _report(point, tuple(names), frame, measured, verdict, null, noise, evaluations)
+    objective.count = int(base is None or gradient is not None)
+    with np.errstate(all="ignore"):
+        frame = _find_frame(objective)
+        noise = _measure_noise(objective, frame)
+        measured = _measure(objective, frame, noise)
+        verdict, null = _certify(objective, frame, measured, noise)
+        return _report(objective, tuple(names), frame, measured, verdict, null, noise)
 
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """The response to a step along an axis, and the curvature it shows."""
+    """The difference that a step along an axis makes, and the curvature it shows."""
 
     step: float
-    response: Floats
+    difference: Floats
     curvature: float
     resolution: float
     sign: float
@@ -120,6 +135,11 @@ class _Probe:
     def is_seen(self) -> bool:
         """Whether the curvature stands out of the rounding."""
         return abs(self.curvature) * self.step**2 > 100 * self.resolution
+
+    def suffices(self, last: bool) -> bool:
+        """Whether the step has about the length aimed at, or at the last attempt may pass."""
+        near = 0.2 < self.length / self.target < 30
+        return self.is_seen and (near or (last and self.length < 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,52 +187,48 @@ class _Objective(ABC):
         self.base = np.asarray(base, dtype=float)
         self.base = self.base.reshape(() if self.order == 2 else point.shape)
         if not np.isfinite(self.base).all():
-            raise ValueError(f"x: the objective is {base} at {point}; it has to be finite there")
-        self.grid = _grid(self.base)
+            raise ValueError(f"x: fun is {self.base} at {point}; it has to be finite there")
 
     def __call__(self, displacement: Floats) -> Floats:
         """Evaluate; an arithmetic or value error is an end of the domain."""
         self.count += 1
         try:
-            with np.errstate(all="ignore"):
-                result = np.asarray(self.function(self.point + displacement), dtype=float)
+            result = np.asarray(self.function(self.point + displacement), dtype=float)
         except (ArithmeticError, ValueError):
             return np.full_like(self.base, np.nan)
         if not np.isfinite(result).all():
             return np.full_like(self.base, np.nan)
-        self.grid = min(self.grid, _grid(result))
         return result.reshape(self.base.shape)
 
     @property
     def left(self) -> int:
-        """Evaluations left of 4(p² + p)."""
+        """Evaluations left of 1 + 4(p² + p)."""
         p = len(self.point)
-        return 4 * (p * p + p) - self.count
+        return 1 + 4 * (p * p + p) - self.count
 
     def resolution(self, *values: Floats) -> float:
-        """Distance between neighbouring values of this size."""
-        largest = max(float(np.max(np.abs(value))) for value in values)
-        return max(float(np.spacing(largest)), self.grid if np.isfinite(self.grid) else 0.0)
+        """Find the distance between neighbouring values of this size."""
+        return float(np.spacing(max(float(np.max(np.abs(value))) for value in values)))
 
     @abstractmethod
     def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
-        """Derivative of the order above, times step**order, from the opposite or double step."""
+        """Difference of the order above from values at a step and its opposite, or its double."""
 
     @abstractmethod
-    def curvature(self, response: Floats, axis: int, step: float) -> float:
-        """Second derivative of the nll along an axis."""
+    def curvature(self, difference: Floats, axis: int, step: float) -> float:
+        """Read the second derivative of the nll along an axis off a difference."""
 
     @abstractmethod
     def roughen(self, probes: Sequence[_Probe]) -> Floats:
-        """Rough Hessian (p, p) from two-sided probes of all axes."""
+        """Estimate the Hessian (p, p) from two-sided probes of all axes."""
 
     @abstractmethod
     def directions(self) -> list[Floats]:
-        """Lines, in a frame, whose expansions determine the Hessian: the axes first."""
+        """List the lines, in a frame, that determine the Hessian: the axes first."""
 
     @abstractmethod
     def assemble(self, lines: Sequence[_Expansion], slope: Floats) -> _Measured:
-        """Hessian and gradient from the expansions along all lines."""
+        """Put together Hessian and gradient from the expansions along all lines."""
 
 
 class _Value(_Objective):
@@ -220,33 +236,44 @@ class _Value(_Objective):
 
     order = 2
 
+    def __init__(self, function: Callable[[Floats], ArrayLike], point: Floats, base: ArrayLike):
+        super().__init__(function, point, base)
+        self.seen = {float(self.base)}
+
+    def __call__(self, displacement: Floats) -> Floats:
+        result = super().__call__(displacement)
+        self.seen.add(float(result))
+        return result
+
+    def resolution(self, *values: Floats) -> float:
+        return max(super().resolution(*values), _grid(self.seen))
+
     def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
         middle, ends = (self.base, near + other) if two_sided else (near, other + self.base)
         return np.asarray(ends - 2 * middle)
 
-    def curvature(self, response: Floats, axis: int, step: float) -> float:
-        return float(response) / step**2
+    def curvature(self, difference: Floats, axis: int, step: float) -> float:
+        return float(difference) / step**2
 
     def roughen(self, probes: Sequence[_Probe]) -> Floats:
         rough = np.diag([probe.curvature for probe in probes])
-        for i, j in zip(*np.tril_indices(len(probes), -1), strict=True):
+        for i, j in combinations(range(len(probes)), 2):
             a, b = probes[i], probes[j]
             step = np.zeros(len(probes))
             step[i], step[j] = a.step, b.step
-            both = self.difference(self(step), self(-step), True) - a.response - b.response
+            both = self.difference(self(step), self(-step), True) - a.difference - b.difference
             rough[i, j] = rough[j, i] = np.nan_to_num(both / (2 * a.step * b.step))
         return rough
 
     def directions(self) -> list[Floats]:
         axes = np.eye(len(self.point))
-        pairs = zip(*np.tril_indices(len(axes), -1), strict=True)
-        return [*axes, *((axes[i] + axes[j]) / np.sqrt(2) for i, j in pairs)]
+        return [*axes, *((a + b) / np.sqrt(2) for a, b in combinations(axes, 2))]
 
     def assemble(self, lines: Sequence[_Expansion], slope: Floats) -> _Measured:
         p = len(self.point)
         second = 2 * np.array([float(line.coefficients[2]) for line in lines])
         bound = 2 * np.array([line.error[2] for line in lines])
-        rows, columns = np.tril_indices(p, -1)
+        rows, columns = np.triu_indices(p, 1)
         matrix, error = np.diag(second[:p]), np.diag(bound[:p])
         # The second derivative along (e_i + e_j)/√2 is (M_ii + M_jj)/2 + M_ij.
         matrix[rows, columns] = second[p:] - (second[rows] + second[columns]) / 2
@@ -264,11 +291,11 @@ class _Gradient(_Objective):
     def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
         return (near - other) / 2 if two_sided else (4 * near - 3 * self.base - other) / 2
 
-    def curvature(self, response: Floats, axis: int, step: float) -> float:
-        return float(response[axis]) / step
+    def curvature(self, difference: Floats, axis: int, step: float) -> float:
+        return float(difference[axis]) / step
 
     def roughen(self, probes: Sequence[_Probe]) -> Floats:
-        rough = np.stack([probe.response / probe.step for probe in probes])
+        rough = np.stack([probe.difference / probe.step for probe in probes])
         return (rough + rough.T) / 2
 
     def directions(self) -> list[Floats]:
@@ -283,18 +310,20 @@ class _Gradient(_Objective):
         return _Measured((jacobian + jacobian.T) / 2, error, slope, rounding)
 
 
-def _mirror(lower: Floats) -> Floats:
-    """Fill the upper triangle from the lower one."""
-    full: Floats = lower + np.tril(lower, -1).T
+def _mirror(upper: Floats) -> Floats:
+    """Fill the lower triangle from the upper one."""
+    full: Floats = upper + np.triu(upper, 1).T
     return full
 
 
-def _grid(values: Floats) -> float:
-    """Coarsest power of two that divides all values: what a shift or single precision leaves."""
-    mantissas, exponents = np.frexp(values[values != 0])
+def _grid(seen: Collection[float]) -> float:
+    """Find the largest power of two that divides all values: what a shift or float32 leaves."""
+    values = np.array([value for value in seen if np.isfinite(value) and value != 0])
+    if len(values) < 4:
+        return 0.0
+    mantissas, exponents = np.frexp(values)
     digits = (mantissas * 2.0**53).astype(np.int64)
-    last = (digits & -digits).astype(float)
-    return float(np.min(np.ldexp(last, exponents - 53), initial=np.inf))
+    return float(np.min(np.ldexp((digits & -digits).astype(float), exponents - 53)))
 
 
 def _find_frame(objective: _Objective) -> _Frame:
@@ -304,34 +333,48 @@ def _find_frame(objective: _Objective) -> _Frame:
     probes: list[_Probe | None] = []
     for axis in range(p):
         attempts = (objective.left - reserve) // 2 - (p - 1 - axis)
-        probes.append(_search(objective, axis, min(max(attempts, 1), 4)))
+        probes.append(_search(objective, axis, min(max(attempts, 2), 4)))
     inert = _INERT * np.maximum(np.abs(objective.point), 1.0)
-    scales = np.array([
-        1 / np.sqrt(abs(probe.curvature)) if probe is not None and probe.is_seen else unseen
-        for probe, unseen in zip(probes, inert, strict=True)
-    ])
-    inner = [probe for probe in probes if probe is not None and probe.two_sided]
+    seen = np.array([probe.curvature if probe and probe.is_seen else 0.0 for probe in probes])
+    scales = np.where(seen != 0, 1 / np.sqrt(np.abs(seen)), inert)
+    inner = [probe for probe in probes if probe and probe.two_sided]
     if len(inner) == p:
         return _whiten(objective.roughen(inner), scales)
     # Sums of feasible steps along the axes stay feasible; whitened axes need not be feasible.
-    signed = scales * [1.0 if probe is None else probe.sign for probe in probes]
+    signed = scales * [probe.sign if probe else 1.0 for probe in probes]
     return _Frame(np.diag(signed), np.diag(1 / signed), scales)
 
 
 def _search(objective: _Objective, axis: int, attempts: int) -> _Probe | None:
     """Probe an axis by steps that come to change the objective by a set amount."""
     size = abs(objective.point[axis])
-    step, found = _FIRST_STEP * (size or 1.0), None
-    for _ in range(attempts):
+    size = size if size > _ZERO else 1.0
+    reach = max(size, 1.0) / _FIRST_STEP
+    short, long = _EPS * size, 2 * reach
+    step, found = _FIRST_STEP * size, None
+    for attempt in range(1, _ATTEMPTS + 1):
         probe = _probe(objective, axis, step)
-        if probe is None:
-            step /= 16
-            continue
-        found = probe
-        if probe.target / 5 < probe.length < 30 * probe.target:
+        found = probe if probe and (probe.is_seen or not found) else found
+        if probe and probe.suffices(attempt >= attempts):
             break
-        step *= probe.target / probe.length
+        proposal, short, long = _propose(probe, step, short, long)
+        if short >= reach:
+            break
+        proposal = min(proposal, reach)
+        step = proposal if short < proposal < long else float(np.sqrt(short * long))
     return found
+
+
+def _propose(
+    probe: _Probe | None, step: float, short: float, long: float
+) -> tuple[float, float, float]:
+    """Next step after a probe, and the steps known to be too short and too long."""
+    if probe is None:
+        return _FIRST_STEP * step, short, step
+    if not probe.is_seen:
+        return max(0.3 * step / probe.length, _FIRST_STEP), step, long
+    proposal = step * probe.target / probe.length
+    return (proposal, step, long) if proposal > step else (proposal, short, step)
 
 
 def _probe(objective: _Objective, axis: int, step: float) -> _Probe | None:
@@ -345,10 +388,10 @@ def _probe(objective: _Objective, axis: int, step: float) -> _Probe | None:
     other = behind if all(inside) else objective(2 * sign * step * unit)
     if not np.isfinite(other).all():
         return None
-    response = objective.difference(near, other, all(inside))
-    curvature = objective.curvature(response, axis, step if all(inside) else sign * step)
+    difference = objective.difference(near, other, all(inside))
+    curvature = objective.curvature(difference, axis, step if all(inside) else sign * step)
     resolution = objective.resolution(objective.base, near) if objective.order == 2 else 0.0
-    return _Probe(step, response, curvature, resolution, sign, all(inside))
+    return _Probe(step, difference, curvature, resolution, sign, all(inside))
 
 
 def _whiten(rough: Floats, scales: Floats) -> _Frame:
@@ -359,20 +402,22 @@ def _whiten(rough: Floats, scales: Floats) -> _Frame:
 
 
 def _measure_noise(objective: _Objective, frame: _Frame) -> float:
-    """Noise level, from a difference table of close points on a line through all coordinates."""
-    lines = len(objective.directions())
-    points = int(np.clip(objective.left - 4 * lines - 2, 2, 8))
+    """Estimate the noise from close points on a line through all coordinates."""
+    spare = objective.left - 4 * len(objective.directions()) - 2
+    points = int(np.clip(spare, 2, 8))
     diagonal = np.full(len(frame.axes), 1 / np.sqrt(len(frame.axes)))
-    resolution = objective.resolution(objective.base)
-    step = max(np.sqrt(20 * resolution if points > 2 else resolution), 1e-7)
+    base = _in_frame(frame, objective.base)
+    step = max(float(np.sqrt((20 if points > 2 else 1) * objective.resolution(base))), 1e-7)
     table = _tabulate(objective, frame, step * diagonal, points)
-    if len(np.unique(table, axis=0)) <= len(table) / 2 and step < 1e-3:
-        table = _tabulate(objective, frame, 100 * step * diagonal, points)
-    return max(_read_noise(table), resolution / 3)
+    # Equal values are a step below the objective's own grid, not the absence of noise.
+    while len(np.unique(table, axis=0)) <= len(table) / 2 and step < 0.1:
+        step *= 100
+        table = _tabulate(objective, frame, step * diagonal, points)
+    return max(_read_noise(table), _read_ties(table), objective.resolution(base) / 3)
 
 
 def _tabulate(objective: _Objective, frame: _Frame, step: Floats, points: int) -> Floats:
-    """Values, in a frame's coordinates, at the point and at multiples of a step."""
+    """Evaluate, in a frame's coordinates, at the point and at multiples of a step."""
     rows = [_in_frame(frame, objective.base)]
     rows += [_in_frame(frame, objective(k * frame.axes @ step)) for k in range(1, points + 1)]
     table = np.stack(rows).reshape(points + 1, -1)
@@ -380,19 +425,28 @@ def _tabulate(objective: _Objective, frame: _Frame, step: Floats, points: int) -
 
 
 def _in_frame(frame: _Frame, result: Floats) -> Floats:
-    """A value as it is; a gradient in the frame's coordinates."""
+    """Turn a gradient into the frame's coordinates; leave a value as it is."""
     return frame.axes.T @ result if result.ndim else result
 
 
 def _read_noise(table: Floats) -> float:
-    """Largest of the estimates from differences of third and higher order (Moré and Wild 2011)."""
+    """Take the largest estimate from differences of third and higher order."""
+    count = len(table) - 1
     levels, variance = [0.0], 1.0
-    for k in range(1, len(table)):
+    for order in range(1, count + 1):
         table = np.diff(table, axis=0)
-        variance *= k / (4 * k - 2)
-        if k >= min(3, len(table) + k - 1):
+        variance *= order / (4 * order - 2)
+        if order >= min(3, count):
             levels.append(float(np.sqrt(variance * np.max(np.mean(table**2, axis=0)))))
-    return max(levels)
+    # A few differences can all be small by chance.
+    return max(levels) * (1 + 2 / max(count - 2, 1))
+
+
+def _read_ties(table: Floats) -> float:
+    """Take the rounding to a grid from values that share it: a standard deviation, rounded up."""
+    levels = np.unique(table)
+    tied = table.shape[1] == 1 and 1 < len(levels) < len(table)
+    return float(np.min(np.diff(levels))) / 3 if tied else 0.0
 
 
 def _stencil(offsets: Sequence[int]) -> tuple[Floats, Floats, Floats]:
@@ -437,6 +491,7 @@ def _fit(
     unit = max(sizes[order], step**order / order)
     decay = min(1.0, float(np.max((sizes[higher] / unit) ** (1 / (higher - order)))))
     beyond = np.array([np.max(sizes[higher] * decay ** (k - higher)) for k in (5, 6)])
+    beyond /= max(1 - decay, 1e-3)
     powers = step ** np.arange(5.0)
     rounding = _SAFETY * noise * np.linalg.norm(weights, axis=1) / powers
     return _Expansion((coefficients.T / powers).T, leaks @ beyond / powers, rounding, step)
@@ -458,11 +513,13 @@ def _measure(objective: _Objective, frame: _Frame, noise: float) -> _Measured:
         if excess[worst] < 4 or finer.error[order] >= found[worst].error[order]:
             break
         found[worst] = finer
-    return objective.assemble(found, _in_frame(frame, objective.base))
+    measured = objective.assemble(found, _in_frame(frame, objective.base))
+    rounding = 8 * _EPS * np.maximum(1, np.abs(measured.matrix))
+    return replace(measured, error=measured.error + rounding)
 
 
 def _line(objective: _Objective, frame: _Frame, direction: Floats) -> Callable[[float], Floats]:
-    """The objective along a direction of a frame; no place is evaluated twice."""
+    """Restrict the objective to a line of a frame; no place on it is evaluated twice."""
 
     @cache
     def along(place: float) -> Floats:
@@ -482,38 +539,64 @@ def _certify(
     """
 
     def is_flat(z: Floats) -> bool:
-        return _is_flat(objective, frame, z, noise, float(np.linalg.norm(measured.slope)))
+        return _is_flat(objective, frame, measured, noise, z)
 
-    verdict, flat = judge(measured.matrix, measured.error, is_flat)
-    return verdict, frame.axes @ flat
+    verdict, columns = judge(measured.matrix, measured.error, is_flat)
+    return verdict, frame.axes @ columns
 
 
-def _is_flat(objective, frame, z, noise, slope) -> bool:
-    """Walk to both sides."""
+def _is_flat(
+    objective: _Objective, frame: _Frame, measured: _Measured, noise: float, z: Floats
+) -> bool:
+    """Walk along a direction to both sides; the objective may change by its noise alone."""
+    z = z * _WALK / np.linalg.norm(frame.axes @ z / frame.scales)
     step = frame.axes @ z
-    step *= _WALK / np.linalg.norm(step / frame.scales)
     jitter = _EPS * np.linalg.norm(frame.inverse * (np.abs(objective.point) + np.abs(step)))
-    for end in (objective(step), objective(-step)):
-        change = np.max(np.abs(_in_frame(frame, end - objective.base)))
-        allowed = noise + objective.resolution(objective.base) + jitter * slope
-        if not change <= 2 * _SAFETY * allowed:
-            return False
-    return True
+    # The direction is known up to the bounds, so that the walk may stray by as much.
+    astray = jitter + np.linalg.norm(measured.error) * np.linalg.norm(z)
+    steepness = np.linalg.norm(measured.slope) + (1.0 if objective.order == 1 else astray)
+    allowed = 2 * _SAFETY * noise + astray * steepness
+    changes = [_in_frame(frame, objective(end) - objective.base) for end in (step, -step)]
+    largest = max(float(np.max(np.abs(change))) for change in changes)
+    return bool(largest <= allowed < _VISIBLE)
 
 
-def _report(point, names, frame, measured, verdict, null, noise, evaluations) -> Information:
-    inverse = frame.inverse
-    bound = measured.error + 8 * _EPS * np.maximum(1, np.abs(measured.matrix))
+def _report(
+    objective: _Objective,
+    names: tuple[str, ...],
+    frame: _Frame,
+    measured: _Measured,
+    verdict: str,
+    null: Floats,
+    noise: float,
+) -> Information:
+    """Carry everything back to the user's parameters."""
+    inverse, bound = frame.inverse, measured.error
     matrix = inverse.T @ measured.matrix @ inverse
     matrix = (matrix + matrix.T) / 2
-    error = np.sqrt((inverse**2).T @ bound**2 @ inverse**2)
     eigenvalues, directions = eigensystem(matrix)
-    eigenvalue_errors = bound_eigenvalues(eigenvalues, inverse @ directions, bound)
     if verdict == "indefinite":
-        scales = unit_diagonal(matrix)
-        lam, vectors = np.linalg.eigh(scales[:, None] * matrix * scales)
-        null = scales[:, None] * vectors[:, lam < 0]
-    null = null / np.maximum(np.linalg.norm(null, axis=0), _TINY)
-    return Information(names, point, matrix, error, inverse.T @ measured.slope,
-        np.sqrt((inverse**2).T @ measured.slope_error**2), eigenvalues, eigenvalue_errors,
-        directions, verdict, null, noise, evaluations)
+        null = _most_negative(matrix, null.shape[1])
+    return Information(
+        names=names,
+        point=objective.point,
+        matrix=matrix,
+        error=np.sqrt((inverse**2).T @ bound**2 @ inverse**2),
+        gradient=inverse.T @ measured.slope,
+        gradient_error=np.sqrt((inverse**2).T @ measured.slope_error**2),
+        eigenvalues=eigenvalues,
+        eigenvalue_errors=bound_eigenvalues(eigenvalues, inverse @ directions, bound),
+        directions=directions,
+        definiteness=verdict,
+        null_directions=orient(null),
+        noise=noise,
+        n_evaluations=objective.count,
+    )
+
+
+def _most_negative(matrix: Floats, count: int) -> Floats:
+    """Directions (p, count) of the smallest eigenvalues on the unit diagonal."""
+    scales = unit_diagonal(matrix)
+    _, vectors = np.linalg.eigh(scales[:, None] * matrix * scales)
+    columns: Floats = scales[:, None] * vectors[:, :count]
+    return columns

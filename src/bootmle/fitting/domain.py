@@ -12,7 +12,7 @@ from bootmle.parameters import Floats, Identity, Log, Logit, Scale
 
 __all__ = ["internal_scales"]
 
-_REACH = 3.0
+_REACH = 8.0
 _NEAR_BOUND = 8.0
 _LIMITS = (0.0, 1.0, -1.0)
 _BESIDE = 1e-3

@@ -228,12 +228,13 @@ def _combine(values: Floats, size: int, order: int, step: float) -> Floats:
     square = (16 * (up + down) - (up2 + down2)) / (12 * step**2)
     cube = (up2 - 2 * up + 2 * down - down2) / (2 * step**3)
     pairs = list(combinations(range(size), 2))
-    corners = values[4 * size + 1 : 4 * size + 1 + 4 * len(pairs)].reshape(4, len(pairs), -1)
+    sides, ends = 4 * size + 1, 4 * size + 1 + 4 * len(pairs)
+    corners = values[sides:ends].reshape(4, len(pairs), values.shape[1])
     curvature = _curvature_terms(size, square, corners, step)
     if order == 2:
         return np.concatenate([slope, curvature]).T
     mixed = _mixed_thirds(pairs, up, down, corners, step)
-    sums = values[4 * size + 1 + 4 * len(pairs) :].reshape(2, -1, values.shape[1])
+    sums = values[ends:].reshape(2, (len(values) - ends) // 2, values.shape[1])
     third = _third_terms(size, slope, cube, mixed, (sums[0] - sums[1]) / 2, step)
     return np.concatenate([slope, curvature, third]).T
 
@@ -309,7 +310,7 @@ def _combine_scores(values: Floats, size: int, order: int, step: float) -> Float
         pairs = combinations_with_replacement(range(size), 2)
         terms.append(np.array([(slopes[i][:, j] + slopes[j][:, i]) / 2 for i, j in pairs]))
     if order >= 3:
-        sums = values[2 * size + 1 :].reshape(2, -1, *origin.shape)
+        sums = values[2 * size + 1 :].reshape(2, size * (size - 1) // 2, *origin.shape)
         bends = _score_bends(size, up + down - 2 * origin, sums[0] + sums[1] - 2 * origin, step)
         terms.append(bends)
     return np.concatenate(terms).T

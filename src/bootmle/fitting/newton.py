@@ -25,8 +25,12 @@ FEW = 4
 
 _ROUNDS = 12
 _FAR = 3.0
+_SLOW = 0.5
+_SMALLEST = 1e-6
+"""Smallest diagonal of a Cholesky factor that counts: a millionth of the original's curvature."""
+
 _BACKTRACKS = 6
-_WIDE = 1e-2
+_WIDE = 2e-2
 _NARROW = 1e-3
 _LEFT = 5e-4
 
@@ -53,7 +57,7 @@ class Settings:
     def from_noise(cls, noise: float) -> Settings:
         """Choose the steps that balance truncation and noise."""
         gradient = float(np.clip((60 * noise) ** (1 / 3), 1e-3, 0.3))
-        return cls(noise, gradient, float(np.clip((50 * noise) ** 0.25, 1e-2, 0.5)))
+        return cls(noise, gradient, float(np.clip((50 * noise) ** 0.25, 1e-3, 0.5)))
 
     def attainable(self, size: int) -> float:
         """Distance to the optimum that the noise allows."""
@@ -80,19 +84,18 @@ def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, N
 def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
     """Try a Cholesky factor of each matrix."""
     try:
-        np.linalg.cholesky(curvature)
+        factors = np.linalg.cholesky(curvature)
     except np.linalg.LinAlgError:
         return np.array([_has_factor(matrix) for matrix in curvature])
-    return np.isfinite(curvature).all(axis=(1, 2))
+    return np.asarray((np.diagonal(factors, axis1=1, axis2=2) > _SMALLEST).all(axis=1))
 
 
 def _has_factor(matrix: Floats) -> bool:
     """Try a Cholesky factor of one matrix."""
     try:
-        np.linalg.cholesky(matrix)
+        return bool(np.all(np.diag(np.linalg.cholesky(matrix)) > _SMALLEST))
     except np.linalg.LinAlgError:
         return False
-    return bool(np.isfinite(matrix).all())
 
 
 def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
@@ -168,12 +171,16 @@ class Lockstep:
         """Take the replicates, their models, and where to start; at 0 by default."""
         count, size = models.slope.shape
         self.targets, self.models, self.settings = targets, models, settings
-        self.measured = start is not None or (size <= FEW and not targets[0].likelihood.differentiable)
+        few = size <= FEW and not targets[0].likelihood.differentiable
+        self.fresh = np.full(count, start is not None or few)
+        self.rounds = np.zeros(count, dtype=int)
+        self.scatter = min(0.5, max(0.1, np.sqrt(size / (targets[0].likelihood.n or np.inf))))
         self.far = np.inf if start is not None else _FAR * trust_radius(size)
         self.z = np.zeros((count, size)) if start is None else start.copy()
         self.value = np.zeros(count)
         if start is not None:
             self.value[:] = [target.value(z) for target, z in zip(targets, start, strict=True)]
+        self.start_value = float(self.value[0])
         self.gradient = np.zeros((count, size))
         self.correction = np.zeros((count, size, size))
         self.hessian = models.curvature.copy()
@@ -194,6 +201,7 @@ class Lockstep:
     def run(self, rounds: int = _ROUNDS) -> None:
         """Move until each replicate is certified, stuck or far away."""
         self._measure(np.flatnonzero(~self.stuck))
+        self._correct_models()
         for _ in range(rounds):
             self._certify()
             self.stuck |= (np.linalg.norm(self.z, axis=1) > self.far) & (self.distance > 0.5)
@@ -241,7 +249,7 @@ class Lockstep:
         self.hessian[members] = modelled
         for member in members:
             target = self.targets[member]
-            if self.measured:
+            if self.fresh[member]:
                 self._measure_all(member)
             elif target.likelihood.differentiable:
                 self.gradient[member] = target.gradient(self.z[member])
@@ -282,33 +290,53 @@ class Lockstep:
             return
         steps, decrements, definite = newton_steps(self.gradient[members], self.hessian[members])
         distance = np.maximum(decrements, np.linalg.norm(steps, axis=1))
+        self.rounds[members] += 1
         self.contraction[members] = distance / np.maximum(self.distance[members], 1e-300)
         self.steps[members], self.distance[members] = steps, distance
-        close = definite & (distance <= self._tolerance(members, distance))
+        close = definite & (distance <= self._tolerance(members))
         accepted = members[close]
         self.z[accepted] += steps[close]
         self.done[accepted] = True
+        self.fresh[members] |= (self.contraction[members] > _SLOW) | ~definite
 
-    def _tolerance(self, members: Members, distance: Floats) -> Floats:
+    def _tolerance(self, members: Members) -> Floats:
         """Return the distance at which the last step leaves less than a thousandth.
 
-        Where the model starts the refit, its Hessian's error grows with the distance of its
-        optimum, so the last step leaves about 5 distance² / |z|. A quasi-Newton Hessian leaves the
-        share by which the last step contracted the one before.
+        At the model's own optimum its Hessian errs in proportion to the distance found there, so
+        the last step leaves about 5 distance² / |z|. A quasi-Newton Hessian leaves ρ / (1 - ρ) of
+        the last step, ρ the share to which that step contracted the one before, but not less than
+        √(q/n), by which a resample's Hessian scatters around the original's.
         """
         floor = 3 * self.settings.attainable(self.z.shape[1])
-        if self.measured:
-            return np.full(len(members), max(_WIDE, floor))
         far = np.linalg.norm(self.z[members], axis=1)
-        expanded = np.where(self.trusted[members], np.sqrt(_LEFT * far / 5), 0.0)
-        contracted = _LEFT / (2 * np.clip(self.contraction[members], 0.1, np.inf))
-        return np.maximum(np.clip(np.maximum(expanded, contracted), 0.0, 2 * _WIDE), max(_NARROW, floor))
+        modelled = np.minimum(np.sqrt(_LEFT * far / 5), _WIDE)
+        ratio = np.clip(self.contraction[members], self.scatter, 1.0)
+        contracted = np.minimum(_LEFT * (1 - ratio) / (2 * ratio), _WIDE)
+        first = self.trusted[members] & (self.rounds[members] == 1)
+        tolerance = np.where(first, modelled, np.where(self.rounds[members] == 1, 0.0, contracted))
+        return np.maximum(np.where(self.fresh[members], _NARROW, tolerance), floor)
+
+    def _correct_models(self) -> None:
+        """Correct the models' Hessians along the way from 0, by the error of their gradients.
+
+        What a cubic model leaves out is a quartic: a gradient error of d at z comes with an error
+        of the Hessian that maps z to 3d.
+        """
+        members = np.flatnonzero(self.trusted & ~(self.fresh | self.stuck))
+        if members.size == 0:
+            return
+        errors = self.gradient[members] - self.models.take(members).gradient(self.z[members])
+        for member, error in zip(members, errors, strict=True):
+            z, hessian = self.z[member], self.hessian[member]
+            change = bfgs_change(hessian, z, hessian @ z + 3 * error)
+            self.correction[member] += change
+            self.hessian[member] = hessian + change
 
     def _learn(self, members: Members, before: Floats, old_gradient: Floats) -> None:
         """Correct the model's Hessian by a BFGS update with the last step."""
-        if self.measured:
-            return
         for k, member in enumerate(members):
+            if self.fresh[member]:
+                continue
             s = self.z[member] - before[k]
             y = self.gradient[member] - old_gradient[k]
             one = self.models.take(np.array([member]))

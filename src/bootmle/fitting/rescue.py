@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ _AT_BOUND = 1e-6
 _ROUNDS = 40
 _SAME_SUPREMUM = 1e-2
 _DIVERGES = 0.02
+_SHARP = 1e3
+_LEGS = 10
+_FALL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +47,29 @@ def rescue(
         outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
         return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
     ray = probe_rays(target, z, step, settings.noise) if z.any() else None
-    if ray is not None:
-        return _diverged(target, ray, settings)
     for start in (z, np.zeros_like(z)):
+        if ray is not None:
+            return _diverged(target, ray, settings)
         run = descend(target, start, settings)
         if run.done[0]:
             return certified(target, run)
+        collapsed = _collapse(target, run, settings)
+        if collapsed is not None:
+            return collapsed
         ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
-        if ray is not None:
-            return _diverged(target, ray, settings)
+    if ray is not None:
+        return _diverged(target, ray, settings)
     outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
     return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
 
 
-def descend(target: Target, start: Floats, settings: Settings) -> Lockstep:
+def descend(
+    target: Target, start: Floats, settings: Settings, rounds: int = _ROUNDS
+) -> Lockstep:
     """Go on from one point by Newton steps with measured Hessians."""
     flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
     run = Lockstep([target], flat, settings, start=start[None])
-    run.run(_ROUNDS)
+    run.run(rounds)
     return run
 
 
@@ -151,25 +160,65 @@ def _failed(
 
 
 def _diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
-    """Report that there is no finite optimum, and where each parameter goes.
+    """Report that there is no finite optimum, and where each parameter goes along a ray."""
+    kind = "rises towards a supremum" if ray.saturating else "rises without bound"
+    way = target.metric.factor @ ray.direction
+
+    def open_sign(column: int) -> bool:
+        return _reaches(target, column, ray, settings)
+
+    return _without_optimum(target, way, target.metric.to_working(ray.origin), kind, open_sign)
+
+
+def _without_optimum(
+    target: Target,
+    way: Floats,
+    working: Floats,
+    kind: str,
+    open_sign: Callable[[int], bool] = lambda column: False,
+) -> Outcome:
+    """Send the parameters that diverge along ``way`` to their limits.
 
     A parameter whose value could be held while the likelihood still reaches the same supremum has
     no determined sign: it is NaN.
     """
-    parameters, metric = target.likelihood.parameters, target.metric
-    pace = metric.factor @ ray.direction / metric.units
+    parameters = target.likelihood.parameters
+    pace = way / target.metric.units
     diverging = np.flatnonzero(np.abs(pace) > _DIVERGES * np.abs(pace).max())
-    params = parameters.to_user(metric.to_working(ray.origin))
+    params = parameters.to_user(working)
+    words = []
     for column in diverging:
+        undetermined = diverging.size > 1 and open_sign(int(column))
         limit = _limit(parameters.scales[column], float(np.sign(pace[column])))
-        open_sign = diverging.size > 1 and _reaches(target, column, ray, settings)
-        params[parameters.free[column]] = np.nan if open_sign else limit
-    kind = "rises towards a supremum" if ray.saturating else "rises without bound"
-    where = ", ".join(
-        f"{parameters.free_names[column]} → {params[parameters.free[column]]:+g}".replace("+nan", "±inf")
-        for column in diverging
-    )
-    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, f"the likelihood {kind} as {where}")
+        params[parameters.free[column]] = np.nan if undetermined else limit
+        words.append(f"{parameters.free_names[column]} → {'±inf' if undetermined else f'{limit:+g}'}")
+    message = f"the likelihood {kind} as {', '.join(words)}"
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
+
+
+def _collapse(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
+    """Follow a likelihood into ever sharper curvature, in coordinates that follow it.
+
+    Where a scale goes to zero the way is not a ray: every leg lowers the nll by about as much as
+    the one before, and sharpens it. A finite optimum ends the way within a few legs.
+    """
+    if np.abs(run.hessian[0]).max() < _SHARP:
+        return None
+    here, falls = target, []
+    origin = target.metric.to_working(run.z[0])
+    for _ in range(_LEGS):
+        center = here.metric.to_working(run.z[0])
+        metric = here.metric.rewhitened(center, run.hessian[0])
+        here = target.seen_in(metric)
+        run = descend(here, np.zeros(metric.size), settings, rounds=3)
+        target.n_evaluations += here.n_evaluations
+        if run.done[0]:
+            return certified(here, run)
+        falls.append(run.start_value - float(run.value[0]))
+    if min(falls[_LEGS // 2 :]) < _FALL:
+        return None
+    way = here.metric.to_working(run.z[0]) - origin
+    return _without_optimum(target, way, here.metric.to_working(run.z[0]), "rises without bound")
 
 
 def _limit(scale: Scale, sign: float) -> float:

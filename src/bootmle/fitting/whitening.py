@@ -43,6 +43,11 @@ class Metric:
         size = np.maximum(np.abs(values[order]), 1e-14)
         return cls(center, vectors[:, order] / unit[:, None] / np.sqrt(size))
 
+    def rewhitened(self, center: Floats, curvature: Floats) -> Metric:
+        """Whiten anew at another center, by a Hessian measured in these coordinates."""
+        inner = Metric.from_curvature(np.zeros(self.size), curvature)
+        return Metric(center, self.factor @ inner.factor)
+
     @property
     def size(self) -> int:
         """Number of whitened coordinates: q less the flat directions."""
@@ -117,6 +122,10 @@ class Target:
         """Evaluate at one point (q,) of the working scale."""
         self.n_evaluations += 1
         return self._evaluate(self.likelihood.parameters.to_user(working))
+
+    def seen_in(self, metric: Metric) -> Target:
+        """See the same objective in other coordinates."""
+        return Target(self.likelihood, metric, self.base)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Target:
         """Hold some free parameters at values of the user's scale."""

@@ -1,0 +1,25 @@
+"""Models with a known truth, for tests, benchmarks and examples."""
+
+from bootmle.simulation.binary import logit, probit
+from bootmle.simulation.counts import nb2, poisson
+from bootmle.simulation.latent import ordered_probit, tobit
+from bootmle.simulation.mixture import normal_mixture
+from bootmle.simulation.model import Model
+from bootmle.simulation.normal import normal
+from bootmle.simulation.positive import exponential, gamma
+from bootmle.simulation.survival import weibull
+
+__all__ = [
+    "Model",
+    "exponential",
+    "gamma",
+    "logit",
+    "nb2",
+    "normal",
+    "normal_mixture",
+    "ordered_probit",
+    "poisson",
+    "probit",
+    "tobit",
+    "weibull",
+]

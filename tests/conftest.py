@@ -1,0 +1,61 @@
+"""Reference solutions shared by the tests: none of them uses the package's own fitting."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Solve = Callable[..., Floats]
+
+
+def central_jacobian(function: Callable[[Floats], Floats], x: Floats, step: float = 1e-5) -> Floats:
+    columns = []
+    for j in range(x.size):
+        e = np.zeros_like(x)
+        e[j] = step * max(1.0, abs(x[j]))
+        columns.append((function(x + e) - function(x - e)) / (2 * e[j]))
+    return np.array(columns).T
+
+
+def weighted_information(model: Any, args: tuple[Any, ...], weights: Floats, x: Floats) -> Floats:
+    """Differentiate the weighted analytic score: the observed information at x."""
+    matrix = central_jacobian(lambda at: weights @ model.scores(at, *args), x)
+    return (matrix + matrix.T) / 2
+
+
+def newton_optimum(model: Any, args: tuple[Any, ...], weights: Floats, start: Floats) -> Floats:
+    """Damped Newton steps on the analytic scores, down to a gradient of 1e-9 standard errors."""
+
+    def total(at: Floats) -> float:
+        value = float(weights @ model.nll(at, *args))
+        return value if np.isfinite(value) else np.inf
+
+    x = np.array(start, dtype=float)
+    for _ in range(200):
+        gradient = weights @ model.scores(x, *args)
+        values, vectors = np.linalg.eigh(weighted_information(model, args, weights, x))
+        size = np.maximum(np.abs(values), 1e-8 * np.abs(values).max())
+        step = -vectors @ ((vectors.T @ gradient) / size)
+        decrement = np.sqrt(float(-gradient @ step))
+        if decrement < 1e-9 and values.min() > 0:
+            return x
+        fraction = min(1.0, 1.0 / decrement) if decrement > 1 else 1.0
+        while total(x + fraction * step) > total(x) + 1e-12 * abs(total(x)) and fraction > 1e-8:
+            fraction /= 2
+        x = x + fraction * step
+    raise AssertionError(f"the reference solver stands at {x}, decrement {decrement}")
+
+
+@pytest.fixture(scope="session")
+def solve() -> Solve:
+    """The reference solver: (model, args, weights, start) to the optimum."""
+    return newton_optimum
+
+
+@pytest.fixture(scope="session")
+def information_at() -> Solve:
+    """The observed information: (model, args, weights, x) to a matrix."""
+    return weighted_information
