@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bootmle.alarms import Alarm, likelihood_alarms, mode_alarms
+from bootmle.audits import ColdAudit, ExpansionAudit, audit_cold, audit_expansion
 from bootmle.execution.parallel import check_n_jobs, run_chunks
 from bootmle.execution.progress import announce, shown, with_progress
 from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
@@ -26,6 +29,9 @@ CHUNK = 32
 """Replicates that move together: the unit of work, whatever B and n_jobs are."""
 
 _REFITS = ("verified", "expansion")
+_EXPANSION_AUDIT = 50
+_COLD_AUDIT = 3
+_COLD_EVERY = 650
 
 
 def bootstrap(
@@ -95,7 +101,9 @@ def bootstrap(
             announce(_forecast(fit, count, workers), count, workers)
         chunks = run_chunks(task, -(-count // CHUNK), n_jobs)
         replicates = Replicates.concatenate(list(with_progress(chunks, count, show))).first(count)
-    _refuse_empty(replicates)
+        _refuse_empty(replicates)
+        audits = _audit(task, replicates)
+        alarms = _raise_alarms(task, replicates, audits)
     return Bootstrap(
         fit=fit,
         names=fit.names,
@@ -104,8 +112,10 @@ def bootstrap(
         seed=seed,
         sampling=repr(sampling),
         n_shared=task.refit.n_shared,
-        not_identified=fit.not_identified if isinstance(fit, Fit) else (),
         seconds=time.perf_counter() - started,
+        not_identified=fit.not_identified if isinstance(fit, Fit) else (),
+        audits=audits,
+        alarms=alarms,
     )
 
 
@@ -122,12 +132,48 @@ class _Task:
         """Compute one chunk, whole: its shape must not depend on how many are asked for."""
         with single_threaded():
             numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
-            return Replicates.from_outcomes(*self.refit([self._draw(number) for number in numbers]))
+            return Replicates.from_outcomes(*self.refit([self.draw(number) for number in numbers]))
 
-    def _draw(self, replicate: int) -> Resample:
+    def draw(self, replicate: int) -> Resample:
         """Draw one resample from its own stream."""
         sequence = np.random.SeedSequence(self.seed, spawn_key=(replicate,))
         return self.sampling.draw(self.n, replicate, np.random.default_rng(sequence))
+
+
+def _audit(task: _Task, replicates: Replicates) -> tuple[ExpansionAudit | ColdAudit, ...]:
+    """Compute a random few replicates again: verified, and cold by SciPy."""
+    if not isinstance(task.refit, LikelihoodRefit):
+        return ()
+    usable = np.flatnonzero(np.isfinite(replicates.estimates).all(axis=1))
+    order = np.random.default_rng([task.seed, len(replicates)]).permutation(usable)
+    audits: list[ExpansionAudit | ColdAudit] = []
+    if not task.refit.verified:
+        audits.append(_run_audit(audit_expansion, task, replicates, order[:_EXPANSION_AUDIT]))
+    cold = min(_COLD_AUDIT, len(replicates) // _COLD_EVERY)
+    if cold:
+        audits.append(_run_audit(audit_cold, task, replicates, order[:cold]))
+    return tuple(audits)
+
+
+def _run_audit(
+    audit: Callable[..., Any], task: _Task, replicates: Replicates, chosen: NDArray[np.intp]
+) -> Any:
+    """Audit the chosen replicates."""
+    resamples = [task.draw(int(number)) for number in chosen]
+    return audit(task.refit, resamples, replicates.take(chosen))
+
+
+def _raise_alarms(
+    task: _Task, replicates: Replicates, audits: tuple[ExpansionAudit | ColdAudit, ...]
+) -> tuple[Alarm, ...]:
+    """Collect the alarms that fired."""
+    alarms = [alarm for audit in audits for alarm in audit.alarms()]
+    if isinstance(task.refit, LikelihoodRefit):
+        alarms += likelihood_alarms(task.refit, replicates)
+        names = task.refit.fit.names
+    else:
+        names = task.refit.estimator.names
+    return (*alarms, *mode_alarms(names, replicates))
 
 
 def _refitter(fit: Fit | Estimator, refit: str) -> LikelihoodRefit | EstimatorRefit:

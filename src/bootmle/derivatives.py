@@ -409,7 +409,7 @@ def _measure_noise(objective: _Objective, frame: _Frame) -> float:
     base = _in_frame(frame, objective.base)
     step = max(float(np.sqrt((20 if points > 2 else 1) * objective.resolution(base))), 1e-7)
     table = _tabulate(objective, frame, step * diagonal, points)
-    # Equal values are a step below the objective's own grid, not the absence of noise.
+    # Equal values mean a step below the grid that the values lie on, not the absence of noise.
     while len(np.unique(table, axis=0)) <= len(table) / 2 and step < 0.1:
         step *= 100
         table = _tabulate(objective, frame, step * diagonal, points)

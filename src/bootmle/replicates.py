@@ -78,6 +78,10 @@ class Replicates:
         messages = {k: message for k, message in self.messages.items() if k < count}
         return Replicates(*(getattr(self, name)[:count] for name in _ARRAYS), messages=messages)
 
+    def take(self, chosen: NDArray[np.intp]) -> Replicates:
+        """Take some replicates, without their messages."""
+        return Replicates(*(getattr(self, name)[chosen] for name in _ARRAYS))
+
     @property
     def failed(self) -> NDArray[np.bool_]:
         """Which refits gave no estimate, (B,)."""

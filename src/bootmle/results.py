@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.alarms import Alarm
+from bootmle.audits import ColdAudit, ExpansionAudit
 from bootmle.execution.storage import read_run, write_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.parameters import Floats
@@ -46,6 +48,10 @@ class Bootstrap:
         How long it took.
     not_identified : tuple of str
         Parameters with a part in a direction that the data do not identify.
+    audits : tuple
+        Replicates computed again in another way, and how far they agreed; empty after `load`.
+    alarms : tuple of Alarm
+        What fired; empty after `load`.
     """
 
     fit: Fit | Estimator | None = field(repr=False)
@@ -57,6 +63,8 @@ class Bootstrap:
     n_shared: int
     seconds: float
     not_identified: tuple[str, ...] = ()
+    audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
     @property
     def replicates(self) -> Floats:
@@ -222,7 +230,8 @@ class Bootstrap:
             )
         if self.not_identified:
             lines.append(f"not identified by the data: {', '.join(self.not_identified)}")
-        return lines
+        lines += [str(audit) for audit in self.audits if isinstance(audit, ExpansionAudit)]
+        return lines + [f"! {alarm}" for alarm in self.alarms]
 
     def _flat(self) -> NDArray[np.bool_]:
         """Which parameters have a part in a direction that is not identified, (p,)."""

@@ -59,14 +59,14 @@ class LikelihoodRefit:
     def __call__(self, resamples: Sequence[Resample]) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
         with np.errstate(all="ignore"):
-            targets = [self._target(resample) for resample in resamples]
+            targets = [self.target(resample) for resample in resamples]
             if self.fit.status is Status.AT_BOUND:
                 outcomes = [self._rescue(target) for target in targets]
             else:
                 outcomes = self._lockstep(targets, resamples)
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
-    def _target(self, resample: Resample) -> Target:
+    def target(self, resample: Resample) -> Target:
         """Reweight or resample the likelihood, and see it in whitened coordinates."""
         fit = self.fit
         if self.by_weights:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.divergence import Ray, probe_rays
 from bootmle.fitting.expansion import CubicModels
 from bootmle.fitting.newton import Lockstep, Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.whitening import Target
-from bootmle.parameters import Floats, Scale
+from bootmle.parameters import Floats, Identity, Scale
 from bootmle.status import Status
 
 __all__ = ["Outcome", "active_bounds", "certified", "descend", "rescue"]
@@ -90,26 +91,42 @@ def _minimize(
     target: Target, start: Floats, settings: Settings, optimizer: Optimizer
 ) -> Outcome:
     """Run the user's own method, then certify by measured Hessians."""
-    metric, parameters = target.metric, target.likelihood.parameters
-    result = optimizer.minimize(
-        target.value_at, metric.to_working(start), parameters, unit=metric.units
-    )
-    params = parameters.to_user(result.x)
-    if not np.isfinite(result.x).all() or not np.isfinite(result.fun):
+    parameters, units = target.likelihood.parameters, _user_units(target)
+    params, result = _run_scipy(target, start, optimizer)
+    if not np.isfinite(params).all() or not np.isfinite(result.fun):
         return _failed(target, params, "SciPy's minimizer left the model's domain")
     if optimizer.constraints and optimizer.active(params):
         status = Status.AT_BOUND if result.success else Status.NOT_CERTIFIED
         return Outcome(params, status, np.nan, str(result.message))
-    columns = active_bounds(parameters.bounds, params[parameters.free], _user_units(target, result.x))
+    columns = active_bounds(parameters.bounds, params[parameters.free], units)
     if columns.size:
         return _on_bounds(target, params, columns, settings)
-    run = descend(target, metric.to_whitened(result.x), settings)
+    run = descend(target, target.metric.to_whitened(parameters.to_working(params)), settings)
     if run.done[0]:
         return certified(target, run, Status.CERTIFIED_BY_FALLBACK)
     ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
     if ray is not None:
         return _diverged(target, ray, settings)
     return _failed(target, params, f"SciPy's minimizer says: {result.message}", run.distance[0])
+
+
+def _run_scipy(
+    target: Target, start: Floats, optimizer: Optimizer
+) -> tuple[Floats, OptimizeResult]:
+    """Minimize over the user's own parameters where they have bounds, else over working ones."""
+    parameters, metric = target.likelihood.parameters, target.metric
+    working = metric.to_working(start)
+    if not np.isfinite(parameters.bounds).any():
+        result = optimizer.minimize(target.value_at, working, parameters, unit=metric.units)
+        return parameters.to_user(result.x), result
+    plain = parameters.with_scales([Identity()] * working.size)
+
+    def value(free: Floats) -> float:
+        return target.value_of(plain.to_user(free))
+
+    first = parameters.to_user(working)[parameters.free]
+    result = optimizer.minimize(value, first, plain, unit=_user_units(target))
+    return plain.to_user(result.x), result
 
 
 def _on_bounds(
@@ -133,10 +150,10 @@ def _on_bounds(
     return Outcome(outcome.params, outcome.status, outcome.distance, _names(parameters.free_names, columns))
 
 
-def _user_units(target: Target, working: Floats) -> Floats:
+def _user_units(target: Target) -> Floats:
     """Return one standard error of each free parameter on the user's scale."""
-    slopes = np.abs(target.likelihood.parameters.slopes(working))
-    return np.asarray(target.metric.units * np.where(np.isfinite(slopes), slopes, 0.0))
+    slopes = np.abs(target.likelihood.parameters.slopes(target.metric.center))
+    return np.asarray(target.metric.units * np.where(slopes > 0, slopes, 1.0))
 
 
 def _names(names: tuple[str, ...], columns: NDArray[np.intp]) -> str:

@@ -29,7 +29,8 @@ _STATIONARY = 1e-2
 _MOVED = 1e-4
 _FLAT_SIDE = 0.02
 _UNBOUNDED = 1e8
-_DOUBLINGS = 20
+_DOUBLINGS = 24
+_FIRST = 1e-3
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
@@ -149,7 +150,7 @@ class Search:
             return True
         gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
         slope = float(np.linalg.norm(gradient))
-        if info.definiteness == "indefinite" and slope < _STATIONARY:
+        if info.definiteness == "indefinite" and slope < _NEAR:
             return self._leave_saddle(target)
         if info.definiteness == "indefinite" or not slope < _NEAR:
             return self._descend(target, start)
@@ -158,6 +159,8 @@ class Search:
     def _descend(self, target: Target, start: Floats) -> bool:
         """Go down by damped Newton steps; over where the likelihood rises without end."""
         run = descend(target, np.zeros(self.metric.size), self.settings)
+        if not run.done[0] and not run.value[0] < 0 and self.information.definiteness == "indefinite":
+            return self._leave_saddle(target)
         self._count(target)
         self.working = self.metric.to_working(run.z[0])
         self.decrement = float(run.distance[0])
@@ -202,24 +205,32 @@ class Search:
         return z + around[lowest] if rises[lowest] < _FLAT_SIDE else None
 
     def _leave_saddle(self, target: Target) -> bool:
-        """Leave a saddle along its direction of negative curvature."""
+        """Leave a saddle along its direction of negative curvature, and minimize again."""
         info = self.information
         down = self.metric.to_whitened(self.working + info.directions[:, 0])
         down = down / np.linalg.norm(down)
         sides = [_furthest_fall(target, side * down) for side in (1.0, -1.0)]
-        lowest = min(sides, key=target.value)
-        self._count(target)
-        if not target.value(lowest) < 0:
-            self.status = Status.NOT_CERTIFIED
-            self.notes.append("stands at a saddle that could not be left")
-            return True
-        self.working = self.metric.to_working(lowest)
+        lowest, value = min(sides, key=lambda side: side[1])
         name = info.describe_direction(info.directions[:, 0])
-        self.notes.append(
-            f"SciPy stopped at a saddle (eigenvalue {info.eigenvalues[0]:.4g} along {name}); "
-            f"left along it"
-        )
+        where = f"a saddle (eigenvalue {info.eigenvalues[0]:.4g} along {name})"
+        if not value < 0:
+            self.status = Status.NOT_CERTIFIED
+            self.notes.append(f"stands at {where} that could not be left")
+            return True
+        self.notes.append(f"SciPy stopped at {where}; left along it")
+        self._minimize_again(target, lowest)
+        self._count(target)
         return False
+
+    def _minimize_again(self, target: Target, z: Floats) -> None:
+        """Run SciPy's minimizer from another point, in standard errors."""
+        parameters, start = self.likelihood.parameters, self.metric.to_working(z)
+        value = target.value(z)
+        result = self.optimizer.minimize(
+            target.value_at, start, parameters, unit=self.metric.units
+        )
+        better = np.isfinite(result.x).all() and result.fun < value
+        self.working = np.array(result.x) if better else start
 
     def _diverges(self, ray: Ray | None) -> bool:
         """Settle a likelihood that rises without end: no optimum, or the wrong sign."""
@@ -309,16 +320,16 @@ def refine(target: Target, settings: Settings) -> tuple[Floats, float]:
     return best, distance
 
 
-def _furthest_fall(target: Target, direction: Floats) -> Floats:
-    """Double the way from z = 0 while the nll falls."""
+def _furthest_fall(target: Target, direction: Floats) -> tuple[Floats, float]:
+    """Double the way from z = 0 while the nll falls; return the lowest point and its value."""
     z, value = np.zeros_like(direction), 0.0
     for doubling in range(_DOUBLINGS):
-        trial = 0.1 * 2.0**doubling * direction
+        trial = _FIRST * 2.0**doubling * direction
         trial_value = target.value(trial)
         if not trial_value < value:
             break
         z, value = trial, trial_value
-    return z
+    return z, value
 
 
 def _analytic_gradient(likelihood: Likelihood) -> Callable[[Floats], Floats] | None:

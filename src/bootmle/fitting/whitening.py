@@ -120,8 +120,12 @@ class Target:
 
     def value_at(self, working: Floats) -> float:
         """Evaluate at one point (q,) of the working scale."""
+        return self.value_of(self.likelihood.parameters.to_user(working))
+
+    def value_of(self, params: Floats) -> float:
+        """Evaluate at one full parameter vector."""
         self.n_evaluations += 1
-        return self._evaluate(self.likelihood.parameters.to_user(working))
+        return self._evaluate(params)
 
     def seen_in(self, metric: Metric) -> Target:
         """See the same objective in other coordinates."""

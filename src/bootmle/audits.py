@@ -1,0 +1,172 @@
+"""Audits: a few replicates computed again in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.alarms import Alarm, AlarmKind
+from bootmle.fitting import LikelihoodRefit
+from bootmle.fitting.whitening import Target
+from bootmle.parameters import Floats
+from bootmle.replicates import Replicates
+from bootmle.sampling import Resample
+from bootmle.tables import rounded
+
+__all__ = ["ColdAudit", "ExpansionAudit", "audit_cold", "audit_expansion"]
+
+_FURTHEST = 0.1
+_RATIO_OFF = 0.03
+_BETTER = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpansionAudit:
+    """The expansion's error, measured on a random sample of verified refits.
+
+    Attributes
+    ----------
+    n : int
+        Size of the sample.
+    median, largest : float
+        Distance between the expansion's optimum and the verified one, in standard errors.
+    ratio : (p,) array
+        Standard error of the sample by the expansion, over that by verified refits.
+    n_evaluations : int
+        Evaluations of the audit itself.
+    """
+
+    n: int
+    median: float
+    largest: float
+    ratio: Floats
+    n_evaluations: int
+
+    def __str__(self) -> str:
+        """Show the error in one line."""
+        worst = float(np.nanmax(np.abs(self.ratio - 1), initial=0.0))
+        return (
+            f"expansion, audited on {self.n} verified refits: off by {rounded(self.median, 2)} "
+            f"standard errors in the median, {rounded(self.largest, 2)} at most; SEs by {worst:.2%} at most"
+        )
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Raise an alarm where the error matters."""
+        off = np.nanmax(np.abs(self.ratio - 1), initial=0.0)
+        if self.largest <= _FURTHEST and off <= _RATIO_OFF:
+            return ()
+        message = (
+            f'THE EXPANSION IS NOT ACCURATE HERE: off by up to {rounded(self.largest, 2)} standard '
+            f'errors, SEs by up to {off:.1%}; use refit="verified"'
+        )
+        return (Alarm(AlarmKind.EXPANSION_ERROR, message),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColdAudit:
+    """A few refits done again by SciPy, from the user's start values.
+
+    Attributes
+    ----------
+    n : int
+        How many.
+    largest : float
+        Largest disagreement among those where SciPy's value is as good, in standard errors.
+    n_better : int
+        How often SciPy found a lower nll.
+    n_evaluations : int
+        Evaluations of the audit itself.
+    """
+
+    n: int
+    largest: float
+    n_better: int
+    n_evaluations: int
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Raise an alarm where SciPy found something better."""
+        if self.n_better == 0:
+            return ()
+        message = (
+            f"{self.n_better} of {self.n} refits done again by SciPy from the start values found a "
+            f"better optimum: the likelihood has several, and the replicates stay near the estimate's"
+        )
+        return (Alarm(AlarmKind.COLD_REFIT, message),)
+
+
+def audit_expansion(
+    refit: LikelihoodRefit, resamples: Sequence[Resample], replicates: Replicates
+) -> ExpansionAudit:
+    """Verify the given replicates, and compare.
+
+    Parameters
+    ----------
+    refit : LikelihoodRefit
+        The refit that made the replicates.
+    resamples : sequence of Resample
+        The resamples behind them.
+    replicates : Replicates
+        The same ones, as the expansion has them.
+    """
+    outcomes, counts = replace(refit, verified=True)(resamples)
+    verified = np.array([outcome.params for outcome in outcomes])
+    both = np.isfinite(verified).all(axis=1) & np.isfinite(replicates.estimates).all(axis=1)
+    verified, expanded = verified[both], replicates.estimates[both]
+    distance = _distances(refit, verified, expanded)
+    with np.errstate(all="ignore"):
+        ratio = expanded.std(axis=0, ddof=1) / verified.std(axis=0, ddof=1)
+    return ExpansionAudit(
+        n=int(both.sum()),
+        median=float(np.median(distance)) if distance.size else np.nan,
+        largest=float(distance.max(initial=0.0)),
+        ratio=ratio,
+        n_evaluations=int(sum(evaluations for evaluations, _ in counts)),
+    )
+
+
+def audit_cold(
+    refit: LikelihoodRefit, resamples: Sequence[Resample], replicates: Replicates
+) -> ColdAudit:
+    """Refit the given replicates by SciPy from the user's start, and compare.
+
+    Parameters
+    ----------
+    refit : LikelihoodRefit
+        The refit that made the replicates.
+    resamples : sequence of Resample
+        The resamples behind them.
+    replicates : Replicates
+        The same ones, with finite estimates.
+    """
+    largest, better, evaluations = 0.0, 0, 0
+    for resample, estimate in zip(resamples, replicates.estimates, strict=True):
+        target = refit.target(resample)
+        found, value, own = _cold(refit, target, estimate)
+        evaluations += target.n_evaluations
+        better += bool(value < own - _BETTER)
+        if abs(value - own) <= _BETTER:
+            largest = max(largest, float(_distances(refit, found[None], estimate[None])[0]))
+    return ColdAudit(len(resamples), largest, better, evaluations)
+
+
+def _cold(refit: LikelihoodRefit, target: Target, estimate: Floats) -> tuple[Floats, float, float]:
+    """Minimize one replicate from the user's start; return SciPy's point, its value and ours."""
+    parameters = refit.fit.likelihood.parameters
+    result = refit.fit.optimizer.minimize(
+        target.value_at, parameters.to_working(parameters.values), parameters
+    )
+    own = target.value_at(parameters.to_working(estimate))
+    return parameters.to_user(result.x), target.value_at(result.x), own
+
+
+def _distances(refit: LikelihoodRefit, one: Floats, other: Floats) -> NDArray[np.float64]:
+    """Return distances between estimates in standard errors of the original fit."""
+    parameters, metric = refit.fit.likelihood.parameters, refit.fit.metric
+    with np.errstate(all="ignore"):
+        way = metric.to_whitened(parameters.to_working(one)) - metric.to_whitened(
+            parameters.to_working(other)
+        )
+    return np.asarray(np.linalg.norm(way, axis=1))
