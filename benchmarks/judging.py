@@ -22,7 +22,7 @@ class Verdict:
     Attributes
     ----------
     exists : bool
-        Whether the independent solver finds an optimum from the estimate.
+        Whether the solver finds an optimum, from the estimate or from the package's answer.
     status : Status
         What the package says.
     distance : float
@@ -51,9 +51,9 @@ class Verdict:
         return self.status is not Status.NO_FINITE_OPTIMUM
 
     def __str__(self) -> str:
-        seen = "optimum" if self.exists else "no optimum"
+        seen = "there is an optimum" if self.exists else "there is no optimum"
         return (
-            f"replicate {self.replicate}: {seen} from the estimate, {self.status.name}, "
+            f"replicate {self.replicate}: {seen}, {self.status.name}, "
             f"distance {self.distance:.2g}, own {self.own:.2g} {self.message}"
         )
 
@@ -83,4 +83,5 @@ def _judge(reference: Reference, boot: Bootstrap, k: int, optimum: Floats | None
         other = reference.solve(k, z)
         own = np.nan if other is None else float(np.linalg.norm(z - other))
     status, message = Status(int(boot.status[k])), boot.data.messages.get(k, "")
-    return Verdict(k, optimum is not None, status, distance, own, message)
+    exists = optimum is not None or bool(own <= NEAR)
+    return Verdict(k, exists, status, distance, own, message)

@@ -11,9 +11,10 @@ from scipy.optimize import linprog
 from bootmle.parameters import Floats
 
 TIGHT = 1e-9
-_ITERATIONS = 300
+_ITERATIONS = 400
 _LONGEST = 0.5
-_FARTHEST = 60.0
+_WIDENING = 0.1
+_FARTHEST = 1e4
 _FLAT = 1e-6
 _STEP = 1e-4
 
@@ -22,8 +23,8 @@ _STEP = 1e-4
 class Reference:
     """The resampled likelihood in standard errors of the original fit.
 
-    No code is shared with the package's refits; a step is at most half a standard error and never
-    raises the nll, so that the basin is the start's.
+    No code is shared with the package's refits. A step is at most half a standard error (far out a
+    tenth of the distance) and never raises the nll, so that the basin is the start's.
     """
 
     problem: Problem
@@ -48,7 +49,7 @@ class Reference:
 
     def whitened(self, params: Floats) -> Floats:
         """Return where a parameter vector is, in standard errors from the estimate."""
-        return np.linalg.solve(self.factor, params - self.center)
+        return np.asarray(np.linalg.solve(self.factor, params - self.center))
 
 
 class _Replicate:
@@ -90,7 +91,8 @@ class _Replicate:
     def _descend(self, z: Floats, step: Floats) -> Floats:
         """Halve the step until the nll does not rise."""
         before = self.value(z)
-        step = step * min(1.0, _LONGEST / float(np.linalg.norm(step)))
+        longest = max(_LONGEST, _WIDENING * float(np.linalg.norm(z)))
+        step = step * min(1.0, longest / float(np.linalg.norm(step)))
         for _ in range(50):
             if self.value(z + step) <= before + 1e-13 * (1 + abs(before)):
                 break
@@ -106,4 +108,4 @@ def separated(X: Floats, y: Floats) -> bool:
     """
     signed = (2 * y - 1)[:, None] * X
     found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1))
-    return bool(-found.fun > 1e-7)
+    return bool(found.x @ signed.sum(axis=0) > 1e-7)

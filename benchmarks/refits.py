@@ -20,7 +20,8 @@ ms, ms_a, ms_b, ms_c
     cold from the user's start (a), BFGS from the estimate (b), L-BFGS-B from the estimate with the
     analytic gradient (c).
 vs_a, vs_b, vs_c
-    Medians of the ratios to ours, paired in turns on one core; `runs` says how many.
+    Medians of the ratios to ours, paired in turns on one core; `runs` says how many. Times are the
+    processor's: the wall time of a core that nobody shares.
 se_error_percent
     The expansion's largest error of a standard error, against the verified ones.
 
@@ -47,9 +48,9 @@ from pathlib import Path
 
 from large import Row, large_table
 from small import small_table
-from threadpoolctl import threadpool_limits
 
 from bootmle.tables import align
+from bootmle.threads import single_threaded
 
 TABLES = {"large": large_table, "small": small_table}
 
@@ -60,11 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="under two minutes")
     parser.add_argument("--large", action="store_true", help="only n=1500 and the RAND data")
     parser.add_argument("--small", action="store_true", help="only small samples")
-    parser.add_argument("--csv", type=Path, metavar="DIR", help="write large.csv and small.csv here")
+    parser.add_argument(
+        "--csv", type=Path, metavar="DIR", help="write large.csv and small.csv here"
+    )
     options = parser.parse_args(arguments)
     chosen = [name for name in TABLES if getattr(options, name)] or list(TABLES)
     warnings.simplefilter("ignore")
-    with threadpool_limits(1):
+    with single_threaded():
         for name in chosen:
             print(f"{name}:", flush=True)
             report(name, TABLES[name](options.quick), options.csv)

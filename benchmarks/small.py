@@ -8,7 +8,7 @@ import numpy as np
 from judging import Verdict, judge, solve_all
 from large import B, Row
 from problems import SEED, Problem, draw, simulated, small_models
-from references import Reference, separated
+from references import separated
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, bootstrap
@@ -41,7 +41,11 @@ def _rows(name: str, problem: Problem, seed: int, count: int) -> Iterator[Row]:
     optima = _optima(problem, estimate, count)
     bfgs = np.array([_bfgs(problem, estimate, number) for number in range(count)])
     for mode in _SHOWN:
-        boot = bootstrap(problem.fit(mode), n_resamples=count, rng=SEED, progress=False)
+        try:
+            boot = bootstrap(problem.fit(mode), n_resamples=count, rng=SEED, progress=False)
+        except np.linalg.LinAlgError as error:
+            print(f"  {name}, n={problem.n}, seed {seed}, {mode}: raised {error}", flush=True)
+            continue
         verdicts = judge(problem, estimate, boot, optima)
         for verdict in verdicts:
             if verdict.wrong:
@@ -54,8 +58,6 @@ def _optima(problem: Problem, estimate: Floats, count: int) -> list[Floats | Non
     optima = solve_all(problem, estimate, count)
     if problem.name != "logit":
         return optima
-    reference = Reference.at(problem, estimate)
-    assert reference.center.size == estimate.size
     for number, optimum in enumerate(optima):
         rows = draw(problem.n, number).rows
         assert rows is not None
@@ -74,7 +76,10 @@ def _bfgs(problem: Problem, estimate: Floats, number: int) -> int:
 
 
 def _judged(
-    boot: Bootstrap, verdicts: list[Verdict], bfgs: np.ndarray[tuple[int], np.dtype[np.int_]], mode: str
+    boot: Bootstrap,
+    verdicts: list[Verdict],
+    bfgs: np.ndarray[tuple[int], np.dtype[np.int_]],
+    mode: str,
 ) -> Row:
     """Summarize one data set; shares are of the replicates with an optimum."""
     exists = np.array([verdict.exists for verdict in verdicts])

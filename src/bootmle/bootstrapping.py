@@ -25,7 +25,7 @@ from bootmle.threads import single_threaded
 
 __all__ = ["bootstrap"]
 
-CHUNK = 32
+CHUNK = 64
 """Replicates that move together: the unit of work, whatever B and n_jobs are."""
 
 _REFITS = ("verified", "expansion")

@@ -96,6 +96,8 @@ def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
         return type(data)(*taken) if hasattr(data, "_fields") else tuple(taken)
     if isinstance(data, dict):
         return {key: take_rows(part, rows) for key, part in data.items()}
+    if isinstance(data, np.ndarray):
+        return data.take(rows, axis=0)
     if isinstance(data, list):
         return [data[row] for row in rows.tolist()]
     if hasattr(data, "iloc"):

@@ -13,6 +13,7 @@ __all__ = ["Ray", "probe_rays"]
 
 _DOUBLINGS = 7
 _AT_LEAST = 4
+_FURTHER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Ray:
         Its unit vector.
     end : float
         The lowest value seen.
+    reach : float
+        The distance at which it was seen.
     saturating : bool
         Whether the fall dies out (the likelihood has a supremum); else it goes on without bound.
     """
@@ -34,7 +37,19 @@ class Ray:
     origin: Floats
     direction: Floats
     end: float
+    reach: float
     saturating: bool
+
+    def supremum(self, target: Target) -> float:
+        """Follow the ray on while the nll falls, and return where it ends."""
+        lowest, distance = self.end, self.reach
+        for _ in range(_FURTHER):
+            distance *= 4
+            value = target.value(self.origin + distance * self.direction)
+            if not value < lowest:
+                break
+            lowest = value
+        return lowest
 
 
 def probe_rays(target: Target, z: Floats, step: Floats, noise: float) -> Ray | None:
@@ -69,4 +84,5 @@ def _probe(
     total = float(falls.sum())
     if total <= 4 * noise:
         return None
-    return Ray(z, direction, values[-1], bool(falls[-1] <= 0.1 * total))
+    furthest = reach * 2.0 ** (len(falls) - 1)
+    return Ray(z, direction, values[-1], furthest, bool(falls[-1] <= 0.1 * total))

@@ -16,7 +16,7 @@ from bootmle.fitting.expansion import CubicModels
 from bootmle.fitting.whitening import Target
 from bootmle.parameters import Floats
 
-__all__ = ["Lockstep", "Settings", "bfgs_change", "maximize_models", "newton_steps", "trust_radius"]
+__all__ = ["Lockstep", "Settings", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
 
 Members = NDArray[np.intp]
 
@@ -26,10 +26,13 @@ FEW = 4
 _ROUNDS = 12
 _FAR = 3.0
 _SLOW = 0.5
+_CLOSE = 0.1
 _SMALLEST = 1e-6
 """Smallest diagonal of a Cholesky factor that counts: a millionth of the original's curvature."""
 
 _BACKTRACKS = 6
+_MODEL_STEPS = 12
+_SETTLED = 1e-3
 _WIDE = 2e-2
 _NARROW = 1e-3
 _LEFT = 5e-4
@@ -120,19 +123,18 @@ def maximize_models(models: CubicModels) -> tuple[Floats, NDArray[np.bool_]]:
     z = np.zeros_like(models.slope)
     value = np.zeros(len(z))
     fraction = np.ones(len(z))
-    steps = np.zeros_like(z)
-    for _ in range(12):
-        steps, _, definite = newton_steps(models.gradient(z), models.hessian(z))
+    for _ in range(_MODEL_STEPS):
+        steps, _, _ = newton_steps(models.gradient(z), models.hessian(z))
         length = np.linalg.norm(steps, axis=1)
-        if length.max(initial=0.0) < 1e-8:
-            break
         trial = z + steps * (fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300)))[:, None]
         trial_value = models.value(trial)
         lower = trial_value <= value + 1e-12
         z, value = np.where(lower[:, None], trial, z), np.where(lower, trial_value, value)
         fraction = np.where(lower, 1.0, fraction / 4)
+        if length.max(initial=0.0) < _SETTLED:
+            break
     steps, _, definite = newton_steps(models.gradient(z), models.hessian(z))
-    settled = np.linalg.norm(steps, axis=1) < 1e-3
+    settled = np.linalg.norm(steps, axis=1) < _SETTLED
     inside = np.linalg.norm(z, axis=1) < radius
     good = definite & settled & inside
     return np.where(good[:, None], z, _truncated_steps(models, radius / 2)), good
@@ -195,7 +197,12 @@ class Lockstep:
     def start_from_models(self) -> None:
         """Step to the models' optima, as far as the likelihood rises."""
         self.steps, self.trusted = maximize_models(self.models)
-        self._advance(np.arange(len(self.z)))
+        if self.targets[0].likelihood.differentiable:
+            self.z[self.trusted] = self.steps[self.trusted]
+            self.value[self.trusted] = np.nan
+            self._advance(np.flatnonzero(~self.trusted))
+        else:
+            self._advance(np.arange(len(self.z)))
         self.stuck[:] = False
 
     def run(self, rounds: int = _ROUNDS) -> None:
@@ -226,12 +233,16 @@ class Lockstep:
     def _backtrack(self, member: int, fraction: float) -> bool:
         """Try shorter and shorter steps until one lowers the nll."""
         target, z, step = self.targets[member], self.z[member], self.steps[member]
+        if self.trusted[member] and target.likelihood.differentiable and self.distance[member] < _CLOSE:
+            self.z[member] = z + fraction * step
+            return True
+        if np.isnan(self.value[member]):
+            self.value[member] = target.value(z)
         slack = 4 * self.settings.noise
-        short = target.likelihood.differentiable and self.trusted[member] and self.distance[member] < 0.1
         for _ in range(_BACKTRACKS):
             trial = z + fraction * step
-            value = self.value[member] if short else target.value(trial)
-            if value <= self.value[member] + slack:
+            value = target.value(trial)
+            if value <= min(self.value[member], 0.0) + slack:
                 full = fraction * np.linalg.norm(step) > 0.99 * self.radius[member]
                 self.radius[member] *= 2.0 if full else 1.0
                 self.z[member], self.value[member] = trial, value
@@ -325,30 +336,34 @@ class Lockstep:
         members = np.flatnonzero(self.trusted & ~(self.fresh | self.stuck))
         if members.size == 0:
             return
-        errors = self.gradient[members] - self.models.take(members).gradient(self.z[members])
-        for member, error in zip(members, errors, strict=True):
-            z, hessian = self.z[member], self.hessian[member]
-            change = bfgs_change(hessian, z, hessian @ z + 3 * error)
-            self.correction[member] += change
-            self.hessian[member] = hessian + change
+        z, hessian = self.z[members], self.hessian[members]
+        error = self.gradient[members] - self.models.take(members).gradient(z)
+        self._update(members, z, np.matmul(hessian, z[..., None])[..., 0] + 3 * error)
 
     def _learn(self, members: Members, before: Floats, old_gradient: Floats) -> None:
-        """Correct the model's Hessian by a BFGS update with the last step."""
-        for k, member in enumerate(members):
-            if self.fresh[member]:
-                continue
-            s = self.z[member] - before[k]
-            y = self.gradient[member] - old_gradient[k]
-            one = self.models.take(np.array([member]))
-            bend = one.hessian(self.z[member][None])[0] - one.hessian(before[k][None])[0]
-            self.correction[member] += bfgs_change(self.hessian[member], s, y + 0.5 * bend @ s)
-            self.hessian[member] = one.hessian(self.z[member][None])[0] + self.correction[member]
+        """Correct the Hessians by BFGS updates with the last steps, but for the known bend."""
+        kept = ~self.fresh[members]
+        if not kept.any():
+            return
+        members, before = members[kept], before[kept]
+        models, s = self.models.take(members), self.z[members] - before
+        bend = models.hessian(self.z[members]) - models.hessian(before)
+        change = self.gradient[members] - old_gradient[kept]
+        self._update(members, s, change + 0.5 * np.matmul(bend, s[..., None])[..., 0])
+
+    def _update(self, members: Members, s: Floats, y: Floats) -> None:
+        """Make the Hessians map s to y."""
+        changes = bfgs_changes(self.hessian[members], s, y)
+        self.correction[members] += changes
+        self.hessian[members] += changes
 
 
-def bfgs_change(curvature: Floats, s: Floats, y: Floats) -> Floats:
-    """Return the BFGS update of a Hessian that maps s to y; nothing where curvature is negative."""
-    image = curvature @ s
-    along, across = float(s @ y), float(s @ image)
-    if along <= 1e-8 * float(s @ s) or across <= 0:
-        return np.zeros_like(curvature)
-    return np.outer(y, y) / along - np.outer(image, image) / across
+def bfgs_changes(curvature: Floats, s: Floats, y: Floats) -> Floats:
+    """Return the BFGS updates of b Hessians that map s to y; nothing where curvature is negative."""
+    image = np.matmul(curvature, s[..., None])[..., 0]
+    along, across = (s * y).sum(axis=-1), (s * image).sum(axis=-1)
+    usable = (along > 1e-8 * (s * s).sum(axis=-1)) & (across > 0)
+    along, across = np.where(usable, along, 1.0), np.where(usable, across, 1.0)
+    gain = y[:, :, None] * y[:, None, :] / along[:, None, None]
+    loss = image[:, :, None] * image[:, None, :] / across[:, None, None]
+    return np.where(usable[:, None, None], gain - loss, 0.0)

@@ -59,29 +59,49 @@ class LikelihoodRefit:
     def __call__(self, resamples: Sequence[Resample]) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
         with np.errstate(all="ignore"):
-            targets = [self.target(resample) for resample in resamples]
+            weights = np.array([each.weights for each in resamples]) if self.by_weights else None
+            if weights is None:
+                targets = [self._resampled(each) for each in resamples]
+            else:
+                targets = [self._reweighted(each) for each in weights]
             if self.fit.status is Status.AT_BOUND:
                 outcomes = [self._rescue(target) for target in targets]
             else:
-                outcomes = self._lockstep(targets, resamples)
+                outcomes = self._lockstep(targets, self._models(weights, len(targets)))
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
     def target(self, resample: Resample) -> Target:
         """Reweight or resample the likelihood, and see it in whitened coordinates."""
+        return self._reweighted(resample.weights) if self.by_weights else self._resampled(resample)
+
+    def _reweighted(self, weights: Floats) -> Target:
+        """Weight the contributions."""
         fit = self.fit
-        if self.by_weights:
-            likelihood = fit.likelihood.reweighted(resample.weights)
-            rows = likelihood.base_rows
-            assert isinstance(fit.base, np.ndarray)
-            return Target(likelihood, fit.metric, fit.base if rows is None else fit.base[rows])
+        likelihood = fit.likelihood.reweighted(weights)
+        rows = likelihood.base_rows
+        assert isinstance(fit.base, np.ndarray)
+        return Target(likelihood, fit.metric, fit.base if rows is None else fit.base[rows])
+
+    def _resampled(self, resample: Resample) -> Target:
+        """Take rows of the data."""
         assert resample.rows is not None
-        target = Target(fit.likelihood.resampled(resample.rows), fit.metric, np.nan)
+        target = Target(self.fit.likelihood.resampled(resample.rows), self.fit.metric, np.nan)
         target.rebase()
         return target
 
-    def _lockstep(self, targets: list[Target], resamples: Sequence[Resample]) -> list[Outcome]:
+    def _models(self, weights: Floats | None, count: int) -> CubicModels:
+        """Return each resample's cubic model, or the original's where only rows can be drawn."""
+        size = self.fit.metric.size
+        if self.expansion is None:
+            unit = np.broadcast_to(np.eye(size), (count, size, size))
+            return CubicModels(np.zeros((count, size)), unit, None)
+        if weights is None:
+            return self.expansion.models(np.ones((count, len(self.expansion.terms))))
+        prior = self.fit.likelihood.weights
+        return self.expansion.models(weights if prior is None else prior * weights)
+
+    def _lockstep(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
         """Move the chunk together, then see to those that are not certified."""
-        models = self._models(resamples)
         if not self.verified and self.by_weights:
             z, good = maximize_models(models)
             return [
@@ -93,21 +113,6 @@ class LikelihoodRefit:
             run.start_from_models()
         run.run()
         return [self._finish(target, run, k) for k, target in enumerate(targets)]
-
-    def _models(self, resamples: Sequence[Resample]) -> CubicModels:
-        """Return each resample's cubic model, or the original's where only rows can be drawn."""
-        size, count = self.fit.metric.size, len(resamples)
-        if self.expansion is None:
-            unit = np.broadcast_to(np.eye(size), (count, size, size))
-            return CubicModels(np.zeros((count, size)), unit, None)
-        if self.by_weights:
-            return self.expansion.models(np.array([self._weights(each) for each in resamples]))
-        return self.expansion.models(np.ones((count, len(self.expansion.terms))))
-
-    def _weights(self, resample: Resample) -> Floats:
-        """Multiply the resample's weights by the prior ones."""
-        prior = self.fit.likelihood.weights
-        return resample.weights if prior is None else prior * resample.weights
 
     def _finish(self, target: Target, run: Lockstep, k: int) -> Outcome:
         """Accept a certified optimum inside its bounds, or fall back."""

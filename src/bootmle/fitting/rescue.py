@@ -20,10 +20,10 @@ from bootmle.status import Status
 __all__ = ["Outcome", "active_bounds", "certified", "descend", "rescue"]
 
 _AT_BOUND = 1e-6
-_ROUNDS = 40
+_ROUNDS = 20
 _SAME_SUPREMUM = 1e-2
 _DIVERGES = 0.02
-_SHARP = 1e3
+_FLAT_SIDE = 0.02
 _LEGS = 10
 _FALL = 0.2
 
@@ -54,10 +54,10 @@ def rescue(
         run = descend(target, start, settings)
         if run.done[0]:
             return certified(target, run)
-        collapsed = _collapse(target, run, settings)
-        if collapsed is not None:
-            return collapsed
         ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
+        followed = _follow(target, run, settings) if ray is None else None
+        if followed is not None:
+            return followed
     if ray is not None:
         return _diverged(target, ray, settings)
     outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
@@ -213,14 +213,13 @@ def _without_optimum(
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
 
 
-def _collapse(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
-    """Follow a likelihood into ever sharper curvature, in coordinates that follow it.
+def _follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
+    """Go on in coordinates that follow the curvature.
 
-    Where a scale goes to zero the way is not a ray: every leg lowers the nll by about as much as
-    the one before, and sharpens it. A finite optimum ends the way within a few legs.
+    Near a flat optimum they show what the original ones cannot resolve. Where a scale goes to zero
+    the way is not a ray: every leg lowers the nll by about as much as the one before, and sharpens
+    it. A finite optimum ends the way within a few legs.
     """
-    if np.abs(run.hessian[0]).max() < _SHARP:
-        return None
     here, falls = target, []
     origin = target.metric.to_working(run.z[0])
     for _ in range(_LEGS):
@@ -228,14 +227,21 @@ def _collapse(target: Target, run: Lockstep, settings: Settings) -> Outcome | No
         metric = here.metric.rewhitened(center, run.hessian[0])
         here = target.seen_in(metric)
         run = descend(here, np.zeros(metric.size), settings, rounds=3)
+        settled = bool(run.done[0]) and _rises_around(here, run)
         target.n_evaluations += here.n_evaluations
         if run.done[0]:
-            return certified(here, run)
+            return certified(here, run) if settled else None
         falls.append(run.start_value - float(run.value[0]))
-    if min(falls[_LEGS // 2 :]) < _FALL:
-        return None
+        if falls[-1] < _FALL:
+            return None
     way = here.metric.to_working(run.z[0]) - origin
     return _without_optimum(target, way, here.metric.to_working(run.z[0]), "rises without bound")
+
+
+def _rises_around(target: Target, run: Lockstep) -> bool:
+    """Whether the nll rises at one standard error on every side, in the target's own coordinates."""
+    around = np.concatenate([np.eye(run.z.shape[1]), -np.eye(run.z.shape[1])])
+    return bool(np.min(target.values(run.z[0] + around) - run.value[0]) > _FLAT_SIDE)
 
 
 def _limit(scale: Scale, sign: float) -> float:
@@ -248,13 +254,19 @@ def _limit(scale: Scale, sign: float) -> float:
 
 def _reaches(target: Target, column: int, ray: Ray, settings: Settings) -> bool:
     """Whether the supremum is reached with one diverging parameter held at its estimate."""
-    parameters = target.likelihood.parameters
-    value = parameters.to_user(target.metric.center)[parameters.free[column]]
+    metric, parameters = target.metric, target.likelihood.parameters
+    value = parameters.to_user(metric.center)[parameters.free[column]]
     reduced = target.holding(np.array([column]), np.array([value]))
-    run = descend(reduced, np.zeros(reduced.metric.size), settings)
-    end = float(run.value[0])
-    if not run.done[0]:
-        further = probe_rays(reduced, run.z[0], run.steps[0], settings.noise)
-        end = end if further is None else further.end
+    far = np.delete(metric.to_working(ray.origin), column)
+    z = reduced.metric.to_whitened(far)
+    enough, reached = ray.supremum(target) + _SAME_SUPREMUM, False
+    for _ in range(_LEGS // 2):
+        run = descend(reduced, z, settings, rounds=3)
+        z = run.z[0]
+        further = None if run.done[0] else probe_rays(reduced, z, run.steps[0], settings.noise)
+        lowest = float(run.value[0]) if further is None else further.supremum(reduced)
+        reached = lowest <= enough
+        if reached or run.done[0] or further is not None:
+            break
     target.n_evaluations += reduced.n_evaluations
-    return end <= ray.end + _SAME_SUPREMUM
+    return reached

@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.derivatives import Information, measure_information
 from bootmle.fitting.divergence import Ray, probe_rays
-from bootmle.fitting.newton import Settings, bfgs_change, newton_steps
+from bootmle.fitting.newton import Settings, bfgs_changes, newton_steps
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.rescue import active_bounds, descend
 from bootmle.fitting.whitening import Metric, Target
@@ -316,7 +316,7 @@ def refine(target: Target, settings: Settings) -> tuple[Floats, float]:
             break
         z, before = z + step, gradient
         gradient = whitened_gradient(target, z, settings)
-        hessian = hessian + bfgs_change(hessian, step, gradient - before)
+        hessian = hessian + bfgs_changes(hessian[None], step[None], (gradient - before)[None])[0]
     return best, distance
 
 
