@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from problems import Problem
-from references import Reference
 
 from bootmle import Bootstrap, Status
 from bootmle.parameters import Floats
+from problems import Problem
+from references import Reference
 
 NEAR = 1e-3
 _REACHED = {Status.CERTIFIED, Status.CERTIFIED_BY_FALLBACK, Status.NOISE_LIMITED}

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from judging import Verdict, judge, solve_all
-from problems import MODES, SEED, Problem, draw, large_problems
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, Fit, bootstrap
 from bootmle.fitting import LikelihoodRefit
 from bootmle.parameters import Floats
+from judging import Verdict, judge, solve_all
+from problems import MODES, SEED, Problem, draw, large_problems
 
 B = 1999
 """Replicates that shared evaluations and times are spread over."""

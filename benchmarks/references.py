@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from problems import Problem, draw
 from scipy.optimize import linprog
 
 from bootmle.parameters import Floats
+from problems import Problem, draw
 
 TIGHT = 1e-9
 _ITERATIONS = 400

@@ -46,11 +46,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from large import Row, large_table
-from small import small_table
-
 from bootmle.tables import align
 from bootmle.threads import single_threaded
+from large import Row, large_table
+from small import small_table
 
 TABLES = {"large": large_table, "small": small_table}
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from judging import Verdict, judge, solve_all
-from large import B, Row
-from problems import SEED, Problem, draw, simulated, small_models
-from references import separated
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, bootstrap
 from bootmle.parameters import Floats
 from bootmle.simulation import normal_mixture
+from judging import Verdict, judge, solve_all
+from large import B, Row
+from problems import SEED, Problem, draw, simulated, small_models
+from references import separated
 
 SIZES = (10, 20, 40, 60)
 _SHOWN = ("contributions", "contributions, jac", "scalar")

@@ -128,7 +128,9 @@ def test_slopes_against_calculus() -> None:
 
 
 def test_points_of_any_leading_shape_are_mapped() -> None:
-    read = read_parameters([1.0, 2.0, 3.0], names=["a", "b", "c"], fixed={"b": 5.0}, transform="log")
+    read = read_parameters(
+        [1.0, 2.0, 3.0], names=["a", "b", "c"], fixed={"b": 5.0}, transform="log"
+    )
     points = np.random.default_rng(0).normal(size=(4, 3, 2))
     user = read.to_user(points)
     assert user.shape == (4, 3, 3)
@@ -168,8 +170,16 @@ BAD: list[tuple[dict[str, Any], type[Exception], list[str]]] = [
     ({"x0": [1.0, 2.0], "transform": ["log"]}, ValueError, ["transform", "1", "2 parameters"]),
     ({"x0": [1.0], "transform": "sqrt"}, ValueError, ["transform", "'sqrt'", "'log'", "inverse"]),
     ({"x0": {"a": 1.0}, "transform": {"b": "log"}}, ValueError, ["transform", "'b'", "['a']"]),
-    ({"x0": [-1.0], "transform": "log"}, ValueError, ["transform", "x1", "-1", "inside its domain"]),
-    ({"x0": [1.5], "transform": "logit"}, ValueError, ["transform", "x1", "1.5", "inside its domain"]),
+    (
+        {"x0": [-1.0], "transform": "log"},
+        ValueError,
+        ["transform", "x1", "-1", "inside its domain"],
+    ),
+    (
+        {"x0": [1.5], "transform": "logit"},
+        ValueError,
+        ["transform", "x1", "1.5", "inside its domain"],
+    ),
 ]
 
 

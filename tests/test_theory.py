@@ -36,9 +36,7 @@ def test_the_mean_of_a_normal() -> None:
 def test_the_mean_of_a_normal_by_the_bayesian_bootstrap() -> None:
     # Rubin (1981): Dirichlet weights give the mean a standard deviation of s / sqrt(n + 1).
     (y,) = normal().data(50, rng=8)
-    boot = bootstrap(
-        fit(normal().nll, [0.0, 0.0], y), sampling=Bayesian(), n_resamples=1999, rng=5
-    )
+    boot = bootstrap(fit(normal().nll, [0.0, 0.0], y), sampling=Bayesian(), n_resamples=1999, rng=5)
     ideal = y.std() / np.sqrt(51)
     assert abs(boot.standard_error[0] - ideal) < 4 * ideal / np.sqrt(2 * 1999)
     means = draws(5, 50, 1999, Bayesian()) @ y / 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,14 +73,12 @@ def likelihood_alarms(refit: LikelihoodRefit, replicates: Replicates) -> tuple[A
     fit = refit.fit
     sample = _sample(fit, replicates)
     excess = _excess(fit, replicates.estimates[sample])
-    return tuple(
-        [
-            *_not_certified(fit),
-            *_better_optimum(fit, replicates, sample, excess),
-            *_scale(refit, excess[:_SAMPLE]),
-            *_law(refit, excess[:_SAMPLE]),
-            *_bounds(fit, replicates),
-        ]
+    return (
+        *_not_certified(fit),
+        *_better_optimum(fit, replicates, sample, excess),
+        *_scale(refit, excess[:_SAMPLE]),
+        *_law(refit, excess[:_SAMPLE]),
+        *_bounds(fit, replicates),
     )
 
 
@@ -182,15 +181,17 @@ def _scale(refit: LikelihoodRefit, excess: Floats) -> Iterator[Alarm]:
     elif excess.size >= _FEWEST and np.isfinite(excess).all():
         each = 2 * excess / size
         ratio = float(each.mean())
-        error = float(each.std(ddof=1) / np.sqrt(len(each))) + np.sqrt(2 / (refit.fit.likelihood.n or 1))
+        error = float(each.std(ddof=1) / np.sqrt(len(each))) + np.sqrt(
+            2 / (refit.fit.likelihood.n or 1)
+        )
     else:
         return
     if abs(ratio - 1) < max(_SCALE_OFF, 3 * error):
         return
     yield Alarm(
         AlarmKind.OBJECTIVE_SCALE,
-        f"the scores vary {rounded(ratio, 2)} times as much as the curvature says: {_suspects(ratio)}; "
-        f"the bootstrap's standard errors stand, those of the Hessian do not",
+        f"the scores vary {rounded(ratio, 2)} times as much as the curvature says: "
+        f"{_suspects(ratio)}; the bootstrap's standard errors stand, those of the Hessian do not",
     )
 
 
@@ -216,7 +217,8 @@ def _law(refit: LikelihoodRefit, excess: Floats) -> Iterator[Alarm]:
         AlarmKind.EXCESS_LAW,
         f"the replicates lie {'further' if seen > expected else 'nearer'} than their scores say "
         f"(median of twice the excess nll {rounded(float(seen), 2)}, expected "
-        f"{rounded(float(expected), 2)}): too few observations for normal theory, or an irregular model",
+        f"{rounded(float(expected), 2)}): too few observations for normal theory, or an irregular "
+        f"model",
     )
 
 
@@ -232,15 +234,17 @@ def _bounds(fit: Fit, replicates: Replicates) -> Iterator[Alarm]:
     """Report the share of replicates at each bound."""
     parameters = fit.likelihood.parameters
     kept = replicates.estimates[~replicates.failed][:, parameters.free]
-    units = 1e-6 * np.maximum(fit.metric.units * np.abs(parameters.slopes(fit.metric.center)), 1e-12)
+    units = 1e-6 * np.maximum(
+        fit.metric.units * np.abs(parameters.slopes(fit.metric.center)), 1e-12
+    )
     for side, end in (("lower", 0), ("upper", 1)):
         shares = (np.abs(kept - parameters.bounds[:, end]) <= units).mean(axis=0)
         for name, share in zip(parameters.free_names, shares, strict=True):
             if share > 0:
                 yield Alarm(
                     AlarmKind.AT_BOUND,
-                    f"{share:.1%} of the replicates have {name} at its {side} bound: the bootstrap is "
-                    f"not valid for a parameter on the boundary (Andrews 2000)",
+                    f"{share:.1%} of the replicates have {name} at its {side} bound: the bootstrap "
+                    f"is not valid for a parameter on the boundary (Andrews 2000)",
                     (name,),
                 )
 
@@ -262,9 +266,11 @@ def _n_modes(values: Floats) -> int:
 def _n_peaks(density: Floats) -> int:
     """Count peaks of at least a twentieth of the highest, parted by valleys."""
     inner = density[1:-1]
-    peaks = 1 + np.flatnonzero((inner > density[:-2]) & (inner >= density[2:]) & (inner > 0.05 * density.max()))
+    peaks = 1 + np.flatnonzero(
+        (inner > density[:-2]) & (inner >= density[2:]) & (inner > 0.05 * density.max())
+    )
     count = min(1, peaks.size)
-    for one, other in zip(peaks[:-1], peaks[1:], strict=True):
+    for one, other in pairwise(peaks):
         valley = density[one:other].min()
         count += bool(valley < _VALLEY * min(density[one], density[other]))
     return max(count, 1)

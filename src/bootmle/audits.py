@@ -50,7 +50,8 @@ class ExpansionAudit:
         worst = float(np.nanmax(np.abs(self.ratio - 1), initial=0.0))
         return (
             f"expansion, audited on {self.n} verified refits: off by {rounded(self.median, 2)} "
-            f"standard errors in the median, {rounded(self.largest, 2)} at most; SEs by {worst:.2%} at most"
+            f"standard errors in the median, {rounded(self.largest, 2)} at most; SEs by "
+            f"{worst:.2%} at most"
         )
 
     def alarms(self) -> tuple[Alarm, ...]:
@@ -59,7 +60,7 @@ class ExpansionAudit:
         if self.largest <= _FURTHEST and off <= _RATIO_OFF:
             return ()
         message = (
-            f'THE EXPANSION IS NOT ACCURATE HERE: off by up to {rounded(self.largest, 2)} standard '
+            f"THE EXPANSION IS NOT ACCURATE HERE: off by up to {rounded(self.largest, 2)} standard "
             f'errors, SEs by up to {off:.1%}; use refit="verified"'
         )
         return (Alarm(AlarmKind.EXPANSION_ERROR, message),)
@@ -92,7 +93,7 @@ class ColdAudit:
             return ()
         message = (
             f"{self.n_better} of {self.n} refits done again by SciPy from the start values found a "
-            f"better optimum: the likelihood has several, and the replicates stay near the estimate's"
+            f"better optimum: the likelihood has several, and replicates stay near the estimate's"
         )
         return (Alarm(AlarmKind.COLD_REFIT, message),)
 

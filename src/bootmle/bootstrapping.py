@@ -198,39 +198,45 @@ def _refuse_unknown(unknown: dict[str, Any]) -> None:
         raise TypeError(f"bootstrap() has no argument {name!r}")
 
 
-def _check_count(n_resamples: int, sampling: Plan) -> int:
+def _check_count(n_resamples: Any, sampling: Any) -> int:
     """Check the number of replicates."""
     if not isinstance(sampling, Plan) or isinstance(sampling, type):
         raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
     if isinstance(n_resamples, bool) or int(n_resamples) != n_resamples or n_resamples < 2:
-        raise ValueError(f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2")
+        raise ValueError(
+            f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2"
+        )
     available = sampling.n_available
     return int(n_resamples) if available is None else min(int(n_resamples), available)
 
 
-def _check_plan(fit: Fit | Estimator, sampling: Plan) -> None:
+def _check_plan(fit: Any, sampling: Plan) -> None:
     """Refuse a plan that the objective cannot serve."""
     if isinstance(fit, Estimator):
         if sampling.fractional and not fit.takes_weights:
             raise ValueError(
-                f"sampling: {sampling!r} draws fractional weights, and the estimator's function has "
-                f"no argument named weights; add one, or use Cases()"
+                f"sampling: {sampling!r} draws fractional weights, and the estimator's function "
+                f"has no argument named weights; add one, or use Cases()"
             )
         return
     if not isinstance(fit, Fit):
-        raise TypeError(f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator")
+        raise TypeError(
+            f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator"
+        )
     sampling.check(fit.likelihood)
     served = fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
     if sampling.fractional and not served:
         raise ValueError(
-            f"sampling: {sampling!r} draws fractional weights, which a total cannot use; return the "
-            f"n contributions instead (delete .sum()), or use Cases()"
+            f"sampling: {sampling!r} draws fractional weights, which a total cannot use; return "
+            f"the n contributions instead (delete .sum()), or use Cases()"
         )
     if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
-        raise ValueError(f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)")
+        raise ValueError(
+            f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)"
+        )
 
 
-def _read_seed(rng: int | np.random.Generator | None) -> int:
+def _read_seed(rng: Any) -> int:
     """Turn rng into the entropy of all streams."""
     if rng is None:
         entropy = np.random.SeedSequence().entropy

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib.metadata import version
+
+from bootmle import __version__
 
 __all__ = ["main"]
 
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Bootstrap-first uncertainty for maximum-likelihood fits.",
         epilog="example: bootmle demo --n-resamples 499",
     )
-    parser.add_argument("--version", action="version", version=f"bootmle {version('bootmle')}")
+    parser.add_argument("--version", action="version", version=f"bootmle {__version__}")
     _add_demo(parser.add_subparsers(title="commands", dest="command"))
     return parser
 

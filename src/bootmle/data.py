@@ -157,7 +157,9 @@ def _length(leaf: Any, label: str) -> int:
 def _checksum(leaf: Any) -> int:
     """Checksum one leaf by its bytes, or by its text where it holds objects."""
     if hasattr(leaf, "columns") and hasattr(leaf, "items"):
-        return hash(tuple((str(name), _checksum(column.to_numpy())) for name, column in leaf.items()))
+        return hash(
+            tuple((str(name), _checksum(column.to_numpy())) for name, column in leaf.items())
+        )
     values: NDArray[Any] = _plain(leaf)
     if values.dtype.hasobject:
         return zlib.crc32(repr(values.tolist()).encode())

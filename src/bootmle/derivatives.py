@@ -404,7 +404,7 @@ def _whiten(rough: Floats, scales: Floats) -> _Frame:
 def _measure_noise(objective: _Objective, frame: _Frame) -> float:
     """Estimate the noise from close points on a line through all coordinates."""
     spare = objective.left - 4 * len(objective.directions()) - 2
-    points = int(np.clip(spare, 2, 8))
+    points = max(min(spare, int(np.clip(spare - 4, 4, 8))), 2)
     diagonal = np.full(len(frame.axes), 1 / np.sqrt(len(frame.axes)))
     base = _in_frame(frame, objective.base)
     step = max(float(np.sqrt((20 if points > 2 else 1) * objective.resolution(base))), 1e-7)
@@ -484,38 +484,67 @@ def _sample(line: Callable[[float], Floats], places: Floats) -> Floats | None:
 def _fit(
     values: Floats, weights: Floats, leaks: Floats, order: int, step: float, noise: float
 ) -> _Expansion:
-    """Taylor coefficients of the values on a stencil; orders 5 and 6 are those of its decay."""
+    """Taylor coefficients of the values on a stencil, and bounds from those of the next orders."""
     coefficients = np.tensordot(weights, values, 1)
     sizes = np.max(np.abs(coefficients).reshape(5, -1), axis=1)
-    higher = np.arange(order + 1, 5)
-    unit = max(sizes[order], step**order / order)
-    decay = min(1.0, float(np.max((sizes[higher] / unit) ** (1 / (higher - order)))))
-    beyond = np.array([np.max(sizes[higher] * decay ** (k - higher)) for k in (5, 6)])
-    beyond /= max(1 - decay, 1e-3)
+    sizes[order] = max(sizes[order], step**order / order)
     powers = step ** np.arange(5.0)
+    truncation = leaks @ _extrapolate(sizes[order:]) / powers
     rounding = _SAFETY * noise * np.linalg.norm(weights, axis=1) / powers
-    return _Expansion((coefficients.T / powers).T, leaks @ beyond / powers, rounding, step)
+    return _Expansion((coefficients.T / powers).T, truncation, rounding, step)
+
+
+def _extrapolate(sizes: Floats) -> Floats:
+    """Sizes of the next two coefficients, from the decay of the known ones after their peak."""
+    peak = int(np.argmax(sizes[:-1]))
+    later = np.arange(peak + 1, len(sizes))
+    decay = min(1.0, float(np.max((sizes[later] / sizes[peak]) ** (1 / (later - peak)))))
+    following = len(sizes) + np.arange(2)[:, None]
+    # Those that come after add up as a geometric series.
+    tail: Floats = np.max(sizes[later] * decay ** (following - later), axis=1)
+    return tail / max(1 - decay, 1e-3)
 
 
 def _measure(objective: _Objective, frame: _Frame, noise: float) -> _Measured:
-    """Expand along every line, then spend what is left where truncation exceeds rounding."""
-    order = objective.order
+    """Expand along the axes, then along the other lines by steps that suited their axes."""
+    order, p = objective.order, len(objective.point)
     step = min(float((100 * noise) ** (1 / (4 + order))), 1.0)
     # Rounding of the displaced parameters acts like noise on the step.
     jitter = _EPS / 3 * np.linalg.norm(frame.inverse * np.abs(objective.point))
     noise = float(np.hypot(noise, jitter * step ** (order - 1)))
-    lines = [_line(objective, frame, direction) for direction in objective.directions()]
-    found = [_expand(line, order, step, noise) for line in lines]
-    while objective.left >= 6:
-        excess = [line.truncation[order] / max(line.rounding[order], _TINY) for line in found]
-        worst = int(np.argmax(np.nan_to_num(excess)))
-        finer = _expand(lines[worst], order, found[worst].step / 2, noise)
-        if excess[worst] < 4 or finer.error[order] >= found[worst].error[order]:
-            break
-        found[worst] = finer
+    directions = objective.directions()
+    lines = [_line(objective, frame, direction) for direction in directions]
+    found = [_expand(line, order, step, noise) for line in lines[:p]]
+    _refine(objective, lines, found, noise, reserve=4 * (len(lines) - p))
+    for line, direction in zip(lines[p:], directions[p:], strict=True):
+        step = min(found[axis].step for axis in np.flatnonzero(direction))
+        found.append(_expand(line, order, step, noise))
+    _refine(objective, lines, found, noise, reserve=2)
     measured = objective.assemble(found, _in_frame(frame, objective.base))
     rounding = 8 * _EPS * np.maximum(1, np.abs(measured.matrix))
     return replace(measured, error=measured.error + rounding)
+
+
+def _refine(
+    objective: _Objective,
+    lines: Sequence[Callable[[float], Floats]],
+    found: list[_Expansion],
+    noise: float,
+    reserve: int,
+) -> None:
+    """Shorten steps where truncation exceeds rounding, the worst first, in place."""
+    order = objective.order
+    while objective.left >= reserve + 4:
+        excess = [line.truncation[order] / max(line.rounding[order], _TINY) for line in found]
+        worst = int(np.argmax(np.nan_to_num(excess)))
+        if excess[worst] < 4:
+            return
+        # Truncation grows as step⁴, rounding as step to the power -order; a half shares points.
+        shrinkage = 2.0 ** -np.clip(np.round(np.log2(excess[worst]) / (4 + order)), 1, 10)
+        finer = _expand(lines[worst], order, found[worst].step * float(shrinkage), noise)
+        if finer.error[order] >= found[worst].error[order]:
+            return
+        found[worst] = finer
 
 
 def _line(objective: _Objective, frame: _Frame, direction: Floats) -> Callable[[float], Floats]:

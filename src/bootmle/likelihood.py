@@ -233,10 +233,11 @@ def _read_jac(jac: Any) -> Callable[..., Any] | bool | None:
     if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
         return None
     if jac is True or callable(jac):
-        return jac  # type: ignore[no-any-return]
+        known: Callable[..., Any] | bool = jac
+        return known
     raise ValueError(
-        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, gradient), "
-        f"or None for differences"
+        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
+        f"gradient), or None for differences"
     )
 
 
@@ -257,8 +258,9 @@ def _first_evaluation(
     second = np.array(_value_part(fun(parameters.values.copy(), *data), jac))
     if first.shape != second.shape or not _agree(first, second):
         raise ValueError(
-            f"fun: two calls with the same arguments differ ({_short(first)}, then {_short(second)}); "
-            f"draw random numbers once, outside the objective, and pass them in args"
+            f"fun: two calls with the same arguments differ ({_short(first)}, then "
+            f"{_short(second)}); draw random numbers once, outside the objective, and pass "
+            f"them in args"
         )
     return raw
 
@@ -266,7 +268,9 @@ def _first_evaluation(
 def _value_part(raw: Any, jac: Any) -> Any:
     """Return the value where the objective returns the gradient too."""
     if jac is True and not (isinstance(raw, tuple) and len(raw) == 2):
-        raise ValueError(f"jac: True needs fun to return (value, gradient), not {type(raw).__name__}")
+        raise ValueError(
+            f"jac: True needs fun to return (value, gradient), not {type(raw).__name__}"
+        )
     return raw[0] if jac is True else raw
 
 
@@ -283,12 +287,14 @@ def _read_values(raw: Any, n_rows: int | None) -> Floats:
         return values.reshape(())
     if values.size == 0 or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
         raise ValueError(
-            f"fun: returned an array of shape {values.shape}; return the total, or one contribution "
-            f"for each observation"
+            f"fun: returned an array of shape {values.shape}; return the total, or one "
+            f"contribution for each observation"
         )
     if n_rows is not None and values.size > n_rows:
         hint = " (args as a list is one argument; pass a tuple)" if n_rows < 10 else ""
-        raise ValueError(f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}")
+        raise ValueError(
+            f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}"
+        )
     return values.reshape(-1)
 
 
@@ -297,10 +303,10 @@ def _check_finite(values: Floats, parameters: Parameters) -> None:
     if np.isfinite(values).all():
         return
     first = "" if values.ndim == 0 else f", first in row {np.flatnonzero(~np.isfinite(values))[0]}"
-    total = float(np.sum(values))
+    start = dict(zip(parameters.names, parameters.values.tolist(), strict=True))
     raise ValueError(
-        f"x0: the objective is {total} at {dict(zip(parameters.names, parameters.values.tolist(), strict=True))}{first}; "
-        f"start where the likelihood is finite, and look for missing data"
+        f"x0: the objective is {float(np.sum(values))} at {start}{first}; start where the "
+        f"likelihood is finite, and look for missing data"
     )
 
 

@@ -145,7 +145,9 @@ class Parameters:
 
     def _curved(self) -> list[tuple[int, Scale]]:
         """List the columns whose scale is not the identity."""
-        return [(j, scale) for j, scale in enumerate(self.scales) if not isinstance(scale, Identity)]
+        return [
+            (j, scale) for j, scale in enumerate(self.scales) if not isinstance(scale, Identity)
+        ]
 
 
 def read_parameters(
@@ -173,7 +175,7 @@ def read_parameters(
 
     Returns
     -------
-    Parameters
+    object of class Parameters
 
     Raises
     ------
@@ -188,7 +190,9 @@ def read_parameters(
     values, own_names = _read_start(x0)
     labels = _read_names(names, own_names, values.size)
     values = _hold(values, labels, fixed or {})
-    free = np.array([j for j, name in enumerate(labels) if name not in (fixed or {})], dtype=np.intp)
+    free = np.array(
+        [j for j, name in enumerate(labels) if name not in (fixed or {})], dtype=np.intp
+    )
     if free.size == 0:
         raise ValueError(f"fixed: all of {list(labels)} are held; leave at least one to be fitted")
     limits = _read_bounds(bounds, values.size)[free]
@@ -233,14 +237,18 @@ def _read_names(
 ) -> tuple[str, ...]:
     """Settle the names: given ones, then those of x0, then x1 ... xp."""
     if isinstance(names, str):
-        raise TypeError(f"names: {names!r} is one string; pass a list with a name for each parameter")
+        raise TypeError(
+            f"names: {names!r} is one string; pass a list with a name for each parameter"
+        )
     labels = tuple(map(str, names)) if names is not None else own
     labels = labels if labels is not None else tuple(f"x{j + 1}" for j in range(size))
     if len(labels) != size:
         raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} parameters in x0")
     repeated = sorted({name for name in labels if labels.count(name) > 1})
     if repeated:
-        raise ValueError(f"names: {repeated} appear more than once; give each parameter its own name")
+        raise ValueError(
+            f"names: {repeated} appear more than once; give each parameter its own name"
+        )
     return labels
 
 
@@ -268,7 +276,9 @@ def _read_bounds(bounds: Any, size: int) -> Floats:
         [[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs], dtype=float
     )
     if limits.shape != (size, 2):
-        raise ValueError(f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each")
+        raise ValueError(
+            f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each"
+        )
     if np.any(limits[:, 0] >= limits[:, 1]):
         raise ValueError(f"bounds: {limits.tolist()} has a lower bound not below its upper one")
     return limits
@@ -312,7 +322,9 @@ def _check_start(parameters: Parameters) -> None:
     back = parameters.to_user(working)[parameters.free]
     for j, name in enumerate(parameters.free_names):
         if outside[j]:
-            raise ValueError(f"x0: {name} = {start[j]:g} is outside its bounds {parameters.bounds[j]}")
+            raise ValueError(
+                f"x0: {name} = {start[j]:g} is outside its bounds {parameters.bounds[j]}"
+            )
         if not (np.isfinite(working[j]) and np.isclose(back[j], start[j], rtol=1e-6, atol=1e-9)):
             raise ValueError(
                 f"transform: {parameters.scales[j]} of {name} maps x0 = {start[j]:g} to "

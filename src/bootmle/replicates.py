@@ -69,28 +69,37 @@ class Replicates:
             for k, message in chunk.messages.items()
         }
         return cls(
-            *(np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in _ARRAYS),
-            messages=messages,
+            np.concatenate([chunk.estimates for chunk in chunks]),
+            np.concatenate([chunk.status for chunk in chunks]),
+            np.concatenate([chunk.distance for chunk in chunks]),
+            np.concatenate([chunk.n_evaluations for chunk in chunks]),
+            np.concatenate([chunk.n_gradients for chunk in chunks]),
+            messages,
+        )
+
+    def take(self, chosen: NDArray[np.intp]) -> Replicates:
+        """Take some replicates."""
+        places = {int(number): place for place, number in enumerate(chosen)}
+        messages = {places[k]: text for k, text in self.messages.items() if k in places}
+        return Replicates(
+            self.estimates[chosen],
+            self.status[chosen],
+            self.distance[chosen],
+            self.n_evaluations[chosen],
+            self.n_gradients[chosen],
+            messages,
         )
 
     def first(self, count: int) -> Replicates:
         """Keep the first replicates."""
-        messages = {k: message for k, message in self.messages.items() if k < count}
-        return Replicates(*(getattr(self, name)[:count] for name in _ARRAYS), messages=messages)
-
-    def take(self, chosen: NDArray[np.intp]) -> Replicates:
-        """Take some replicates, without their messages."""
-        return Replicates(*(getattr(self, name)[chosen] for name in _ARRAYS))
+        return self.take(np.arange(min(count, len(self))))
 
     @property
     def failed(self) -> NDArray[np.bool_]:
         """Which refits gave no estimate, (B,)."""
-        return self.status < 0
+        return np.asarray(self.status < 0)
 
     @property
     def divergent(self) -> NDArray[np.bool_]:
         """Which replicates have no finite optimum, (B,)."""
-        return self.status == Status.NO_FINITE_OPTIMUM
-
-
-_ARRAYS = ("estimates", "status", "distance", "n_evaluations", "n_gradients")
+        return np.asarray(self.status == Status.NO_FINITE_OPTIMUM)

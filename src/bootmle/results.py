@@ -19,7 +19,7 @@ from bootmle.replicates import Replicates
 from bootmle.status import Status
 from bootmle.summaries import spread
 from bootmle.summaries.intervals import ConfidenceInterval, interval
-from bootmle.tables import align, duration, rounded, rounded_like
+from bootmle.tables import align, duration, rounded_like
 
 __all__ = ["Bootstrap", "load"]
 
@@ -225,8 +225,8 @@ class Bootstrap:
         divergent = int(self.data.divergent.sum())
         if divergent:
             lines.append(
-                f"{divergent:,} replicates have no finite optimum: standard errors are those of the "
-                f"others, intervals count them as infinite"
+                f"{divergent:,} replicates have no finite optimum: standard errors are those of "
+                f"the others, intervals count them as infinite"
             )
         if self.not_identified:
             lines.append(f"not identified by the data: {', '.join(self.not_identified)}")
@@ -312,6 +312,6 @@ def _row(value: float, error: float, mcse: float, low: float, high: float) -> li
     """Show one parameter's numbers with the digits that its standard error supports."""
     if error == 0:
         return [f"{value:.6g}", "fixed", "", "", ""]
-    cells = [rounded_like(value, error, 3), rounded(error), rounded(mcse, 1)]
+    cells = [rounded_like(each, error, 3) for each in (value, error, mcse)]
     ends = [rounded_like(end, error, 3) if np.isfinite(end) else f"{end:g}" for end in (low, high)]
     return [*cells, *ends]

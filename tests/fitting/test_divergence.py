@@ -133,7 +133,10 @@ def test_a_replicate_without_counts_sends_the_intercept_of_a_poisson_to_minus_in
     boot = bootstrap(mle, n_resamples=128, rng=0)
     draws = [np.random.SeedSequence(0, spawn_key=(i,)) for i in range(128)]
     empty = np.array(
-        [Cases().draw(30, i, np.random.default_rng(s)).weights @ k == 0 for i, s in enumerate(draws)]
+        [
+            Cases().draw(30, i, np.random.default_rng(s)).weights @ k == 0
+            for i, s in enumerate(draws)
+        ]
     )
     assert empty.sum() > 5
     np.testing.assert_array_equal(boot.status == Status.NO_FINITE_OPTIMUM, empty)
@@ -143,7 +146,9 @@ def test_a_replicate_without_counts_sends_the_intercept_of_a_poisson_to_minus_in
 def test_a_diverged_replicate_says_where_each_parameter_goes() -> None:
     model = logit(1)
     X, y = model.data(12, rng=0)
-    boot = bootstrap(fit(model.nll, [0.0, 0.0], (X, y), names=["const", "x"]), n_resamples=64, rng=0)
+    boot = bootstrap(
+        fit(model.nll, [0.0, 0.0], (X, y), names=["const", "x"]), n_resamples=64, rng=0
+    )
     diverged = np.flatnonzero(boot.status == Status.NO_FINITE_OPTIMUM)
     assert len(diverged) > 0
     for k in diverged:

@@ -96,7 +96,9 @@ def test_every_form_of_jac(form: str) -> None:
     assert mle.decrement <= 1e-6
 
 
-@pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "Nelder-Mead", "Powell", "CG", "TNC", "SLSQP"])
+@pytest.mark.parametrize(
+    "method", ["BFGS", "L-BFGS-B", "Nelder-Mead", "Powell", "CG", "TNC", "SLSQP"]
+)
 def test_any_method_of_scipys_ends_at_the_same_optimum(method: str) -> None:
     mle = fit(nll, START, Y, method=method)
     assert_at(mle, CLOSED)
@@ -169,8 +171,13 @@ def test_fits_meet_an_independent_newton_solution(
     model: Any, n: int, with_jac: bool, solve: Any, information_at: Any
 ) -> None:
     args = model.data(n, rng=1)
-    mle = fit(model.nll, np.zeros(model.truth.size) if model.name != "ordered probit" else model.truth,
-              args, jac=model.scores if with_jac else None, names=model.names)
+    mle = fit(
+        model.nll,
+        np.zeros(model.truth.size) if model.name != "ordered probit" else model.truth,
+        args,
+        jac=model.scores if with_jac else None,
+        names=model.names,
+    )
     reference = solve(model, args, np.ones(n), model.truth)
     H = information_at(model, args, np.ones(n), reference)
     gap = mle.estimate - reference
@@ -221,7 +228,13 @@ class Root:
 
 @pytest.mark.parametrize(
     "transform",
-    [None, {"sigma": "log"}, ["identity", ("logit", 0.0, 1.0)], {"sigma": Root()}, {"sigma": Log()}],
+    [
+        None,
+        {"sigma": "log"},
+        ["identity", ("logit", 0.0, 1.0)],
+        {"sigma": Root()},
+        {"sigma": Log()},
+    ],
     ids=["none", "log", "logit with limits", "object", "Log"],
 )
 def test_the_optimum_does_not_depend_on_the_scale_it_is_fitted_on(transform: Any) -> None:

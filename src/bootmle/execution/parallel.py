@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 
@@ -11,7 +12,7 @@ from bootmle.replicates import Replicates
 __all__ = ["check_n_jobs", "run_chunks"]
 
 
-def check_n_jobs(n_jobs: int | None) -> int:
+def check_n_jobs(n_jobs: Any) -> int:
     """Return the number of workers that joblib makes of ``n_jobs``.
 
     Raises

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from tqdm.auto import tqdm
-
 from bootmle.replicates import Replicates
 from bootmle.tables import duration
 
@@ -35,6 +33,8 @@ def announce(seconds: float, count: int, workers: int) -> None:
 
 def with_progress(chunks: Iterable[Replicates], total: int, show: bool) -> Iterator[Replicates]:
     """Pass chunks on while a bar counts replicates and failures."""
+    from tqdm.auto import tqdm  # here, since it is slow to import
+
     failures, done = 0, 0
     with tqdm(total=total, unit="refit", disable=not show, leave=False) as bar:
         for chunk in chunks:

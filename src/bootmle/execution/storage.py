@@ -59,4 +59,6 @@ def read_run(path: str | Path) -> tuple[dict[str, Any], Floats, Replicates]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"paths: {path} is not a saved Bootstrap, or is damaged ({error})") from error
+        raise ValueError(
+            f"paths: {path} is not a saved Bootstrap, or is damaged ({error})"
+        ) from error

@@ -1,4 +1,4 @@
-"""Whether the likelihood rises without end along a ray, and in which direction each parameter goes."""
+"""Whether the likelihood rises without end along a ray."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def probe_rays(target: Target, z: Floats, step: Floats, noise: float) -> Ray | N
     for direction in (step, z):
         length = float(np.linalg.norm(direction))
         if length > 0 and np.isfinite(length):
-            ray = _probe(target, z, direction / length, max(length, float(np.linalg.norm(z)), 1.0), noise)
+            ray = _probe(
+                target, z, direction / length, max(length, float(np.linalg.norm(z)), 1.0), noise
+            )
             if ray is not None:
                 return ray
     return None
 
 
-def _probe(
-    target: Target, z: Floats, direction: Floats, reach: float, noise: float
-) -> Ray | None:
+def _probe(target: Target, z: Floats, direction: Floats, reach: float, noise: float) -> Ray | None:
     """Follow one ray; None where the nll rises before the end."""
     start = target.value(z)
     values = [start]

@@ -77,11 +77,16 @@ class Estimator:
         self.estimate = values
         self.names = _read_names(names, own, values.size)
         if not np.isfinite(values).all():
-            raise ValueError(f"function: estimates {dict(zip(self.names, values.tolist(), strict=True))} are not finite")
+            found = dict(zip(self.names, values.tolist(), strict=True))
+            raise ValueError(
+                f"function: the estimates {found} are not finite; look for missing data"
+            )
 
     def __repr__(self) -> str:
         """Show the function and its estimates."""
-        shown = ", ".join(f"{name}={value:.6g}" for name, value in zip(self.names, self.estimate, strict=True))
+        shown = ", ".join(
+            f"{name}={value:.6g}" for name, value in zip(self.names, self.estimate, strict=True)
+        )
         return f"Estimator({getattr(self.function, '__name__', self.function)!s}: {shown})"
 
 
@@ -99,7 +104,9 @@ class EstimatorRefit:
         """Whether resamples act through weights."""
         return self.estimator.takes_weights
 
-    def __call__(self, resamples: Sequence[Resample]) -> tuple[list[Outcome], list[tuple[int, int]]]:
+    def __call__(
+        self, resamples: Sequence[Resample]
+    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Estimate on one chunk of resamples."""
         return [self._estimate(resample) for resample in resamples], [(1, 0)] * len(resamples)
 
@@ -138,7 +145,9 @@ def _read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
     try:
         values = np.atleast_1d(np.asarray(raw, dtype=float))
     except (TypeError, ValueError):
-        raise TypeError(f"function: returned {raw!r}; return an array, a mapping or a Series") from None
+        raise TypeError(
+            f"function: returned {raw!r}; return an array, a mapping or a Series"
+        ) from None
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"function: returned shape {values.shape}; return a vector of estimates")
     return values, own

@@ -50,14 +50,14 @@ class CubicModels:
         """Evaluate the models' Hessians at one point each, (b, q) to (b, q, q)."""
         if self.third is None:
             return self.curvature
-        return self.curvature + np.matmul(self.third, z[:, None, :, None])[..., 0]
+        return np.asarray(self.curvature + np.matmul(self.third, z[:, None, :, None])[..., 0])
 
     def gradient(self, z: Floats) -> Floats:
         """Evaluate the models' gradients at one point each, (b, q)."""
         curvature = self.curvature
         if self.third is not None:
             curvature = curvature + 0.5 * np.matmul(self.third, z[:, None, :, None])[..., 0]
-        return self.slope + np.matmul(curvature, z[..., None])[..., 0]
+        return np.asarray(self.slope + np.matmul(curvature, z[..., None])[..., 0])
 
     def value(self, z: Floats) -> Floats:
         """Evaluate the models at one point each, (b,)."""
@@ -129,9 +129,7 @@ def expand(likelihood: Likelihood, metric: Metric) -> Expansion | None:
     return None
 
 
-def _expand_at(
-    likelihood: Likelihood, metric: Metric, order: int, step: float
-) -> Expansion | None:
+def _expand_at(likelihood: Likelihood, metric: Metric, order: int, step: float) -> Expansion | None:
     """Expand on one lattice; None where it leaves the domain."""
     with_scores = likelihood.separable and likelihood.scores_given
     points = _score_lattice(metric.size, order) if with_scores else _lattice(metric.size, order)
@@ -141,14 +139,20 @@ def _expand_at(
         values = measure(block, metric, step * points)
         if values is None:
             return None
-        blocks.append((_combine_scores if with_scores else _combine)(values, metric.size, order, step))
+        blocks.append(
+            (_combine_scores if with_scores else _combine)(values, metric.size, order, step)
+        )
     return Expansion(order, step, np.concatenate(blocks), metric.size, len(points))
 
 
 def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
     """Split long data so that one block's values fit the cap; only where rows are separate."""
     length = max(1, BLOCK_CAP // per_row)
-    if not likelihood.separable or likelihood.rows is not Rows.SEPARATE or (likelihood.n or 0) <= length:
+    if (
+        not likelihood.separable
+        or likelihood.rows is not Rows.SEPARATE
+        or (likelihood.n or 0) <= length
+    ):
         yield likelihood
         return
     assert likelihood.n is not None
@@ -254,8 +258,12 @@ def _mixed_thirds(
     both, first, second, none = corners
     mixed = {}
     for k, (i, j) in enumerate(pairs):
-        mixed[i, j] = (both[k] + second[k] - 2 * up[j] - first[k] - none[k] + 2 * down[j]) / (2 * step**3)
-        mixed[j, i] = (both[k] + first[k] - 2 * up[i] - second[k] - none[k] + 2 * down[i]) / (2 * step**3)
+        mixed[i, j] = (both[k] + second[k] - 2 * up[j] - first[k] - none[k] + 2 * down[j]) / (
+            2 * step**3
+        )
+        mixed[j, i] = (both[k] + first[k] - 2 * up[i] - second[k] - none[k] + 2 * down[i]) / (
+            2 * step**3
+        )
     return mixed
 
 

@@ -115,7 +115,9 @@ class Fit:
         errors = np.zeros(len(self.names))
         errors[self.free] = self.information.standard_errors
         rows = []
-        for name, value, error, free in zip(self.names, self.estimate, errors, self.free, strict=True):
+        for name, value, error, free in zip(
+            self.names, self.estimate, errors, self.free, strict=True
+        ):
             shown = rounded(error) if free else "fixed"
             rows.append([name, rounded_like(value, error, 3), shown])
         return align(["", "estimate", "Hessian SE"], rows)
@@ -129,7 +131,11 @@ class Fit:
         ]
         if self.information.definiteness != "positive definite":
             lines.append(f"Hessian: {self.information.definiteness}")
-        return lines + list(self.notes) + ["Hessian SEs are a cross-check: bootstrap(mle) has the ones to report"]
+        return (
+            lines
+            + list(self.notes)
+            + ["Hessian SEs are a cross-check: bootstrap(mle) has the ones to report"]
+        )
 
 
 def fit(
@@ -250,7 +256,7 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
 def _metric(
     likelihood: Likelihood, search: Search, information: Information, estimate: Floats
 ) -> Metric:
-    """Return coordinates for all free parameters; the search's own where none is held at a bound."""
+    """Return coordinates for all free parameters: the search's, unless it held some at bounds."""
     if search.likelihood.parameters is likelihood.parameters:
         return Metric(search.working, search.metric.factor)
     matrix = np.nan_to_num(information.matrix)

@@ -16,7 +16,14 @@ from bootmle.fitting.expansion import CubicModels
 from bootmle.fitting.whitening import Target
 from bootmle.parameters import Floats
 
-__all__ = ["Lockstep", "Settings", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
+__all__ = [
+    "Lockstep",
+    "Settings",
+    "bfgs_changes",
+    "maximize_models",
+    "newton_steps",
+    "trust_radius",
+]
 
 Members = NDArray[np.intp]
 
@@ -79,8 +86,8 @@ def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, N
     """
     definite = _is_definite(curvature)
     usable = curvature if definite.all() else _made_definite(curvature, definite)
-    steps = -np.linalg.solve(usable, gradient[..., None])[..., 0]
-    decrements = np.sqrt(np.maximum(0.0, -(gradient * steps).sum(axis=-1)))
+    steps = np.asarray(-np.linalg.solve(usable, gradient[..., None])[..., 0], dtype=float)
+    decrements: Floats = np.sqrt(np.maximum(0.0, -(gradient * steps).sum(axis=-1)))
     return steps, decrements, definite
 
 
@@ -126,7 +133,9 @@ def maximize_models(models: CubicModels) -> tuple[Floats, NDArray[np.bool_]]:
     for _ in range(_MODEL_STEPS):
         steps, _, _ = newton_steps(models.gradient(z), models.hessian(z))
         length = np.linalg.norm(steps, axis=1)
-        trial = z + steps * (fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300)))[:, None]
+        trial = (
+            z + steps * (fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300)))[:, None]
+        )
         trial_value = models.value(trial)
         lower = trial_value <= value + 1e-12
         z, value = np.where(lower[:, None], trial, z), np.where(lower, trial_value, value)
@@ -233,7 +242,11 @@ class Lockstep:
     def _backtrack(self, member: int, fraction: float) -> bool:
         """Try shorter and shorter steps until one lowers the nll."""
         target, z, step = self.targets[member], self.z[member], self.steps[member]
-        if self.trusted[member] and target.likelihood.differentiable and self.distance[member] < _CLOSE:
+        if (
+            self.trusted[member]
+            and target.likelihood.differentiable
+            and self.distance[member] < _CLOSE
+        ):
             self.z[member] = z + fraction * step
             return True
         if np.isnan(self.value[member]):
@@ -359,7 +372,7 @@ class Lockstep:
 
 
 def bfgs_changes(curvature: Floats, s: Floats, y: Floats) -> Floats:
-    """Return the BFGS updates of b Hessians that map s to y; nothing where curvature is negative."""
+    """Return BFGS updates of b Hessians that map s to y; zero where curvature is negative."""
     image = np.matmul(curvature, s[..., None])[..., 0]
     along, across = (s * y).sum(axis=-1), (s * image).sum(axis=-1)
     usable = (along > 1e-8 * (s * s).sum(axis=-1)) & (across > 0)

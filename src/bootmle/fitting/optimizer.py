@@ -14,7 +14,16 @@ from bootmle.parameters import Floats, Parameters
 __all__ = ["Optimizer"]
 
 _WITH_GRADIENT = {"cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp", "trust-constr"}
-_WITH_BOUNDS = {"nelder-mead", "l-bfgs-b", "tnc", "slsqp", "powell", "trust-constr", "cobyla", "cobyqa"}
+_WITH_BOUNDS = {
+    "nelder-mead",
+    "l-bfgs-b",
+    "tnc",
+    "slsqp",
+    "powell",
+    "trust-constr",
+    "cobyla",
+    "cobyqa",
+}
 _SLACK = 1e-7
 
 
@@ -50,16 +59,21 @@ class Optimizer:
         The result's ``x`` is on the working scale; everything else is SciPy's own.
         """
         method = self._method(parameters)
+
+        def scaled(v: Floats) -> float:
+            return value(v * unit)
+
+        options: Any = dict(self.options) if self.options else None
         with np.errstate(all="ignore"):
             result = minimize(
-                lambda v: value(v * unit),
+                scaled,
                 start / unit,
                 method=method,
                 jac=self._gradient(gradient, unit, method),
                 bounds=self._bounds(parameters, unit, method),
                 constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
                 tol=self.tol,
-                options=dict(self.options) if self.options else None,
+                options=options,
             )
         result.x = result.x * unit
         return result
@@ -98,7 +112,9 @@ class Optimizer:
             for scale, pair in zip(parameters.scales, parameters.bounds, strict=True)
         ]
         scaled = np.array(ends, dtype=float) / np.reshape(np.broadcast_to(unit, len(ends)), (-1, 1))
-        return [tuple(None if not np.isfinite(end) else float(end) for end in pair) for pair in scaled]
+        return [
+            tuple(None if not np.isfinite(end) else float(end) for end in pair) for pair in scaled
+        ]
 
     def _rescaled(self, constraint: Any, parameters: Parameters, unit: Floats | float) -> Any:
         """Express a constraint on full parameters through the scaled working ones."""
@@ -110,7 +126,7 @@ class Optimizer:
             fun, args = constraint["fun"], constraint.get("args", ())
             return {"type": constraint["type"], "fun": lambda v: fun(at(v), *args)}
         if isinstance(constraint, LinearConstraint):
-            matrix = np.atleast_2d(constraint.A)
+            matrix: Any = constraint.A
             return NonlinearConstraint(lambda v: matrix @ at(v), constraint.lb, constraint.ub)
         return NonlinearConstraint(lambda v: constraint.fun(at(v)), constraint.lb, constraint.ub)
 
@@ -127,6 +143,7 @@ def _margin(constraint: Any, params: Floats) -> float:
     if isinstance(constraint, Mapping):
         values = np.atleast_1d(constraint["fun"](params, *constraint.get("args", ())))
         return float(values.min() if constraint["type"] == "ineq" else -np.abs(values).max())
-    inner = constraint.A @ params if isinstance(constraint, LinearConstraint) else constraint.fun(params)
-    values = np.atleast_1d(inner)
+    matrix: Any = constraint.A if isinstance(constraint, LinearConstraint) else None
+    inner: Any = constraint.fun(params) if matrix is None else matrix @ params
+    values = np.atleast_1d(np.asarray(inner))
     return float(min((values - constraint.lb).min(), (constraint.ub - values).min()))

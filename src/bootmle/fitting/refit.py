@@ -56,7 +56,9 @@ class LikelihoodRefit:
         """Evaluations spent once for all refits."""
         return 0 if self.expansion is None else self.expansion.n_evaluations
 
-    def __call__(self, resamples: Sequence[Resample]) -> tuple[list[Outcome], list[tuple[int, int]]]:
+    def __call__(
+        self, resamples: Sequence[Resample]
+    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
         with np.errstate(all="ignore"):
             weights = np.array([each.weights for each in resamples]) if self.by_weights else None
@@ -105,7 +107,9 @@ class LikelihoodRefit:
         if not self.verified and self.by_weights:
             z, good = maximize_models(models)
             return [
-                self._outcome(target, z[k], Status.EXPANDED, np.nan) if good[k] else self._rescue(target)
+                self._outcome(target, z[k], Status.EXPANDED, np.nan)
+                if good[k]
+                else self._rescue(target)
                 for k, target in enumerate(targets)
             ]
         run = Lockstep(targets, models, self.fit.settings)
@@ -137,7 +141,9 @@ class LikelihoodRefit:
         within = bool(np.all((free > bounds[:, 0]) & (free < bounds[:, 1])))
         return within and not (self.fit.optimizer.constraints and self.fit.optimizer.active(params))
 
-    def _rescue(self, target: Target, z: Floats | None = None, step: Floats | None = None) -> Outcome:
+    def _rescue(
+        self, target: Target, z: Floats | None = None, step: Floats | None = None
+    ) -> Outcome:
         """Hand a replicate on to the safeguards."""
         zero = np.zeros(self.fit.metric.size)
         z, step = zero if z is None else z, zero if step is None else step

@@ -46,7 +46,9 @@ def rescue(
         return _failed(target, target.likelihood.parameters.values, "", status=Status.NOT_FINITE)
     if np.isfinite(target.likelihood.parameters.bounds).any() or optimizer.constraints:
         outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
-        return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
+        return (
+            outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
+        )
     ray = probe_rays(target, z, step, settings.noise) if z.any() else None
     for start in (z, np.zeros_like(z)):
         if ray is not None:
@@ -64,9 +66,7 @@ def rescue(
     return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
 
 
-def descend(
-    target: Target, start: Floats, settings: Settings, rounds: int = _ROUNDS
-) -> Lockstep:
+def descend(target: Target, start: Floats, settings: Settings, rounds: int = _ROUNDS) -> Lockstep:
     """Go on from one point by Newton steps with measured Hessians."""
     flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
     run = Lockstep([target], flat, settings, start=start[None])
@@ -87,9 +87,7 @@ def active_bounds(bounds: Floats, params: Floats, unit: Floats) -> NDArray[np.in
     return np.flatnonzero(at_lower | at_upper)
 
 
-def _minimize(
-    target: Target, start: Floats, settings: Settings, optimizer: Optimizer
-) -> Outcome:
+def _minimize(target: Target, start: Floats, settings: Settings, optimizer: Optimizer) -> Outcome:
     """Run the user's own method, then certify by measured Hessians."""
     parameters, units = target.likelihood.parameters, _user_units(target)
     params, result = _run_scipy(target, start, optimizer)
@@ -142,12 +140,23 @@ def _on_bounds(
         held[parameters.free] = ends
         return Outcome(held, Status.AT_BOUND, 0.0, _names(parameters.free_names, columns))
     reduced = target.holding(columns, ends)
-    run = descend(reduced, reduced.metric.to_whitened(reduced.likelihood.parameters.to_working(params)), settings)
+    run = descend(
+        reduced,
+        reduced.metric.to_whitened(reduced.likelihood.parameters.to_working(params)),
+        settings,
+    )
     target.n_evaluations += reduced.n_evaluations
     if not run.done[0]:
-        return _failed(target, params, "stopped at a bound, the other parameters not certified", run.distance[0])
+        return _failed(
+            target,
+            params,
+            "stopped at a bound, the other parameters not certified",
+            run.distance[0],
+        )
     outcome = certified(reduced, run, Status.AT_BOUND)
-    return Outcome(outcome.params, outcome.status, outcome.distance, _names(parameters.free_names, columns))
+    return Outcome(
+        outcome.params, outcome.status, outcome.distance, _names(parameters.free_names, columns)
+    )
 
 
 def _user_units(target: Target) -> Floats:
@@ -208,7 +217,9 @@ def _without_optimum(
         undetermined = diverging.size > 1 and open_sign(int(column))
         limit = _limit(parameters.scales[column], float(np.sign(pace[column])))
         params[parameters.free[column]] = np.nan if undetermined else limit
-        words.append(f"{parameters.free_names[column]} → {'±inf' if undetermined else f'{limit:+g}'}")
+        words.append(
+            f"{parameters.free_names[column]} → {'±inf' if undetermined else f'{limit:+g}'}"
+        )
     message = f"the likelihood {kind} as {', '.join(words)}"
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
 
@@ -239,7 +250,7 @@ def _follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None
 
 
 def _rises_around(target: Target, run: Lockstep) -> bool:
-    """Whether the nll rises at one standard error on every side, in the target's own coordinates."""
+    """Whether the nll rises on every side, a unit of the target's own coordinates away."""
     around = np.concatenate([np.eye(run.z.shape[1]), -np.eye(run.z.shape[1])])
     return bool(np.min(target.values(run.z[0] + around) - run.value[0]) > _FLAT_SIDE)
 

@@ -34,7 +34,7 @@ _FIRST = 1e-3
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
-    "negative? If the sign is right, the model's likelihood has no maximum: bound or fix a parameter"
+    "negative? If the sign is right, the likelihood has no maximum: bound or fix a parameter"
 )
 
 
@@ -95,23 +95,24 @@ class Search:
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""
         parameters, likelihood = self.likelihood.parameters, self.likelihood
-        best = [np.inf, start]
+        lowest, best = np.inf, start
 
         def value(working: Floats) -> float:
+            nonlocal lowest, best
             self.n_evaluations += 1
             total = likelihood.total(parameters.to_user(working))
-            if total < best[0]:
-                best[:] = [total, working.copy()]
+            if total < lowest:
+                lowest, best = total, working.copy()
             return total
 
         self.result = self.optimizer.minimize(
             value, start, parameters, gradient=_analytic_gradient(likelihood)
         )
         first = likelihood.total(parameters.to_user(start))
-        if best[0] < first - _UNBOUNDED * (1 + abs(first)):
-            self._refuse(f"falls to {best[0]:.3g}", best[1] - start)
+        if lowest < first - _UNBOUNDED * (1 + abs(first)):
+            self._refuse(f"falls to {lowest:.3g}", best - start)
         constrained = bool(self.optimizer.constraints)
-        self.working = np.array(self.result.x if constrained else best[1], dtype=float)
+        self.working = np.array(self.result.x if constrained else best, dtype=float)
         if not np.isfinite(self.working).all():
             self.working = start
 
@@ -159,7 +160,11 @@ class Search:
     def _descend(self, target: Target, start: Floats) -> bool:
         """Go down by damped Newton steps; over where the likelihood rises without end."""
         run = descend(target, np.zeros(self.metric.size), self.settings)
-        if not run.done[0] and not run.value[0] < 0 and self.information.definiteness == "indefinite":
+        if (
+            not run.done[0]
+            and not run.value[0] < 0
+            and self.information.definiteness == "indefinite"
+        ):
             return self._leave_saddle(target)
         self._count(target)
         self.working = self.metric.to_working(run.z[0])
@@ -226,9 +231,7 @@ class Search:
         """Run SciPy's minimizer from another point, in standard errors."""
         parameters, start = self.likelihood.parameters, self.metric.to_working(z)
         value = target.value(z)
-        result = self.optimizer.minimize(
-            target.value_at, start, parameters, unit=self.metric.units
-        )
+        result = self.optimizer.minimize(target.value_at, start, parameters, unit=self.metric.units)
         better = np.isfinite(result.x).all() and result.fun < value
         self.working = np.array(result.x) if better else start
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bootmle.likelihood import Likelihood
-from bootmle.parameters import Floats
 from bootmle.sampling.plan import Resample, check_independent_rows
 
 __all__ = ["Given"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Given:
     """Use resamples drawn elsewhere: row numbers from 0, or weights, a row for each resample.
 
@@ -38,8 +37,8 @@ class Given:
     2
     """
 
-    indices: NDArray[np.intp] | None = None
-    weights: Floats | None = None
+    indices: ArrayLike | None = None
+    weights: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         """Check the form."""
@@ -52,35 +51,41 @@ class Given:
     @property
     def fractional(self) -> bool:
         """Whether weights are other than whole numbers."""
-        return self.weights is not None and bool(np.any(self.weights != np.round(self.weights)))
+        return self.weights is not None and not np.array_equal(self._all, np.round(self._all))
 
     @property
     def n_available(self) -> int | None:
         """Number of resamples there are."""
-        array = self.indices if self.weights is None else self.weights
-        assert array is not None
-        return len(array)
+        return len(self._all)
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse resamples of another number of observations."""
         check_independent_rows(likelihood, "Given()")
-        if self.indices is not None and self.indices.max() >= (likelihood.n or 0):
+        if self.weights is None and self._all.max() >= (likelihood.n or 0):
             raise ValueError(
-                f"indices: row {self.indices.max()} of {likelihood.n}; rows are numbered from 0"
+                f"indices: row {self._all.max()} of {likelihood.n}; rows are numbered from 0"
             )
-        if self.weights is not None and self.weights.shape[1] != likelihood.n:
-            raise ValueError(f"weights: {self.weights.shape[1]} for {likelihood.n} observations")
+        if self.weights is not None and self._all.shape[1] != likelihood.n:
+            raise ValueError(f"weights: {self._all.shape[1]} for {likelihood.n} observations")
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Return one of the resamples; past the last one, the last again."""
-        array = self.indices if self.weights is None else self.weights
-        assert array is not None
-        one = array[min(replicate, len(array) - 1)]
+        one = self._all[min(replicate, len(self._all) - 1)]
         if self.weights is None:
             return Resample(n, rows=one)
         if self.fractional:
             return Resample(n, fractions=one)
         return Resample(n, rows=np.repeat(np.arange(n), one.astype(np.intp)))
+
+    @property
+    def _all(self) -> NDArray[Any]:
+        """The array that was given."""
+        return np.asarray(self.indices if self.weights is None else self.weights)
+
+    def __repr__(self) -> str:
+        """Show how many there are, not all of them."""
+        kind = "indices" if self.weights is None else "weights"
+        return f"Given({kind} of {len(self._all)} resamples)"
 
 
 def _read(name: str, values: Any, kind: type) -> NDArray[Any]:
@@ -88,7 +93,8 @@ def _read(name: str, values: Any, kind: type) -> NDArray[Any]:
     array = np.asarray(values)
     if array.ndim != 2 or array.size == 0 or not np.isfinite(array).all() or array.min() < 0:
         raise ValueError(
-            f"{name}: needs a row for each resample, finite and not negative; got shape {array.shape}"
+            f"{name}: needs a row for each resample, finite and not negative; got shape "
+            f"{array.shape}"
         )
     if kind is np.intp and not np.array_equal(array, np.round(array)):
         raise ValueError(f"{name}: row numbers are whole; got {array.reshape(-1)[:3]}")

@@ -37,6 +37,7 @@ class Resample:
         """Weight of each observation, (n,): how often it was drawn."""
         if self.fractions is not None:
             return self.fractions
+        assert self.rows is not None
         return np.bincount(self.rows, minlength=self.n).astype(float)
 
 

@@ -89,7 +89,7 @@ def interval(
 
 
 def order_quantile(ordered: Floats, probability: float) -> Floats:
-    """Quantile at rank (B + 1) α; between ranks interpolated on the normal scale, as R's boot does.
+    """Take the quantile at rank (B + 1) α, interpolated on the normal scale as R's boot does.
 
     Parameters
     ----------
@@ -117,11 +117,11 @@ def order_quantile(ordered: Floats, probability: float) -> Floats:
     share = (ndtri(probability) - lower) / (upper - lower)
     first, second = ordered[below - 1], ordered[below]
     with np.errstate(invalid="ignore"):
-        return np.where(first == second, first, first + share * (second - first))
+        return np.asarray(np.where(first == second, first, first + share * (second - first)))
 
 
 def order_quantile_mcse(ordered: Floats, probability: float) -> Floats:
-    """Monte Carlo error of a quantile: half the distance between ranks one binomial sd apart.
+    """Take half the distance between ranks one binomial sd to each side of a quantile.
 
     Parameters
     ----------
@@ -162,7 +162,9 @@ def _normal(low: Floats, estimate: Floats, tail: float) -> ConfidenceInterval:
 def _tail(confidence_level: float, side: str) -> float:
     """Return the probability beyond each endpoint."""
     if not 0 < confidence_level < 1:
-        raise ValueError(f"confidence_level: {confidence_level!r} is not between 0 and 1 (such as 0.95)")
+        raise ValueError(
+            f"confidence_level: {confidence_level!r} is not between 0 and 1 (such as 0.95)"
+        )
     return (1 - confidence_level) / (2 if side == "two-sided" else 1)
 
 

@@ -6,14 +6,20 @@ import numpy as np
 
 from bootmle.parameters import Floats
 
-__all__ = ["covariance", "mean_shift", "quantile_standard_error", "standard_error", "standard_error_mcse"]
+__all__ = [
+    "covariance",
+    "mean_shift",
+    "quantile_standard_error",
+    "standard_error",
+    "standard_error_mcse",
+]
 
 _TAIL = 0.15865525393145707
 """Normal probability below minus one standard deviation."""
 
 
 def standard_error(estimates: Floats) -> Floats:
-    """Standard deviation of the replicates, ddof 1.
+    """Compute the standard deviation of the replicates, ddof 1.
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ def standard_error(estimates: Floats) -> Floats:
 
 
 def standard_error_mcse(estimates: Floats) -> Floats:
-    """Monte Carlo error of the standard errors, from the fourth moment.
+    """Compute the Monte Carlo error of the standard errors, from the fourth moment.
 
     Var(s²) = (m₄ − s⁴ (B − 3)/(B − 1))/B, and s moves by half the relative change of s².
 
@@ -66,7 +72,7 @@ def standard_error_mcse(estimates: Floats) -> Floats:
 
 
 def quantile_standard_error(low: Floats, high: Floats) -> Floats:
-    """Half the distance between the quantiles at ±1 of a normal variable.
+    """Take half the distance between the quantiles that lie at ±1 for a normal variable.
 
     Defined where tails are too heavy for a standard deviation, or some replicates infinite.
 
@@ -94,7 +100,7 @@ def quantile_standard_error(low: Floats, high: Floats) -> Floats:
 
 
 def covariance(estimates: Floats) -> Floats:
-    """Covariance matrix of the replicates, ddof 1.
+    """Compute the covariance matrix of the replicates, ddof 1.
 
     Parameters
     ----------
@@ -118,7 +124,7 @@ def covariance(estimates: Floats) -> Floats:
 
 
 def mean_shift(estimates: Floats, estimate: Floats) -> Floats:
-    """Mean of the replicates less the estimate: the bootstrap's estimate of bias.
+    """Subtract the estimate from the replicates' mean: the bootstrap's estimate of bias.
 
     Parameters
     ----------
