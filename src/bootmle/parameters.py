@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,6 +89,8 @@ class Parameters:
         One for each free parameter.
     bounds : (q, 2) array
         Lower and upper bounds on the user's scale, infinite where there are none.
+    curved : tuple of pairs
+        Column and scale of the free parameters whose scale is not the identity.
     """
 
     names: tuple[str, ...]
@@ -96,6 +98,14 @@ class Parameters:
     free: NDArray[np.intp]
     scales: tuple[Scale, ...]
     bounds: Floats
+    curved: tuple[tuple[int, Scale], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """List the columns whose scale is not the identity."""
+        curved = [
+            (j, scale) for j, scale in enumerate(self.scales) if not isinstance(scale, Identity)
+        ]
+        object.__setattr__(self, "curved", tuple(curved))
 
     @property
     def free_names(self) -> tuple[str, ...]:
@@ -104,24 +114,26 @@ class Parameters:
 
     def to_user(self, working: Floats) -> Floats:
         """Map points (..., q) of the working scale to full parameter vectors (..., p)."""
+        if not self.curved and self.free.size == self.values.size:
+            return np.array(working, dtype=float)
         user = np.empty((*working.shape[:-1], self.values.size))
         user[...] = self.values
         user[..., self.free] = working
-        for column, scale in self._curved():
+        for column, scale in self.curved:
             user[..., self.free[column]] = _apply(scale, scale.inverse, working[..., column])
         return user
 
     def to_working(self, user: Floats) -> Floats:
         """Map full parameter vectors (..., p) to points (..., q) of the working scale."""
         working = user[..., self.free].astype(float)
-        for column, scale in self._curved():
+        for column, scale in self.curved:
             working[..., column] = _apply(scale, scale.forward, working[..., column])
         return working
 
     def slopes(self, working: Floats) -> Floats:
         """Differentiate the user's free parameters by the working ones, (..., q)."""
         slopes = np.ones_like(working)
-        for column, scale in self._curved():
+        for column, scale in self.curved:
             at = working[..., column]
             step = 1e-5 * np.maximum(1.0, np.abs(at))
             rise = _apply(scale, scale.inverse, at + step) - _apply(scale, scale.inverse, at - step)
@@ -142,12 +154,6 @@ class Parameters:
         return replace(
             self, values=start, free=self.free[keep], scales=scales, bounds=self.bounds[keep]
         )
-
-    def _curved(self) -> list[tuple[int, Scale]]:
-        """List the columns whose scale is not the identity."""
-        return [
-            (j, scale) for j, scale in enumerate(self.scales) if not isinstance(scale, Identity)
-        ]
 
 
 def read_parameters(

@@ -46,26 +46,23 @@ class CubicModels:
     curvature: Floats
     third: Floats | None
 
-    def hessian(self, z: Floats) -> Floats:
-        """Evaluate the models' Hessians at one point each, (b, q) to (b, q, q)."""
+    def at(self, z: Floats) -> tuple[Floats, Floats, Floats]:
+        """Evaluate values (b,), gradients (b, q) and Hessians (b, q, q) at one point each."""
+        straight = np.matmul(self.curvature, z[..., None])[..., 0]
+        value = ((self.slope + straight / 2) * z).sum(axis=-1)
         if self.third is None:
-            return self.curvature
-        return np.asarray(self.curvature + np.matmul(self.third, z[:, None, :, None])[..., 0])
+            return value, self.slope + straight, self.curvature
+        bend = np.matmul(self.third, z[:, None, :, None])[..., 0]
+        bent = np.matmul(bend, z[..., None])[..., 0]
+        return (
+            value + (bent * z).sum(axis=-1) / 6,
+            self.slope + straight + bent / 2,
+            self.curvature + bend,
+        )
 
-    def gradient(self, z: Floats) -> Floats:
-        """Evaluate the models' gradients at one point each, (b, q)."""
-        curvature = self.curvature
-        if self.third is not None:
-            curvature = curvature + 0.5 * np.matmul(self.third, z[:, None, :, None])[..., 0]
-        return np.asarray(self.slope + np.matmul(curvature, z[..., None])[..., 0])
-
-    def value(self, z: Floats) -> Floats:
-        """Evaluate the models at one point each, (b,)."""
-        curvature = self.curvature
-        if self.third is not None:
-            curvature = curvature + np.matmul(self.third, z[:, None, :, None])[..., 0] / 3
-        bent = 0.5 * np.matmul(curvature, z[..., None])[..., 0]
-        return np.asarray(((self.slope + bent) * z).sum(axis=-1))
+    def hessian(self, z: Floats) -> Floats:
+        """Evaluate the models' Hessians at one point each, (b, q, q)."""
+        return self.at(z)[2]
 
     def take(self, members: NDArray[np.intp]) -> CubicModels:
         """Take some of the models."""

@@ -125,24 +125,25 @@ def maximize_models(models: CubicModels) -> tuple[Floats, NDArray[np.bool_]]:
     Returns also whether it is interior with a positive definite Hessian; where it is not, the
     point is a truncated step of the quadratic model.
     """
-    size = models.slope.shape[1]
-    radius = trust_radius(size)
+    radius = trust_radius(models.slope.shape[1])
     z = np.zeros_like(models.slope)
-    value = np.zeros(len(z))
     fraction = np.ones(len(z))
+    value, gradient, hessian = models.at(z)
+    steps, _, definite = newton_steps(gradient, hessian)
     for _ in range(_MODEL_STEPS):
-        steps, _, _ = newton_steps(models.gradient(z), models.hessian(z))
         length = np.linalg.norm(steps, axis=1)
-        trial = (
-            z + steps * (fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300)))[:, None]
-        )
-        trial_value = models.value(trial)
-        lower = trial_value <= value + 1e-12
-        z, value = np.where(lower[:, None], trial, z), np.where(lower, trial_value, value)
-        fraction = np.where(lower, 1.0, fraction / 4)
         if length.max(initial=0.0) < _SETTLED:
             break
-    steps, _, definite = newton_steps(models.gradient(z), models.hessian(z))
+        reach = fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300))
+        trial = z + steps * reach[:, None]
+        trial_value, trial_gradient, trial_hessian = models.at(trial)
+        lower = trial_value <= value + 1e-12
+        fraction = np.where(lower, 1.0, fraction / 4)
+        value = np.where(lower, trial_value, value)
+        z = np.where(lower[:, None], trial, z)
+        gradient = np.where(lower[:, None], trial_gradient, gradient)
+        hessian = np.where(lower[:, None, None], trial_hessian, hessian)
+        steps, _, definite = newton_steps(gradient, hessian)
     settled = np.linalg.norm(steps, axis=1) < _SETTLED
     inside = np.linalg.norm(z, axis=1) < radius
     good = definite & settled & inside
@@ -332,10 +333,11 @@ class Lockstep:
         √(q/n), by which a resample's Hessian scatters around the original's.
         """
         floor = 3 * self.settings.attainable(self.z.shape[1])
+        left = _LEFT * 0.1 / self.scatter
         far = np.linalg.norm(self.z[members], axis=1)
-        modelled = np.minimum(np.sqrt(_LEFT * far / 5), _WIDE)
+        modelled = np.minimum(np.sqrt(left * far / 5), _WIDE)
         ratio = np.clip(self.contraction[members], self.scatter, 1.0)
-        contracted = np.minimum(_LEFT * (1 - ratio) / (2 * ratio), _WIDE)
+        contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), _WIDE)
         first = self.trusted[members] & (self.rounds[members] == 1)
         tolerance = np.where(first, modelled, np.where(self.rounds[members] == 1, 0.0, contracted))
         return np.maximum(np.where(self.fresh[members], _NARROW, tolerance), floor)
@@ -350,7 +352,7 @@ class Lockstep:
         if members.size == 0:
             return
         z, hessian = self.z[members], self.hessian[members]
-        error = self.gradient[members] - self.models.take(members).gradient(z)
+        error = self.gradient[members] - self.models.take(members).at(z)[1]
         self._update(members, z, np.matmul(hessian, z[..., None])[..., 0] + 3 * error)
 
     def _learn(self, members: Members, before: Floats, old_gradient: Floats) -> None:
