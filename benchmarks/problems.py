@@ -11,7 +11,7 @@ import numpy as np
 from bootmle import Cases, Fit, fit
 from bootmle.demo import load_rand, nb2_nll
 from bootmle.parameters import Floats
-from bootmle.sampling import Resample
+from bootmle.resample import Resample
 from bootmle.simulation import (
     Model,
     exponential,

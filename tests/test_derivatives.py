@@ -345,6 +345,7 @@ def test_zero_diagonal(factor: float) -> None:
     found = measure_information(lambda t: factor * t[0] * t[1], [0, 0], names="ab")
     assert found.definiteness == "indefinite"
     np.testing.assert_allclose(found.matrix, [[0, factor], [factor, 0]], atol=1e-9 * factor)
+    np.testing.assert_allclose(np.prod(found.null_directions), -0.5)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e6])

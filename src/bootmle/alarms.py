@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,22 @@ class Alarm:
     def __str__(self) -> str:
         """Show the sentence."""
         return self.message
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        estimate = None if self.estimate is None else self.estimate.tolist()
+        return {
+            "kind": self.kind.name,
+            "message": self.message,
+            "names": list(self.names),
+            "estimate": estimate,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Alarm:
+        """Read what `to_json` returned."""
+        estimate = None if stored["estimate"] is None else np.array(stored["estimate"])
+        return cls(AlarmKind[stored["kind"]], stored["message"], tuple(stored["names"]), estimate)
 
 
 def likelihood_alarms(refit: LikelihoodRefit, replicates: Replicates) -> tuple[Alarm, ...]:
@@ -238,8 +255,9 @@ def _bounds(fit: Fit, replicates: Replicates) -> Iterator[Alarm]:
         fit.metric.units * np.abs(parameters.slopes(fit.metric.center)), 1e-12
     )
     for side, end in (("lower", 0), ("upper", 1)):
-        shares = (np.abs(kept - parameters.bounds[:, end]) <= units).mean(axis=0)
-        for name, share in zip(parameters.free_names, shares, strict=True):
+        for column in np.flatnonzero(np.isfinite(parameters.bounds[:, end])):
+            name, bound = parameters.free_names[column], parameters.bounds[column, end]
+            share = float(np.mean(np.abs(kept[:, column] - bound) <= units[column]))
             if share > 0:
                 yield Alarm(
                     AlarmKind.AT_BOUND,

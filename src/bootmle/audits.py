@@ -13,7 +13,7 @@ from bootmle.fitting import LikelihoodRefit
 from bootmle.fitting.whitening import Target
 from bootmle.parameters import Floats
 from bootmle.replicates import Replicates
-from bootmle.sampling import Resample
+from bootmle.resample import Resample
 from bootmle.tables import rounded
 
 __all__ = ["ColdAudit", "ExpansionAudit", "audit_cold", "audit_expansion"]

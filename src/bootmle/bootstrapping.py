@@ -19,7 +19,8 @@ from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
 from bootmle.likelihood import Rows
 from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
-from bootmle.sampling import Cases, Plan, Resample
+from bootmle.resample import Resample
+from bootmle.sampling import Cases, Plan
 from bootmle.status import Status
 from bootmle.threads import single_threaded
 
@@ -202,7 +203,8 @@ def _check_count(n_resamples: Any, sampling: Any) -> int:
     """Check the number of replicates."""
     if not isinstance(sampling, Plan) or isinstance(sampling, type):
         raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
-    if isinstance(n_resamples, bool) or int(n_resamples) != n_resamples or n_resamples < 2:
+    whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
+    if not whole or n_resamples < 2:
         raise ValueError(
             f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2"
         )

@@ -23,7 +23,6 @@ from bootmle.definiteness import (
     eigensystem,
     judge,
     orient,
-    unit_diagonal,
 )
 from bootmle.parameters import Floats
 
@@ -495,13 +494,12 @@ def _fit(
 
 
 def _extrapolate(sizes: Floats) -> Floats:
-    """Sizes of the next two coefficients, from the decay of the known ones after their peak."""
-    peak = int(np.argmax(sizes[:-1]))
-    later = np.arange(peak + 1, len(sizes))
-    decay = min(1.0, float(np.max((sizes[later] / sizes[peak]) ** (1 / (later - peak)))))
-    following = len(sizes) + np.arange(2)[:, None]
-    # Those that come after add up as a geometric series.
-    tail: Floats = np.max(sizes[later] * decay ** (following - later), axis=1)
+    """Sizes of the next two coefficients, by the mean decay from the first to the last."""
+    first, *_, last_but_one, last = sizes
+    decay = min(float((last / first) ** (1 / (len(sizes) - 1))), 1.0)
+    steps = np.array([1, 2])
+    tail: Floats = np.maximum(last * decay**steps, last_but_one * decay ** (steps + 1))
+    # The coefficients after these add up as a geometric series.
     return tail / max(1 - decay, 1e-3)
 
 
@@ -605,7 +603,7 @@ def _report(
     matrix = (matrix + matrix.T) / 2
     eigenvalues, directions = eigensystem(matrix)
     if verdict == "indefinite":
-        null = _most_negative(matrix, null.shape[1])
+        null = _most_negative(matrix, frame.scales, null.shape[1])
     return Information(
         names=names,
         point=objective.point,
@@ -623,9 +621,8 @@ def _report(
     )
 
 
-def _most_negative(matrix: Floats, count: int) -> Floats:
+def _most_negative(matrix: Floats, scales: Floats, count: int) -> Floats:
     """Directions (p, count) of the smallest eigenvalues on the unit diagonal."""
-    scales = unit_diagonal(matrix)
     _, vectors = np.linalg.eigh(scales[:, None] * matrix * scales)
     columns: Floats = scales[:, None] * vectors[:, :count]
     return columns

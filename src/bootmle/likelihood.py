@@ -178,8 +178,7 @@ def read_likelihood(
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     jac = _read_jac(jac)
-    raw = _first_evaluation(fun, data, jac, parameters)
-    values = _read_values(raw, n_rows)
+    values = _first_evaluation(fun, data, jac, parameters, n_rows)
     separable = values.ndim == 1
     n = values.size if separable else n_rows
     likelihood = Likelihood(fun, jac, data, parameters, n, separable)
@@ -242,12 +241,15 @@ def _read_jac(jac: Any) -> Callable[..., Any] | bool | None:
 
 
 def _first_evaluation(
-    fun: Callable[..., Any], data: tuple[Any, ...], jac: Any, parameters: Parameters
-) -> Any:
+    fun: Callable[..., Any],
+    data: tuple[Any, ...],
+    jac: Any,
+    parameters: Parameters,
+    n_rows: int | None,
+) -> Floats:
     """Evaluate twice at the start; refuse an objective that is random or changes its arguments."""
     params, before = parameters.values.copy(), fingerprint(data)
-    raw = _value_part(fun(params, *data), jac)
-    first = np.array(raw)
+    first = _read_values(_value_part(fun(params, *data), jac), n_rows).copy()
     if not np.array_equal(params, parameters.values):
         raise ValueError(
             f"fun: the objective changed params in place, from {parameters.values} to {params}; "
@@ -255,14 +257,15 @@ def _first_evaluation(
         )
     if fingerprint(data) != before:
         raise ValueError("fun: the objective changed its data in place; work on copies of args")
-    second = np.array(_value_part(fun(parameters.values.copy(), *data), jac))
+    again = _value_part(fun(parameters.values.copy(), *data), jac)
+    second = _read_values(again, n_rows)
     if first.shape != second.shape or not _agree(first, second):
         raise ValueError(
             f"fun: two calls with the same arguments differ ({_short(first)}, then "
             f"{_short(second)}); draw random numbers once, outside the objective, and pass "
             f"them in args"
         )
-    return raw
+    return first
 
 
 def _value_part(raw: Any, jac: Any) -> Any:

@@ -51,7 +51,7 @@ class Bootstrap:
     audits : tuple
         Replicates computed again in another way, and how far they agreed; empty after `load`.
     alarms : tuple of Alarm
-        What fired; empty after `load`.
+        What fired.
     """
 
     fit: Fit | Estimator | None = field(repr=False)
@@ -188,6 +188,7 @@ class Bootstrap:
             "n_shared": self.n_shared,
             "seconds": self.seconds,
             "not_identified": list(self.not_identified),
+            "alarms": [alarm.to_json() for alarm in self.alarms],
         }
         write_run(path, about, self.estimate, self.data)
 
@@ -305,6 +306,7 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
         n_shared=sum(run[0]["n_shared"] for run in runs),
         seconds=sum(run[0]["seconds"] for run in runs),
         not_identified=tuple(about["not_identified"]),
+        alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run[0]["alarms"]),
     )
 
 

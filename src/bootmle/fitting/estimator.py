@@ -12,7 +12,7 @@ import numpy as np
 from bootmle.data import as_args, count_rows, take_rows
 from bootmle.fitting.rescue import Outcome
 from bootmle.parameters import Floats
-from bootmle.sampling import Resample
+from bootmle.resample import Resample
 from bootmle.status import Status
 
 __all__ = ["Estimator", "EstimatorRefit"]

@@ -119,13 +119,15 @@ def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
     return usable
 
 
-def maximize_models(models: CubicModels) -> tuple[Floats, NDArray[np.bool_]]:
+def maximize_models(
+    models: CubicModels, radius: float | None = None
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Find the optimum of each cubic model, (b, q), by damped steps from 0.
 
-    Returns also whether it is interior with a positive definite Hessian; where it is not, the
-    point is a truncated step of the quadratic model.
+    Returns also whether it lies within the radius with a positive definite Hessian; where it does
+    not, the point is a truncated step of the quadratic model.
     """
-    radius = trust_radius(models.slope.shape[1])
+    radius = trust_radius(models.slope.shape[1]) if radius is None else radius
     z = np.zeros_like(models.slope)
     fraction = np.ones(len(z))
     value, gradient, hessian = models.at(z)

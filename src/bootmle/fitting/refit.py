@@ -9,15 +9,17 @@ import numpy as np
 
 from bootmle.fitting.expansion import CubicModels, Expansion, expand
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.newton import Lockstep, maximize_models
+from bootmle.fitting.newton import Lockstep, maximize_models, trust_radius
 from bootmle.fitting.rescue import Outcome, rescue
 from bootmle.fitting.whitening import Target
 from bootmle.likelihood import Rows
 from bootmle.parameters import Floats
-from bootmle.sampling import Resample
+from bootmle.resample import Resample
 from bootmle.status import Status
 
 __all__ = ["LikelihoodRefit"]
+
+_EXPANSION_REACH = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,18 +107,22 @@ class LikelihoodRefit:
     def _lockstep(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
         """Move the chunk together, then see to those that are not certified."""
         if not self.verified and self.by_weights:
-            z, good = maximize_models(models)
-            return [
-                self._outcome(target, z[k], Status.EXPANDED, np.nan)
-                if good[k]
-                else self._rescue(target)
-                for k, target in enumerate(targets)
-            ]
+            return self._expanded(targets, models)
         run = Lockstep(targets, models, self.fit.settings)
         if self.by_weights and self.expansion is not None:
             run.start_from_models()
         run.run()
         return [self._finish(target, run, k) for k, target in enumerate(targets)]
+
+    def _expanded(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
+        """Take the models' optima; only where a model has none, refit after all."""
+        z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.metric.size))
+        return [
+            self._outcome(target, z[k], Status.EXPANDED, np.nan)
+            if good[k]
+            else self._rescue(target)
+            for k, target in enumerate(targets)
+        ]
 
     def _finish(self, target: Target, run: Lockstep, k: int) -> Outcome:
         """Accept a certified optimum inside its bounds, or fall back."""

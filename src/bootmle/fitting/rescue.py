@@ -24,7 +24,7 @@ _ROUNDS = 20
 _SAME_SUPREMUM = 1e-2
 _DIVERGES = 0.02
 _FLAT_SIDE = 0.02
-_LEGS = 10
+_LEGS = 6
 _FALL = 0.2
 
 
@@ -213,13 +213,13 @@ def _without_optimum(
     diverging = np.flatnonzero(np.abs(pace) > _DIVERGES * np.abs(pace).max())
     params = parameters.to_user(working)
     words = []
-    for column in diverging:
-        undetermined = diverging.size > 1 and open_sign(int(column))
+    for column, name in enumerate(parameters.free_names):
+        alone = diverging.size == 1 and column in diverging
+        undetermined = not alone and open_sign(column)
         limit = _limit(parameters.scales[column], float(np.sign(pace[column])))
-        params[parameters.free[column]] = np.nan if undetermined else limit
-        words.append(
-            f"{parameters.free_names[column]} → {'±inf' if undetermined else f'{limit:+g}'}"
-        )
+        if undetermined or column in diverging:
+            params[parameters.free[column]] = np.nan if undetermined else limit
+            words.append(f"{name} → {'±inf' if undetermined else f'{limit:+g}'}")
     message = f"the likelihood {kind} as {', '.join(words)}"
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
 
@@ -234,6 +234,8 @@ def _follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None
     here, falls = target, []
     origin = target.metric.to_working(run.z[0])
     for _ in range(_LEGS):
+        if not np.isfinite(run.hessian[0]).all():
+            return None
         center = here.metric.to_working(run.z[0])
         metric = here.metric.rewhitened(center, run.hessian[0])
         here = target.seen_in(metric)
@@ -271,7 +273,7 @@ def _reaches(target: Target, column: int, ray: Ray, settings: Settings) -> bool:
     far = np.delete(metric.to_working(ray.origin), column)
     z = reduced.metric.to_whitened(far)
     enough, reached = ray.supremum(target) + _SAME_SUPREMUM, False
-    for _ in range(_LEGS // 2):
+    for _ in range(_LEGS):
         run = descend(reduced, z, settings, rounds=3)
         z = run.z[0]
         further = None if run.done[0] else probe_rays(reduced, z, run.steps[0], settings.noise)

@@ -31,6 +31,11 @@ _FLAT_SIDE = 0.02
 _UNBOUNDED = 1e8
 _DOUBLINGS = 24
 _FIRST = 1e-3
+_FAR_DOUBLINGS = 7
+_MOVED_LIKELIHOOD = 0.1
+_STAYS = 1e-6
+_STAYS_FALLING = 0.01
+_FLAT = 1e-3
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
@@ -56,6 +61,8 @@ class Search:
         The information where SciPy stopped, where that was not the optimum.
     decrement : float
         Distance to the optimum in standard errors.
+    drop : float
+        How far SciPy lowered the nll.
     """
 
     likelihood: Likelihood
@@ -67,6 +74,7 @@ class Search:
     claimed: Information | None = None
     status: Status = Status.NOT_CERTIFIED
     decrement: float = np.inf
+    drop: float = 0.0
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
 
@@ -77,10 +85,12 @@ class Search:
         self._minimize(start)
         at_bound = self._hold_active()
         first = self.information = self._inform()
-        for _ in range(_ATTEMPTS):
-            if self._attempt(start):
-                break
-            self.information = self._inform()
+        self.metric = Metric(self.working, np.eye(self.working.size))
+        if not self._runs_away(start):
+            for _ in range(_ATTEMPTS):
+                if self._attempt(start):
+                    break
+                self.information = self._inform()
         if at_bound and not self.status.failed:
             self.status = Status.AT_BOUND
         moved = np.linalg.norm(self.metric.to_whitened(first.point))
@@ -109,6 +119,7 @@ class Search:
             value, start, parameters, gradient=_analytic_gradient(likelihood)
         )
         first = likelihood.total(parameters.to_user(start))
+        self.drop = first - lowest
         if lowest < first - _UNBOUNDED * (1 + abs(first)):
             self._refuse(f"falls to {lowest:.3g}", best - start)
         constrained = bool(self.optimizer.constraints)
@@ -149,6 +160,9 @@ class Search:
         if self.optimizer.constraints and self.optimizer.active(self._user()):
             self.status = Status.AT_BOUND if self.result.success else Status.NOT_CERTIFIED
             return True
+        if self.metric.size == 0:
+            self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
+            return True
         gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
         slope = float(np.linalg.norm(gradient))
         if info.definiteness == "indefinite" and slope < _NEAR:
@@ -175,23 +189,46 @@ class Search:
         ray = ray or self._ray_from(start)
         return self._diverges(ray)
 
+    def _runs_away(self, start: Floats) -> bool:
+        """Whether the nll stays as low on and on along SciPy's way, as on no way past an optimum."""
+        way = self.working - start
+        if (
+            bool(np.isfinite(self.likelihood.parameters.bounds).any())
+            or self.drop < _MOVED_LIKELIHOOD
+        ):
+            return False
+        target = self._target()
+        along = [target.value_at(self.working + 2.0**k * way) for k in range(_FAR_DOUBLINGS)]
+        self._count(target)
+        if not max(along) <= _STAYS * self.drop:
+            return False
+        if min(along) < -_STAYS_FALLING * self.drop:
+            self._refuse(f"falls by {-min(along):.3g} beyond where SciPy stopped", way)
+        return self._has_no_optimum(way)
+
     def _refine(self, target: Target, start: Floats) -> bool:
         """Converge to the last digit and look around at one standard error."""
         z, self.decrement = refine(target, self.settings)
         self.working = self.metric.to_working(z)
         fallen = self._look_around(target, z)
+        if fallen is not None and self._stays_flat(target, z, fallen - z):
+            self._count(target)
+            return self._has_no_optimum(self.metric.factor @ (fallen - z))
+        if fallen is not None and target.value(fallen) < target.value(z):
+            self.working = self.metric.to_working(fallen)
+            self._count(target)
+            return False
         self._count(target)
-        if fallen is not None:
-            ray = probe_rays(target, z, fallen - z, self.settings.noise)
-            if ray is not None:
-                return self._diverges(ray)
-            if target.value(fallen) < target.value(z):
-                self.working = self.metric.to_working(fallen)
-                return False
         if np.linalg.norm(z) > _MOVED:
             return False
         self.status = self._verdict()
         return True
+
+    def _stays_flat(self, target: Target, z: Floats, way: Floats) -> bool:
+        """Whether the nll does not rise over many standard errors to one side, but to the other."""
+        value = target.value(z)
+        along = [target.value(z + 2.0**k * way) - value for k in range(_FAR_DOUBLINGS)]
+        return max(along) < _FLAT and target.value(z - way) - value > _FLAT_SIDE
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
@@ -240,8 +277,12 @@ class Search:
         if ray is None:
             return False
         direction = self.metric.factor @ ray.direction
-        if not ray.saturating:
-            self._refuse(f"falls to {ray.end:.3g} below its value where SciPy stopped", direction)
+        if not ray.saturating and -ray.end > _STAYS_FALLING * max(1.0, self.drop):
+            self._refuse(f"falls by {-ray.end:.3g} beyond where SciPy stopped", direction)
+        return self._has_no_optimum(direction)
+
+    def _has_no_optimum(self, direction: Floats) -> bool:
+        """Record that the likelihood only has a supremum."""
         self.status, self.decrement = Status.NO_FINITE_OPTIMUM, np.inf
         self.notes.append(f"the likelihood rises towards a supremum as {self._whither(direction)}")
         return True

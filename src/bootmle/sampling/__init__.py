@@ -3,6 +3,6 @@
 from bootmle.sampling.bayesian import Bayesian
 from bootmle.sampling.cases import Cases
 from bootmle.sampling.given import Given
-from bootmle.sampling.plan import Plan, Resample
+from bootmle.sampling.plan import Plan
 
-__all__ = ["Bayesian", "Cases", "Given", "Plan", "Resample"]
+__all__ = ["Bayesian", "Cases", "Given", "Plan"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood import Likelihood
-from bootmle.sampling.plan import Resample, check_independent_rows
+from bootmle.resample import Resample
+from bootmle.sampling.plan import check_independent_rows
 
 __all__ = ["Bayesian"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bootmle.likelihood import Likelihood
-from bootmle.sampling.plan import Resample, check_independent_rows
+from bootmle.resample import Resample
+from bootmle.sampling.plan import check_independent_rows
 
 __all__ = ["Given"]
 

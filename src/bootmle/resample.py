@@ -1,0 +1,39 @@
+"""A resample: what a plan hands to a refit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.parameters import Floats
+
+__all__ = ["Resample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """One resample of n observations: rows drawn, or a weight for each observation.
+
+    Attributes
+    ----------
+    n : int
+        Number of observations.
+    rows : (m,) int array or None
+        Row numbers in the order drawn; None for a scheme of fractional weights.
+    fractions : (n,) array or None
+        The weights of such a scheme.
+    """
+
+    n: int
+    rows: NDArray[np.intp] | None = None
+    fractions: Floats | None = None
+
+    @property
+    def weights(self) -> Floats:
+        """Weight of each observation, (n,): how often it was drawn."""
+        if self.fractions is not None:
+            return self.fractions
+        assert self.rows is not None
+        return np.bincount(self.rows, minlength=self.n).astype(float)
