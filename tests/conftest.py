@@ -1,11 +1,16 @@
-"""Reference solutions shared by the tests: none of them uses the package's own fitting."""
+"""Shared by the tests: reference solutions without the package's own fitting, and builders."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from bootmle import Bootstrap, Status
+from bootmle.replicates import Replicates
 
 Floats = NDArray[np.float64]
 Solve = Callable[..., Floats]
@@ -59,3 +64,45 @@ def solve() -> Solve:
 def information_at() -> Solve:
     """The observed information: (model, args, weights, x) to a matrix."""
     return weighted_information
+
+
+def first_weights(plan: Any, seed: int, n: int, count: int) -> Floats:
+    sequences = [np.random.SeedSequence(seed, spawn_key=(k,)) for k in range(count)]
+    streams = [np.random.default_rng(sequence) for sequence in sequences]
+    return np.array([plan.draw(n, k, stream).weights for k, stream in enumerate(streams)])
+
+
+@pytest.fixture(scope="session")
+def weights_of() -> Callable[..., Floats]:
+    """The weights of a seed's first replicates: (plan, seed, n, count) to (count, n)."""
+    return first_weights
+
+
+def of_replicates(
+    estimate: Any, estimates: Any, status: Any = None, names: Any = None, **more: Any
+) -> Bootstrap:
+    values = np.array(estimates, dtype=float)
+    count, size = values.shape
+    states = np.full(count, Status.ESTIMATED) if status is None else np.array(status)
+    none = np.zeros(count, dtype=np.int64)
+    data = Replicates(values, states.astype(np.int8), np.zeros(count), none, none)
+    about = {"seed": 7, "sampling": "Cases()", "n_shared": 0, "seconds": 1.5, **more}
+    return Bootstrap(
+        fit=None,
+        names=tuple(names or (f"x{j + 1}" for j in range(size))),
+        estimate=np.array(estimate, dtype=float),
+        data=data,
+        **about,
+    )
+
+
+@pytest.fixture(scope="session")
+def boot_of() -> Callable[..., Bootstrap]:
+    """A Bootstrap of given replicates: (estimate, estimates, status, names)."""
+    return of_replicates
+
+
+@pytest.fixture(scope="session")
+def data_of() -> Callable[[str], Any]:
+    """The contents of a file in tests/data."""
+    return lambda name: json.loads((Path(__file__).parent / "data" / name).read_text())

@@ -18,8 +18,8 @@ from bootmle.execution.progress import announce, shown, with_progress
 from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
 from bootmle.likelihood import Rows
 from bootmle.replicates import Replicates
-from bootmle.results import Bootstrap
 from bootmle.resample import Resample
+from bootmle.results import Bootstrap
 from bootmle.sampling import Cases, Plan
 from bootmle.status import Status
 from bootmle.threads import single_threaded

@@ -75,7 +75,10 @@ class Likelihood:
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
         raw = self.function(params, *self.args)
-        values = np.asarray(raw[0] if self.jac is True else raw, dtype=float).reshape(-1)
+        values = np.asarray(raw[0] if self.jac is True else raw, dtype=float)
+        if values.shape == (self.n,):
+            return values
+        values = values.reshape(-1)
         if values.size != self.n:
             raise ValueError(f"fun: returned {values.size} contributions where there were {self.n}")
         return values

@@ -7,7 +7,7 @@ evaluations of the objective are the only loop.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ _SMALLEST = 1e-6
 _BACKTRACKS = 6
 _MODEL_STEPS = 12
 _SETTLED = 1e-3
-_WIDE = 2e-2
+_WIDE = 3e-2
 _NARROW = 1e-3
 _LEFT = 5e-4
 
@@ -217,6 +217,14 @@ class Lockstep:
             self._advance(np.arange(len(self.z)))
         self.stuck[:] = False
 
+    def start_from_gradients(self) -> None:
+        """Measure gradients alone at 0, and step to the optima of the models that have them."""
+        self._difference(np.arange(len(self.z)))
+        self.models = replace(self.models, slope=np.nan_to_num(self.gradient))
+        self.steps, _ = maximize_models(self.models, 2 * trust_radius(self.z.shape[1]))
+        self._advance(np.arange(len(self.z)))
+        self.stuck[:] = False
+
     def run(self, rounds: int = _ROUNDS) -> None:
         """Move until each replicate is certified, stuck or far away."""
         self._measure(np.flatnonzero(~self.stuck))
@@ -274,25 +282,27 @@ class Lockstep:
             return
         modelled = self.models.take(members).hessian(self.z[members]) + self.correction[members]
         self.hessian[members] = modelled
-        for member in members:
-            target = self.targets[member]
-            if self.fresh[member]:
-                self._measure_all(member)
-            elif target.likelihood.differentiable:
-                self.gradient[member] = target.gradient(self.z[member])
-            else:
-                self._difference(member)
-            if not np.isfinite(self.gradient[member]).all():
-                self.stuck[member] = True
-                self.gradient[member] = 0.0
+        for member in members[self.fresh[members]]:
+            self._measure_all(member)
+        others = members[~self.fresh[members]]
+        if others.size and self.targets[0].likelihood.differentiable:
+            for member in others:
+                self.gradient[member] = self.targets[member].gradient(self.z[member])
+        elif others.size:
+            self._difference(others)
+        lost = members[~np.isfinite(self.gradient[members]).all(axis=1)]
+        self.stuck[lost] = True
+        self.gradient[lost] = 0.0
 
-    def _difference(self, member: int) -> None:
+    def _difference(self, members: Members) -> None:
         """Take forward differences, less the known curvature's part."""
-        z, target = self.z[member], self.targets[member]
-        diagonal = np.diag(self.hessian[member])
+        diagonal = np.diagonal(self.hessian[members], axis1=1, axis2=2)
         c = self.settings.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
-        ahead = target.values(z + np.diag(c))
-        self.gradient[member] = (ahead - self.value[member]) / c - 0.5 * c * diagonal
+        points = self.z[members][:, None, :] + c[:, :, None] * np.eye(c.shape[1])
+        params = self.targets[0].to_user(points)
+        ahead = [self.targets[k].values_of(each) for k, each in zip(members, params, strict=True)]
+        rise = np.array(ahead) - self.value[members][:, None]
+        self.gradient[members] = rise / c - 0.5 * c * diagonal
 
     def _measure_all(self, member: int) -> None:
         """Take central differences and the whole Hessian."""
@@ -330,14 +340,14 @@ class Lockstep:
         """Return the distance at which the last step leaves less than a thousandth.
 
         At the model's own optimum its Hessian errs in proportion to the distance found there, so
-        the last step leaves about 5 distance² / |z|. A quasi-Newton Hessian leaves ρ / (1 - ρ) of
+        the last step leaves at most about 3 distance² / |z|. A quasi-Newton Hessian leaves ρ / (1 - ρ) of
         the last step, ρ the share to which that step contracted the one before, but not less than
         √(q/n), by which a resample's Hessian scatters around the original's.
         """
         floor = 3 * self.settings.attainable(self.z.shape[1])
         left = _LEFT * 0.1 / self.scatter
         far = np.linalg.norm(self.z[members], axis=1)
-        modelled = np.minimum(np.sqrt(left * far / 5), _WIDE)
+        modelled = np.minimum(np.sqrt(left * far / 3), _WIDE)
         ratio = np.clip(self.contraction[members], self.scatter, 1.0)
         contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), _WIDE)
         first = self.trusted[members] & (self.rounds[members] == 1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.fitting.expansion import CubicModels, Expansion, expand
 from bootmle.fitting.fit import Fit
@@ -20,6 +21,7 @@ from bootmle.status import Status
 __all__ = ["LikelihoodRefit"]
 
 _EXPANSION_REACH = 2.0
+_CERTIFIED = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,41 +113,40 @@ class LikelihoodRefit:
         run = Lockstep(targets, models, self.fit.settings)
         if self.by_weights and self.expansion is not None:
             run.start_from_models()
+        elif run.fresh.all():
+            run.start_from_gradients()
         run.run()
-        return [self._finish(target, run, k) for k, target in enumerate(targets)]
+        return self._finish(targets, run)
 
     def _expanded(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
         """Take the models' optima; only where a model has none, refit after all."""
         z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.metric.size))
         return [
-            self._outcome(target, z[k], Status.EXPANDED, np.nan)
-            if good[k]
-            else self._rescue(target)
+            Outcome(params, Status.EXPANDED, np.nan) if accepted else self._rescue(target)
+            for target, params, accepted in zip(targets, targets[0].to_user(z), good, strict=True)
+        ]
+
+    def _finish(self, targets: list[Target], run: Lockstep) -> list[Outcome]:
+        """Accept the certified optima inside their bounds; the others fall back."""
+        attainable = 3 * self.fit.settings.attainable(run.z.shape[1])
+        status = Status.CERTIFIED if attainable <= _CERTIFIED else Status.NOISE_LIMITED
+        params = targets[0].to_user(run.z)
+        accepted = run.done & self._inside(params)
+        return [
+            Outcome(params[k], status, float(run.distance[k]))
+            if accepted[k]
+            else self._rescue(target, run.z[k], run.steps[k])
             for k, target in enumerate(targets)
         ]
 
-    def _finish(self, target: Target, run: Lockstep, k: int) -> Outcome:
-        """Accept a certified optimum inside its bounds, or fall back."""
-        if run.done[k]:
-            outcome = self._outcome(target, run.z[k], Status.CERTIFIED, float(run.distance[k]))
-            if self._inside(outcome.params):
-                return outcome
-        return self._rescue(target, run.z[k], run.steps[k])
-
-    def _outcome(self, target: Target, z: Floats, status: Status, distance: float) -> Outcome:
-        """Report an optimum on the user's scale."""
-        limit = 3 * self.fit.settings.attainable(z.size)
-        if status is Status.CERTIFIED and limit > 1e-3:
-            status = Status.NOISE_LIMITED
-        params = target.likelihood.parameters.to_user(target.metric.to_working(z))
-        return Outcome(params, status, distance)
-
-    def _inside(self, params: Floats) -> bool:
-        """Whether a point keeps the bounds and constraints."""
-        parameters = self.fit.likelihood.parameters
-        free, bounds = params[parameters.free], parameters.bounds
-        within = bool(np.all((free > bounds[:, 0]) & (free < bounds[:, 1])))
-        return within and not (self.fit.optimizer.constraints and self.fit.optimizer.active(params))
+    def _inside(self, params: Floats) -> NDArray[np.bool_]:
+        """Whether full parameter vectors (b, p) keep the bounds and constraints."""
+        parameters, optimizer = self.fit.likelihood.parameters, self.fit.optimizer
+        free, bounds = params[:, parameters.free], parameters.bounds
+        within = np.all((free > bounds[:, 0]) & (free < bounds[:, 1]), axis=1)
+        if optimizer.constraints:
+            within &= ~np.array([optimizer.active(each) for each in params])
+        return np.asarray(within)
 
     def _rescue(
         self, target: Target, z: Floats | None = None, step: Floats | None = None

@@ -190,7 +190,7 @@ class Search:
         return self._diverges(ray)
 
     def _runs_away(self, start: Floats) -> bool:
-        """Whether the nll stays as low on and on along SciPy's way, as on no way past an optimum."""
+        """Whether the nll stays low on and on along SciPy's way, as on no way past an optimum."""
         way = self.working - start
         if (
             bool(np.isfinite(self.likelihood.parameters.bounds).any())

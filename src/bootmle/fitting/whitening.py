@@ -101,9 +101,16 @@ class Target:
 
     def values(self, points: Floats) -> Floats:
         """Evaluate at points (k, q); infinite where the objective is not finite."""
-        params = self.likelihood.parameters.to_user(self.metric.to_working(points))
+        return np.array(self.values_of(self.to_user(points)))
+
+    def values_of(self, params: Floats) -> list[float]:
+        """Evaluate at full parameter vectors (k, p)."""
         self.n_evaluations += len(params)
-        return np.array([self._evaluate(point) for point in params])
+        return [self._evaluate(point) for point in params]
+
+    def to_user(self, points: Floats) -> Floats:
+        """Map whitened points (..., q) to full parameter vectors (..., p)."""
+        return self.likelihood.parameters.to_user(self.metric.to_working(points))
 
     def gradient(self, z: Floats) -> Floats:
         """Evaluate the analytic gradient at one point (q,)."""
