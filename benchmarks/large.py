@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, Fit, bootstrap
+from bootmle.arrays import Floats
 from bootmle.fitting import LikelihoodRefit
-from bootmle.parameters import Floats
 from judging import Verdict, judge, solve_all
 from problems import MODES, SEED, Problem, draw, large_problems
 

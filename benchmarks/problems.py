@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bootmle import Cases, Fit, fit
+from bootmle.arrays import Floats
 from bootmle.demo import load_rand, nb2_nll
-from bootmle.parameters import Floats
 from bootmle.resample import Resample
 from bootmle.simulation import (
     Model,

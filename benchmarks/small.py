@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, bootstrap
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation import normal_mixture
 from judging import Verdict, judge, solve_all
 from large import B, Row

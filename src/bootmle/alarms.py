@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.arrays import Floats
 from bootmle.fitting import Fit, LikelihoodRefit
 from bootmle.fitting.search import Search
 from bootmle.fitting.whitening import Target
-from bootmle.parameters import Floats
 from bootmle.replicates import Replicates
 from bootmle.status import Status
 from bootmle.tables import rounded

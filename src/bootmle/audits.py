@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.alarms import Alarm, AlarmKind
+from bootmle.arrays import Floats
 from bootmle.fitting import LikelihoodRefit
 from bootmle.fitting.whitening import Target
-from bootmle.parameters import Floats
 from bootmle.replicates import Replicates
 from bootmle.resample import Resample
 from bootmle.tables import rounded

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 
 __all__ = [
     "Information",

@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bootmle.arrays import Floats
 from bootmle.definiteness import (
     Information,
     bound_eigenvalues,
@@ -24,7 +25,6 @@ from bootmle.definiteness import (
     judge,
     orient,
 )
-from bootmle.parameters import Floats
 
 __all__ = ["Information", "measure_information"]
 

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.data import as_args, count_rows, fingerprint, take_rows
-from bootmle.parameters import Floats, Parameters
+from bootmle.arrays import Floats
+from bootmle.data import take_rows
+from bootmle.parameters import Parameters
 
-__all__ = ["Likelihood", "Rows", "examine_rows", "read_likelihood"]
-
-_AGREE = 1e-7
-"""Relative difference below which two evaluations of the same thing agree."""
+__all__ = ["Likelihood", "Rows"]
 
 
 class Rows(Enum):
@@ -102,11 +100,11 @@ class Likelihood:
 
     def scores(self, params: Floats) -> Floats:
         """Evaluate the gradient of every contribution, (n, p)."""
-        return np.asarray(self._raw_gradient(params), dtype=float)
+        return np.asarray(self.raw_gradient(params), dtype=float)
 
     def gradient(self, params: Floats) -> Floats:
         """Evaluate the gradient of the weighted total, (p,)."""
-        raw = np.asarray(self._raw_gradient(params), dtype=float)
+        raw = np.asarray(self.raw_gradient(params), dtype=float)
         if self.scores_given:
             return raw.sum(axis=0) if self.weights is None else np.asarray(self.weights @ raw)
         return self.scale * raw.reshape(-1)
@@ -129,272 +127,9 @@ class Likelihood:
         """Hold some free parameters at values of the user's scale."""
         return replace(self, parameters=self.parameters.holding(columns, values))
 
-    def _raw_gradient(self, params: Floats) -> Any:
+    def raw_gradient(self, params: Floats) -> Any:
         """Call whichever function returns the gradient."""
         if self.jac is True:
             return self.function(params, *self.args)[1]
         assert callable(self.jac)
         return self.jac(params, *self.args)
-
-
-def read_likelihood(
-    fun: Callable[..., Any],
-    args: Any,
-    jac: Any,
-    weights: Any,
-    parameters: Parameters,
-) -> Likelihood:
-    """Evaluate the objective at the start and read off what it is.
-
-    Parameters
-    ----------
-    fun : callable
-        ``fun(params, *args)``: the nll's total or the n contributions to it.
-    args : tuple or bare argument
-        The data.
-    jac : callable, bool, str or None
-        ``jac(params, *args)`` of shape (p,) or (n, p); True where ``fun`` returns both.
-    weights : (n,) array_like or None
-        Prior weights of the contributions.
-    parameters : Parameters
-        Names and start.
-
-    Returns
-    -------
-    Likelihood
-
-    Raises
-    ------
-    ValueError, TypeError
-        Where the objective or its data cannot be used; the message says why.
-
-    Examples
-    --------
-    >>> from bootmle.parameters import read_parameters
-    >>> squares = lambda params, y: 0.5 * (y - params[0]) ** 2
-    >>> read = read_likelihood(squares, np.arange(4.0), None, None, read_parameters([0.0]))
-    >>> read.separable, read.n, read.rows.name
-    (True, 4, 'CLOSED')
-    """
-    data = as_args(args)
-    n_rows = count_rows(data)
-    if not callable(fun):
-        raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
-    jac = _read_jac(jac)
-    values = _first_evaluation(fun, data, jac, parameters, n_rows)
-    separable = values.ndim == 1
-    n = values.size if separable else n_rows
-    likelihood = Likelihood(fun, jac, data, parameters, n, separable)
-    _check_finite(values, parameters)
-    likelihood = _with_jac_form(likelihood)
-    return replace(
-        likelihood,
-        weights=_read_weights(weights, likelihood),
-        scale=_scale_of_total(likelihood, float(np.sum(values))) if not separable else 1.0,
-    )
-
-
-def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
-    """Find out how the objective depends on the rows, from evaluations on a few subsets.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        With the original data.
-    params : (p,) array
-        The point to evaluate at.
-
-    Returns
-    -------
-    Likelihood
-        The same with `rows` set.
-
-    Examples
-    --------
-    >>> from bootmle.parameters import read_parameters
-    >>> centred = lambda params, y: 0.5 * (y - y.mean() - params[0]) ** 2
-    >>> y = np.arange(9.0) ** 2
-    >>> read = read_likelihood(centred, y, None, None, read_parameters([0.0]))
-    >>> examine_rows(read, np.array([0.5])).rows.name
-    'EXCHANGEABLE'
-    """
-    n_rows = count_rows(likelihood.args)
-    if n_rows is None:
-        return replace(likelihood, rows=Rows.CLOSED)
-    if likelihood.separable and likelihood.n != n_rows:
-        return replace(likelihood, rows=Rows.CLUSTERED)
-    try:
-        with np.errstate(all="ignore"):
-            return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
-    except Exception:  # whatever the objective raises, a part of the rows is not enough for it
-        return replace(likelihood, rows=Rows.UNDIVIDED)
-
-
-def _read_jac(jac: Any) -> Callable[..., Any] | bool | None:
-    """Read SciPy's forms of jac."""
-    if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
-        return None
-    if jac is True or callable(jac):
-        known: Callable[..., Any] | bool = jac
-        return known
-    raise ValueError(
-        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
-        f"gradient), or None for differences"
-    )
-
-
-def _first_evaluation(
-    fun: Callable[..., Any],
-    data: tuple[Any, ...],
-    jac: Any,
-    parameters: Parameters,
-    n_rows: int | None,
-) -> Floats:
-    """Evaluate twice at the start; refuse an objective that is random or changes its arguments."""
-    params, before = parameters.values.copy(), fingerprint(data)
-    first = _read_values(_value_part(fun(params, *data), jac), n_rows).copy()
-    if not np.array_equal(params, parameters.values):
-        raise ValueError(
-            f"fun: the objective changed params in place, from {parameters.values} to {params}; "
-            f"work on a copy (params = params.copy())"
-        )
-    if fingerprint(data) != before:
-        raise ValueError("fun: the objective changed its data in place; work on copies of args")
-    again = _value_part(fun(parameters.values.copy(), *data), jac)
-    second = _read_values(again, n_rows)
-    if first.shape != second.shape or not _agree(first, second):
-        raise ValueError(
-            f"fun: two calls with the same arguments differ ({_short(first)}, then "
-            f"{_short(second)}); draw random numbers once, outside the objective, and pass "
-            f"them in args"
-        )
-    return first
-
-
-def _value_part(raw: Any, jac: Any) -> Any:
-    """Return the value where the objective returns the gradient too."""
-    if jac is True and not (isinstance(raw, tuple) and len(raw) == 2):
-        raise ValueError(
-            f"jac: True needs fun to return (value, gradient), not {type(raw).__name__}"
-        )
-    return raw[0] if jac is True else raw
-
-
-def _read_values(raw: Any, n_rows: int | None) -> Floats:
-    """Read an evaluation as a total (0-d) or as contributions (1-d)."""
-    values = np.asarray(raw)
-    if np.iscomplexobj(values):
-        raise TypeError(f"fun: returned complex numbers ({_short(values)}); a likelihood is real")
-    try:
-        values = values.astype(float)
-    except (TypeError, ValueError):
-        raise TypeError(f"fun: returned {raw!r}; return a number or an array of numbers") from None
-    if values.size == 1 and values.ndim <= 1:
-        return values.reshape(())
-    if values.size == 0 or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
-        raise ValueError(
-            f"fun: returned an array of shape {values.shape}; return the total, or one "
-            f"contribution for each observation"
-        )
-    if n_rows is not None and values.size > n_rows:
-        hint = " (args as a list is one argument; pass a tuple)" if n_rows < 10 else ""
-        raise ValueError(
-            f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}"
-        )
-    return values.reshape(-1)
-
-
-def _check_finite(values: Floats, parameters: Parameters) -> None:
-    """Refuse a start at which the objective is not finite."""
-    if np.isfinite(values).all():
-        return
-    first = "" if values.ndim == 0 else f", first in row {np.flatnonzero(~np.isfinite(values))[0]}"
-    start = dict(zip(parameters.names, parameters.values.tolist(), strict=True))
-    raise ValueError(
-        f"x0: the objective is {float(np.sum(values))} at {start}{first}; start where the "
-        f"likelihood is finite, and look for missing data"
-    )
-
-
-def _with_jac_form(likelihood: Likelihood) -> Likelihood:
-    """Evaluate jac at the start and see whether it returns a row for each contribution."""
-    if not likelihood.jac:
-        return likelihood
-    values = likelihood.parameters.values
-    gradient = np.asarray(likelihood._raw_gradient(values.copy()), dtype=float)
-    if gradient.shape in {(values.size,), (values.size, 1)}:
-        return likelihood
-    if likelihood.separable and gradient.shape == (likelihood.n, values.size):
-        return replace(likelihood, scores_given=True)
-    raise ValueError(
-        f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
-        + (f" or ({likelihood.n}, {values.size}) by contribution" if likelihood.separable else "")
-    )
-
-
-def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
-    """Read prior weights."""
-    if weights is None:
-        return None
-    values = np.asarray(weights, dtype=float).reshape(-1)
-    if not likelihood.separable:
-        raise ValueError(
-            "weights: a total cannot be weighted; return the contributions instead (delete .sum())"
-        )
-    if values.size != likelihood.n:
-        raise ValueError(f"weights: {values.size} weights for {likelihood.n} contributions")
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() == 0:
-        worst = values[~(np.isfinite(values) & (values >= 0))]
-        raise ValueError(f"weights: must be finite, not negative and not all zero; got {worst[:3]}")
-    return values
-
-
-def _scale_of_total(likelihood: Likelihood, value: float) -> float:
-    """Return n where the total is a mean: on data stacked twice a sum doubles, a mean does not."""
-    if likelihood.n is None or likelihood.n < 2:
-        return 1.0
-    twice = np.tile(np.arange(likelihood.n), 2)
-    try:
-        with np.errstate(all="ignore"):
-            stacked = likelihood.resampled(twice).total(likelihood.parameters.values.copy())
-    except Exception:  # an objective that holds part of its data cannot be stacked
-        return 1.0
-    near = _AGREE * abs(value)
-    mean = abs(stacked - value) <= near < abs(stacked - 2 * value)
-    return float(likelihood.n) if mean else 1.0
-
-
-def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Rows:
-    """Compare evaluations on subsets and permutations of the rows with those on all of them."""
-    rng = np.random.default_rng(20_210_929)
-    order = rng.permutation(n_rows)
-    if not likelihood.separable:
-        same = _agree(likelihood.resampled(order).total(params), likelihood.total(params))
-        likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
-        return Rows.EXCHANGEABLE if same else Rows.ORDERED
-    whole = likelihood.contributions(params)
-    subsets = [order[: max(1, n_rows // 2)], order[n_rows // 3 :], rng.integers(0, n_rows, n_rows)]
-    if all(_agree(_part(likelihood, rows, params), whole[rows]) for rows in subsets):
-        return Rows.SEPARATE
-    moved = _part(likelihood, order, params)
-    return Rows.EXCHANGEABLE if _agree(moved, whole[order]) else Rows.ORDERED
-
-
-def _part(likelihood: Likelihood, rows: NDArray[np.intp], params: Floats) -> Floats:
-    """Evaluate the contributions of some rows alone."""
-    return likelihood.resampled(rows).contributions(params)
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Compare two evaluations, NaN equal to NaN."""
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    if one.shape != other.shape:
-        return False
-    finite = np.abs(one[np.isfinite(one)])
-    size = float(finite.max()) if finite.size else 0.0
-    return np.allclose(one, other, rtol=_AGREE, atol=_AGREE * size, equal_nan=True)
-
-
-def _short(values: NDArray[Any]) -> str:
-    """Show a value, or the first few of many."""
-    return str(values) if values.size <= 3 else f"{values.reshape(-1)[:3]} ..."

@@ -4,73 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Identity", "Log", "Logit", "Parameters", "Scale", "read_parameters"]
+from bootmle.arrays import Floats
+from bootmle.scales import Identity, Scale, apply_scale, read_scale
 
-Floats = NDArray[np.float64]
-
-
-class Scale(Protocol):
-    """A one-to-one map between a parameter and the scale it is fitted on."""
-
-    def forward(self, value: Any) -> Any:
-        """Map the user's parameter to the unconstrained scale."""
-
-    def inverse(self, value: Any) -> Any:
-        """Map the unconstrained scale back to the user's parameter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The parameter as it stands."""
-
-    def forward(self, value: Any) -> Any:
-        """Return the value."""
-        return value
-
-    def inverse(self, value: Any) -> Any:
-        """Return the value."""
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The logarithm of the distance from one limit: ``log(sign * (value - limit))``."""
-
-    limit: float = 0.0
-    sign: int = 1
-
-    def forward(self, value: Any) -> Any:
-        """Return the logarithm of the distance from the limit."""
-        with np.errstate(all="ignore"):
-            return np.log(self.sign * (value - self.limit))
-
-    def inverse(self, value: Any) -> Any:
-        """Return the parameter whose log distance this is."""
-        with np.errstate(all="ignore"):
-            return self.limit + self.sign * np.exp(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Logit:
-    """The log odds of the position between two limits."""
-
-    lower: float = 0.0
-    upper: float = 1.0
-
-    def forward(self, value: Any) -> Any:
-        """Return the log odds of the position."""
-        with np.errstate(all="ignore"):
-            return np.log(value - self.lower) - np.log(self.upper - value)
-
-    def inverse(self, value: Any) -> Any:
-        """Return the parameter at this position."""
-        with np.errstate(all="ignore"):
-            return self.lower + (self.upper - self.lower) / (1.0 + np.exp(-value))
+__all__ = ["Parameters", "read_parameters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +62,14 @@ class Parameters:
         user[...] = self.values
         user[..., self.free] = working
         for column, scale in self.curved:
-            user[..., self.free[column]] = _apply(scale, scale.inverse, working[..., column])
+            user[..., self.free[column]] = apply_scale(scale, scale.inverse, working[..., column])
         return user
 
     def to_working(self, user: Floats) -> Floats:
         """Map full parameter vectors (..., p) to points (..., q) of the working scale."""
         working = user[..., self.free].astype(float)
         for column, scale in self.curved:
-            working[..., column] = _apply(scale, scale.forward, working[..., column])
+            working[..., column] = apply_scale(scale, scale.forward, working[..., column])
         return working
 
     def slopes(self, working: Floats) -> Floats:
@@ -136,8 +78,10 @@ class Parameters:
         for column, scale in self.curved:
             at = working[..., column]
             step = 1e-5 * np.maximum(1.0, np.abs(at))
-            rise = _apply(scale, scale.inverse, at + step) - _apply(scale, scale.inverse, at - step)
-            slopes[..., column] = rise / (2 * step)
+            rise = apply_scale(scale, scale.inverse, at + step) - apply_scale(
+                scale, scale.inverse, at - step
+            )
+            slopes[..., column] = (up - down) / (2 * step)
         return slopes
 
     def with_scales(self, scales: Sequence[Scale]) -> Parameters:
@@ -293,31 +237,15 @@ def _read_bounds(bounds: Any, size: int) -> Floats:
 def _read_scales(transform: Any, names: tuple[str, ...]) -> list[Scale]:
     """Read one scale for each parameter."""
     if transform is None or isinstance(transform, str):
-        return [_as_scale(transform or "identity") for _ in names]
+        return [read_scale(transform or "identity") for _ in names]
     if isinstance(transform, Mapping):
         unknown = [name for name in transform if name not in names]
         if unknown:
             raise ValueError(f"transform: no parameters {unknown}; the names are {list(names)}")
-        return [_as_scale(transform.get(name, "identity")) for name in names]
+        return [read_scale(transform.get(name, "identity")) for name in names]
     if len(transform) != len(names):
         raise ValueError(f"transform: {len(transform)} entries for {len(names)} parameters in x0")
-    return [_as_scale(entry) for entry in transform]
-
-
-def _as_scale(entry: Any) -> Scale:
-    """Read one scale."""
-    named: dict[str, Scale] = {"identity": Identity(), "log": Log(), "logit": Logit()}
-    if isinstance(entry, str) and entry.lower() in named:
-        return named[entry.lower()]
-    if isinstance(entry, tuple) and len(entry) == 3 and entry[0] == "logit":
-        return Logit(float(entry[1]), float(entry[2]))
-    if hasattr(entry, "forward") and hasattr(entry, "inverse"):
-        scale: Scale = entry
-        return scale
-    raise ValueError(
-        f"transform: {entry!r} is unknown; use 'identity', 'log', 'logit', ('logit', lower, upper) "
-        f"or an object with forward and inverse"
-    )
+    return [read_scale(entry) for entry in transform]
 
 
 def _check_start(parameters: Parameters) -> None:
@@ -336,12 +264,3 @@ def _check_start(parameters: Parameters) -> None:
                 f"transform: {parameters.scales[j]} of {name} maps x0 = {start[j]:g} to "
                 f"{working[j]:g} and back to {back[j]:g}; start inside its domain"
             )
-
-
-def _apply(scale: Scale, function: Any, values: Floats) -> Floats:
-    """Apply one direction of a scale; the user's own ones may know single numbers only."""
-    if isinstance(scale, Log | Logit):
-        result: Floats = function(values)
-        return result
-    flat = [float(function(float(value))) for value in np.ravel(values)]
-    return np.array(flat).reshape(np.shape(values))

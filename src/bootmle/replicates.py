@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.arrays import Floats
 from bootmle.fitting.rescue import Outcome
-from bootmle.parameters import Floats
 from bootmle.status import Status
 
 __all__ = ["Replicates"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 
 __all__ = ["Resample"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.alarms import Alarm
+from bootmle.arrays import Floats
 from bootmle.audits import ColdAudit, ExpansionAudit
 from bootmle.execution.storage import read_run, write_run
 from bootmle.fitting import Estimator, Fit
-from bootmle.parameters import Floats
 from bootmle.replicates import Replicates
 from bootmle.status import Status
 from bootmle.summaries import spread

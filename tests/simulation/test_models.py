@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.special import expit, log_ndtr, ndtr
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation import (
     Model,
     exponential,

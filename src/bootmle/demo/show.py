@@ -6,8 +6,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from bootmle import bootstrap, fit
+from bootmle.arrays import Floats
 from bootmle.demo.rand import load_rand, nb2_nll
-from bootmle.parameters import Floats
 from bootmle.tables import align, rounded_like
 
 __all__ = ["run"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.replicates import Replicates
 
 __all__ = ["read_run", "write_run"]

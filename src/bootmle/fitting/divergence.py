@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bootmle.arrays import Floats
 from bootmle.fitting.whitening import Target
-from bootmle.parameters import Floats
 
 __all__ = ["Ray", "probe_rays"]
 

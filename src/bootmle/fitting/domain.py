@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from bootmle.arrays import Floats
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.likelihood import Likelihood
-from bootmle.parameters import Floats, Identity, Log, Logit, Scale
+from bootmle.scales import Identity, Log, Logit, Scale
 
 __all__ = ["internal_scales"]
 

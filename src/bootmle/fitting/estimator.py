@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.arrays import Floats
 from bootmle.data import as_args, count_rows, take_rows
 from bootmle.fitting.rescue import Outcome
-from bootmle.parameters import Floats
 from bootmle.resample import Resample
 from bootmle.status import Status
 

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from bootmle.arrays import Floats
 from bootmle.derivatives import Information
 from bootmle.fitting.domain import internal_scales
-from bootmle.fitting.newton import Settings
+from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer, read_constraints
 from bootmle.fitting.search import Search, inform
 from bootmle.fitting.whitening import Metric
-from bootmle.likelihood import Likelihood, examine_rows, read_likelihood
-from bootmle.parameters import Floats, Identity, read_parameters
+from bootmle.likelihood import Likelihood
+from bootmle.parameters import read_parameters
+from bootmle.reading import examine_rows, read_likelihood
+from bootmle.scales import Identity
 from bootmle.status import Status
 from bootmle.tables import align, rounded, rounded_like
 from bootmle.threads import single_threaded

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult, minimize
 
-from bootmle.parameters import Floats, Parameters
+from bootmle.arrays import Floats
+from bootmle.parameters import Parameters
 
 __all__ = ["Optimizer"]
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.fitting.expansion import CubicModels, Expansion, expand
+from bootmle.arrays import Floats
+from bootmle.fitting.cubic import CubicModels, maximize_models, trust_radius
+from bootmle.fitting.expansion import Expansion, expand
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.newton import Lockstep, maximize_models, trust_radius
+from bootmle.fitting.lockstep import Lockstep
 from bootmle.fitting.rescue import Outcome, rescue
 from bootmle.fitting.whitening import Target
 from bootmle.likelihood import Rows
-from bootmle.parameters import Floats
 from bootmle.resample import Resample
 from bootmle.status import Status
 

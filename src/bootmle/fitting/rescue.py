@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
+from bootmle.arrays import Floats
+from bootmle.fitting.cubic import CubicModels
 from bootmle.fitting.divergence import Ray, probe_rays
-from bootmle.fitting.expansion import CubicModels
-from bootmle.fitting.newton import Lockstep, Settings
+from bootmle.fitting.lockstep import Lockstep, Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.whitening import Target
-from bootmle.parameters import Floats, Identity, Scale
+from bootmle.scales import Identity, Scale
 from bootmle.status import Status
 
 __all__ = ["Outcome", "active_bounds", "certified", "descend", "rescue"]

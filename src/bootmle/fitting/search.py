@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
+from bootmle.arrays import Floats
 from bootmle.derivatives import Information, measure_information
+from bootmle.fitting.cubic import bfgs_changes, newton_steps
 from bootmle.fitting.divergence import Ray, probe_rays
-from bootmle.fitting.newton import Settings, bfgs_changes, newton_steps
+from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.rescue import active_bounds, descend
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.likelihood import Likelihood
-from bootmle.parameters import Floats
 from bootmle.status import Status
 
 __all__ = ["Search", "inform", "whitened_gradient"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood
-from bootmle.parameters import Floats
 
 __all__ = ["Metric", "Target"]
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from scipy.special import expit, log_ndtr, ndtr
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation.model import (
     INTERCEPT,
     Model,

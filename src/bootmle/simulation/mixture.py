@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation.model import Model, response_only
 from bootmle.simulation.normal import log_density
 

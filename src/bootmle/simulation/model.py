@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 
 __all__ = ["INTERCEPT", "Model", "regression_design", "response_only", "slope_names", "slopes"]
 

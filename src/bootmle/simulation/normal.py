@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation.model import Model, response_only
 
 __all__ = ["log_density", "normal"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import digamma, gammaln, xlogy
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation.model import Model, response_only
 
 __all__ = ["exponential", "gamma"]

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 from bootmle.simulation.model import (
     INTERCEPT,
     Model,

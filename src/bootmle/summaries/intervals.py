@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 
 __all__ = ["ConfidenceInterval", "interval", "order_quantile", "order_quantile_mcse"]
 

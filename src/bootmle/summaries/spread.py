@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bootmle.parameters import Floats
+from bootmle.arrays import Floats
 
 __all__ = [
     "covariance",
