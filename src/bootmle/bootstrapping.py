@@ -115,6 +115,7 @@ def bootstrap(
         n_shared=task.refit.n_shared,
         seconds=time.perf_counter() - started,
         not_identified=fit.not_identified if isinstance(fit, Fit) else (),
+        notes=_notes(fit),
         audits=audits,
         alarms=alarms,
     )
@@ -259,6 +260,17 @@ def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
     weighted = fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
     evaluations = 2 * (size + 1) if weighted else 6 * (size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
+
+
+def _notes(fit: Fit | Estimator) -> tuple[str, ...]:
+    """Say why refits resample rows although the objective returns contributions."""
+    if (
+        isinstance(fit, Fit)
+        and fit.likelihood.rows is Rows.EXCHANGEABLE
+        and fit.likelihood.separable
+    ):
+        return (f"refits resample the rows: {fit.likelihood.rows.value}",)
+    return ()
 
 
 def _refuse_empty(replicates: Replicates) -> None:

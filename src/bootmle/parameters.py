@@ -78,9 +78,7 @@ class Parameters:
         for column, scale in self.curved:
             at = working[..., column]
             step = 1e-5 * np.maximum(1.0, np.abs(at))
-            rise = apply_scale(scale, scale.inverse, at + step) - apply_scale(
-                scale, scale.inverse, at - step
-            )
+            up, down = (apply_scale(scale, scale.inverse, at + side) for side in (step, -step))
             slopes[..., column] = (up - down) / (2 * step)
         return slopes
 

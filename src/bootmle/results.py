@@ -48,6 +48,8 @@ class Bootstrap:
         How long it took.
     not_identified : tuple of str
         Parameters with a part in a direction that the data do not identify.
+    notes : tuple of str
+        How resamples act, where that is not what the objective's form suggests.
     audits : tuple
         Replicates computed again in another way, and how far they agreed; empty after `load`.
     alarms : tuple of Alarm
@@ -63,6 +65,7 @@ class Bootstrap:
     n_shared: int
     seconds: float
     not_identified: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
     alarms: tuple[Alarm, ...] = ()
 
@@ -188,6 +191,7 @@ class Bootstrap:
             "n_shared": self.n_shared,
             "seconds": self.seconds,
             "not_identified": list(self.not_identified),
+            "notes": list(self.notes),
             "alarms": [alarm.to_json() for alarm in self.alarms],
         }
         write_run(path, about, self.estimate, self.data)
@@ -231,6 +235,7 @@ class Bootstrap:
             )
         if self.not_identified:
             lines.append(f"not identified by the data: {', '.join(self.not_identified)}")
+        lines += self.notes
         lines += [str(audit) for audit in self.audits if isinstance(audit, ExpansionAudit)]
         return lines + [f"! {alarm}" for alarm in self.alarms]
 
@@ -306,6 +311,7 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
         n_shared=sum(run[0]["n_shared"] for run in runs),
         seconds=sum(run[0]["seconds"] for run in runs),
         not_identified=tuple(about["not_identified"]),
+        notes=tuple(about["notes"]),
         alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run[0]["alarms"]),
     )
 

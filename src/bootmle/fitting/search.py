@@ -62,8 +62,8 @@ class Search:
         The information where SciPy stopped, where that was not the optimum.
     decrement : float
         Distance to the optimum in standard errors.
-    drop : float
-        How far SciPy lowered the nll.
+    lowest, drop : float
+        The lowest nll that SciPy saw, and how far it lies below the start's.
     """
 
     likelihood: Likelihood
@@ -75,6 +75,7 @@ class Search:
     claimed: Information | None = None
     status: Status = Status.NOT_CERTIFIED
     decrement: float = np.inf
+    lowest: float = np.inf
     drop: float = 0.0
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
@@ -100,8 +101,9 @@ class Search:
 
     @property
     def settings(self) -> Settings:
-        """Steps and tolerances that follow the noise."""
-        return Settings.from_noise(self.information.noise)
+        """Steps and tolerances that follow the noise, which rounding alone brings to this."""
+        rounding = np.finfo(float).eps * abs(self.lowest) / np.sqrt(self.likelihood.n or 1)
+        return Settings.from_noise(max(self.information.noise, rounding))
 
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""
@@ -120,7 +122,7 @@ class Search:
             value, start, parameters, gradient=_analytic_gradient(likelihood)
         )
         first = likelihood.total(parameters.to_user(start))
-        self.drop = first - lowest
+        self.lowest, self.drop = lowest, first - lowest
         if lowest < first - _UNBOUNDED * (1 + abs(first)):
             self._refuse(f"falls to {lowest:.3g}", best - start)
         constrained = bool(self.optimizer.constraints)
