@@ -90,9 +90,8 @@ def bootstrap(
     _refuse_unknown(unknown)
     workers = check_n_jobs(n_jobs)
     count = _check_count(n_resamples, sampling)
-    if refit not in _REFITS:
-        raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
     _check_plan(fit, sampling)
+    _check_refit(fit, refit)
     seed = _read_seed(rng)
     started = time.perf_counter()
     with single_threaded():
@@ -227,8 +226,7 @@ def _check_plan(fit: Any, sampling: Plan) -> None:
             f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator"
         )
     sampling.check(fit.likelihood)
-    served = fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
-    if sampling.fractional and not served:
+    if sampling.fractional and not _by_weights(fit):
         raise ValueError(
             f"sampling: {sampling!r} draws fractional weights, which a total cannot use; return "
             f"the n contributions instead (delete .sum()), or use Cases()"
@@ -237,6 +235,22 @@ def _check_plan(fit: Any, sampling: Plan) -> None:
         raise ValueError(
             f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)"
         )
+
+
+def _check_refit(fit: Fit | Estimator, refit: str) -> None:
+    """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
+    if refit not in _REFITS:
+        raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
+    if refit == "expansion" and not (isinstance(fit, Fit) and _by_weights(fit)):
+        raise ValueError(
+            "refit: 'expansion' weights the observations' contributions; return them (delete "
+            ".sum()), or use 'verified'"
+        )
+
+
+def _by_weights(fit: Fit) -> bool:
+    """Whether resamples act through weights of the contributions."""
+    return fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
 
 
 def _read_seed(rng: Any) -> int:
@@ -257,8 +271,7 @@ def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
     if isinstance(fit, Estimator):
         return count * fit.seconds / workers
     size = fit.metric.size
-    weighted = fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
-    evaluations = 2 * (size + 1) if weighted else 6 * (size + 1)
+    evaluations = (2 if _by_weights(fit) else 6) * (size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
 
 

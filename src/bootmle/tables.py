@@ -8,6 +8,9 @@ import numpy as np
 
 __all__ = ["align", "duration", "rounded", "rounded_like"]
 
+_FINEST = 1e-8
+"""Relative size of an error below which no further digits are shown."""
+
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align a table: the first column to the left, the others to the right.
@@ -88,6 +91,7 @@ def rounded_like(value: float, error: float, digits: int = 2) -> str:
     """
     if not (np.isfinite(value) and np.isfinite(error) and error > 0):
         return f"{value:.6g}"
+    error = max(error, _FINEST * abs(value))
     place = int(np.floor(np.log10(error))) - digits + 1
     if place < -9 or abs(value) >= 1e9:
         size = np.floor(np.log10(max(abs(value), error)))
