@@ -29,6 +29,9 @@ __all__ = ["bootstrap"]
 CHUNK = 64
 """Replicates that move together: the unit of work, whatever B and n_jobs are."""
 
+CHUNK_CAP = 2**22
+"""Most observations that one chunk's replicates have together: fewer replicates of long data."""
+
 _REFITS = ("verified", "expansion")
 _EXPANSION_AUDIT = 50
 _COLD_AUDIT = 3
@@ -99,7 +102,7 @@ def bootstrap(
         show = shown(progress)
         if show:
             announce(_forecast(fit, count, workers), count, workers)
-        chunks = run_chunks(task, -(-count // CHUNK), n_jobs)
+        chunks = run_chunks(task, -(-count // task.size), n_jobs)
         replicates = Replicates.concatenate(list(with_progress(chunks, count, show))).first(count)
         _refuse_empty(replicates)
         audits = _audit(task, replicates)
@@ -129,10 +132,15 @@ class _Task:
     seed: int
     n: int
 
+    @property
+    def size(self) -> int:
+        """Replicates in a chunk."""
+        return max(1, min(CHUNK, CHUNK_CAP // self.n))
+
     def __call__(self, chunk: int) -> Replicates:
         """Compute one chunk, whole: its shape must not depend on how many are asked for."""
         with single_threaded():
-            numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+            numbers = range(chunk * self.size, (chunk + 1) * self.size)
             return Replicates.from_outcomes(*self.refit([self.draw(number) for number in numbers]))
 
     def draw(self, replicate: int) -> Resample:
@@ -277,11 +285,7 @@ def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
 
 def _notes(fit: Fit | Estimator) -> tuple[str, ...]:
     """Say why refits resample rows although the objective returns contributions."""
-    if (
-        isinstance(fit, Fit)
-        and fit.likelihood.rows is Rows.EXCHANGEABLE
-        and fit.likelihood.separable
-    ):
+    if isinstance(fit, Fit) and fit.likelihood.separable and not _by_weights(fit):
         return (f"refits resample the rows: {fit.likelihood.rows.value}",)
     return ()
 

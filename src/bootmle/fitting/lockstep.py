@@ -67,6 +67,10 @@ class Settings:
         """Distance to the optimum that the noise allows."""
         return float(np.sqrt(size) * 2 * self.noise / self.gradient_step)
 
+    def limited(self, size: int) -> bool:
+        """Whether the noise keeps refits further than a thousandth from their optima."""
+        return 3 * self.attainable(size) > _NARROW
+
 
 class Lockstep:
     """A chunk of replicates on its way to the optima.

@@ -22,7 +22,6 @@ from bootmle.status import Status
 __all__ = ["LikelihoodRefit"]
 
 _EXPANSION_REACH = 2.0
-_CERTIFIED = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,8 +128,8 @@ class LikelihoodRefit:
 
     def _finish(self, targets: list[Target], run: Lockstep) -> list[Outcome]:
         """Accept the certified optima inside their bounds; the others fall back."""
-        attainable = 3 * self.fit.settings.attainable(run.z.shape[1])
-        status = Status.CERTIFIED if attainable <= _CERTIFIED else Status.NOISE_LIMITED
+        limited = self.fit.settings.limited(run.z.shape[1])
+        status = Status.NOISE_LIMITED if limited else Status.CERTIFIED
         params = targets[0].to_user(run.z)
         accepted = run.done & self._inside(params)
         return [

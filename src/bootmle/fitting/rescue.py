@@ -78,6 +78,8 @@ def descend(target: Target, start: Floats, settings: Settings, rounds: int = _RO
 def certified(target: Target, run: Lockstep, status: Status = Status.CERTIFIED) -> Outcome:
     """Report a certified optimum."""
     params = target.likelihood.parameters.to_user(target.metric.to_working(run.z[0]))
+    if status is not Status.AT_BOUND and run.settings.limited(run.z.shape[1]):
+        status = Status.NOISE_LIMITED
     return Outcome(params, status, float(run.distance[0]))
 
 

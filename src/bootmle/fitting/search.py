@@ -222,7 +222,7 @@ class Search:
             self._count(target)
             return False
         self._count(target)
-        if np.linalg.norm(z) > _MOVED:
+        if np.linalg.norm(z) > max(_MOVED, 10 * self.settings.attainable(z.size)):
             return False
         self.status = self._verdict()
         return True
