@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, getcontext
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult
 from scipy.special import expit, gammaln
 
-from bootmle.definiteness import bound_eigenvalues, eigensystem
-from bootmle.derivatives import Information, measure_information
+from bootmle.definiteness import bound_eigenvalues, eigensystem, orient
+from bootmle.derivatives import Information, information, measure_information
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], float]
@@ -53,10 +56,18 @@ class Regression:
         result: Floats = np.exp(index) if self.poisson else expit(index)
         return result
 
-    def value(self, theta: Floats) -> float:
+    def contributions(self, theta: Floats) -> Floats:
         index = self.x @ theta
-        total = np.exp(index) if self.poisson else np.logaddexp(0, index)
-        return float(np.sum(total - self.y * index)) + self.shift
+        cumulant = np.exp(index) if self.poisson else np.logaddexp(0, index)
+        result: Floats = cumulant - self.y * index
+        return result
+
+    def value(self, theta: Floats) -> float:
+        return float(np.sum(self.contributions(theta))) + self.shift
+
+    def scores(self, theta: Floats) -> Floats:
+        result: Floats = (self.mean(theta) - self.y)[:, None] * self.x
+        return result
 
     def gradient(self, theta: Floats) -> Floats:
         result: Floats = self.x.T @ (self.mean(theta) - self.y)
@@ -169,10 +180,7 @@ def test_saddle_of_a_mixture() -> None:
     assert found.definiteness == "indefinite"
     assert np.all(np.abs(found.eigenvalues - expected) <= found.eigenvalue_errors)
     np.testing.assert_allclose(found.eigenvalues, expected, rtol=1e-6)
-    assert found.describe_direction(found.null_directions[:, 0]) in (
-        "0.71·mu1 − 0.71·mu2",
-        "0.71·mu2 − 0.71·mu1",
-    )
+    assert found.describe_direction(found.null_directions[:, 0]) == "0.71·mu1 − 0.71·mu2"
     assert "negative curvature along" in str(found)
     assert np.isnan(found.covariance).all()
 
@@ -453,6 +461,89 @@ def test_nothing_near_the_point_is_undecided() -> None:
     assert isinstance(str(found), str)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_information_of_contributions_and_of_their_total(seed: int) -> None:
+    model = Regression(seed, decades=3)
+    hessian = model.hessian(model.point)
+    parts = information(model.contributions, model.point)
+    whole = information(model.value, model.point)
+    for found in (parts, whole):
+        assert found.definiteness == "positive definite"
+        assert np.all(np.abs(found.matrix - hessian) <= found.error)
+        assert np.all(np.abs(found.gradient - model.gradient(model.point)) <= found.gradient_error)
+    assert np.all(np.abs(parts.matrix - whole.matrix) <= parts.error + whole.error)
+    assert parts.noise <= whole.noise
+
+
+@pytest.mark.parametrize("fun", ["contributions", "value"])
+@pytest.mark.parametrize("jac", ["gradient", "scores"])
+@pytest.mark.parametrize("joint", [False, True])
+def test_information_from_a_gradient(fun: str, jac: str, joint: bool) -> None:
+    model = Regression(4)
+    value, slope = getattr(model, fun), getattr(model, jac)
+
+    def both(theta: Floats) -> tuple[Any, Floats]:
+        return value(theta), slope(theta)
+
+    def measure() -> Information:
+        return information(both if joint else value, model.point, jac=True if joint else slope)
+
+    if (fun, jac) == ("value", "scores"):
+        with pytest.raises(ValueError, match="jac: returned shape"):
+            measure()
+        return
+    found, hessian = measure(), model.hessian(model.point)
+    assert found.n_evaluations <= 10 * model.p
+    assert np.all(np.abs(found.matrix - hessian) <= found.error)
+    np.testing.assert_allclose(found.gradient, model.gradient(model.point), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ({"rate": 2, "shape": 3}, ("rate", "shape")),
+        (pd.Series([2, 3], index=["rate", "shape"]), ("rate", "shape")),
+        (OptimizeResult(x=np.array([2.0, 3.0])), ("x1", "x2")),
+        ([2, 3], ("x1", "x2")),
+    ],
+)
+def test_information_names_its_parameters(x: Any, expected: tuple[str, str]) -> None:
+    found = information(lambda t: t @ t, x)
+    assert found.names == expected
+    np.testing.assert_array_equal(found.point, [2, 3])
+    np.testing.assert_allclose(found.matrix, 2 * np.eye(2), atol=1e-8)
+
+
+def test_information_of_a_mean_is_that_of_the_sum() -> None:
+    y = np.random.default_rng(7).normal(size=40)
+    found = information(lambda t, y: np.mean((y - t[0]) ** 2) / 2, [0.3], y)
+    np.testing.assert_allclose(found.matrix, [[40]], rtol=1e-8)
+
+
+def test_information_at_the_saddle_of_old_faithful() -> None:
+    """R's faithful$waiting, by minutes from 43; numDeriv::hessian gives -15.545 and 3.778."""
+    counts = [1, 0, 3, 5, 4, 3, 5, 5, 6, 5, 7, 9, 6, 4, 3, 4, 7, 6, 0, 4, 3, 4, 3, 2, 1, 1, 2]
+    counts += [4, 5, 1, 7, 6, 8, 9, 12, 15, 10, 8, 13, 12, 14, 10, 6, 6, 2, 6, 3, 6, 1, 1, 2, 1]
+    waiting = np.repeat(np.arange(43.0, 97.0), [*counts, 0, 1])
+
+    def nll(mu: Floats, y: Floats) -> Floats:
+        density = -((y[:, None] - mu) ** 2) / 72
+        return np.asarray(np.log(12 * np.sqrt(2 * np.pi)) - np.logaddexp(*density.T))
+
+    mean = waiting.mean()
+    found = information(nll, {"mu1": mean, "mu2": mean}, waiting)
+    assert found.definiteness == "indefinite"
+    np.testing.assert_allclose(found.eigenvalues, [-15.54595588235294, 34 / 9], rtol=1e-8)
+    np.testing.assert_allclose(found.gradient, 0, atol=1e-9)
+    assert found.describe_direction(found.directions[:, 0]) == "0.71·mu1 − 0.71·mu2"
+    assert np.isnan(found.standard_errors).all()
+
+
+def test_information_outside_the_domain_raises() -> None:
+    with pytest.raises(ValueError, match="the objective is nan"):
+        information(lambda t: np.log(t) if t[0] > 0 else np.array([np.nan]), [-1.0])
+
+
 def test_description_and_printing() -> None:
     found = measure_information(lambda t: float(t @ t), [1.0, 2.0], names=["alpha", "beta"])
     assert found.describe_direction([0.71, -0.7]) == "0.71·alpha − 0.70·beta"
@@ -460,6 +551,18 @@ def test_description_and_printing() -> None:
     assert "alpha" in str(found)
     assert "positive definite" in str(found)
     assert isinstance(found, Information)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_directions_have_one_sign_whatever_the_rounding(sign: float) -> None:
+    rng = np.random.default_rng(6)
+    columns = sign * np.array([[1.0, -3, 2], [-1, 1, 2], [0, -2, -2]])
+    expected = [[1, -1, 0], [3, -1, 2], [1, 1, -1]]
+    for _ in range(100):
+        unit = orient(columns * (1 + 1e-12 * rng.normal(size=(3, 3)))).T
+        np.testing.assert_allclose(
+            unit / np.abs(unit).max(axis=1, keepdims=True) * [[1], [3], [1]], expected, atol=1e-10
+        )
 
 
 def test_small_eigenvalues_beside_large_ones() -> None:

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 from scipy.optimize import Bounds, OptimizeResult
 from scipy.special import expit
 
-from bootmle.parameters import Log, Logit, read_parameters
+from bootmle.parameters import read_parameters
+from bootmle.scales import Log, Logit
 
 
 @pytest.mark.parametrize(

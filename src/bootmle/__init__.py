@@ -9,6 +9,8 @@ errors with their Monte Carlo errors and intervals.
 """
 
 from bootmle.bootstrapping import bootstrap
+from bootmle.crosschecks import Crosscheck, Flag, crosscheck
+from bootmle.derivatives import information
 from bootmle.fitting import Estimator, Fit, fit
 from bootmle.results import Bootstrap, load
 from bootmle.sampling import Bayesian, Cases, Given
@@ -20,11 +22,15 @@ __all__ = [
     "Bayesian",
     "Bootstrap",
     "Cases",
+    "Crosscheck",
     "Estimator",
     "Fit",
+    "Flag",
     "Given",
     "Status",
     "bootstrap",
+    "crosscheck",
     "fit",
+    "information",
     "load",
 ]

@@ -26,6 +26,8 @@ _TINY = float(np.finfo(float).tiny)
 _SWEEPS = 30
 _NEGLIGIBLE = 0.005
 """Part of a unit vector that its description leaves out."""
+_DIGITS = 3
+"""Decimals of a unit vector to which entries are told apart by size: rounding splits no tie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,14 @@ class Information:
     eigenvalues, eigenvalue_errors : (p,) arrays
         Eigenvalues of ``matrix`` in ascending order and their bounds.
     directions : (p, p) array
-        Unit eigenvectors: column k belongs to eigenvalue k.
+        Unit eigenvectors, the largest entry of each positive: column k belongs to eigenvalue k.
     definiteness : str
         "positive definite"; "indefinite": a direction of negative curvature exists; "singular":
         a direction leaves the objective unchanged; "undecided": the bounds straddle zero.
         It is decided in coordinates that are free of the parameters' scales.
     null_directions : (p, k) array
-        Unit vectors, in the user's parameters, of negative curvature ("indefinite") or along
-        which the objective is flat ("singular"); k is 0 otherwise.
+        Unit vectors, in the user's parameters and signed likewise, of negative curvature
+        ("indefinite") or along which the objective is flat ("singular"); k is 0 otherwise.
     noise : float
         Noise level of the objective; where a gradient was given, that of its slope along a step
         of one standard error.
@@ -123,7 +125,7 @@ def name_direction(direction: ArrayLike, names: Sequence[str]) -> str:
     '0.71·alpha − 0.70·beta'
     """
     unit = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
-    order = [int(k) for k in np.argsort(-np.abs(unit), kind="stable")]
+    order = [int(k) for k in np.argsort(-np.abs(unit).round(_DIGITS), kind="stable")]
     terms = [
         f"{'−' if unit[k] < 0 else '+'} {abs(unit[k]):.2f}·{names[k]}"
         for k in order
@@ -179,13 +181,12 @@ def eigensystem(matrix: Floats) -> tuple[Floats, Floats]:
 
 
 def orient(columns: Floats) -> Floats:
-    """Scale columns to unit length, the largest entry of each positive."""
+    """Scale columns to unit length, the largest entry of each, the first of equals, positive."""
     if not columns.size:
         return columns
-    largest = np.argmax(np.abs(columns), axis=0)
-    signs = np.sign(columns[largest, range(columns.shape[1])])
-    unit: Floats = columns * signs / np.linalg.norm(columns, axis=0)
-    return unit
+    unit: Floats = columns / np.linalg.norm(columns, axis=0)
+    largest = np.argmax(np.abs(unit).round(_DIGITS), axis=0)
+    return unit * np.sign(unit[largest, range(unit.shape[1])])
 
 
 def _sweep(matrix: Floats, vectors: Floats) -> bool:

@@ -31,6 +31,8 @@ SAFETY = 12.0
 """Standard deviations of the noise that an error bound allows for."""
 _TINY = float(np.finfo(float).tiny)
 
+_Function = Callable[[Floats], ArrayLike]
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -109,14 +111,13 @@ class Objective(ABC):
     order: ClassVar[int]
     """Order of its derivative along a line that holds second derivatives of the nll."""
 
-    def __init__(
-        self, function: Callable[[Floats], ArrayLike], point: Floats, base: float | None = None
-    ) -> None:
+    def __init__(self, function: _Function, point: Floats, base: float | None = None) -> None:
         self.function, self.point, self.count = function, point, int(base is None)
         self.base = np.asarray(function(point.copy()) if base is None else base, dtype=float)
         self.base = self.base.reshape(() if self.order == 2 else point.shape)
         if not np.isfinite(self.base).all():
             raise ValueError(f"x: fun is {self.base} at {point}; it has to be finite there")
+        self.seen = [self.base]
 
     def __call__(self, displacement: Floats) -> Floats:
         """Evaluate; an arithmetic or value error is an end of the domain."""
@@ -124,10 +125,10 @@ class Objective(ABC):
         try:
             result = np.asarray(self.function(self.point + displacement), dtype=float)
         except (ArithmeticError, ValueError):
-            return np.full_like(self.base, np.nan)
-        if not np.isfinite(result).all():
-            return np.full_like(self.base, np.nan)
-        return result.reshape(self.base.shape)
+            result = np.array(np.nan)
+        inside = np.isfinite(result).all()
+        self.seen.append(result.reshape(self.base.shape) if inside else self.base + np.nan)
+        return self.seen[-1]
 
     @property
     def left(self) -> int:
@@ -165,19 +166,8 @@ class _Value(Objective):
 
     order = 2
 
-    def __init__(
-        self, function: Callable[[Floats], ArrayLike], point: Floats, base: float | None = None
-    ) -> None:
-        super().__init__(function, point, base)
-        self.seen = {float(self.base)}
-
-    def __call__(self, displacement: Floats) -> Floats:
-        result = super().__call__(displacement)
-        self.seen.add(float(result))
-        return result
-
     def resolution(self, *values: Floats) -> float:
-        return max(super().resolution(*values), _grid(self.seen))
+        return max(super().resolution(*values), _grid({float(value) for value in self.seen}))
 
     def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
         middle, ends = (self.base, near + other) if two_sided else (near, other + self.base)
@@ -248,7 +238,7 @@ def observe(
     base: float | None,
 ) -> Objective:
     """See the gradient where one is given, else the nll, whose value at the point may be known."""
-    return _Gradient(gradient, point) if gradient else _Value(value, point, base)
+    return _Value(value, point, base) if gradient is None else _Gradient(gradient, point)
 
 
 def _mirror(upper: Floats) -> Floats:

@@ -113,6 +113,11 @@ class Bootstrap:
         """Mean of the replicates less the estimate, (p,)."""
         return self._identified(spread.mean_shift(self._finite(), self.estimate))
 
+    @property
+    def skewness(self) -> Floats:
+        """Skewness of the replicates that have a finite optimum, (p,)."""
+        return self._identified(spread.skewness(self._finite()))
+
     def confidence_interval(
         self,
         method: str = "percentile",

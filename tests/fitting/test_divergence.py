@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from bootmle import Cases, Status, bootstrap, fit
+from bootmle import Cases, Given, Status, bootstrap, fit
 from bootmle.fitting.divergence import probe_rays
 from bootmle.fitting.whitening import Metric, Target
-from bootmle.likelihood import read_likelihood
 from bootmle.parameters import read_parameters
-from bootmle.simulation import logit, poisson
+from bootmle.reading import read_likelihood
+from bootmle.simulation import logit, normal, poisson
 
 Floats = NDArray[np.float64]
 
@@ -172,3 +172,13 @@ def test_no_diverging_replicate_where_the_model_always_has_an_optimum() -> None:
     args = model.data(60, rng=0)
     boot = bootstrap(fit(model.nll, model.truth, args), n_resamples=128, rng=0)
     assert set(boot.status) == {Status.CERTIFIED}
+
+
+def test_a_bound_elsewhere_does_not_hide_that_there_is_no_optimum() -> None:
+    y = np.array([1.0, 2.0, 4.0, 8.0, 3.0, 5.0, 9.0, 2.5])
+    start = {"mu": 4.0, "log_sigma": 1.0}
+    mle = fit(normal().nll, start, y, bounds=[(None, 6.0), (None, None)])
+    indices = [[3, 3, 3, 3, 6, 6, 6, 6], [0, 1, 2, 3, 4, 5, 6, 7], [5] * 8]
+    boot = bootstrap(mle, sampling=Given(indices=indices))
+    assert boot.status.tolist() == [Status.AT_BOUND, Status.CERTIFIED, Status.NO_FINITE_OPTIMUM]
+    assert boot.replicates[2, 1] == -np.inf

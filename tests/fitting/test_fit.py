@@ -15,7 +15,7 @@ from scipy.optimize import (
 )
 
 from bootmle import Fit, Status, fit
-from bootmle.parameters import Log
+from bootmle.scales import Log
 from bootmle.simulation import logit, nb2, normal_mixture, ordered_probit, tobit, weibull
 
 Y = np.random.default_rng(11).normal(300.0, 0.02, 60)

@@ -10,6 +10,7 @@ __all__ = [
     "covariance",
     "mean_shift",
     "quantile_standard_error",
+    "skewness",
     "standard_error",
     "standard_error_mcse",
 ]
@@ -145,3 +146,28 @@ def mean_shift(estimates: Floats, estimate: Floats) -> Floats:
     if len(estimates) == 0:
         return np.full_like(estimate, np.nan)
     return np.asarray(estimates.mean(axis=0) - estimate)
+
+
+def skewness(estimates: Floats) -> Floats:
+    """Compute the skewness of the replicates, the third central moment over the cubed deviation.
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+
+    Returns
+    -------
+    (p,) array
+        Zero for a parameter that does not vary.
+
+    Examples
+    --------
+    >>> skewness(np.array([[0.0, 1.0], [0.0, 2.0], [3.0, 3.0]])).round(3)
+    array([0.707, 0.   ])
+    """
+    if len(estimates) < 3:
+        return np.full(estimates.shape[1], np.nan)
+    centred = estimates - estimates.mean(axis=0)
+    spread = np.sqrt((centred**2).mean(axis=0))
+    return np.asarray((centred**3).mean(axis=0) / np.where(spread > 0, spread, 1.0) ** 3)
