@@ -97,10 +97,10 @@ def test_cold_refits_that_find_something_better_raise_an_alarm() -> None:
     def lucky_later(fun: Any, x0: Any, args: Any = (), **options: Any) -> OptimizeResult:
         calls[0] += 1
         if calls[0] == 1:
-            return OptimizeResult(x=x0, fun=fun(x0), success=True, message="")
+            return OptimizeResult({"x": x0, "fun": fun(x0), "success": True, "message": ""})  # type: ignore[call-arg]
         grid = [np.array([a, b]) for a in np.linspace(-1, 4, 26) for b in np.linspace(8, 13, 26)]
         best = min(grid, key=fun)
-        return OptimizeResult(x=best, fun=fun(best), success=True, message="")
+        return OptimizeResult({"x": best, "fun": fun(best), "success": True, "message": ""})  # type: ignore[call-arg]
 
     mle = fit(
         model.nll,

@@ -191,7 +191,8 @@ def test_n_jobs_that_joblib_cannot_read(bad: Any) -> None:
 @pytest.mark.parametrize("name", ["seed", "random_state"])
 def test_other_names_for_rng(name: str) -> None:
     mle = standard()
-    refused(TypeError, [name, "rng=42"], lambda: bootstrap(mle, n_resamples=9, **{name: 42}))
+    keyword: dict[str, Any] = {name: 42}
+    refused(TypeError, [name, "rng=42"], lambda: bootstrap(mle, n_resamples=9, **keyword))
 
 
 def test_an_unknown_keyword() -> None:

@@ -120,7 +120,7 @@ def test_a_fingerprint_notices_one_changed_value(data: Any) -> None:
         data.iloc[2, 0] = 99.0
     elif isinstance(data, pd.Series):
         data.iloc[2] = 99.0
-    elif sparse.issparse(data):
+    elif isinstance(data, sparse.csr_array):
         data.data[2] = 99.0
     else:
         data[2] = 99.0

@@ -95,7 +95,7 @@ def test_the_first_five_hundred_of_a_longer_run_are_a_shorter_one() -> None:
 
 def test_the_global_random_state_is_neither_read_nor_changed() -> None:
     np.random.seed(0)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
     first = run()
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # type: ignore[index]  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002

@@ -22,7 +22,7 @@ from bootmle.scales import Log, Logit
         ({"mu": 1.0, "sigma": 250.0}, ("mu", "sigma")),
         (pd.Series({"mu": 1.0, "sigma": 250.0}), ("mu", "sigma")),
         (pd.Series([1.0, 250.0]), ("x1", "x2")),
-        (OptimizeResult(x=np.array([1.0, 250.0]), fun=3.0), ("x1", "x2")),
+        (OptimizeResult({"x": np.array([1.0, 250.0]), "fun": 3.0}), ("x1", "x2")),  # type: ignore[call-arg]
     ],
     ids=["list", "tuple", "array", "mapping", "series", "series without names", "result"],
 )

@@ -16,7 +16,7 @@ from bootmle import Bootstrap, Cases, Estimator, Fit, bootstrap, fit, load
 PLANS = ["Cases", "Stratified", "Clustered", "Blocks", "Bayesian"]
 PLANS += ["Parametric", "Subsample", "Jackknife", "Given"]
 VERBS = ["fit", "bootstrap", "crosscheck", "coverage", "information"]
-RESULTS = ["Fit", "Bootstrap", "Crosscheck", "Coverage", "Information", "Status"]
+RESULTS = ["Fit", "Bootstrap", "Crosscheck", "Coverage", "Information", "Status", "Flag", "Verdict"]
 
 REQUIRED = inspect.Parameter.empty
 FIT = {

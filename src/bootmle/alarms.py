@@ -152,13 +152,12 @@ def _better_optimum(
     if excess.size == 0 or not np.min(excess) < -max(_FALL, 10 * fit.settings.noise):
         return
     best = int(sample[np.argmin(excess)])
-    try:
-        search = _search_from(fit, replicates.estimates[best])
-    except ValueError as error:
+    search, reason = _search_from(fit, replicates.estimates[best])
+    if reason:
         yield Alarm(
             AlarmKind.UNBOUNDED_LIKELIHOOD,
             f"replicate {best} leads to where the likelihood of the original data rises without "
-            f"bound ({error})",
+            f"reaching an optimum ({reason}): it may be unbounded there",
         )
         return
     found = search.likelihood.parameters.to_user(search.working)
@@ -172,12 +171,15 @@ def _better_optimum(
     )
 
 
-def _search_from(fit: Fit, start: Floats) -> Search:
-    """Fit the original data from another start."""
+def _search_from(fit: Fit, start: Floats) -> tuple[Search, str]:
+    """Fit the original data from another start; with the reason where there is no optimum."""
     parameters = replace(fit.likelihood.parameters, values=start)
     search = Search(replace(fit.likelihood, parameters=parameters), fit.optimizer)
-    search.run()
-    return search
+    try:
+        search.run()
+    except ValueError as error:
+        return search, str(error)
+    return search, search.status.message if search.status.failed else ""
 
 
 def _score_spread(refit: LikelihoodRefit) -> Floats | None:

@@ -165,13 +165,16 @@ def _value_part(raw: Any, jac: Any) -> Any:
 
 def _read_values(raw: Any, n_rows: int | None) -> Floats:
     """Read an evaluation as a total (0-d) or as contributions (1-d)."""
-    values = np.asarray(raw)
+    values: NDArray[Any] = np.asarray(raw)
     if np.iscomplexobj(values):
         raise TypeError(f"fun: returned complex numbers ({_short(values)}); a likelihood is real")
+    refusal = TypeError(f"fun: returned {raw!r}; return a number or an array of numbers")
+    if raw is None:
+        raise refusal
     try:
         values = values.astype(float)
     except (TypeError, ValueError):
-        raise TypeError(f"fun: returned {raw!r}; return a number or an array of numbers") from None
+        raise refusal from None
     if values.size == 1 and values.ndim <= 1:
         return values.reshape(())
     if values.size == 0 or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):

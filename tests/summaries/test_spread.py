@@ -38,7 +38,7 @@ def test_the_standard_error_has_n_minus_one_in_its_denominator() -> None:
 def test_the_covariance_is_that_of_r() -> None:
     # R: cov(cbind(c(1, 2, 6, 3), c(10, 50, 20, 40)))
     values = np.array([[1.0, 10.0], [2.0, 50.0], [6.0, 20.0], [3.0, 40.0]])
-    expected = [[4.666666666666667, -6.666666666666667], [-6.666666666666667, 333.3333333333333]]
+    expected = [[4.666666666666667, -3.3333333333333335], [-3.3333333333333335, 333.3333333333333]]
     assert_allclose(covariance(values), expected)
     assert_allclose(np.sqrt(np.diag(covariance(values))), standard_error(values))
 

@@ -40,16 +40,15 @@ class Ray:
     reach: float
     saturating: bool
 
-    def supremum(self, target: Target) -> float:
-        """Follow the ray on while the nll falls, and return where it ends."""
+    def follow(self, target: Target) -> tuple[Floats, float]:
+        """Follow the ray on while the nll falls; return the lowest point and its value."""
         lowest, distance = self.end, self.reach
         for _ in range(_FURTHER):
-            distance *= 4
-            value = target.value(self.origin + distance * self.direction)
+            value = target.value(self.origin + 4 * distance * self.direction)
             if not value < lowest:
                 break
-            lowest = value
-        return lowest
+            lowest, distance = value, 4 * distance
+        return self.origin + distance * self.direction, lowest
 
 
 def probe_rays(target: Target, z: Floats, step: Floats, noise: float) -> Ray | None:

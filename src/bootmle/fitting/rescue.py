@@ -45,15 +45,23 @@ def rescue(
     """Probe for divergence; else go on with measured Hessians, SciPy, and a second start."""
     if not np.isfinite(target.value(np.zeros_like(z))):
         return _failed(target, target.likelihood.parameters.values, "", status=Status.NOT_FINITE)
-    if np.isfinite(target.likelihood.parameters.bounds).any() or optimizer.constraints:
+    limited = bool(np.isfinite(target.likelihood.parameters.bounds).any() or optimizer.constraints)
+    outcome = None if limited else _go_on(target, z, step, settings)
+    if outcome is None:
         outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
-        return (
-            outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
-        )
+    if outcome.status.failed:
+        outcome = _minimize(target, z / 2, settings, optimizer)
+    if outcome.status.failed and limited and not optimizer.constraints:
+        return _runaway_within_bounds(target, z, step, settings) or outcome
+    return outcome
+
+
+def _go_on(target: Target, z: Floats, step: Floats, settings: Settings) -> Outcome | None:
+    """Probe for divergence, and go on with measured Hessians from where the refit stopped."""
     ray = probe_rays(target, z, step, settings.noise) if z.any() else None
     for start in (z, np.zeros_like(z)):
         if ray is not None:
-            return _diverged(target, ray, settings)
+            break
         run = descend(target, start, settings)
         if run.done[0]:
             return certified(target, run)
@@ -61,10 +69,21 @@ def rescue(
         followed = _follow(target, run, settings) if ray is None else None
         if followed is not None:
             return followed
-    if ray is not None:
-        return _diverged(target, ray, settings)
-    outcome = _minimize(target, np.zeros_like(z), settings, optimizer)
-    return outcome if not outcome.status.failed else _minimize(target, z / 2, settings, optimizer)
+    return None if ray is None else _diverged(target, ray, settings)
+
+
+def _runaway_within_bounds(
+    target: Target, z: Floats, step: Floats, settings: Settings
+) -> Outcome | None:
+    """Find that there is no finite optimum, where no bound stops the way."""
+    outcome = _go_on(target, z, step, settings)
+    if outcome is None or outcome.status is not Status.NO_FINITE_OPTIMUM:
+        return None
+    parameters = target.likelihood.parameters
+    (lower, upper), free = parameters.bounds.T, outcome.params[parameters.free]
+    open_ended = np.isinf(lower) & np.isinf(upper)
+    inside = np.where(np.isnan(free), open_ended, (free >= lower) & (free <= upper))
+    return outcome if inside.all() else None
 
 
 def descend(target: Target, start: Floats, settings: Settings, rounds: int = _ROUNDS) -> Lockstep:
@@ -273,16 +292,16 @@ def _reaches(target: Target, column: int, ray: Ray, settings: Settings) -> bool:
     metric, parameters = target.metric, target.likelihood.parameters
     value = parameters.to_user(metric.center)[parameters.free[column]]
     reduced = target.holding(np.array([column]), np.array([value]))
-    far = np.delete(metric.to_working(ray.origin), column)
-    z = reduced.metric.to_whitened(far)
-    enough, reached = ray.supremum(target) + _SAME_SUPREMUM, False
+    z = np.zeros(reduced.metric.size)
+    enough, reached = ray.follow(target)[1] + _SAME_SUPREMUM, False
     for _ in range(_LEGS):
         run = descend(reduced, z, settings, rounds=3)
-        z = run.z[0]
+        z, lowest = run.z[0], float(run.value[0])
         further = None if run.done[0] else probe_rays(reduced, z, run.steps[0], settings.noise)
-        lowest = float(run.value[0]) if further is None else further.supremum(reduced)
+        if further is not None:
+            z, lowest = further.follow(reduced)
         reached = lowest <= enough
-        if reached or run.done[0] or further is not None:
+        if reached or run.done[0]:
             break
     target.n_evaluations += reduced.n_evaluations
     return reached

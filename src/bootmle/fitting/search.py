@@ -82,10 +82,9 @@ class Search:
 
     def run(self) -> None:
         """Minimize with SciPy, then go on until the optimum is certified."""
-        parameters = self.likelihood.parameters
-        start = parameters.to_working(parameters.values)
-        self._minimize(start)
+        self._minimize(self._start())
         at_bound = self._hold_active()
+        start = self._start()
         first = self.information = self._inform()
         self.metric = Metric(self.working, np.eye(self.working.size))
         if not self._runs_away(start):
@@ -104,6 +103,11 @@ class Search:
         """Steps and tolerances that follow the noise, which rounding alone brings to this."""
         rounding = np.finfo(float).eps * abs(self.lowest) / np.sqrt(self.likelihood.n or 1)
         return Settings.from_noise(max(self.information.noise, rounding))
+
+    def _start(self) -> Floats:
+        """Return the start on the working scale."""
+        parameters = self.likelihood.parameters
+        return parameters.to_working(parameters.values)
 
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""

@@ -117,7 +117,9 @@ def order_quantile(ordered: Floats, probability: float) -> Floats:
     share = (ndtri(probability) - lower) / (upper - lower)
     first, second = ordered[below - 1], ordered[below]
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(first == second, first, first + share * (second - first)))
+        between = (1 - share) * first + share * second
+    known = (np.isfinite(first) & (first == second)) | np.isnan(between)
+    return np.asarray(np.where(known, first, between))
 
 
 def order_quantile_mcse(ordered: Floats, probability: float) -> Floats:
