@@ -9,11 +9,11 @@ errors with their Monte Carlo errors and intervals.
 """
 
 from bootmle.bootstrapping import bootstrap
-from bootmle.crosschecks import Crosscheck, Flag, crosscheck
+from bootmle.crosschecks import Crosscheck, Flag, Verdict, crosscheck
 from bootmle.derivatives import information
 from bootmle.fitting import Estimator, Fit, fit
 from bootmle.results import Bootstrap, load
-from bootmle.sampling import Bayesian, Cases, Given
+from bootmle.sampling import Bayesian, Cases, Clustered, Given, Parametric
 from bootmle.status import Status
 
 __version__ = "0.1.0"
@@ -22,12 +22,15 @@ __all__ = [
     "Bayesian",
     "Bootstrap",
     "Cases",
+    "Clustered",
     "Crosscheck",
     "Estimator",
     "Fit",
     "Flag",
     "Given",
+    "Parametric",
     "Status",
+    "Verdict",
     "bootstrap",
     "crosscheck",
     "fit",

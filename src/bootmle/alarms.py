@@ -85,8 +85,13 @@ class Alarm:
         return cls(AlarmKind[stored["kind"]], stored["message"], tuple(stored["names"]), estimate)
 
 
-def likelihood_alarms(refit: LikelihoodRefit, replicates: Replicates) -> tuple[Alarm, ...]:
-    """Raise the alarms that need the likelihood."""
+def likelihood_alarms(
+    refit: LikelihoodRefit, replicates: Replicates, *, independent_rows: bool = True
+) -> tuple[Alarm, ...]:
+    """Raise the alarms that need the likelihood.
+
+    Only where rows are drawn independently do their scores tell how far replicates should lie.
+    """
     fit = refit.fit
     sample = _sample(fit, replicates)
     excess = _excess(fit, replicates.estimates[sample])
@@ -94,7 +99,7 @@ def likelihood_alarms(refit: LikelihoodRefit, replicates: Replicates) -> tuple[A
         *_not_certified(fit),
         *_better_optimum(fit, replicates, sample, excess),
         *_scale(refit, excess[:_SAMPLE]),
-        *_law(refit, excess[:_SAMPLE]),
+        *(_law(refit, excess[:_SAMPLE]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
 

@@ -20,7 +20,7 @@ from bootmle.likelihood import Rows
 from bootmle.replicates import Replicates
 from bootmle.resample import Resample
 from bootmle.results import Bootstrap
-from bootmle.sampling import Cases, Plan
+from bootmle.sampling import Cases, Parametric, Plan, draw_resample
 from bootmle.status import Status
 from bootmle.threads import single_threaded
 
@@ -56,7 +56,8 @@ def bootstrap(
     fit : Fit or Estimator
         What to refit.
     sampling : plan
-        How resamples are drawn: `Cases()`, `Bayesian()`, `Given(...)`.
+        How resamples are drawn: `Cases()`, `Clustered(clusters)`, `Bayesian()`,
+        `Parametric(simulate)`, `Given(...)`.
     n_resamples : int
         Number of replicates B, at least 2; no more than there are with `Given`.
     refit : str
@@ -94,7 +95,8 @@ def bootstrap(
     workers = check_n_jobs(n_jobs)
     count = _check_count(n_resamples, sampling)
     _check_plan(fit, sampling)
-    _check_refit(fit, refit)
+    sampling.check_size(_n(fit))
+    _check_refit(fit, sampling, refit)
     seed = _read_seed(rng)
     started = time.perf_counter()
     with single_threaded():
@@ -113,7 +115,7 @@ def bootstrap(
         estimate=fit.estimate,
         data=replicates,
         seed=seed,
-        sampling=repr(sampling),
+        sampling=sampling,
         n_shared=task.refit.n_shared,
         seconds=time.perf_counter() - started,
         not_identified=fit.not_identified if isinstance(fit, Fit) else (),
@@ -145,8 +147,7 @@ class _Task:
 
     def draw(self, replicate: int) -> Resample:
         """Draw one resample from its own stream."""
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(replicate,))
-        return self.sampling.draw(self.n, replicate, np.random.default_rng(sequence))
+        return draw_resample(self.sampling, self.n, self.seed, replicate)
 
 
 def _audit(task: _Task, replicates: Replicates) -> tuple[ExpansionAudit | ColdAudit, ...]:
@@ -178,7 +179,8 @@ def _raise_alarms(
     """Collect the alarms that fired."""
     alarms = [alarm for audit in audits for alarm in audit.alarms()]
     if isinstance(task.refit, LikelihoodRefit):
-        alarms += likelihood_alarms(task.refit, replicates)
+        rowwise = task.sampling.independent_rows
+        alarms += likelihood_alarms(task.refit, replicates, independent_rows=rowwise)
         names = task.refit.fit.names
     else:
         names = task.refit.estimator.names
@@ -217,6 +219,8 @@ def _check_count(n_resamples: Any, sampling: Any) -> int:
             f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2"
         )
     available = sampling.n_available
+    if available is not None and available < 2:
+        raise ValueError(f"sampling: {sampling!r} holds {available}; a spread needs at least 2")
     return int(n_resamples) if available is None else min(int(n_resamples), available)
 
 
@@ -245,7 +249,7 @@ def _check_plan(fit: Any, sampling: Plan) -> None:
         )
 
 
-def _check_refit(fit: Fit | Estimator, refit: str) -> None:
+def _check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
     if refit not in _REFITS:
         raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
@@ -254,6 +258,8 @@ def _check_refit(fit: Fit | Estimator, refit: str) -> None:
             "refit: 'expansion' weights the observations' contributions; return them (delete "
             ".sum()), or use 'verified'"
         )
+    if refit == "expansion" and isinstance(sampling, Parametric):
+        raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
 
 
 def _by_weights(fit: Fit) -> bool:

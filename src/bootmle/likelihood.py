@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.data import take_rows
+from bootmle.data import as_args, count_rows, take_rows
 from bootmle.parameters import Parameters
 
 __all__ = ["Likelihood", "Rows"]
@@ -122,6 +122,16 @@ class Likelihood:
         """Take rows of the data, repeated as given."""
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, args=take_rows(self.args, rows), n=rows.size, weights=weights)
+
+    def simulated(self, args: Any) -> Likelihood:
+        """Put new data of the same form in place of the old."""
+        new = as_args(args)
+        if len(new) != len(self.args) or count_rows(new) != count_rows(self.args):
+            raise ValueError(
+                f"simulate: returned {len(new)} argument(s) of {count_rows(new)} rows; return "
+                f"{len(self.args)} of {count_rows(self.args)} rows, as args has"
+            )
+        return replace(self, args=new)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
         """Hold some free parameters at values of the user's scale."""

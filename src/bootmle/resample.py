@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ __all__ = ["Resample"]
 
 @dataclass(frozen=True, slots=True)
 class Resample:
-    """One resample of n observations: rows drawn, or a weight for each observation.
+    """One resample of n observations: rows drawn, a weight for each, or new data altogether.
 
     Attributes
     ----------
@@ -24,11 +26,14 @@ class Resample:
         Row numbers in the order drawn; None for a scheme of fractional weights.
     fractions : (n,) array or None
         The weights of such a scheme.
+    simulate : callable or None
+        ``simulate(params, args) -> args``, where new data are simulated at the estimate.
     """
 
     n: int
     rows: NDArray[np.intp] | None = None
     fractions: Floats | None = None
+    simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
 
     @property
     def weights(self) -> Floats:

@@ -16,6 +16,7 @@ from bootmle.audits import ColdAudit, ExpansionAudit
 from bootmle.execution.storage import read_run, write_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.replicates import Replicates
+from bootmle.sampling import Plan
 from bootmle.status import Status
 from bootmle.summaries import spread
 from bootmle.summaries.intervals import ConfidenceInterval, interval
@@ -40,8 +41,8 @@ class Bootstrap:
         Estimates, status, messages and evaluations of every replicate.
     seed : int
         The entropy of all streams: pass it as ``rng`` to repeat the run.
-    sampling : str
-        The plan.
+    sampling : Plan or str
+        The plan; its text after `load`.
     n_shared : int
         Evaluations spent once for all refits.
     seconds : float
@@ -61,7 +62,7 @@ class Bootstrap:
     estimate: Floats
     data: Replicates = field(repr=False)
     seed: int
-    sampling: str
+    sampling: Plan | str = field(repr=False)
     n_shared: int
     seconds: float
     not_identified: tuple[str, ...] = ()
@@ -192,7 +193,7 @@ class Bootstrap:
         about = {
             "names": list(self.names),
             "seed": str(self.seed),
-            "sampling": self.sampling,
+            "sampling": str(self.sampling),
             "n_shared": self.n_shared,
             "seconds": self.seconds,
             "not_identified": list(self.not_identified),

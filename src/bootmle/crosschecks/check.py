@@ -1,116 +1,58 @@
-"""The verb `crosscheck`, and the Crosscheck it returns."""
+"""The verb `crosscheck`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from bootmle.arrays import Floats
-from bootmle.crosschecks.scores import Scores, measure_scores
-from bootmle.crosschecks.sources import Source, fitted_sources, read_sources
-from bootmle.crosschecks.verdicts import Evidence, Flag, Verdict, fit_flags, judge
-from bootmle.derivatives import Information
+from bootmle.bootstrapping import bootstrap
+from bootmle.crosschecks.evidence import clusters_of, gather
+from bootmle.crosschecks.findings import find
+from bootmle.crosschecks.given import judge_given
+from bootmle.crosschecks.profiles import profile_likelihood
+from bootmle.crosschecks.remedies import measure_conditioning, suggest_transforms
+from bootmle.crosschecks.report import Crosscheck
+from bootmle.crosschecks.scores import measure_scores
+from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
+from bootmle.crosschecks.verdicts import judge_own, judge_reference
 from bootmle.fitting import Fit
 from bootmle.results import Bootstrap
-from bootmle.tables import align, rounded_like
+from bootmle.sampling import Parametric
 from bootmle.threads import single_threaded
 
-__all__ = ["Crosscheck", "crosscheck"]
+__all__ = ["crosscheck"]
+
+_SIMULATED = 999
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Crosscheck:
-    """Standard errors of all sources, and what to make of each.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The p parameters.
-    estimate : (p,) array
-    standard_errors : mapping
-        Source to (p,) array; the reference comes first.
-    verdicts : mapping
-        Source to Verdict, for all but the reference.
-    notes : tuple of pairs
-        Flag and sentence of what holds whatever the source.
-    hessian : Information
-        The observed information at the estimate.
-    tolerance : (p,) array
-        How far from the reference a standard error may lie: 2 √(mcse² + s²).
-    """
-
-    names: tuple[str, ...]
-    estimate: Floats
-    standard_errors: Mapping[str, Floats]
-    verdicts: Mapping[str, Verdict]
-    notes: tuple[tuple[Flag, str], ...]
-    hessian: Information = field(repr=False)
-    tolerance: Floats = field(repr=False)
-
-    @property
-    def flags(self) -> frozenset[Flag]:
-        """Everything that was found wrong."""
-        found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
-        return frozenset(found | {flag for flag, _ in self.notes})
-
-    def to_frame(self) -> Any:
-        """Return the standard errors as a pandas DataFrame, a row for each parameter."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
-        columns = {"estimate": self.estimate, **self.standard_errors}
-        return pd.DataFrame(columns, index=list(self.names))
-
-    def __str__(self) -> str:
-        """Show the table, then a sentence for each source, then the flags."""
-        verdicts = [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
-        notes = [f"! {sentence}" for _, sentence in self.notes]
-        return "\n".join([self._table(), "", *verdicts, *notes])
-
-    def _table(self) -> str:
-        """Lay out the standard errors, with the ratio to the reference where they disagree."""
-        reference = next(iter(self.standard_errors.values()))
-        rows = [
-            [
-                name,
-                *(
-                    self._cell(errors[j], reference[j], j)
-                    for errors in self.standard_errors.values()
-                ),
-            ]
-            for j, name in enumerate(self.names)
-        ]
-        return align(["SE", *self.standard_errors], rows)
-
-    def _cell(self, error: float, reference: float, parameter: int) -> str:
-        """Show one standard error."""
-        if not np.isfinite(error):
-            return "nan"
-        shown = rounded_like(error, reference if reference > 0 else error, 3)
-        apart = abs(error - reference) > self.tolerance[parameter]
-        return f"{shown} (×{error / reference:.2f})" if apart and reference > 0 else shown
-
-
-def crosscheck(boot: Bootstrap | Fit, covariances: Mapping[str, Any] | None = None) -> Crosscheck:
+def crosscheck(
+    boot: Bootstrap | Fit,
+    covariances: Mapping[str, Any] | None = None,
+    simulate: Callable[..., Any] | None = None,
+    profile: bool = False,
+) -> Crosscheck:
     """Set every source of standard errors beside the bootstrap, and say why each disagrees.
 
     Parameters
     ----------
     boot : Bootstrap or Fit
-        The bootstrap of a fit; a Fit alone is checked against its sandwich, or its Hessian.
+        The bootstrap of a fit; a Fit alone is checked against its sandwich, or its Hessian where
+        the objective returns only a total.
     covariances : mapping, optional
-        Matrices in doubt, name to (p, p) array, LbfgsInvHessProduct or OptimizeResult.
+        Sources in doubt: name to (p, p) matrix, LbfgsInvHessProduct or OptimizeResult.
+    simulate : callable, optional
+        ``simulate(params, rng, *args) -> args``: adds the parametric bootstrap, with as many
+        replicates as ``boot`` has (999 for a Fit).
+    profile : bool
+        Whether to find profile-likelihood intervals, which takes thousands of evaluations.
 
     Returns
     -------
     Crosscheck
-        Sources "bootstrap", "hessian", "opg" and "sandwich" (the last two where the objective
-        returns contributions), and the user's. Where the Hessian is not positive definite its
-        standard errors and the sandwich's are NaN and flagged.
+        Sources "bootstrap", "hessian", "opg", "sandwich" and "cluster" (these where the objective
+        returns contributions, the last where the plan draws clusters), "parametric", "profile",
+        and the user's. Where the Hessian is not positive definite the errors that rest on it are
+        NaN and flagged, never repaired.
 
     Raises
     ------
@@ -120,7 +62,9 @@ def crosscheck(boot: Bootstrap | Fit, covariances: Mapping[str, Any] | None = No
     Notes
     -----
     A source agrees where it lies within 2 √(mcse² + s²) of the bootstrap, mcse the Monte Carlo
-    error of the bootstrap's standard error and s the sampling error that any standard error has.
+    error of the bootstrap's standard error and s the sampling error that any standard error has:
+    s = ½ √Σ(q_i − q̄)² / Σ q_i, relative, with q_i = (H⁻¹ s_i)² and s_i the scores, summed by
+    cluster where the plan draws clusters.
 
     Examples
     --------
@@ -132,22 +76,35 @@ def crosscheck(boot: Bootstrap | Fit, covariances: Mapping[str, Any] | None = No
     >>> check.verdicts["hessian"].agrees
     True
     """
+    booted = boot if isinstance(boot, Bootstrap) else None
     fit = _read_fit(boot)
-    with single_threaded():
-        scores = measure_scores(fit)
-    known = {source.name: source for source in fitted_sources(fit, scores)}
     given = read_sources(fit, covariances)
-    name, reference = _reference(boot, known)
-    evidence = _gather(boot, fit, scores, reference)
-    others = [source for source in [*known.values(), *given] if source.name != name]
+    with single_threaded():
+        scores = measure_scores(fit, clusters_of(booted))
+        known = {source.name: source for source in fitted_sources(fit, scores)}
+        profiled = profile_likelihood(fit) if profile else None
+        if profiled is not None:
+            known["profile"] = Source("profile", profiled.standard_errors)
+    if simulate is not None:
+        known["parametric"] = _simulated(fit, booted, simulate)
+    evidence = gather(fit, booted, scores, known)
+    name = evidence.reference.name
+    own = [known[each] for each in OWN if each in known and each != name]
+    sources = [evidence.reference, *own, *given]
     return Crosscheck(
         names=fit.names,
         estimate=fit.estimate,
-        standard_errors={name: reference} | {each.name: each.standard_errors for each in others},
-        verdicts={source.name: judge(source, evidence, known) for source in others},
-        notes=tuple(fit_flags(evidence)),
-        hessian=fit.information,
+        standard_errors={source.name: source.standard_errors for source in sources},
+        sampling_error=evidence.sampling_error,
         tolerance=evidence.tolerance,
+        verdicts={name: judge_reference(evidence)}
+        | {source.name: judge_own(source, evidence) for source in own}
+        | {source.name: judge_given(source, evidence) for source in given},
+        findings=tuple(find(evidence)),
+        hessian=fit.information,
+        profile=profiled,
+        conditioning=measure_conditioning(fit, booted),
+        reparameterizations=suggest_transforms(evidence),
     )
 
 
@@ -158,28 +115,15 @@ def _read_fit(boot: Any) -> Fit:
         raise ValueError("boot: was loaded without its fit; pass load(path, fit=mle)")
     if not isinstance(fit, Fit):
         raise TypeError(
-            f"boot: {type(fit).__name__} has no likelihood to check; pass a Fit's bootstrap"
+            f"boot: {type(fit).__name__} has no likelihood to check; pass a Fit, or its bootstrap"
         )
     return fit
 
 
-def _reference(boot: Bootstrap | Fit, known: dict[str, Source]) -> tuple[str, Floats]:
-    """Choose what the others are held against."""
-    if isinstance(boot, Bootstrap):
-        return "bootstrap", boot.standard_error
-    name = "sandwich" if "sandwich" in known else "hessian"
-    return name, known[name].standard_errors
-
-
-def _gather(boot: Bootstrap | Fit, fit: Fit, scores: Scores | None, reference: Floats) -> Evidence:
-    """Measure what the verdicts are drawn from."""
-    relative = np.zeros(len(fit.names))
-    if scores is not None:
-        relative[fit.likelihood.parameters.free] = scores.sampling_error
-    else:
-        relative[:] = 1 / np.sqrt(2 * (fit.likelihood.n or np.inf))
-    booted = isinstance(boot, Bootstrap)
-    mcse = boot.standard_error_mcse if isinstance(boot, Bootstrap) else np.zeros(len(fit.names))
-    tolerance = 2 * np.sqrt(np.nan_to_num(mcse) ** 2 + (relative * np.nan_to_num(reference)) ** 2)
-    skewness = boot.skewness if isinstance(boot, Bootstrap) else np.zeros(len(fit.names))
-    return Evidence(fit, scores, reference, tolerance, skewness, booted)
+def _simulated(fit: Fit, boot: Bootstrap | None, simulate: Callable[..., Any]) -> Source:
+    """Bootstrap data simulated at the estimate."""
+    count, seed = (_SIMULATED, 0) if boot is None else (len(boot.data), boot.seed)
+    drawn = bootstrap(
+        fit, sampling=Parametric(simulate), n_resamples=count, rng=seed, progress=False
+    )
+    return Source.of("parametric", drawn.covariance)

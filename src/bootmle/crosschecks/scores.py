@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.fitting import Fit
@@ -13,6 +14,7 @@ from bootmle.likelihood import Rows
 __all__ = ["Scores", "measure_scores"]
 
 _STEP = 0.05
+_SINGULAR = 1e-10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,28 +26,47 @@ class Scores:
     whitened : (n, r) array
         Gradients of the weighted contributions.
     spread : (q, r) array
-        The factor A of the metric: a covariance C of z is A C Aᵀ in the working parameters.
+        The factor A of the metric: a covariance C of z is A C Aᵀ in the free parameters.
+    clusters : (n,) int array or None
+        Numbers of the clusters that the observations belong to, where the plan draws clusters.
     """
 
     whitened: Floats
     spread: Floats
+    clusters: NDArray[np.intp] | None = None
 
     @property
     def opg(self) -> Floats:
-        """Covariance by the outer product of gradients (Berndt et al. 1974), (q, q)."""
+        """Covariance by the outer product of gradients (Berndt et al. 1974), (q, q).
+
+        NaN where the outer product is singular.
+        """
         outer = self.whitened.T @ self.whitened
-        return np.asarray(self.spread @ np.linalg.pinv(outer) @ self.spread.T)
+        values = np.linalg.eigvalsh(outer)
+        if not values.size or values[0] <= _SINGULAR * values[-1]:
+            return np.full((len(self.spread), len(self.spread)), np.nan)
+        return np.asarray(self.spread @ np.linalg.solve(outer, self.spread.T))
 
     @property
     def sandwich(self) -> Floats:
         """Covariance H⁻¹ JᵀJ H⁻¹ (White 1982), without a small-sample factor, (q, q)."""
-        influence = self.influence
-        return np.asarray(influence.T @ influence)
+        pulls = self.whitened @ self.spread.T
+        return np.asarray(pulls.T @ pulls)
 
     @property
-    def influence(self) -> Floats:
-        """H⁻¹ s_i: how far each observation pulls the estimate, (n, q)."""
-        return np.asarray(self.whitened @ self.spread.T)
+    def clustered_sandwich(self) -> Floats:
+        """Covariance H⁻¹ (Σ_g S_g S_gᵀ) H⁻¹ with S_g a cluster's sum (Liang and Zeger 1986)."""
+        pulls = self.units @ self.spread.T
+        return np.asarray(pulls.T @ pulls)
+
+    @property
+    def units(self) -> Floats:
+        """Scores of what is drawn independently: observations, or sums over clusters, (g, r)."""
+        if self.clusters is None:
+            return self.whitened
+        sums = np.zeros((int(self.clusters.max()) + 1, self.whitened.shape[1]))
+        np.add.at(sums, self.clusters, self.whitened)
+        return sums
 
     @property
     def sampling_error(self) -> Floats:
@@ -53,41 +74,46 @@ class Scores:
 
         ½ √Σ(q_i − q̄)² / Σ q_i with q_i = (H⁻¹ s_i)²: no number of replicates removes it.
         """
-        pulls = self.influence**2
+        pulls = (self.units @ self.spread.T) ** 2
         scatter = np.sqrt(((pulls - pulls.mean(axis=0)) ** 2).sum(axis=0))
-        return np.asarray(0.5 * scatter / pulls.sum(axis=0))
+        total = pulls.sum(axis=0)
+        return np.asarray(0.5 * scatter / np.where(total > 0, total, 1.0))
 
     @property
-    def scale(self) -> float:
-        """tr(H⁻¹ JᵀJ) / r: 1 where the model is right."""
-        return float((self.whitened**2).sum() / self.whitened.shape[1])
+    def scale(self) -> tuple[float, float]:
+        """tr(H⁻¹ JᵀJ)/r, which is 1 where the model is right, and its own sampling error."""
+        each = (self.whitened**2).sum(axis=1) * len(self.whitened) / self.whitened.shape[1]
+        return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
 
     @property
     def autocorrelation(self) -> float:
         """Largest first autocorrelation of a score in row order, in its standard errors."""
         centred = self.whitened - self.whitened.mean(axis=0)
-        products = (centred[1:] * centred[:-1]).sum(axis=0) / (centred**2).sum(axis=0)
+        total = (centred**2).sum(axis=0)
+        products = (centred[1:] * centred[:-1]).sum(axis=0) / np.where(total > 0, total, 1.0)
         return float(products[np.argmax(np.abs(products))] * np.sqrt(len(centred)))
 
 
-def measure_scores(fit: Fit) -> Scores | None:
+def measure_scores(fit: Fit, clusters: NDArray[np.intp] | None = None) -> Scores | None:
     """Measure the scores; None where the objective gives only a total.
 
     Four-point differences of the contributions in whitened coordinates, or the gradients that the
     user gives.
     """
     likelihood = fit.likelihood
-    if not likelihood.separable or likelihood.rows is Rows.EXCHANGEABLE:
+    if not likelihood.separable or likelihood.rows is Rows.EXCHANGEABLE or not fit.metric.size:
         return None
+    slopes = likelihood.parameters.slopes(fit.metric.center)
     if likelihood.scores_given:
         free = likelihood.scores(fit.estimate)[:, likelihood.parameters.free]
-        whitened = (free * likelihood.parameters.slopes(fit.metric.center)) @ fit.metric.factor
+        whitened = (free * slopes) @ fit.metric.factor
     else:
         whitened = _difference(fit)
     prior = likelihood.weights
     scores = whitened if prior is None else prior[:, None] * whitened
-    slopes = likelihood.parameters.slopes(fit.metric.center)
-    return Scores(scores, fit.metric.factor * slopes[:, None])
+    if not np.isfinite(scores).all():
+        return None
+    return Scores(scores, fit.metric.factor * slopes[:, None], clusters)
 
 
 def _difference(fit: Fit) -> Floats:

@@ -12,43 +12,59 @@ from bootmle.arrays import Floats
 from bootmle.crosschecks.scores import Scores
 from bootmle.fitting import Fit
 
-__all__ = ["Source", "fitted_sources", "read_sources"]
+__all__ = ["OWN", "Source", "fitted_sources", "read_sources"]
+
+OWN = ("bootstrap", "parametric", "hessian", "opg", "sandwich", "cluster", "profile")
+"""Names of the sources that the check has itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A covariance matrix and where it comes from.
+    """Standard errors and where they come from.
 
     Attributes
     ----------
     name : str
-    covariance : (p, p) array
-        In all parameters; NaN where the source is withheld.
+    standard_errors : (p,) array
+        In all parameters; 0 for held ones, NaN where withheld or a "variance" is negative.
+    covariance : (p, p) array or None
+        The matrix, where there is one.
     result : OptimizeResult or None
         The minimizer's result that the matrix is a by-product of.
+    of_search : bool
+        Whether a minimizer pieced the matrix together on its way.
     """
 
     name: str
-    covariance: Floats
+    standard_errors: Floats
+    covariance: Floats | None = None
     result: Any = None
+    of_search: bool = False
 
-    @property
-    def standard_errors(self) -> Floats:
-        """Square roots of the diagonal, (p,); NaN for a negative "variance"."""
-        variances = np.diag(self.covariance)
+    @classmethod
+    def of(cls, name: str, covariance: Floats, **about: Any) -> Source:
+        """Read the standard errors off a covariance matrix."""
+        variances = np.diag(covariance)
         with np.errstate(invalid="ignore"):
-            return np.sqrt(np.where(variances >= 0, variances, np.nan))
+            errors = np.sqrt(np.where(variances >= 0, variances, np.nan))
+        return cls(name, errors, covariance, **about)
 
 
 def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
-    """List the sources that the fit itself has: Hessian, OPG, sandwich."""
-    definite = fit.information.definiteness == "positive definite"
+    """List the sources that the fit itself has: Hessian, OPG, sandwiches.
+
+    Where the Hessian is not positive definite they are NaN: an OPG or a sandwich is positive
+    semi-definite whatever the Hessian is, and would hide it.
+    """
     covariances = {"hessian": fit.information.covariance}
     if scores is not None:
+        definite = fit.information.definiteness == "positive definite"
         withheld = np.full_like(fit.information.matrix, np.nan)
         covariances["opg"] = scores.opg if definite else withheld
         covariances["sandwich"] = scores.sandwich if definite else withheld
-    return [Source(name, _in_all(fit, matrix)) for name, matrix in covariances.items()]
+        if scores.clusters is not None:
+            covariances["cluster"] = scores.clustered_sandwich if definite else withheld
+    return [Source.of(name, _in_all(fit, matrix)) for name, matrix in covariances.items()]
 
 
 def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source]:
@@ -56,36 +72,43 @@ def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         For a name that is taken, or something that holds no (p, p) matrix of numbers.
     """
-    taken = {"bootstrap", "hessian", "opg", "sandwich"}
-    sources = []
-    for name, given in (covariances or {}).items():
-        if name in taken:
+    if covariances is not None and not isinstance(covariances, Mapping):
+        raise TypeError(
+            f"covariances: {type(covariances).__name__}; pass a mapping from name to matrix or "
+            f'OptimizeResult, such as {{"BFGS": res}}'
+        )
+    for name in covariances or {}:
+        if name in OWN:
             raise ValueError(
                 f"covariances: {name!r} is a source of its own; give yours another name"
             )
-        sources.append(_read(fit, name, given))
-    return sources
+    return [_read(fit, name, given) for name, given in (covariances or {}).items()]
 
 
 def _read(fit: Fit, name: str, given: Any) -> Source:
     """Read one of the user's sources."""
-    result = given if hasattr(given, "keys") and "fun" in given and "x" in given else None
+    result = given if isinstance(given, Mapping) and "x" in given else None
     held = given if result is None else result.get("hess_inv")
     if held is None:
         raise ValueError(
-            f"covariances: {name!r} is an OptimizeResult without hess_inv; its method keeps none, "
-            f"leave it out"
+            f"covariances: {name!r} has no hess_inv; its method keeps none, leave it out"
         )
-    matrix = np.asarray(held.todense() if hasattr(held, "todense") else held, dtype=float)
+    of_search = result is not None or hasattr(held, "todense")
+    try:
+        matrix = np.asarray(held.todense() if hasattr(held, "todense") else held, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"covariances: {name!r} is {held!r}; pass a (p, p) matrix or an OptimizeResult"
+        ) from None
     p, q = len(fit.names), int(fit.free.sum())
     if matrix.shape == (q, q) and q != p:
         matrix = _in_all(fit, matrix)
     if matrix.shape != (p, p):
         raise ValueError(f"covariances: {name!r} has shape {matrix.shape}; pass ({p}, {p})")
-    return Source(name, matrix, result)
+    return Source.of(name, matrix, result=result, of_search=of_search)
 
 
 def _in_all(fit: Fit, matrix: Floats) -> Floats:

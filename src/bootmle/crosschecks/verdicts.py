@@ -1,46 +1,54 @@
-"""What a disagreement means, from measured quantities only."""
+"""What to make of one source: whether it agrees with the bootstrap, and if not, why."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
+from scipy.special import ndtri
 
 from bootmle.arrays import Floats
-from bootmle.crosschecks.scores import Scores
+from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.sources import Source
-from bootmle.fitting import Fit
 from bootmle.status import Status
 from bootmle.tables import rounded
 
-__all__ = ["Evidence", "Flag", "Verdict", "fit_flags", "judge"]
+__all__ = [
+    "Flag",
+    "Verdict",
+    "agreement",
+    "differs",
+    "judge_own",
+    "judge_reference",
+    "scale_reason",
+]
 
-_SAME = 0.02
-_AWAY = 0.01
-_SKEWED = 0.5
-_MISSPECIFIED = 0.25
-_DEPENDENT = 4.0
+_FEW_CLUSTERS = 40
 
 
 class Flag(Enum):
     """What can be wrong with a standard error."""
 
-    SADDLE = "SciPy stopped at a saddle"
+    SADDLE = "a saddle"
     NOT_AT_OPTIMUM = "not at the optimum"
-    NOT_POSITIVE_DEFINITE = "the Hessian is not positive definite"
+    BETTER_OPTIMUM = "a better optimum elsewhere"
+    NOT_POSITIVE_DEFINITE = "a Hessian that is not positive definite"
     NOT_IDENTIFIED = "a direction that the data do not identify"
     AT_BOUND = "an estimate at a bound"
     OBJECTIVE_SCALE = "an objective on another scale than the log-likelihood"
     MISSPECIFIED = "scores that vary more or less than the curvature says"
+    CLUSTERED = "clustered rows treated as independent"
     DEPENDENT_ROWS = "rows that are not independent"
     SKEWED = "a skewed sampling distribution"
+    HEAVY_TAILED = "a heavy-tailed sampling distribution"
+    SMALL_SAMPLE = "a sample too small for the curvature at one point"
     SEARCH_PATH = "a matrix of the search path, not a curvature"
     ROUNDING = "second differences lost in rounding"
     UNEXPLAINED = "a disagreement that the measured quantities do not explain"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
     """What to make of one source.
 
@@ -51,279 +59,215 @@ class Verdict:
     reason : str
         Why, in plain words.
     flag : Flag or None
-        The kind of reason; None where it agrees.
+        The kind of reason; None where there is nothing wrong.
+    curvature_ratios : (q,) array or None
+        For a matrix at the optimum that differs: its variance along each eigenvector of the
+        Hessian (`Information.directions`), over the variance measured there.
     """
 
     agrees: bool
     reason: str
     flag: Flag | None = None
+    curvature_ratios: Floats | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """Show the reason."""
         return self.reason
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What the verdicts are drawn from.
+def judge_own(source: Source, evidence: Evidence) -> Verdict:
+    """Judge one of the check's own sources against the reference."""
+    if source.name == "profile":
+        return _judge_profile(source, evidence)
+    if source.name == "parametric":
+        return _judge_parametric(source, evidence)
+    return _withheld(evidence) or _judge_matrix(source, evidence)
 
-    Attributes
-    ----------
-    fit : Fit
-    scores : Scores or None
-    reference : (p,) array
-        The standard errors that the others are held against: the bootstrap's, where there is one.
-    tolerance : (p,) array
-        2 √(mcse² + s²): Monte Carlo error and the standard error's own sampling error.
-    skewness : (p,) array
-        Of the replicates; zero without a bootstrap.
-    bootstrapped : bool
-        Whether the reference is a bootstrap.
+
+def agreement(source: Source, evidence: Evidence) -> Verdict | None:
+    """Say that a source agrees; None where it does not.
+
+    Of many parameters some lie outside 2 errors by chance: the largest of p distances is held
+    against the normal quantile for p comparisons at once (Bonferroni).
     """
-
-    fit: Fit
-    scores: Scores | None
-    reference: Floats
-    tolerance: Floats
-    skewness: Floats
-    bootstrapped: bool
-
-    def off(self, source: Source) -> list[str]:
-        """Name the parameters whose standard error lies outside the rule."""
-        apart = np.abs(source.standard_errors - self.reference) > self.tolerance
-        lost = ~np.isfinite(source.standard_errors) & np.isfinite(self.reference)
-        return [name for name, out in zip(self.fit.names, apart | lost, strict=True) if out]
-
-
-def judge(source: Source, evidence: Evidence, known: dict[str, Source]) -> Verdict:
-    """Judge one source against the reference."""
-    if source.name in {"hessian", "opg", "sandwich"}:
-        return _judge_fitted(source, evidence)
-    return _judge_given(source, evidence, known)
-
-
-def fit_flags(evidence: Evidence) -> list[tuple[Flag, str]]:
-    """List what is to be said of the fit whatever the source."""
-    fit, said = evidence.fit, []
-    claimed = fit.claimed
-    if claimed is not None and claimed.definiteness == "indefinite":
-        name = claimed.describe_direction(claimed.directions[:, 0])
-        said.append(
-            (
-                Flag.SADDLE,
-                f"SciPy stopped at a saddle: the nll falls along {name} (eigenvalue "
-                f"{rounded(float(claimed.eigenvalues[0]))}); the fit went on from there",
-            )
-        )
-    elif claimed is not None:
-        said.append((Flag.NOT_AT_OPTIMUM, "SciPy stopped short of the optimum; the fit went on"))
-    if fit.status is Status.AT_BOUND:
-        said.append(
-            (
-                Flag.AT_BOUND,
-                "an estimate lies at a bound: neither the Hessian nor the "
-                "bootstrap is valid for it",
-            )
-        )
-    if fit.information.definiteness == "singular":
-        flat = [
-            fit.information.describe_direction(way) for way in fit.information.null_directions.T
-        ]
-        said.append(
-            (
-                Flag.NOT_IDENTIFIED,
-                f"the data do not identify {', '.join(flat)}: no standard "
-                f"error exists for {', '.join(fit.not_identified)}",
-            )
-        )
-    elif fit.information.definiteness != "positive definite":
-        said.append(
-            (
-                Flag.NOT_POSITIVE_DEFINITE,
-                f"the Hessian at the estimate is "
-                f"{fit.information.definiteness}: no standard error follows from it",
-            )
-        )
-    return [*said, *_score_flags(evidence)]
-
-
-def _score_flags(evidence: Evidence) -> list[tuple[Flag, str]]:
-    """List what the scores and the replicates say."""
-    said, scores = [], evidence.scores
-    if scores is not None and abs(scores.scale - 1) > _MISSPECIFIED:
-        flag, why = _scale_reason(scores.scale)
-        said.append((flag, why))
-    if scores is not None and abs(scores.autocorrelation) > _DEPENDENT:
-        said.append(
-            (
-                Flag.DEPENDENT_ROWS,
-                f"neighbouring rows have correlated scores "
-                f"({rounded(scores.autocorrelation, 2)} standard errors from none): resample "
-                f"groups or blocks of rows",
-            )
-        )
-    skewed = [
-        name
-        for name, skew in zip(evidence.fit.names, evidence.skewness, strict=True)
-        if abs(skew) > _SKEWED
-    ]
-    if skewed:
-        said.append(
-            (
-                Flag.SKEWED,
-                f"the replicates of {', '.join(skewed)} are skewed: no symmetric "
-                f"interval fits, use the percentile one",
-            )
-        )
-    return said
-
-
-def _judge_fitted(source: Source, evidence: Evidence) -> Verdict:
-    """Judge the Hessian's, the OPG's or the sandwich's standard errors."""
-    definiteness = evidence.fit.information.definiteness
-    if definiteness == "singular":
-        return Verdict(False, "withheld: the Hessian is singular", Flag.NOT_IDENTIFIED)
-    if definiteness != "positive definite":
-        reason = f"withheld: the Hessian is {definiteness}, and is never repaired"
-        return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE)
-    off = evidence.off(source)
+    name, off = evidence.reference.name, evidence.off(source)
     if not off:
-        return _agreement(evidence)
-    scale = 1.0 if evidence.scores is None else evidence.scores.scale
-    if source.name != "sandwich" and abs(scale - 1) > _MISSPECIFIED:
-        flag, why = _scale_reason(scale)
-        return Verdict(False, f"{_differs(off)}: {why}", flag)
-    skewed = [
-        name
-        for name, skew in zip(evidence.fit.names, evidence.skewness, strict=True)
-        if abs(skew) > _SKEWED and name in off
-    ]
-    if skewed:
-        why = f"the sampling distribution of {', '.join(skewed)} is skewed"
-        return Verdict(False, f"{_differs(off)}: {why}", Flag.SKEWED)
-    why = "a local curvature, where the sample is too small or the model not quite right for it"
-    return Verdict(False, f"{_differs(off)}: {why}", Flag.UNEXPLAINED)
+        return Verdict(True, f"agrees with the {name}: no further off than 2 errors")
+    away = evidence.distance(source, evidence.reference)
+    if not np.nanmax(away, initial=0.0) < ndtri(1 - 0.025 / len(away)) or evidence.lost(source):
+        return None
+    reason = (
+        f"agrees with the {name}, but for {', '.join(off)}: {rounded(float(np.nanmax(away)), 2)} "
+        f"errors off, which chance explains among {len(away)} parameters"
+    )
+    return Verdict(True, reason)
 
 
-def _judge_given(source: Source, evidence: Evidence, known: dict[str, Source]) -> Verdict:
-    """Judge a matrix that the user brought."""
-    off, same = evidence.off(source), _same_as(source, evidence, known)
-    if not off:
-        return _agreement(evidence)
-    if same:
-        return Verdict(False, f"{_differs(off)}: it is the {same} one", Flag.UNEXPLAINED)
-    away = _distance(source, evidence.fit)
-    if away > _AWAY:
-        reason = f"its x is {rounded(away, 2)} standard errors from the optimum"
-        return Verdict(False, f"{_differs(off)}: {reason}", Flag.NOT_AT_OPTIMUM)
-    factor = _common_factor(source, known["hessian"])
-    if factor is not None:
-        return Verdict(False, _factor_reason(factor, evidence.fit), Flag.OBJECTIVE_SCALE)
-    if source.result is not None:
-        return Verdict(False, _path_reason(source, evidence), Flag.SEARCH_PATH)
-    return _judge_matrix(source, evidence, off)
-
-
-def _judge_matrix(source: Source, evidence: Evidence, off: list[str]) -> Verdict:
-    """Judge a bare matrix: as the inverse of a Hessian, how far is that from the measured one."""
-    information, free = evidence.fit.information, evidence.fit.likelihood.parameters.free
-    negative = int((np.diag(source.covariance)[free] < 0).sum())
-    try:
-        implied = np.linalg.inv(source.covariance[np.ix_(free, free)])
-    except np.linalg.LinAlgError:
-        return Verdict(False, "the matrix is singular", Flag.UNEXPLAINED)
-    error = float(np.median(np.abs(implied - information.matrix)))
-    least = float(np.abs(information.eigenvalues).min())
-    if negative or error > least:
-        step = np.sqrt(np.finfo(float).eps * abs(evidence.fit.nll) / max(error, 1e-300))
-        reason = (f"{negative} negative variances: " if negative else f"{_differs(off)}: ") + (
-            f"its inverse is off by {rounded(error, 2)}, the smallest curvature is "
-            f"{rounded(least, 2)}: second differences with steps near {rounded(step, 1)} lose it in "
-            f"the rounding of an nll of {rounded(evidence.fit.nll)}"
-        )
-        return Verdict(False, reason, Flag.ROUNDING)
+def judge_reference(evidence: Evidence) -> Verdict:
+    """Say what the reference rests on."""
+    if evidence.boot is None:
+        return Verdict(True, "the reference here; bootstrap(mle) is a better one")
+    count, failed = len(evidence.boot.data), evidence.boot.n_failed
+    if evidence.fit.not_identified:
+        names = ", ".join(evidence.fit.not_identified)
+        reason = f"withheld for {names}, which the refits leave where they start"
+        return Verdict(False, reason, Flag.NOT_IDENTIFIED)
+    failures = f"{failed:,} of them failed" if failed else "none failed"
+    with np.errstate(all="ignore"):
+        error = np.nanmax(evidence.mcse / evidence.reference.standard_errors, initial=0.0)
     return Verdict(
-        False, f"{_differs(off)}; {_along_eigenvectors(source, evidence)}", Flag.UNEXPLAINED
+        True, f"the reference: {count:,} refits, {failures}; Monte Carlo error at most {error:.1%}"
     )
 
 
-def _agreement(evidence: Evidence) -> Verdict:
-    """Say that a source agrees."""
-    reference = "bootstrap" if evidence.bootstrapped else "sandwich"
-    return Verdict(True, f"agrees with the {reference}, within both errors")
+def differs(source: Source, evidence: Evidence) -> str:
+    """Say for which parameters a source differs, and how far."""
+    chosen = evidence.apart(source)
+    names = evidence.named(chosen)
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    with np.errstate(all="ignore"):
+        ratios = (source.standard_errors / evidence.reference.standard_errors)[chosen]
+    ratios = ratios[np.isfinite(ratios)]
+    if ratios.size == 0:
+        return f"differs for {shown}"
+    low, high = rounded(float(ratios.min()), 2), rounded(float(ratios.max()), 2)
+    return f"×{low} for {shown}" if low == high else f"×{low} to ×{high} for {shown}"
 
 
-def _differs(off: list[str]) -> str:
-    """Name the parameters that differ, the first few of many."""
-    shown = ", ".join(off[:4]) + (f" and {len(off) - 4} more" if len(off) > 4 else "")
-    return f"differs for {shown}"
-
-
-def _scale_reason(scale: float) -> tuple[Flag, str]:
+def scale_reason(scale: float) -> tuple[Flag, str]:
     """Say what a trace tr(H⁻¹JᵀJ)/p away from 1 means."""
     times = f"the scores vary {rounded(scale, 2)} times as much as the curvature says"
     if 1.6 < scale < 2.5:
         return Flag.OBJECTIVE_SCALE, f"{times}: −2 log L for −log L, or a misspecified model"
-    return Flag.MISSPECIFIED, f"{times}: the model is misspecified, or this is no log-likelihood"
+    return Flag.MISSPECIFIED, (
+        f"{times}: the model is misspecified (over- or underdispersed), or the objective, a sum of "
+        f"squares perhaps, is no log-likelihood"
+    )
 
 
-def _same_as(source: Source, evidence: Evidence, known: dict[str, Source]) -> str | None:
-    """Name the fit's own source that a matrix equals."""
-    for name, own in known.items():
-        with np.errstate(invalid="ignore", divide="ignore"):
-            apart = np.abs(source.standard_errors / own.standard_errors - 1)
-        if np.nanmax(apart, initial=np.inf if np.isnan(apart).all() else 0.0) < _SAME:
-            return name
+def _withheld(evidence: Evidence) -> Verdict | None:
+    """Withhold whatever rests on a Hessian that is not positive definite."""
+    information = evidence.fit.information
+    if information.definiteness == "positive definite":
+        return None
+    ways = [information.describe_direction(way) for way in information.null_directions.T]
+    along = f" along {' and '.join(ways)}" if ways else ""
+    reason = f"withheld: the Hessian is {information.definiteness}{along}, and is never repaired"
+    singular = information.definiteness == "singular"
+    return Verdict(False, reason, Flag.NOT_IDENTIFIED if singular else Flag.NOT_POSITIVE_DEFINITE)
+
+
+def _judge_matrix(source: Source, evidence: Evidence) -> Verdict:
+    """Judge the Hessian's, the OPG's or a sandwich's standard errors."""
+    if evidence.fit.status is Status.AT_BOUND:
+        reason = "no standard error follows from the curvature at a bound, where the slope is not 0"
+        return Verdict(False, reason, Flag.AT_BOUND)
+    flag, why = _explain(source, evidence)
+    return agreement(source, evidence) or Verdict(
+        False, f"{differs(source, evidence)}: {why}", flag
+    )
+
+
+def _explain(source: Source, evidence: Evidence) -> tuple[Flag, str]:
+    """Find the reason for a disagreement, from what the other sources say."""
+    by_rows = source.name in {"hessian", "opg", "sandwich"}
+    if evidence.clustered and by_rows and not np.any(_apart_from(evidence, "cluster")):
+        return Flag.CLUSTERED, (
+            "it treats rows of one cluster as independent; the cluster-robust sandwich, which "
+            "does not, agrees with the bootstrap"
+        )
+    if source.name in {"hessian", "opg"}:
+        found = _by_simulation(source, evidence) or _by_scores(source, evidence)
+        if found is not None:
+            return found
+    return _by_shape(source, evidence)
+
+
+def _by_simulation(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
+    """Set the source beside data simulated from the model itself."""
+    parametric = evidence.known.get("parametric")
+    if parametric is None:
+        return None
+    bias = evidence.apart(source, parametric)
+    wrong = evidence.apart(parametric)
+    if np.any(bias & evidence.apart(source)) and not np.any(wrong):
+        return Flag.SMALL_SAMPLE, (
+            f"even in data simulated from the model the estimates do not spread by it "
+            f"({_in_errors(source, parametric, evidence)} from them): a bias of the curvature at "
+            f"one point, in a sample too small for it"
+        )
+    if np.any(wrong) and not np.any(bias):
+        return Flag.MISSPECIFIED, (
+            "it agrees with data simulated from the model, which the bootstrap of your data does "
+            "not: the model is misspecified, not the curvature"
+        )
     return None
 
 
-def _distance(source: Source, fit: Fit) -> float:
-    """Return the result's distance from the estimate in standard errors; 0 for a bare matrix."""
-    x = None if source.result is None else np.asarray(source.result["x"], dtype=float)
-    if x is None or x.shape != fit.estimate.shape:
-        return 0.0
-    working = fit.likelihood.parameters.to_working(x)
-    return float(np.linalg.norm(fit.metric.to_whitened(working)))
-
-
-def _common_factor(source: Source, hessian: Source) -> float | None:
-    """Return c where a matrix is c times the inverse Hessian, c not 1."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = (source.standard_errors / hessian.standard_errors) ** 2
-    ratios = ratios[np.isfinite(ratios)]
-    if ratios.size < 2 or np.ptp(ratios) > _SAME * ratios.mean():
+def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
+    """Set the Hessian, or the OPG, beside the sandwich of both."""
+    scale = evidence.misspecified
+    if scale is not None:
+        return scale_reason(scale)
+    robust = evidence.known.get("sandwich")
+    if robust is None or np.any(evidence.apart(robust) & evidence.apart(source)):
         return None
-    return float(ratios.mean())
+    return Flag.MISSPECIFIED, (
+        "the sandwich, which takes the scores' variance from the data, agrees with the bootstrap: "
+        "the model's variance is wrong there"
+    )
 
 
-def _factor_reason(factor: float, fit: Fit) -> str:
-    """Say what a constant factor between a matrix and the inverse Hessian means."""
-    n = fit.likelihood.n or 0
-    if n and abs(factor / n - 1) < _SAME:
-        return (
-            f"{rounded(factor)} times the inverse Hessian: its objective is a mean over n = {n:,}"
+def _by_shape(source: Source, evidence: Evidence) -> tuple[Flag, str]:
+    """Blame the shape of the sampling distribution, or the sample's size."""
+    off = set(evidence.off(source))
+    heavy = [name for name in evidence.heavy_tailed if name in off]
+    if heavy:
+        return Flag.HEAVY_TAILED, (
+            f"the replicates of {', '.join(heavy)} have heavy tails: their standard deviation "
+            f"exceeds their quantiles' by more than a quarter"
         )
-    half = " (an objective of −2 log L)" if abs(factor - 0.5) < _SAME else ""
-    return (
-        f"{rounded(factor)} times the inverse Hessian in every parameter{half}: a scaled objective"
+    skewed = [name for name in evidence.skewed if name in off]
+    if skewed:
+        return Flag.SKEWED, (
+            f"the sampling distribution of {', '.join(skewed)} is skewed, which no curvature at "
+            f"one point shows"
+        )
+    clusters = None if evidence.scores is None else evidence.scores.clusters
+    if source.name == "cluster" and clusters is not None and clusters.max() < _FEW_CLUSTERS:
+        count = int(clusters.max()) + 1
+        return Flag.SMALL_SAMPLE, f"{count} clusters are few for a sandwich (40 are the least)"
+    n, p = evidence.fit.likelihood.n or 0, int(evidence.fit.free.sum())
+    return Flag.SMALL_SAMPLE, (
+        f"a linear approximation at one point, from {n:,} observations for {p} parameters; the "
+        f"refits follow the likelihood itself"
     )
 
 
-def _path_reason(source: Source, evidence: Evidence) -> str:
-    """Say that a minimizer's matrix is a by-product, and how far off it is."""
-    nit, p = source.result.get("nit"), int(evidence.fit.free.sum())
-    steps = "" if nit is None else f" by {nit} steps in {p} dimensions"
-    return (
-        f"pieced together{steps} to choose the next one, not a curvature: "
-        f"{_along_eigenvectors(source, evidence)}"
+def _judge_parametric(source: Source, evidence: Evidence) -> Verdict:
+    """Judge data simulated from the model against resampled ones."""
+    return agreement(source, evidence) or Verdict(
+        False,
+        f"{differs(source, evidence)}: data simulated from the model do not spread the estimates "
+        f"as your data do, so the model is misspecified",
+        Flag.MISSPECIFIED,
     )
 
 
-def _along_eigenvectors(source: Source, evidence: Evidence) -> str:
-    """Compare a matrix with the inverse Hessian along the Hessian's eigenvectors."""
-    information, free = evidence.fit.information, evidence.fit.likelihood.parameters.free
-    ways = information.directions
-    along = np.einsum("jk,jl,lk->k", ways, source.covariance[np.ix_(free, free)], ways)
-    ratios = along * information.eigenvalues
-    low, high = rounded(float(ratios.min()), 2), rounded(float(ratios.max()), 2)
-    return f"along the Hessian's eigenvectors {low} to {high} times the inverse curvature"
+def _judge_profile(source: Source, evidence: Evidence) -> Verdict:
+    """Judge profile-likelihood intervals by half their length."""
+    flag, why = _by_scores(source, evidence) or _by_shape(source, evidence)
+    return agreement(source, evidence) or Verdict(
+        False, f"{differs(source, evidence)}: {why}", flag
+    )
+
+
+def _apart_from(evidence: Evidence, name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tell where one of the check's own sources differs from the reference."""
+    return np.asarray(evidence.apart(evidence.known[name]))
+
+
+def _in_errors(source: Source, other: Source, evidence: Evidence) -> str:
+    """Measure the largest distance between two sources in errors of a standard error."""
+    away = evidence.distance(source, other)
+    return f"{rounded(float(np.nanmax(away)), 2)} errors"

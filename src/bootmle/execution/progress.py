@@ -38,8 +38,8 @@ def with_progress(chunks: Iterable[Replicates], total: int, show: bool) -> Itera
     failures, done = 0, 0
     with tqdm(total=total, unit="refit", disable=not show, leave=False) as bar:
         for chunk in chunks:
-            failures += int(chunk.failed.sum())
             advance = min(len(chunk), total - done)
+            failures += int(chunk.failed[:advance].sum())
             done += advance
             bar.set_postfix_str(f"{failures} failed", refresh=False)
             bar.update(advance)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from bootmle.replicates import Replicates
 __all__ = ["read_run", "write_run"]
 
 _FORMAT = 1
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def write_run(path: str | Path, about: dict[str, Any], estimate: Floats, data: Replicates) -> None:
@@ -48,17 +53,29 @@ def read_run(path: str | Path) -> tuple[dict[str, Any], Floats, Replicates]:
     Raises
     ------
     ValueError
-        For a file that is not such, or is damaged.
+        For a file that is not such, is damaged, or is of another version's format.
     """
     try:
-        with np.load(Path(path), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        about = json.loads(arrays.pop("about").tobytes())
-        messages = {int(k): message for k, message in about.pop("messages").items()}
-        return about, arrays.pop("estimate"), Replicates(**arrays, messages=messages)
+        with Path(path).open("rb") as file:
+            return _read(file)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"paths: {path} is not a saved Bootstrap, or is damaged ({error})"
         ) from error
+
+
+def _read(file: BinaryIO) -> tuple[dict[str, Any], Floats, Replicates]:
+    """Read an open file, and check that its parts belong together."""
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    about = json.loads(arrays.pop("about").tobytes())
+    if about["format"] != _FORMAT:
+        raise ValueError(f"format {about['format']}, this version reads {_FORMAT}")
+    estimate, messages = arrays.pop("estimate"), about.pop("messages")
+    data = Replicates(**arrays, messages={int(k): text for k, text in messages.items()})
+    lengths = {len(array) for array in arrays.values()}
+    if len(lengths) > 1 or data.estimates.shape[1:] != estimate.shape != (len(about["names"]),):
+        raise ValueError("its parts do not belong together")
+    return about, estimate, data

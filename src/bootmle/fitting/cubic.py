@@ -80,15 +80,20 @@ def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
         factors = np.linalg.cholesky(curvature)
     except np.linalg.LinAlgError:
         return np.array([_has_factor(matrix) for matrix in curvature])
-    return np.asarray((np.diagonal(factors, axis1=1, axis2=2) > _SMALLEST).all(axis=1))
+    return _are_sound(np.diagonal(factors, axis1=1, axis2=2))
 
 
 def _has_factor(matrix: Floats) -> bool:
     """Try a Cholesky factor of one matrix."""
     try:
-        return bool(np.all(np.diag(np.linalg.cholesky(matrix)) > _SMALLEST))
+        return bool(_are_sound(np.diag(np.linalg.cholesky(matrix))))
     except np.linalg.LinAlgError:
         return False
+
+
+def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
+    """Whether the diagonal (..., q) of a Cholesky factor is clearly positive, and finite."""
+    return np.asarray(((diagonal > _SMALLEST) & (diagonal < np.inf)).all(axis=-1))
 
 
 def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:

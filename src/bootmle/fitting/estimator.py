@@ -125,6 +125,10 @@ class EstimatorRefit:
     def _call(self, resample: Resample) -> Any:
         """Call the user's function on a resample."""
         estimator = self.estimator
+        if resample.simulate is not None:
+            return estimator.function(
+                *as_args(resample.simulate(estimator.estimate, estimator.args))
+            )
         if estimator.takes_weights:
             return estimator.function(*estimator.args, weights=resample.weights)
         assert resample.rows is not None

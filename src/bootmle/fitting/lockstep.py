@@ -94,10 +94,16 @@ class Lockstep:
         settings: Settings,
         *,
         start: Floats | None = None,
+        ceiling: float = 0.0,
     ) -> None:
-        """Take the replicates, their models, and where to start; at 0 by default."""
+        """Take the replicates, their models, and where to start; at 0 by default.
+
+        No step may end above ``ceiling``, the value at the estimate unless some parameter is held
+        away from it.
+        """
         count, size = models.slope.shape
         self.targets, self.models, self.settings = targets, models, settings
+        self.ceiling = ceiling
         few = size <= FEW and not targets[0].likelihood.differentiable
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
@@ -179,7 +185,7 @@ class Lockstep:
         for _ in range(_BACKTRACKS):
             trial = z + fraction * step
             value = target.value(trial)
-            if value <= min(self.value[member], 0.0) + slack:
+            if value <= min(self.value[member], self.ceiling) + slack:
                 full = fraction * np.linalg.norm(step) > 0.99 * self.radius[member]
                 self.radius[member] *= 2.0 if full else 1.0
                 self.z[member], self.value[member] = trial, value

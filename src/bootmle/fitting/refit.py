@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,20 +66,24 @@ class LikelihoodRefit:
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
         with np.errstate(all="ignore"):
-            weights = np.array([each.weights for each in resamples]) if self.by_weights else None
-            if weights is None:
-                targets = [self._resampled(each) for each in resamples]
-            else:
-                targets = [self._reweighted(each) for each in weights]
+            targets = [self.target(each) for each in resamples]
             if self.fit.status is Status.AT_BOUND:
                 outcomes = [self._rescue(target) for target in targets]
+            elif self._expands(resamples[0]):
+                outcomes = self._from_models(targets, np.array([r.weights for r in resamples]))
             else:
-                outcomes = self._lockstep(targets, self._models(weights, len(targets)))
+                outcomes = self._from_estimate(targets)
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
     def target(self, resample: Resample) -> Target:
-        """Reweight or resample the likelihood, and see it in whitened coordinates."""
+        """Reweight, resample or simulate the data, and see the likelihood in whitened units."""
+        if resample.simulate is not None:
+            return self._simulated(resample.simulate)
         return self._reweighted(resample.weights) if self.by_weights else self._resampled(resample)
+
+    def _expands(self, resample: Resample) -> bool:
+        """Whether a resample acts through weights, so that the expansion serves it."""
+        return self.by_weights and self.expansion is not None and resample.simulate is None
 
     def _reweighted(self, weights: Floats) -> Target:
         """Weight the contributions."""
@@ -95,27 +100,43 @@ class LikelihoodRefit:
         target.rebase()
         return target
 
-    def _models(self, weights: Floats | None, count: int) -> CubicModels:
-        """Return each resample's cubic model, or the original's where only rows can be drawn."""
-        size = self.fit.metric.size
+    def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> Target:
+        """Simulate new data at the estimate; an exception on the way is kept on the target."""
+        likelihood = self.fit.likelihood
+        target = Target(likelihood, self.fit.metric, np.nan)
+        try:
+            data = simulate(self.fit.estimate, likelihood.args)
+            target.likelihood = likelihood.simulated(data)
+        except Exception as error:  # the user's code may raise anything
+            target.error = error
+            return target
+        target.rebase()
+        return target
+
+    def _models(self, weights: Floats) -> CubicModels:
+        """Return each resample's cubic model, (b, n) weights at a time."""
         if self.expansion is None:
-            unit = np.broadcast_to(np.eye(size), (count, size, size))
-            return CubicModels(np.zeros((count, size)), unit, None)
-        if weights is None:
-            return self.expansion.models(np.ones((count, len(self.expansion.terms))))
+            size = self.fit.metric.size
+            unit = np.broadcast_to(np.eye(size), (len(weights), size, size))
+            return CubicModels(np.zeros((len(weights), size)), unit, None)
         prior = self.fit.likelihood.weights
         return self.expansion.models(weights if prior is None else prior * weights)
 
-    def _lockstep(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
-        """Move the chunk together, then see to those that are not certified."""
-        if not self.verified and self.by_weights:
+    def _from_models(self, targets: list[Target], weights: Floats) -> list[Outcome]:
+        """Start the chunk at its own models' optima."""
+        models = self._models(weights)
+        if not self.verified:
             return self._expanded(targets, models)
         run = Lockstep(targets, models, self.fit.settings)
-        if self.by_weights and self.expansion is not None:
-            run.start_from_models()
-        elif run.fresh.all():
+        run.start_from_models()
+        return self._finish(targets, run)
+
+    def _from_estimate(self, targets: list[Target]) -> list[Outcome]:
+        """Start the chunk at the estimate, with the original data's derivatives."""
+        rows = 1 if self.expansion is None else len(self.expansion.terms)
+        run = Lockstep(targets, self._models(np.ones((len(targets), rows))), self.fit.settings)
+        if run.fresh.all():
             run.start_from_gradients()
-        run.run()
         return self._finish(targets, run)
 
     def _expanded(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
@@ -127,7 +148,8 @@ class LikelihoodRefit:
         ]
 
     def _finish(self, targets: list[Target], run: Lockstep) -> list[Outcome]:
-        """Accept the certified optima inside their bounds; the others fall back."""
+        """Go on to the optima; accept those inside their bounds, the others fall back."""
+        run.run()
         limited = self.fit.settings.limited(run.z.shape[1])
         status = Status.NOISE_LIMITED if limited else Status.CERTIFIED
         params = targets[0].to_user(run.z)

@@ -86,10 +86,16 @@ def _runaway_within_bounds(
     return outcome if inside.all() else None
 
 
-def descend(target: Target, start: Floats, settings: Settings, rounds: int = _ROUNDS) -> Lockstep:
+def descend(
+    target: Target,
+    start: Floats,
+    settings: Settings,
+    rounds: int = _ROUNDS,
+    ceiling: float = 0.0,
+) -> Lockstep:
     """Go on from one point by Newton steps with measured Hessians."""
     flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
-    run = Lockstep([target], flat, settings, start=start[None])
+    run = Lockstep([target], flat, settings, start=start[None], ceiling=ceiling)
     run.run(rounds)
     return run
 

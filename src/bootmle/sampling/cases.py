@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,19 +27,16 @@ class Cases:
     (5, 5.0)
     """
 
-    @property
-    def fractional(self) -> bool:
-        """Whether weights are other than whole numbers."""
-        return False
-
-    @property
-    def n_available(self) -> int | None:
-        """Number of resamples there are; None, they are drawn without end."""
-        return None
+    independent_rows: ClassVar[bool] = True
+    fractional: ClassVar[bool] = False
+    n_available: ClassVar[int | None] = None
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Cases()")
+
+    def check_size(self, n: int) -> None:
+        """Take any number of observations."""
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +40,8 @@ class Given:
 
     indices: ArrayLike | None = None
     weights: ArrayLike | None = None
+    fractional: bool = field(init=False)
+    independent_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the form."""
@@ -48,11 +50,8 @@ class Given:
         name, kind = ("indices", np.intp) if self.weights is None else ("weights", np.float64)
         array = _read(name, getattr(self, name), kind)
         object.__setattr__(self, name, array)
-
-    @property
-    def fractional(self) -> bool:
-        """Whether weights are other than whole numbers."""
-        return self.weights is not None and not np.array_equal(self._all, np.round(self._all))
+        fractional = name == "weights" and not np.array_equal(array, np.round(array))
+        object.__setattr__(self, "fractional", fractional)
 
     @property
     def n_available(self) -> int | None:
@@ -60,14 +59,15 @@ class Given:
         return len(self._all)
 
     def check(self, likelihood: Likelihood) -> None:
-        """Refuse resamples of another number of observations."""
+        """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Given()")
-        if self.weights is None and self._all.max() >= (likelihood.n or 0):
-            raise ValueError(
-                f"indices: row {self._all.max()} of {likelihood.n}; rows are numbered from 0"
-            )
-        if self.weights is not None and self._all.shape[1] != likelihood.n:
-            raise ValueError(f"weights: {self._all.shape[1]} for {likelihood.n} observations")
+
+    def check_size(self, n: int) -> None:
+        """Refuse resamples of another number of observations."""
+        if self.weights is None and self._all.max() >= n:
+            raise ValueError(f"indices: row {self._all.max()} of {n}; rows are numbered from 0")
+        if self.weights is not None and self._all.shape[1] != n:
+            raise ValueError(f"weights: {self._all.shape[1]} for {n} observations")
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Return one of the resamples; past the last one, the last again."""
@@ -91,7 +91,12 @@ class Given:
 
 def _read(name: str, values: Any, kind: type) -> NDArray[Any]:
     """Read a two-dimensional array of finite values that are not negative."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: not an array of numbers, a row for each resample: {values!r}"
+        ) from None
     if array.ndim != 2 or array.size == 0 or not np.isfinite(array).all() or array.min() < 0:
         raise ValueError(
             f"{name}: needs a row for each resample, finite and not negative; got shape "

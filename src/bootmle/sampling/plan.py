@@ -9,12 +9,22 @@ import numpy as np
 from bootmle.likelihood import Likelihood, Rows
 from bootmle.resample import Resample
 
-__all__ = ["Plan", "check_independent_rows"]
+__all__ = ["Plan", "check_independent_rows", "draw_resample"]
+
+
+def draw_resample(plan: Plan, n: int, seed: int, replicate: int) -> Resample:
+    """Draw one replicate's resample of n observations from its own stream."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(replicate,))
+    return plan.draw(n, replicate, np.random.default_rng(sequence))
 
 
 @runtime_checkable
 class Plan(Protocol):
     """A sampling plan."""
+
+    @property
+    def independent_rows(self) -> bool:
+        """Whether observations are drawn one by one, so that their scores tell the spread."""
 
     @property
     def fractional(self) -> bool:
@@ -26,6 +36,9 @@ class Plan(Protocol):
 
     def check(self, likelihood: Likelihood) -> None:
         """Raise where the plan is not valid for this likelihood."""
+
+    def check_size(self, n: int) -> None:
+        """Raise where the plan does not fit n observations."""
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one replicate's resample of n observations."""

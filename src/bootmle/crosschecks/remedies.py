@@ -1,0 +1,205 @@
+"""What could be done: whether more data or another parameterization would help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.arrays import Floats
+from bootmle.crosschecks.evidence import Evidence
+from bootmle.fitting import Fit
+from bootmle.fitting.expansion import expand
+from bootmle.results import Bootstrap
+from bootmle.sampling import Parametric, Plan, draw_resample
+from bootmle.scales import Identity, Log, Logit, Scale
+from bootmle.summaries.spread import skewness, standard_error
+from bootmle.tables import rounded
+
+__all__ = [
+    "Conditioning",
+    "Reparameterization",
+    "flat_for_all",
+    "measure_conditioning",
+    "suggest_transforms",
+]
+
+_REPLICATES = 200
+_SKEWED = 0.3
+_UNMOVED = 1e-9
+_SCALES: dict[str, Scale] = {"log": Log(), "logit": Logit()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditioning:
+    """How well the data determine all parameters together.
+
+    Attributes
+    ----------
+    number : float
+        Condition number of the Hessian on its unit diagonal.
+    smallest : float
+        Its smallest eigenvalue there: 1 where parameters are orthogonal, 0 where the data do not
+        identify some combination.
+    numbers, smallests : (b,) arrays
+        The same of the replicates' own Hessians at their optima; empty without a bootstrap.
+    """
+
+    number: float
+    smallest: float
+    numbers: Floats
+    smallests: Floats
+
+    def __str__(self) -> str:
+        """Say whether more data would help."""
+        shown = f"condition number {rounded(self.number, 2)} on the unit diagonal"
+        if not self.numbers.size:
+            return shown
+        low, high = (rounded(float(end), 2) for end in np.quantile(self.numbers, [0.05, 0.95]))
+        lost = float(np.mean(self.smallests <= 0))
+        if lost > 0:
+            return (
+                f"{shown}, {lost:.0%} of {len(self.smallests)} replicates not positive definite: "
+                f"barely identified at this sample size, more data would help"
+            )
+        return f"{shown}, {low} to {high} in 90% of {len(self.numbers)} replicates"
+
+
+@dataclass(frozen=True, slots=True)
+class Reparameterization:
+    """A scale on which a parameter's replicates are closer to normal.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    scale : str
+        "log" or "logit".
+    skewness : tuple of float
+        Of the replicates, before and after.
+    ratio : tuple of float
+        Hessian SE over bootstrap SE, before and after.
+    """
+
+    name: str
+    scale: str
+    skewness: tuple[float, float]
+    ratio: tuple[float, float]
+
+    def __str__(self) -> str:
+        """Say what it improves."""
+        return (
+            f"{self.name} on the {self.scale} scale: skewness {self.skewness[0]:.2f} → "
+            f"{self.skewness[1]:.2f}, Hessian SE ×{self.ratio[0]:.2f} → ×{self.ratio[1]:.2f}"
+        )
+
+
+def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | None:
+    """Measure how the Hessian's condition behaves under the bootstrap.
+
+    None where a direction is flat, whatever the sample.
+    """
+    if fit.information.definiteness == "singular" or not np.isfinite(fit.information.matrix).all():
+        return None
+    (number,), (smallest,) = _conditions(fit.information.matrix[None])
+    hessians = None if boot is None else _hessians(fit, boot)
+    if hessians is None:
+        return Conditioning(number, smallest, np.empty(0), np.empty(0))
+    return Conditioning(number, smallest, *_conditions(hessians))
+
+
+def _conditions(hessians: Floats) -> tuple[Floats, Floats]:
+    """Return condition numbers and smallest eigenvalues on the unit diagonal, (b,) each."""
+    diagonal = np.abs(np.diagonal(hessians, axis1=1, axis2=2))
+    unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    values = np.linalg.eigvalsh(hessians / (unit[:, :, None] * unit[:, None, :]))
+    with np.errstate(divide="ignore"):
+        return np.abs(values).max(axis=1) / np.abs(values).min(axis=1), values[:, 0]
+
+
+def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
+    """Expand the first replicates' Hessians at their optima, (b, q, q) on the working scale."""
+    plan, likelihood = boot.sampling, fit.likelihood
+    if not likelihood.separable or not isinstance(plan, Plan) or isinstance(plan, Parametric):
+        return None
+    expansion = expand(likelihood, fit.metric)
+    usable = np.flatnonzero(boot.status >= 0)
+    usable = usable[np.isfinite(boot.replicates[usable]).all(axis=1)][:_REPLICATES]
+    if expansion is None or expansion.order < 2 or not usable.size:
+        return None
+    n = likelihood.n
+    assert n is not None
+    weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
+    weights = weights if likelihood.weights is None else weights * likelihood.weights
+    z = fit.metric.to_whitened(likelihood.parameters.to_working(boot.replicates[usable]))
+    inverse = np.linalg.pinv(fit.metric.factor)
+    hessians: Floats = inverse.T @ expansion.models(weights).hessian(z) @ inverse
+    return hessians
+
+
+def flat_for_all(fit: Fit) -> bool | None:
+    """Tell whether every observation's own contribution is unchanged along the flat directions.
+
+    Then no sample of the same kind identifies them. None without contributions.
+    """
+    information = fit.information
+    if not fit.likelihood.separable or not information.null_directions.size:
+        return None
+    reach = np.sqrt(np.abs(np.diag(information.matrix)))
+    base = fit.likelihood.contributions(fit.estimate)
+    for way in information.null_directions.T:
+        step = np.zeros(len(fit.names))
+        step[fit.free] = way / max(float(np.linalg.norm(way * reach)), 1e-300)
+        for side in (step, -step):
+            moved = np.abs(fit.likelihood.contributions(fit.estimate + side) - base)
+            if not moved.max() < _UNMOVED * max(1.0, float(np.abs(base).max())):
+                return False
+    return True
+
+
+def suggest_transforms(evidence: Evidence) -> tuple[Reparameterization, ...]:
+    """Find scales that bring replicates closer to normal and the Hessian closer to them."""
+    boot, parameters = evidence.boot, evidence.fit.likelihood.parameters
+    if boot is None:
+        return ()
+    kept = boot.replicates[~(boot.data.failed | boot.data.divergent)]
+    found = [
+        _suggest(evidence, kept[:, position], int(position))
+        for position, scale in zip(parameters.free, parameters.scales, strict=True)
+        if isinstance(scale, Identity)
+    ]
+    return tuple(each for each in found if each is not None)
+
+
+def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameterization | None:
+    """Try both scales on one parameter, and take the one that is closer to normal."""
+    estimate = float(evidence.fit.estimate[position])
+    error = float(evidence.known["hessian"].standard_errors[position])
+    before, ratio = _describe(values[:, None], error)
+    best: Reparameterization | None = None
+    if not abs(before) > _SKEWED or not np.isfinite(ratio):
+        return None
+    for name, scale in _SCALES.items():
+        mapped = scale.forward(np.append(values, estimate))
+        if not np.isfinite(mapped).all():
+            continue
+        slope = _slope(scale, estimate)
+        after, nearer = _describe(mapped[:-1, None], error * slope)
+        margin = 3 * np.sqrt(6 / len(values))
+        better = abs(after) < abs(before) - margin and abs(np.log(nearer)) < abs(np.log(ratio))
+        if better and (best is None or abs(after) < abs(best.skewness[1])):
+            name_of = evidence.fit.names[position]
+            best = Reparameterization(name_of, name, (before, after), (ratio, nearer))
+    return best
+
+
+def _describe(values: Floats, error: float) -> tuple[float, float]:
+    """Return skewness, and the ratio of a Hessian SE to the replicates' spread."""
+    spread = float(standard_error(values)[0])
+    return float(skewness(values)[0]), error / spread if spread > 0 else np.nan
+
+
+def _slope(scale: Scale, value: float) -> float:
+    """Differentiate a scale's forward map at a value."""
+    step = 1e-6 * max(abs(value), 1e-300)
+    return float((scale.forward(value + step) - scale.forward(value - step)) / (2 * step))

@@ -1,0 +1,134 @@
+"""The Crosscheck: standard errors of all sources, verdicts, findings and remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+
+from bootmle.arrays import Floats
+from bootmle.crosschecks.findings import Finding
+from bootmle.crosschecks.profiles import Profile
+from bootmle.crosschecks.remedies import Conditioning, Reparameterization
+from bootmle.crosschecks.verdicts import Flag, Verdict
+from bootmle.derivatives import Information
+from bootmle.tables import align, rounded_like
+
+__all__ = ["Crosscheck"]
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crosscheck:
+    """Standard errors of all sources, and what to make of each.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The p parameters.
+    estimate : (p,) array
+    standard_errors : mapping
+        Source to (p,) array; the reference comes first. NaN where a source is withheld.
+    sampling_error : (p,) array
+        What any of them may be off by as an estimate from this sample, whatever the method.
+    tolerance : (p,) array
+        How far from the reference a standard error may lie: 2 √(mcse² + s²), s the sampling error.
+    verdicts : mapping
+        Source to Verdict.
+    findings : tuple of Finding
+        What holds whatever the source.
+    hessian : Information
+        The observed information at the estimate.
+    profile : Profile or None
+        Profile-likelihood intervals, where they were asked for.
+    conditioning : Conditioning or None
+        How well the data determine all parameters together.
+    reparameterizations : tuple of Reparameterization
+        Scales on which the Hessian and normal intervals would do better.
+    """
+
+    names: tuple[str, ...]
+    estimate: Floats
+    standard_errors: Mapping[str, Floats]
+    sampling_error: Floats
+    tolerance: Floats
+    verdicts: Mapping[str, Verdict]
+    findings: tuple[Finding, ...]
+    hessian: Information = field(repr=False)
+    profile: Profile | None = field(default=None, repr=False)
+    conditioning: Conditioning | None = None
+    reparameterizations: tuple[Reparameterization, ...] = ()
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """Everything that was found wrong."""
+        found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
+        return frozenset(found | {finding.flag for finding in self.findings})
+
+    def to_frame(self) -> Any:
+        """Return estimates, standard errors and their sampling error as a pandas DataFrame."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
+        columns = {"estimate": self.estimate, **self.standard_errors}
+        columns["sampling_error"] = self.sampling_error
+        return pd.DataFrame(columns, index=list(self.names))
+
+    def __str__(self) -> str:
+        """Show the table, a sentence for each source, then findings and remedies."""
+        lines = [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
+        lines += [f"! {finding}" for finding in self.findings]
+        return "\n".join([self._table(), "", *map(_wrap, lines + self._remedies())])
+
+    def _remedies(self) -> list[str]:
+        """Say what could be done."""
+        lines = [] if self.conditioning is None else [f"more data? {self.conditioning}"]
+        if self.reparameterizations:
+            pairs = ", ".join(f'"{each.name}": "{each.scale}"' for each in self.reparameterizations)
+            lines.append(f"reparameterize? fit(..., transform={{{pairs}}})")
+            lines += [f"  {each}" for each in self.reparameterizations]
+        return lines
+
+    def _table(self) -> str:
+        """Lay out standard errors, with the ratio to the reference where they disagree."""
+        header, columns = ["SE of"], [list(self.names)]
+        reference = next(iter(self.standard_errors.values()))
+        for position, (source, errors) in enumerate(self.standard_errors.items()):
+            header.append(source)
+            columns.append(self._cells(errors, reference))
+            if position == 0:
+                header.append("± s")
+                columns.append(self._cells(self.sampling_error, reference))
+                continue
+            ratios = self._ratios(errors, reference)
+            if any(ratios):
+                header.append("")
+                columns.append(ratios)
+        return align(header, list(map(list, zip(*columns, strict=True))))
+
+    def _cells(self, errors: Floats, reference: Floats) -> list[str]:
+        """Show standard errors to the reference's digits."""
+        return [
+            "nan" if np.isnan(one) else rounded_like(one, like if like > 0 else one, 3)
+            for one, like in zip(errors, reference, strict=True)
+        ]
+
+    def _ratios(self, errors: Floats, reference: Floats) -> list[str]:
+        """Show ratios to the reference where they are further off than the rule allows."""
+        with np.errstate(all="ignore"):
+            apart = np.abs(errors - reference) > self.tolerance
+            return [
+                f"×{ratio:.2f}" if out else ""
+                for ratio, out in zip(errors / reference, apart, strict=True)
+            ]
+
+
+def _wrap(line: str) -> str:
+    """Wrap a sentence, its further lines indented."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return fill(line, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)

@@ -1,0 +1,163 @@
+"""The bar and the forecast: quiet where nobody looks, honest where somebody does."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import tqdm.std
+
+from bootmle import Estimator, Status, bootstrap, fit
+from bootmle.execution.progress import announce, shown, with_progress
+from bootmle.replicates import Replicates
+from bootmle.simulation import poisson
+
+Capture = pytest.CaptureFixture[str]
+
+
+def chunk_of(size: int, n_failed: int) -> Replicates:
+    status = np.full(size, Status.CERTIFIED, dtype=np.int8)
+    status[:n_failed] = Status.RAISED
+    none = np.zeros(size, dtype=np.int64)
+    return Replicates(np.zeros((size, 2)), status, np.zeros(size), none, none)
+
+
+def slowly(chunks: list[Replicates]) -> Iterator[Replicates]:
+    """Chunks further apart than the tenth of a second that tqdm waits before it draws again."""
+    for chunk in chunks:
+        time.sleep(0.13)
+        yield chunk
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_chunks_pass_through_as_they_are(show: bool, capsys: Capture) -> None:
+    chunks = [chunk_of(4, 1), chunk_of(4, 0), chunk_of(4, 2)]
+    passed = list(with_progress(iter(chunks), 12, show))
+    assert all(one is other for one, other in zip(passed, chunks, strict=True))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert bool(captured.err) is show
+
+
+def test_the_bar_counts_replicates_and_failures(capsys: Capture) -> None:
+    chunks = [chunk_of(4, 1), chunk_of(4, 0), chunk_of(4, 2)]
+    list(with_progress(slowly(chunks), 12, True))
+    drawn = capsys.readouterr().err
+    for count, failures in ((4, 1), (8, 1), (12, 3)):
+        assert any(
+            f" {count}/12 " in state and f"{failures} failed" in state
+            for state in drawn.split("\r")
+        )
+
+
+def test_the_bar_ends_at_the_number_asked_for(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advances: list[float] = []
+    update = tqdm.std.tqdm.update
+
+    def recorded(bar: Any, n: float = 1) -> bool | None:
+        advances.append(n)
+        return update(bar, n)
+
+    monkeypatch.setattr(tqdm.std.tqdm, "update", recorded)
+    list(with_progress(iter([chunk_of(8, 0), chunk_of(8, 0)]), 10, True))
+    assert advances == [8, 2]
+    assert "0/10 " in capsys.readouterr().err
+
+
+def test_the_bar_is_wiped_at_the_end(capsys: Capture) -> None:
+    list(with_progress(iter([chunk_of(8, 0)]), 8, True))
+    drawn = capsys.readouterr().err
+    assert "0/8 " in drawn
+    assert drawn.split("\r")[-1].strip() == ""
+
+
+def test_a_long_run_is_forecast_in_one_line_and_a_short_one_is_not(capsys: Capture) -> None:
+    announce(9.9, 1999, 1)
+    assert capsys.readouterr().err == ""
+    announce(90.0, 1999, 1)
+    assert capsys.readouterr().err == "1,999 refits: about 90.0 s on 1 core\n"
+    announce(7200.0, 10_000, 16)
+    captured = capsys.readouterr()
+    assert captured.err == "10,000 refits: about 2.0 h on 16 cores\n"
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "forecast"), [(1, "60.0 min on 1 core"), (2, "30.0 min on 2 cores")]
+)
+def test_the_forecast_is_calls_times_seconds_by_workers(
+    n_jobs: int, forecast: str, capsys: Capture
+) -> None:
+    mean = Estimator(lambda y: [y.mean(), 1000 * y.std()], args=np.arange(9.0))
+    mean.seconds = 36.0
+    with joblib.parallel_config(backend="threading"):
+        bootstrap(mean, n_resamples=100, rng=0, n_jobs=n_jobs, progress=True)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first == f"100 refits: about {forecast}"
+    assert rest
+
+
+def test_the_forecast_of_a_likelihood_stands_before_the_bar(capsys: Capture) -> None:
+    model = poisson(2)
+    mle = fit(model.nll, model.truth, model.data(60, rng=1))
+    slow = replace(mle, seconds_per_evaluation=1.0)
+    boot = bootstrap(slow, n_resamples=100, rng=0, progress=True)
+    drawn = capsys.readouterr().err
+    assert drawn.startswith("100 refits: about ")
+    assert drawn.index("refits: about") < drawn.index("0/100")
+    bootstrap(mle, n_resamples=100, rng=0, progress=True)
+    assert "about" not in capsys.readouterr().err
+    # A forecast that is meant to help is within a factor of three of the evaluations made.
+    minutes = float(drawn.split("about ")[1].split(" min")[0])
+    made = boot.n_shared + boot.data.n_evaluations.sum()
+    assert made / 3 < 60 * minutes < 3 * made
+
+
+def run(progress: bool | None) -> Any:
+    mean = Estimator(lambda y: [y.mean(), 1000 * y.std()], args=np.arange(9.0))
+    mean.seconds = 72.0
+    return bootstrap(mean, n_resamples=70, rng=0, progress=progress)
+
+
+def test_nothing_is_printed_where_standard_error_is_no_terminal(capsys: Capture) -> None:
+    run(None)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_bar_and_forecast_unless_it_asks_for_quiet(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run(None)
+    drawn = capsys.readouterr().err
+    assert "70 refits: about" in drawn
+    assert "/70 " in drawn
+    run(False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_does_not_change_a_replicate(capsys: Capture) -> None:
+    np.testing.assert_array_equal(run(True).replicates, run(False).replicates)
+    assert "/70 " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [(SimpleNamespace(kernel=1), True), (SimpleNamespace(), False), (None, False)],
+    ids=["notebook", "terminal of IPython", "imported only"],
+)
+def test_notebooks_are_told_from_plain_shells(
+    shell: Any, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert shown(None) is expected
+    assert shown(True) is True
+    assert shown(False) is False

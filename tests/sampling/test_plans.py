@@ -1,0 +1,248 @@
+"""Plans: one conformance test that all of them pass, then what each promises by itself."""
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from bootmle import Bayesian, Cases, Estimator, Given, bootstrap, fit
+from bootmle.resample import Resample
+from bootmle.sampling import Plan
+from bootmle.simulation import normal
+
+N, COUNT, SEED = 12, 70, 3
+"""COUNT is more than one chunk of replicates."""
+
+INDICES = np.random.default_rng(0).integers(N, size=(COUNT, N))
+COUNTS = np.random.default_rng(1).multinomial(N, np.full(N, 1 / N), size=COUNT)
+FRACTIONS = N * np.random.default_rng(2).dirichlet(np.full(N, 2.0), size=COUNT)
+PLANS: dict[str, Any] = {
+    "Cases()": Cases(),
+    "Bayesian()": Bayesian(),
+    "Given(indices)": Given(indices=INDICES),
+    "Given(counts)": Given(weights=COUNTS),
+    "Given(fractions)": Given(weights=FRACTIONS),
+}
+EVERY = pytest.mark.parametrize("name", PLANS)
+RANDOM = pytest.mark.parametrize("name", ["Cases()", "Bayesian()"])
+
+
+def stream(replicate: int, seed: int = SEED) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replicate,)))
+
+
+def draw(plan: Any, replicate: int, seed: int = SEED) -> Resample:
+    resample = plan.draw(N, replicate, stream(replicate, seed))
+    assert isinstance(resample, Resample)
+    return resample
+
+
+def all_weights(plan: Any, seed: int = SEED) -> Any:
+    return np.array([draw(plan, k, seed).weights for k in range(COUNT)])
+
+
+@EVERY
+def test_a_plan_is_one_and_cannot_be_changed(name: str) -> None:
+    plan = PLANS[name]
+    is_plan = isinstance(PLANS[name], Plan)
+    assert is_plan
+    for field in dataclasses.fields(plan):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(plan, field.name, None)
+    with pytest.raises((AttributeError, TypeError)):
+        plan.something_else = 1
+    assert name.partition("(")[0] in repr(plan)
+
+
+@EVERY
+def test_a_replicate_does_not_depend_on_those_drawn_before(name: str) -> None:
+    plan = PLANS[name]
+    forwards = [draw(plan, k).weights for k in range(COUNT)]
+    backwards = [draw(plan, k).weights for k in reversed(range(COUNT))]
+    assert_array_equal(forwards, backwards[::-1])
+
+
+@EVERY
+def test_a_copy_and_a_pickled_plan_draw_the_same(name: str) -> None:
+    plan = PLANS[name]
+    for other in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
+        assert_array_equal(all_weights(other), all_weights(plan))
+        assert repr(other) == repr(plan)
+
+
+@EVERY
+def test_weights_are_finite_not_negative_and_sum_to_n(name: str) -> None:
+    weights = all_weights(PLANS[name])
+    assert weights.shape == (COUNT, N)
+    assert weights.dtype == np.float64
+    assert np.isfinite(weights).all()
+    assert weights.min() >= 0
+    assert_allclose(weights.sum(axis=1), N, rtol=1e-12)
+
+
+@EVERY
+def test_weights_are_the_counts_of_the_rows_and_fractional_ones_have_no_rows(name: str) -> None:
+    plan = PLANS[name]
+    for k in range(COUNT):
+        resample = draw(plan, k)
+        assert resample.n == N
+        assert (resample.rows is None) is plan.fractional
+        if resample.rows is not None:
+            assert_array_equal(resample.weights, np.bincount(resample.rows, minlength=N))
+    whole = np.array_equal(all_weights(plan), np.round(all_weights(plan)))
+    assert whole is not plan.fractional
+
+
+def own_weights(y: Any, weights: Any = None) -> Any:
+    """An Estimator's function that returns the weights that it was given."""
+    return np.ones(N) if weights is None else weights
+
+
+@EVERY
+def test_replicate_i_of_bootstrap_draws_from_the_stream_of_its_number(name: str) -> None:
+    estimator = Estimator(own_weights, args=np.arange(N))
+    boot = bootstrap(estimator, sampling=PLANS[name], n_resamples=COUNT, rng=SEED)
+    assert_array_equal(boot.replicates, all_weights(PLANS[name]))
+
+
+@EVERY
+def test_the_number_of_resamples_there_are(name: str) -> None:
+    plan = PLANS[name]
+    assert plan.n_available == (COUNT if name.startswith("Given") else None)
+
+
+@EVERY
+def test_prior_weights_multiply_those_of_the_plan(name: str) -> None:
+    # The weighted maximum-likelihood estimates of a normal are closed forms.
+    y = 1000.0 + 50.0 * np.random.default_rng(5).normal(size=N)
+    prior = np.random.default_rng(6).uniform(0.5, 2.0, N)
+    mle = fit(normal().nll, [y.mean(), np.log(y.std())], y, weights=prior)
+    boot = bootstrap(mle, sampling=PLANS[name], n_resamples=40, rng=SEED)
+    weights = prior * all_weights(PLANS[name])[:40]
+    share = weights / weights.sum(axis=1, keepdims=True)
+    mean = share @ y
+    spread = np.sqrt((share * (y - mean[:, None]) ** 2).sum(axis=1))
+    unit = [y.std() / np.sqrt(N), 1 / np.sqrt(2 * N)]
+    assert boot.n_failed == 0
+    assert np.abs((boot.replicates - np.column_stack([mean, np.log(spread)])) / unit).max() < 1e-3
+
+
+@RANDOM
+def test_replicates_and_seeds_differ(name: str) -> None:
+    weights, other = all_weights(PLANS[name]), all_weights(PLANS[name], seed=SEED + 1)
+    assert len(np.unique(weights, axis=0)) == COUNT
+    assert not np.any(np.all(weights == other, axis=1))
+
+
+@pytest.mark.parametrize("name", [name for name in PLANS if name.startswith("Given")])
+def test_given_resamples_do_not_depend_on_the_seed(name: str) -> None:
+    assert_array_equal(all_weights(PLANS[name]), all_weights(PLANS[name], seed=SEED + 1))
+
+
+def many_weights(plan: Any, count: int = 8000) -> Any:
+    return np.array([plan.draw(N, k, stream(k, 11)).weights for k in range(count)])
+
+
+def errors_in_mcse(samples: Any, expected: Any) -> Any:
+    """Differences of sample means from their expectations, in Monte Carlo standard errors."""
+    mcse = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    return (samples.mean(axis=0) - expected) / mcse
+
+
+MOMENTS = {
+    # Multinomial(n, 1/n): variance 1 - 1/n, covariance -1/n, third moment that of a binomial.
+    "Cases()": (1 - 1 / N, -1 / N, (1 - 1 / N) * (1 - 2 / N)),
+    # n times Dirichlet(1, ..., 1): each weight is n times a Beta(1, n - 1).
+    "Bayesian()": (
+        N**2 * stats.beta(1, N - 1).var(),
+        -1 / (N + 1),
+        N**3 * float(stats.beta(1, N - 1).stats("s")) * stats.beta(1, N - 1).std() ** 3,
+    ),
+}
+
+
+@RANDOM
+def test_the_moments_of_the_weights(name: str) -> None:
+    # 102 comparisons within 5 Monte Carlo errors: a false-alarm rate of 6e-5 in all.
+    variance, covariance, third = MOMENTS[name]
+    deviations = many_weights(PLANS[name]) - 1.0
+    upper = np.triu_indices(N)
+    products = (deviations[:, :, None] * deviations[:, None, :])[:, upper[0], upper[1]]
+    expected = np.where(upper[0] == upper[1], variance, covariance)
+    assert np.abs(errors_in_mcse(deviations, 0.0)).max() < 5
+    assert np.abs(errors_in_mcse(products, expected)).max() < 5
+    assert np.abs(errors_in_mcse(deviations**3, third)).max() < 5
+
+
+def test_bayesian_weights_are_beta_distributed() -> None:
+    # Kolmogorov's test of every weight at 1e-6: a false-alarm rate of 1.2e-5 in all.
+    for column in many_weights(Bayesian()).T:
+        assert stats.kstest(column / N, stats.beta(1, N - 1).cdf).pvalue > 1e-6
+
+
+def test_cases_draw_every_row_with_equal_probability_in_every_place() -> None:
+    # Chi-squared over rows for each of 12 places at 1e-6: a false-alarm rate of 1.2e-5 in all.
+    rows = np.array([draw(Cases(), k, seed=11).rows for k in range(4000)])
+    assert rows.shape == (4000, N)
+    for place in rows.T:
+        assert stats.chisquare(np.bincount(place, minlength=N)).pvalue > 1e-6
+
+
+def test_given_resamples_come_in_their_order_whatever_their_type() -> None:
+    for indices in (INDICES, INDICES.tolist(), INDICES.astype(float), INDICES.astype(np.uint8)):
+        plan = Given(indices=indices)
+        drawn = [draw(plan, k).rows for k in range(COUNT)]
+        assert_array_equal(np.array(drawn), INDICES)
+    assert_array_equal(all_weights(Given(weights=FRACTIONS.tolist())), FRACTIONS)
+    assert_array_equal(all_weights(Given(weights=COUNTS)), COUNTS)
+
+
+def test_given_resamples_may_be_smaller_or_larger_than_the_data() -> None:
+    for size in (5, 30):
+        plan = Given(indices=np.random.default_rng(0).integers(N, size=(9, size)))
+        assert plan.draw(N, 4, stream(4)).weights.sum() == size
+
+
+@pytest.mark.parametrize("name", ["indices", "weights"])
+def test_given_resamples_do_not_follow_later_changes_of_the_array(name: str) -> None:
+    values = {"indices": INDICES, "weights": FRACTIONS}[name].copy()
+    plan = Given(**{name: values})
+    before = all_weights(plan)
+    values[:] = 0
+    assert_array_equal(all_weights(plan), before)
+
+
+def test_given_resamples_are_counted_not_shown() -> None:
+    assert repr(PLANS["Given(indices)"]) == "Given(indices of 70 resamples)"
+    assert repr(PLANS["Given(fractions)"]) == "Given(weights of 70 resamples)"
+
+
+@pytest.mark.parametrize("name", ["indices", "weights"])
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (np.ones((2, 3, 4)), r"\(2, 3, 4\)"),
+        (np.ones(4), r"\(4,\)"),
+        (3.0, r"\(\)"),
+        (np.empty((0, 4)), r"\(0, 4\)"),
+        (np.empty((4, 0)), r"\(4, 0\)"),
+        ([[1.0, -2.0]], "not negative"),
+        ([[1.0, np.inf]], "finite"),
+    ],
+)
+def test_given_shapes_and_values_that_are_refused(name: str, values: Any, shown: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name}: .*{shown}"):
+        Given(**{name: values})
+
+
+def test_fewer_resamples_than_asked_for_are_all_there_are() -> None:
+    y = np.random.default_rng(5).normal(1000.0, 50.0, N)
+    mle = fit(normal().nll, [1000.0, 4.0], y)
+    boot = bootstrap(mle, sampling=Given(indices=INDICES), n_resamples=500)
+    assert boot.replicates.shape == (COUNT, 2)
+    assert str(boot.sampling) == "Given(indices of 70 resamples)"
