@@ -253,12 +253,15 @@ def test_a_flipped_byte_is_noticed_or_changes_nothing(boot_of: Builder, tmp_path
         flipped = bytearray(content)
         flipped[place] ^= 0xFF
         (tmp_path / "run").write_bytes(bytes(flipped))
+        found: Bootstrap | str
         try:
-            again = load(tmp_path / "run")
+            found = load(tmp_path / "run")
         except ValueError as error:
-            assert str(tmp_path) in str(error)
+            found = str(error)
+        if isinstance(found, str):
+            assert str(tmp_path) in found
         else:
-            assert again.replicates.tobytes() == boot.replicates.tobytes()
+            assert found.replicates.tobytes() == boot.replicates.tobytes()
 
 
 CONTRADICTIONS: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {

@@ -76,6 +76,7 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], Floats, Replicates]:
     estimate, messages = arrays.pop("estimate"), about.pop("messages")
     data = Replicates(**arrays, messages={int(k): text for k, text in messages.items()})
     lengths = {len(array) for array in arrays.values()}
-    if len(lengths) > 1 or data.estimates.shape[1:] != estimate.shape != (len(about["names"]),):
+    fits = data.estimates.shape[1:] == estimate.shape == (len(about["names"]),)
+    if len(lengths) > 1 or not fits:
         raise ValueError("its parts do not belong together")
     return about, estimate, data
