@@ -18,6 +18,7 @@ from bootmle.crosschecks.verdicts import judge_own, judge_reference
 from bootmle.fitting import Fit
 from bootmle.results import Bootstrap
 from bootmle.sampling import Parametric
+from bootmle.summaries.intervals import ConfidenceInterval
 from bootmle.threads import single_threaded
 
 __all__ = ["crosscheck"]
@@ -103,6 +104,7 @@ def crosscheck(
         findings=tuple(find(evidence)),
         hessian=fit.information,
         profile=profiled,
+        percentile=_percentile(booted) if profile else None,
         conditioning=measure_conditioning(fit, booted),
         reparameterizations=suggest_transforms(evidence),
     )
@@ -118,6 +120,14 @@ def _read_fit(boot: Any) -> Fit:
             f"boot: {type(fit).__name__} has no likelihood to check; pass a Fit, or its bootstrap"
         )
     return fit
+
+
+def _percentile(boot: Bootstrap | None) -> ConfidenceInterval | None:
+    """Take the bootstrap's own intervals, where it has replicates enough for them."""
+    try:
+        return None if boot is None else boot.confidence_interval()
+    except ValueError:
+        return None
 
 
 def _simulated(fit: Fit, boot: Bootstrap | None, simulate: Callable[..., Any]) -> Source:

@@ -17,6 +17,13 @@ from bootmle.tables import rounded
 __all__ = ["Finding", "find"]
 
 _DEPENDENT = 4.0
+_SUSPECTS = {
+    Flag.OBJECTIVE_SCALE: "the objective is −2 log L for −log L, or the model is misspecified",
+    Flag.MISSPECIFIED: (
+        "the model is misspecified (over- or underdispersed, say), or the objective, a sum of "
+        "squares perhaps, is no log-likelihood"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,8 @@ def _of_scores(evidence: Evidence) -> Iterator[Finding]:
     if scores is None:
         return
     if evidence.misspecified is not None:
-        yield Finding(*scale_reason(evidence.misspecified))
+        flag, reason = scale_reason(evidence.misspecified)
+        yield Finding(flag, f"{reason}: {_SUSPECTS[flag]}")
     if not evidence.clustered and abs(scores.autocorrelation) > _DEPENDENT:
         yield Finding(
             Flag.DEPENDENT_ROWS,

@@ -15,6 +15,7 @@ from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.crosschecks.verdicts import Flag, Verdict
 from bootmle.derivatives import Information
+from bootmle.summaries.intervals import ConfidenceInterval
 from bootmle.tables import align, rounded_like
 
 __all__ = ["Crosscheck"]
@@ -45,6 +46,8 @@ class Crosscheck:
         The observed information at the estimate.
     profile : Profile or None
         Profile-likelihood intervals, where they were asked for.
+    percentile : ConfidenceInterval or None
+        The bootstrap's 95% intervals beside them.
     conditioning : Conditioning or None
         How well the data determine all parameters together.
     reparameterizations : tuple of Reparameterization
@@ -60,6 +63,7 @@ class Crosscheck:
     findings: tuple[Finding, ...]
     hessian: Information = field(repr=False)
     profile: Profile | None = field(default=None, repr=False)
+    percentile: ConfidenceInterval | None = field(default=None, repr=False)
     conditioning: Conditioning | None = None
     reparameterizations: tuple[Reparameterization, ...] = ()
 
@@ -83,7 +87,8 @@ class Crosscheck:
         """Show the table, a sentence for each source, then findings and remedies."""
         lines = [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
         lines += [f"! {finding}" for finding in self.findings]
-        return "\n".join([self._table(), "", *map(_wrap, lines + self._remedies())])
+        tables = [self._table(), *self._intervals()]
+        return "\n".join([*tables, "", *map(_wrap, lines + self._remedies())])
 
     def _remedies(self) -> list[str]:
         """Say what could be done."""
@@ -111,10 +116,23 @@ class Crosscheck:
                 columns.append(ratios)
         return align(header, list(map(list, zip(*columns, strict=True))))
 
+    def _intervals(self) -> list[str]:
+        """Lay out the profile-likelihood intervals beside the percentile ones."""
+        if self.profile is None:
+            return []
+        reference = next(iter(self.standard_errors.values()))
+        header = ["95% interval", "profile low", "high"]
+        ends = [self.profile.low, self.profile.high]
+        if self.percentile is not None:
+            header += ["percentile low", "high"]
+            ends += [self.percentile.low, self.percentile.high]
+        columns = [self._cells(end, reference) for end in ends]
+        return ["", align(header, list(map(list, zip(self.names, *columns, strict=True))))]
+
     def _cells(self, errors: Floats, reference: Floats) -> list[str]:
         """Show standard errors to the reference's digits."""
         return [
-            "nan" if np.isnan(one) else rounded_like(one, like if like > 0 else one, 3)
+            rounded_like(one, like if like > 0 else abs(one), 3) if np.isfinite(one) else f"{one:g}"
             for one, like in zip(errors, reference, strict=True)
         ]
 

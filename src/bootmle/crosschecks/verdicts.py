@@ -135,14 +135,9 @@ def differs(source: Source, evidence: Evidence) -> str:
 
 
 def scale_reason(scale: float) -> tuple[Flag, str]:
-    """Say what a trace tr(H⁻¹JᵀJ)/p away from 1 means."""
-    times = f"the scores vary {rounded(scale, 2)} times as much as the curvature says"
-    if 1.6 < scale < 2.5:
-        return Flag.OBJECTIVE_SCALE, f"{times}: −2 log L for −log L, or a misspecified model"
-    return Flag.MISSPECIFIED, (
-        f"{times}: the model is misspecified (over- or underdispersed), or the objective, a sum of "
-        f"squares perhaps, is no log-likelihood"
-    )
+    """Say how far the trace tr(H⁻¹JᵀJ)/p is from 1."""
+    flag = Flag.OBJECTIVE_SCALE if 1.6 < scale < 2.5 else Flag.MISSPECIFIED
+    return flag, f"the scores vary {rounded(scale, 2)} times as much as the curvature says"
 
 
 def _withheld(evidence: Evidence) -> Verdict | None:

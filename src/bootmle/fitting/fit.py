@@ -20,7 +20,7 @@ from bootmle.fitting.whitening import Metric
 from bootmle.likelihood import Likelihood
 from bootmle.parameters import read_parameters
 from bootmle.reading import examine_rows, read_likelihood
-from bootmle.scales import Identity
+from bootmle.scales import Identity, Scale
 from bootmle.status import Status
 from bootmle.tables import align, rounded, rounded_like
 from bootmle.threads import single_threaded
@@ -54,6 +54,8 @@ class Fit:
         Evaluations of the objective.
     notes : tuple of str
         What happened on the way, in plain words.
+    scales : tuple of Scale
+        The scale of each free parameter that ``transform`` asks for.
     likelihood, metric, base, settings, optimizer
         What refits start from: the objective with its data, coordinates in standard errors, the
         contributions at the estimate, steps that follow the noise, and SciPy's arguments.
@@ -71,6 +73,7 @@ class Fit:
     optimize_result: OptimizeResult
     n_evaluations: int
     notes: tuple[str, ...]
+    scales: tuple[Scale, ...] = field(repr=False)
     likelihood: Likelihood = field(repr=False)
     metric: Metric = field(repr=False)
     base: Floats | float = field(repr=False)
@@ -223,6 +226,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     seconds = time.perf_counter() - started
     information = _in_user_parameters(likelihood, search, estimate)
     metric = _metric(likelihood, search, information, estimate)
+    scales = tuple(likelihood.parameters.scales)
     likelihood, metric, notes = internal_scales(likelihood, metric, base)
     return Fit(
         estimate=estimate,
@@ -235,6 +239,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         optimize_result=search.result,
         n_evaluations=search.n_evaluations + 2,
         notes=(*_mean_note(likelihood), *search.notes, *notes),
+        scales=scales,
         likelihood=likelihood,
         metric=metric,
         base=base,
