@@ -16,6 +16,7 @@ MODULES = {
     "likelihood": {"likelihood", "reading"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
+    "results": {"results", "loading"},
 }
 """Layers of several modules; every other module or folder is a layer of its own name."""
 

@@ -12,7 +12,8 @@ from bootmle.bootstrapping import bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, Verdict, crosscheck
 from bootmle.derivatives import information
 from bootmle.fitting import Estimator, Fit, fit
-from bootmle.results import Bootstrap, load
+from bootmle.loading import load
+from bootmle.results import Bootstrap
 from bootmle.sampling import Bayesian, Cases, Clustered, Given, Parametric
 from bootmle.status import Status
 

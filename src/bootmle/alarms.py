@@ -21,6 +21,7 @@ from bootmle.tables import rounded
 
 __all__ = ["Alarm", "AlarmKind", "likelihood_alarms", "mode_alarms"]
 
+_FAR_FROM_OPTIMUM = 1e-3
 _SAMPLE = 200
 _EXTREME = 20
 _FEWEST = 50
@@ -86,20 +87,20 @@ class Alarm:
 
 
 def likelihood_alarms(
-    refit: LikelihoodRefit, replicates: Replicates, *, independent_rows: bool = True
+    fit: Fit, refit: LikelihoodRefit, replicates: Replicates, *, independent_rows: bool = True
 ) -> tuple[Alarm, ...]:
     """Raise the alarms that need the likelihood.
 
     Only where rows are drawn independently do their scores tell how far replicates should lie.
     """
-    fit = refit.fit
     sample = _sample(fit, replicates)
     excess = _excess(fit, replicates.estimates[sample])
+    scores = _scores(refit)
     return (
         *_not_certified(fit),
         *_better_optimum(fit, replicates, sample, excess),
-        *_scale(refit, excess[:_SAMPLE]),
-        *(_law(refit, excess[:_SAMPLE]) if independent_rows else ()),
+        *_scale(fit, scores, excess[:_SAMPLE]),
+        *(_law(scores, excess[:_SAMPLE]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
 
@@ -142,7 +143,7 @@ def _excess(fit: Fit, estimates: Floats) -> Floats:
 
 def _not_certified(fit: Fit) -> Iterator[Alarm]:
     """Say that the fit itself is not certified."""
-    if fit.status in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}:
+    if fit.status is Status.NOISE_LIMITED and fit.decrement > _FAR_FROM_OPTIMUM:
         yield Alarm(
             AlarmKind.FIT_NOT_CERTIFIED,
             f"the fit is {rounded(fit.decrement, 2)} standard errors from its optimum "
@@ -187,30 +188,28 @@ def _search_from(fit: Fit, start: Floats) -> tuple[Search, str]:
     return search, search.status.message if search.status.failed else ""
 
 
-def _score_spread(refit: LikelihoodRefit) -> Floats | None:
+def _scores(refit: LikelihoodRefit) -> Floats | None:
     """Return the whitened scores of the observations, (n, r), where there are contributions."""
     if not refit.by_weights or refit.expansion is None:
         return None
-    scores = refit.expansion.terms[:, : refit.fit.metric.size]
+    scores: Floats = np.sqrt(refit.dispersion) * refit.expansion.terms[:, : refit.fit.metric.size]
     prior = refit.fit.likelihood.weights
     return scores if prior is None else prior[:, None] * scores
 
 
-def _scale(refit: LikelihoodRefit, excess: Floats) -> Iterator[Alarm]:
+def _scale(fit: Fit, scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
     """Compare the scores' variance with the curvature: tr(H⁻¹JᵀJ)/p is 1 for a right model."""
-    scores, size = _score_spread(refit), refit.fit.metric.size
     if scores is not None:
-        each = (scores**2).sum(axis=1) * len(scores) / size
-        ratio, error = float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
+        each = (scores**2).sum(axis=1) * len(scores) / fit.metric.size
+        error = float(each.std(ddof=1) / np.sqrt(len(each)))
     elif excess.size >= _FEWEST and np.isfinite(excess).all():
-        each = 2 * excess / size
-        ratio = float(each.mean())
-        error = float(each.std(ddof=1) / np.sqrt(len(each))) + np.sqrt(
-            2 / (refit.fit.likelihood.n or 1)
-        )
+        each = 2 * excess / fit.metric.size
+        error = float(each.std(ddof=1) / np.sqrt(len(each)))
+        error += float(each.mean()) * np.sqrt(2 / (fit.likelihood.n or 1))
     else:
         return
-    if abs(ratio - 1) < max(_SCALE_OFF, 3 * error):
+    ratio = float(each.mean())
+    if not ratio > 0 or abs(np.log(ratio)) < max(np.log1p(_SCALE_OFF), 3 * error / ratio):
         return
     yield Alarm(
         AlarmKind.OBJECTIVE_SCALE,
@@ -226,9 +225,8 @@ def _suspects(ratio: float) -> str:
     return "the model is misspecified, or the objective (a sum of squares?) is not a −log L"
 
 
-def _law(refit: LikelihoodRefit, excess: Floats) -> Iterator[Alarm]:
+def _law(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
     """Compare twice the excess nll with its law, Σ λ_j χ²₁ with λ the eigenvalues of H⁻¹JᵀJ."""
-    scores = _score_spread(refit)
     if scores is None or excess.size < _FEWEST:
         return
     values = np.linalg.eigvalsh(scores.T @ scores)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from bootmle.replicates import Replicates
 from bootmle.resample import Resample
 from bootmle.tables import rounded
 
-__all__ = ["ColdAudit", "ExpansionAudit", "audit_cold", "audit_expansion"]
+__all__ = ["ColdAudit", "ExpansionAudit", "audit_cold", "audit_expansion", "audit_from_json"]
 
 _FURTHEST = 0.1
 _RATIO_OFF = 0.03
@@ -54,6 +55,10 @@ class ExpansionAudit:
             f"{worst:.2%} at most"
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {"kind": "expansion", **asdict(self), "ratio": self.ratio.tolist()}
+
     def alarms(self) -> tuple[Alarm, ...]:
         """Raise an alarm where the error matters."""
         off = np.nanmax(np.abs(self.ratio - 1), initial=0.0)
@@ -87,6 +92,10 @@ class ColdAudit:
     n_better: int
     n_evaluations: int
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {"kind": "cold", **asdict(self)}
+
     def alarms(self) -> tuple[Alarm, ...]:
         """Raise an alarm where SciPy found something better."""
         if self.n_better == 0:
@@ -96,6 +105,14 @@ class ColdAudit:
             f"better optimum: the likelihood has several, and replicates stay near the estimate's"
         )
         return (Alarm(AlarmKind.COLD_REFIT, message),)
+
+
+def audit_from_json(stored: Mapping[str, Any]) -> ExpansionAudit | ColdAudit:
+    """Read what an audit's `to_json` returned."""
+    fields = {name: value for name, value in stored.items() if name != "kind"}
+    if stored["kind"] == "cold":
+        return ColdAudit(**fields)
+    return ExpansionAudit(**{**fields, "ratio": np.array(fields["ratio"], dtype=float)})
 
 
 def audit_expansion(

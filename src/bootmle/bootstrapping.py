@@ -108,14 +108,17 @@ def bootstrap(
         replicates = Replicates.concatenate(list(with_progress(chunks, count, show))).first(count)
         _refuse_empty(replicates)
         audits = _audit(task, replicates)
-        alarms = _raise_alarms(task, replicates, audits)
+        alarms = _raise_alarms(fit, task, replicates, audits)
     return Bootstrap(
         fit=fit,
         names=fit.names,
         estimate=fit.estimate,
         data=replicates,
         seed=seed,
+        seeds=(seed,),
         sampling=sampling,
+        refit=refit,
+        fixed=_fixed(fit),
         n_shared=task.refit.n_shared,
         seconds=time.perf_counter() - started,
         not_identified=fit.not_identified if isinstance(fit, Fit) else (),
@@ -174,17 +177,17 @@ def _run_audit(
 
 
 def _raise_alarms(
-    task: _Task, replicates: Replicates, audits: tuple[ExpansionAudit | ColdAudit, ...]
+    fit: Fit | Estimator,
+    task: _Task,
+    replicates: Replicates,
+    audits: tuple[ExpansionAudit | ColdAudit, ...],
 ) -> tuple[Alarm, ...]:
     """Collect the alarms that fired."""
     alarms = [alarm for audit in audits for alarm in audit.alarms()]
-    if isinstance(task.refit, LikelihoodRefit):
+    if isinstance(task.refit, LikelihoodRefit) and isinstance(fit, Fit):
         rowwise = task.sampling.independent_rows
-        alarms += likelihood_alarms(task.refit, replicates, independent_rows=rowwise)
-        names = task.refit.fit.names
-    else:
-        names = task.refit.estimator.names
-    return (*alarms, *mode_alarms(names, replicates))
+        alarms += likelihood_alarms(fit, task.refit, replicates, independent_rows=rowwise)
+    return (*alarms, *mode_alarms(fit.names, replicates))
 
 
 def _refitter(fit: Fit | Estimator, refit: str) -> LikelihoodRefit | EstimatorRefit:
@@ -240,8 +243,8 @@ def _check_plan(fit: Any, sampling: Plan) -> None:
     sampling.check(fit.likelihood)
     if sampling.fractional and not _by_weights(fit):
         raise ValueError(
-            f"sampling: {sampling!r} draws fractional weights, which a total cannot use; return "
-            f"the n contributions instead (delete .sum()), or use Cases()"
+            f"sampling: {sampling!r} draws fractional weights, which {_why_not_weights(fit)}; "
+            f"or use Cases()"
         )
     if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
         raise ValueError(
@@ -255,8 +258,8 @@ def _check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
         raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
     if refit == "expansion" and not (isinstance(fit, Fit) and _by_weights(fit)):
         raise ValueError(
-            "refit: 'expansion' weights the observations' contributions; return them (delete "
-            ".sum()), or use 'verified'"
+            f"refit: 'expansion' weights the observations' contributions, which "
+            f"{_why_not_weights(fit)}; or use 'verified'"
         )
     if refit == "expansion" and isinstance(sampling, Parametric):
         raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
@@ -265,6 +268,15 @@ def _check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
 def _by_weights(fit: Fit) -> bool:
     """Whether resamples act through weights of the contributions."""
     return fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
+
+
+def _why_not_weights(fit: Fit | Estimator) -> str:
+    """Say why resamples cannot act through weights."""
+    if isinstance(fit, Fit) and fit.likelihood.separable:
+        return f"is not possible as {fit.likelihood.rows.value}: make each depend on its own row"
+    if isinstance(fit, Estimator):
+        return "an Estimator does not have: bootstrap a Fit instead"
+    return "a total cannot use: return the n contributions instead (delete .sum())"
 
 
 def _read_seed(rng: Any) -> int:
@@ -287,6 +299,13 @@ def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
     size = fit.metric.size
     evaluations = (2 if _by_weights(fit) else 6) * (size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
+
+
+def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
+    """Name the parameters that are held."""
+    if isinstance(fit, Estimator):
+        return ()
+    return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
 
 
 def _notes(fit: Fit | Estimator) -> tuple[str, ...]:

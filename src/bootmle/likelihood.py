@@ -52,6 +52,8 @@ class Likelihood:
         Weight of each contribution, all one where None.
     rows : Rows
         How the objective depends on the rows.
+    rows_error : str
+        What it raised on a part of the rows.
     scores_given : bool
         Whether ``jac`` returns one gradient for each contribution.
     base_rows : (n,) int array or None
@@ -67,6 +69,7 @@ class Likelihood:
     scale: float = 1.0
     weights: Floats | None = None
     rows: Rows = Rows.CLOSED
+    rows_error: str = ""
     scores_given: bool = False
     base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bootmle.arrays import Floats
 from bootmle.scales import Identity, Scale, apply_scale, read_scale
 
-__all__ = ["Parameters", "read_parameters"]
+__all__ = ["Parameters", "read_parameters", "settle_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def read_parameters(
     ('mu',)
     """
     values, own_names = _read_start(x0)
-    labels = _read_names(names, own_names, values.size)
+    labels = settle_names(names, own_names, values.size)
     values = _hold(values, labels, fixed or {})
     free = np.array(
         [j for j, name in enumerate(labels) if name not in (fixed or {})], dtype=np.intp
@@ -180,10 +181,13 @@ def _as_start(x0: ArrayLike) -> Floats:
     return values
 
 
-def _read_names(
-    names: Sequence[str] | None, own: tuple[str, ...] | None, size: int
+def settle_names(
+    names: Sequence[str] | None,
+    own: tuple[str, ...] | None,
+    size: int,
+    what: str = "parameters in x0",
 ) -> tuple[str, ...]:
-    """Settle the names: given ones, then those of x0, then x1 ... xp."""
+    """Settle the names: given ones, then the object's own, then x1 ... xp."""
     if isinstance(names, str):
         raise TypeError(
             f"names: {names!r} is one string; pass a list with a name for each parameter"
@@ -191,22 +195,22 @@ def _read_names(
     labels = tuple(map(str, names)) if names is not None else own
     labels = labels if labels is not None else tuple(f"x{j + 1}" for j in range(size))
     if len(labels) != size:
-        raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} parameters in x0")
+        raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} {what}")
     repeated = sorted({name for name in labels if labels.count(name) > 1})
     if repeated:
-        raise ValueError(
-            f"names: {repeated} appear more than once; give each parameter its own name"
-        )
+        raise ValueError(f"names: {repeated} appear more than once; give each its own name")
     return labels
 
 
 def _hold(values: Floats, names: tuple[str, ...], fixed: Mapping[str, float]) -> Floats:
     """Put the held values into the start values."""
+    if not isinstance(fixed, Mapping):
+        raise TypeError(f"fixed: {fixed!r}; pass a mapping from name to value, such as {{'x1': 0}}")
     held = values.copy()
     for name, value in fixed.items():
         if name not in names:
             raise ValueError(f"fixed: there is no parameter {name!r}; the names are {list(names)}")
-        if not np.isfinite(value):
+        if not (isinstance(value, Real) and np.isfinite(float(value))):
             raise ValueError(f"fixed: {name!r} is held at {value!r}; hold it at a finite number")
         held[names.index(name)] = value
     return held
@@ -216,13 +220,21 @@ def _read_bounds(bounds: Any, size: int) -> Floats:
     """Read SciPy's forms of bounds as an array of lower and upper ends."""
     if bounds is None:
         return np.tile([-np.inf, np.inf], (size, 1))
-    if hasattr(bounds, "lb"):
-        pairs = zip(*np.broadcast_arrays(bounds.lb, bounds.ub, np.zeros(size))[:2], strict=True)
-    else:
-        pairs = zip(*zip(*bounds, strict=True), strict=True) if len(bounds) else zip()
-    limits = np.array(
-        [[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs], dtype=float
-    )
+    try:
+        if hasattr(bounds, "lb"):
+            lower_ends, upper_ends, _ = np.broadcast_arrays(bounds.lb, bounds.ub, np.zeros(size))
+            pairs = list(zip(lower_ends, upper_ends, strict=True))
+        else:
+            pairs = [(lower, upper) for lower, upper in bounds]
+        limits = np.array(
+            [[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs],
+            dtype=float,
+        )
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"bounds: {bounds!r}; pass a pair (lower, upper) for each parameter, None where it has "
+            f"no end, or a scipy.optimize.Bounds"
+        ) from None
     if limits.shape != (size, 2):
         raise ValueError(
             f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each"

@@ -19,6 +19,12 @@ __all__ = ["examine_rows", "read_likelihood"]
 _AGREE = 1e-7
 """Relative difference below which two evaluations of the same thing agree."""
 
+_JAC_STEPS = (1e-4, 1e-5)
+_JAC_OFF = 0.02
+"""Relative difference between jac and differences of fun that no error of these explains."""
+_JAC_NOISE = 1e-4
+_EPS = 1e-8
+
 
 def read_likelihood(
     fun: Callable[..., Any],
@@ -70,11 +76,11 @@ def read_likelihood(
     likelihood = Likelihood(fun, jac, data, parameters, n, separable)
     _check_finite(values, parameters)
     likelihood = _with_jac_form(likelihood)
-    return replace(
-        likelihood,
-        weights=_read_weights(weights, likelihood),
-        scale=_scale_of_total(likelihood, float(np.sum(values))) if not separable else 1.0,
-    )
+    scale = _scale_of_mean(likelihood, float(np.sum(values)))
+    prior = _read_weights(weights, likelihood)
+    if separable and scale != 1:
+        prior = scale * (np.ones(values.size) if prior is None else prior)
+    return replace(likelihood, weights=prior, scale=scale)
 
 
 def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
@@ -109,8 +115,9 @@ def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
     try:
         with np.errstate(all="ignore"):
             return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
-    except Exception:  # whatever the objective raises, a part of the rows is not enough for it
-        return replace(likelihood, rows=Rows.UNDIVIDED)
+    except Exception as error:  # whatever it raises, a part of the rows is not enough for it
+        reason = f"{type(error).__name__}: {error}"
+        return replace(likelihood, rows=Rows.UNDIVIDED, rows_error=reason)
 
 
 def _read_jac(jac: Any) -> Callable[..., Any] | bool | None:
@@ -175,7 +182,7 @@ def _read_values(raw: Any, n_rows: int | None) -> Floats:
         values = values.astype(float)
     except (TypeError, ValueError):
         raise refusal from None
-    if values.size == 1 and values.ndim <= 1:
+    if values.size == 1 and values.ndim <= 2:
         return values.reshape(())
     if values.size == 0 or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
         raise ValueError(
@@ -209,8 +216,10 @@ def _with_jac_form(likelihood: Likelihood) -> Likelihood:
     values = likelihood.parameters.values
     gradient = np.asarray(likelihood.raw_gradient(values.copy()), dtype=float)
     if gradient.shape in {(values.size,), (values.size, 1)}:
+        _compare_with_differences(likelihood, gradient.reshape(-1))
         return likelihood
     if likelihood.separable and gradient.shape == (likelihood.n, values.size):
+        _compare_with_differences(likelihood, gradient.sum(axis=0))
         return replace(likelihood, scores_given=True)
     raise ValueError(
         f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
@@ -218,26 +227,61 @@ def _with_jac_form(likelihood: Likelihood) -> Likelihood:
     )
 
 
+def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
+    """Refuse a gradient that is not the objective's, by central differences with two steps."""
+    parameters = likelihood.parameters
+    sizes = np.where(np.abs(parameters.values) > _EPS, np.abs(parameters.values), 1.0)
+    largest = float(np.max(np.abs(gradient[parameters.free] * sizes[parameters.free]), initial=0.0))
+    for position in parameters.free:
+        coarse, fine = (_slope(likelihood, position, step * sizes[position]) for step in _JAC_STEPS)
+        given = float(gradient[position])
+        noise = 3 * abs(coarse - fine) + _JAC_NOISE * largest / sizes[position]
+        # Not a number outside the domain: nothing to compare with.
+        if abs(given - fine) > _JAC_OFF * max(abs(given), abs(fine)) + noise:
+            ratio = f" (ratio {given / fine:.4g})" if fine else ""
+            raise ValueError(
+                f"jac: by {parameters.names[position]} it is {given:.6g} at x0, differences of fun "
+                f"are {fine:.6g}{ratio}; it is not the gradient of what fun returns"
+            )
+
+
+def _slope(likelihood: Likelihood, position: int, step: float) -> float:
+    """Difference the objective by one parameter at the start; NaN outside its domain."""
+    ends = []
+    for side in (step, -step):
+        params = likelihood.parameters.values.copy()
+        params[position] += side
+        try:
+            with np.errstate(all="ignore"):
+                ends.append(likelihood.total(params))
+        except Exception:  # the user's code may raise anything outside its domain
+            return np.nan
+    return (ends[0] - ends[1]) / (2 * step)
+
+
 def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
     """Read prior weights."""
     if weights is None:
         return None
-    values = np.asarray(weights, dtype=float).reshape(-1)
+    values = np.asarray(weights, dtype=float)
+    if values.ndim != 1:
+        raise ValueError(f"weights: shape {values.shape}; pass one weight for each contribution")
     if not likelihood.separable:
         raise ValueError(
             "weights: a total cannot be weighted; return the contributions instead (delete .sum())"
         )
     if values.size != likelihood.n:
         raise ValueError(f"weights: {values.size} weights for {likelihood.n} contributions")
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() == 0:
-        worst = values[~(np.isfinite(values) & (values >= 0))]
-        raise ValueError(f"weights: must be finite, not negative and not all zero; got {worst[:3]}")
+    wrong = values[~(np.isfinite(values) & (values >= 0))]
+    if wrong.size or values.max() == 0:
+        shown = wrong[:3] if wrong.size else "zeros only"
+        raise ValueError(f"weights: must be finite, not negative and not all zero; got {shown}")
     return values
 
 
-def _scale_of_total(likelihood: Likelihood, value: float) -> float:
+def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
     """Return n where the total is a mean: on data stacked twice a sum doubles, a mean does not."""
-    if likelihood.n is None or likelihood.n < 2:
+    if likelihood.n is None or likelihood.n < 2 or likelihood.n != count_rows(likelihood.args):
         return 1.0
     twice = np.tile(np.arange(likelihood.n), 2)
     try:

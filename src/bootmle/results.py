@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from bootmle.alarms import Alarm
 from bootmle.arrays import Floats
 from bootmle.audits import ColdAudit, ExpansionAudit
-from bootmle.execution.storage import read_run, write_run
+from bootmle.execution.storage import write_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.replicates import Replicates
 from bootmle.sampling import Plan
 from bootmle.status import Status
 from bootmle.summaries import spread
-from bootmle.summaries.intervals import ConfidenceInterval, interval
+from bootmle.summaries.intervals import ConfidenceInterval, fewest_replicates, interval
 from bootmle.tables import align, duration, rounded_like
 
-__all__ = ["Bootstrap", "load"]
+__all__ = ["Bootstrap"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,12 +47,18 @@ class Bootstrap:
         Evaluations spent once for all refits.
     seconds : float
         How long it took.
+    seeds : tuple of int
+        The same of all runs that were joined.
+    refit : str
+        "verified" or "expansion".
+    fixed : tuple of str
+        Parameters that are held.
     not_identified : tuple of str
         Parameters with a part in a direction that the data do not identify.
     notes : tuple of str
         How resamples act, where that is not what the objective's form suggests.
     audits : tuple
-        Replicates computed again in another way, and how far they agreed; empty after `load`.
+        Replicates computed again in another way, and how far they agreed.
     alarms : tuple of Alarm
         What fired.
     """
@@ -65,6 +71,9 @@ class Bootstrap:
     sampling: Plan | str = field(repr=False)
     n_shared: int
     seconds: float
+    seeds: tuple[int, ...] = ()
+    refit: str = "verified"
+    fixed: tuple[str, ...] = ()
     not_identified: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
@@ -140,7 +149,8 @@ class Bootstrap:
         -------
         ConfidenceInterval
             With ``low``, ``high``, ``low_mcse`` and ``high_mcse``, (p,) each. A parameter that the
-            data do not identify has the whole line.
+            data do not identify has the whole line; one with infinite replicates has no normal
+            interval (NaN).
 
         Raises
         ------
@@ -158,9 +168,10 @@ class Bootstrap:
         True
         """
         options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
-        if method.lower() == "normal":
+        if str(method).lower() == "normal":
             finite = self._finite()
             bounds = interval(finite, finite, self.estimate, method=method, **options)
+            bounds = bounds.withheld(self._diverges())
         else:
             bounds = interval(*self._sorted(), self.estimate, method=method, **options)
         flat = self._flat()
@@ -177,27 +188,38 @@ class Bootstrap:
             import pandas as pd
         except ImportError:
             raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
-        bounds = self.confidence_interval(confidence_level=confidence_level)
+        low, high = self._ends(confidence_level)
         columns = {
             "estimate": self.estimate,
             "bias": self.bias,
             "standard_error": self.standard_error,
             "standard_error_mcse": self.standard_error_mcse,
-            "low": bounds.low,
-            "high": bounds.high,
+            "low": low,
+            "high": high,
         }
         return pd.DataFrame(columns, index=list(self.names))
+
+    def _ends(self, confidence_level: float) -> tuple[Floats, Floats]:
+        """Return the percentile interval's ends, NaN where there are too few replicates for it."""
+        nothing = np.full(len(self.names), np.nan)
+        if len(self.data) - self.n_failed < fewest_replicates(confidence_level):
+            return nothing, nothing
+        bounds = self.confidence_interval(confidence_level=confidence_level)
+        return bounds.low, bounds.high
 
     def save(self, path: str | Path) -> None:
         """Write the replicates to one file, whole or not at all; `load` reads it."""
         about = {
             "names": list(self.names),
-            "seed": str(self.seed),
+            "seeds": [str(seed) for seed in self.seeds or (self.seed,)],
             "sampling": str(self.sampling),
+            "refit": self.refit,
+            "fixed": list(self.fixed),
             "n_shared": self.n_shared,
             "seconds": self.seconds,
             "not_identified": list(self.not_identified),
             "notes": list(self.notes),
+            "audits": [audit.to_json() for audit in self.audits],
             "alarms": [alarm.to_json() for alarm in self.alarms],
         }
         write_run(path, about, self.estimate, self.data)
@@ -209,13 +231,11 @@ class Bootstrap:
     def _table(self) -> str:
         """Lay out estimates, standard errors and intervals."""
         errors, mcse = self.standard_error, self.standard_error_mcse
-        try:
-            bounds = self.confidence_interval()
-            ends = np.column_stack([bounds.low, bounds.high])
-        except ValueError:
-            ends = np.full((len(self.names), 2), np.nan)
+        ends = np.column_stack(self._ends(0.95))
         rows = [
-            [name, *_row(*numbers)]
+            [name, f"{numbers[0]:.6g}", "fixed"] + [""] * 3
+            if name in self.fixed
+            else [name, *_row(*numbers)]
             for name, *numbers in zip(self.names, self.estimate, errors, mcse, *ends.T, strict=True)
         ]
         return align(["", "estimate", "bootstrap SE", "± MC", "95% low", "95% high"], rows)
@@ -253,6 +273,10 @@ class Bootstrap:
         """Withhold what the data do not identify."""
         return np.where(self._flat(), np.nan, values)
 
+    def _diverges(self) -> NDArray[np.bool_]:
+        """Which parameters have replicates without a finite optimum, (p,)."""
+        return np.asarray(~np.isfinite(self.replicates[self.data.divergent]).all(axis=0))
+
     def _finite(self) -> Floats:
         """Return the replicates with a finite optimum."""
         return self.replicates[~(self.data.failed | self.data.divergent)]
@@ -265,67 +289,10 @@ class Bootstrap:
         return low, high
 
 
-def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
-    """Read saved replicates; several files are joined in the order given.
-
-    Parameters
-    ----------
-    *paths : str or Path
-        Files that `Bootstrap.save` wrote.
-    fit : Fit or Estimator, optional
-        What was refitted, to hang on the result.
-
-    Returns
-    -------
-    Bootstrap
-
-    Raises
-    ------
-    ValueError
-        For files that are not such, are damaged, or belong to different parameters, estimates or
-        seeds that repeat.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np
-    >>> from pathlib import Path
-    >>> from bootmle import Estimator, bootstrap, load
-    >>> boot = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=99, rng=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     boot.save(Path(folder) / "mean.npz")
-    ...     again = load(Path(folder) / "mean.npz")
-    >>> bool(np.array_equal(again.replicates, boot.replicates))
-    True
-    """
-    if not paths:
-        raise ValueError("paths: name at least one file")
-    runs = [read_run(path) for path in paths]
-    about, estimate, _ = runs[0]
-    for path, (other, other_estimate, _) in zip(paths[1:], runs[1:], strict=True):
-        if other["names"] != about["names"] or not np.array_equal(other_estimate, estimate):
-            raise ValueError(f"paths: {path} holds another fit than {paths[0]}")
-    seeds = [run[0]["seed"] for run in runs]
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"paths: seeds {seeds} repeat, so the files hold the same replicates")
-    return Bootstrap(
-        fit=fit,
-        names=tuple(about["names"]),
-        estimate=estimate,
-        data=Replicates.concatenate([run[2] for run in runs]),
-        seed=int(about["seed"]),
-        sampling=about["sampling"],
-        n_shared=sum(run[0]["n_shared"] for run in runs),
-        seconds=sum(run[0]["seconds"] for run in runs),
-        not_identified=tuple(about["not_identified"]),
-        notes=tuple(about["notes"]),
-        alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run[0]["alarms"]),
-    )
-
-
 def _row(value: float, error: float, mcse: float, low: float, high: float) -> list[str]:
     """Show one parameter's numbers with the digits that its standard error supports."""
     if error == 0:
-        return [f"{value:.6g}", "fixed", "", "", ""]
+        return [f"{number:.6g}" for number in (value, error, mcse, low, high)]
     cells = [rounded_like(each, error, 3) for each in (value, error, mcse)]
     ends = [rounded_like(end, error, 3) if np.isfinite(end) else f"{end:g}" for end in (low, high)]
     return [*cells, *ends]

@@ -15,15 +15,25 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy import optimize
 from scipy.special import expit, gammaln
 
-from bootmle import Bootstrap, Clustered, Crosscheck, Status, bootstrap, crosscheck, fit
-
-from bootmle import Flag, information  # isort: skip
+from bootmle import (
+    Bootstrap,
+    Clustered,
+    Crosscheck,
+    Flag,
+    Status,
+    bootstrap,
+    crosscheck,
+    fit,
+    information,
+)
 from bootmle.fitting import Fit
 
 Floats = NDArray[np.float64]
+# Untyped: SciPy's overloads take no method from a variable, and no result's matrix.
+minimize: Any = optimize.minimize
 Data = Callable[[str], Any]
 
 
@@ -128,7 +138,7 @@ def naive_covariance() -> Floats:
     wages = arrays("wages.npz")
     slopes = np.linalg.lstsq(wages["X"], wages["y"], rcond=None)[0]
     estimate = np.append(slopes, np.log(np.std(wages["y"] - wages["X"] @ slopes)))
-    return np.linalg.inv(second_differences(wage_total, estimate, 1e-5))
+    return np.linalg.inv(second_differences(wage_total, estimate, 1e-5)).astype(np.float64)
 
 
 def test_wages_differences_with_a_step_too_small_are_lost_in_rounding() -> None:
@@ -495,9 +505,11 @@ def test_breaks_are_overdispersed(simulated: bool, data_of: Data) -> None:
     for source in ("hessian", "opg"):
         assert not check.verdicts[source].agrees
         assert check.verdicts[source].flag is Flag.MISSPECIFIED
-        assert "the model is misspecified" in check.verdicts[source].reason
+        reason = check.verdicts[source].reason
+        assert re.search(r"the model is misspecified|the scores vary 4\.1 times", reason)
     # tr(H⁻¹JᵀJ)/4 from the R matrices' definition: scores (mu - y) X, information Xᵀ diag(mu) X.
-    X, y = boot.fit.likelihood.args if isinstance(boot.fit, Fit) else ()
+    assert isinstance(boot.fit, Fit)
+    X, y = boot.fit.likelihood.args
     mu = np.exp(X @ BREAKS["estimate"])
     scores = (mu - y)[:, None] * X
     scale = np.trace(np.linalg.solve((X * mu[:, None]).T @ X, scores.T @ scores)) / 4

@@ -266,12 +266,12 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "equal names": (
         lambda: Estimator(moments, Y, names=["a", "a"]),
         ValueError,
-        r"names: \['a', 'a'\] repeat",
+        r"names: \['a'\] appear more than once",
     ),
     "equal labels": (
         lambda: Estimator(lambda y: pd.Series(moments(y), index=["a", "a"]), Y),
         ValueError,
-        r"names: \['a', 'a'\] repeat",
+        r"names: \['a'\] appear more than once",
     ),
 }
 

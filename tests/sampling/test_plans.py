@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from bootmle import Bayesian, Cases, Estimator, Given, bootstrap, fit
+from bootmle import Bayesian, Cases, Clustered, Estimator, Given, Parametric, bootstrap, fit
 from bootmle.resample import Resample
 from bootmle.sampling import Plan
 from bootmle.simulation import normal
@@ -21,14 +21,25 @@ N, COUNT, SEED = 12, 70, 3
 INDICES = np.random.default_rng(0).integers(N, size=(COUNT, N))
 COUNTS = np.random.default_rng(1).multinomial(N, np.full(N, 1 / N), size=COUNT)
 FRACTIONS = N * np.random.default_rng(2).dirichlet(np.full(N, 2.0), size=COUNT)
-PLANS: dict[str, Any] = {
+LABELS = np.array([3, 3, 0, 0, 0, 1, 2, 2, 4, 5, 5, 5])
+"""Clusters of one to three rows, not in order."""
+
+WEIGHTED: dict[str, Any] = {
     "Cases()": Cases(),
     "Bayesian()": Bayesian(),
+    "Clustered(labels)": Clustered(LABELS),
     "Given(indices)": Given(indices=INDICES),
     "Given(counts)": Given(weights=COUNTS),
     "Given(fractions)": Given(weights=FRACTIONS),
 }
+PLANS = {**WEIGHTED, "Parametric(simulate)": Parametric(normal().simulate)}
+"""Those that draw weights, and one that draws new data instead."""
+
+OF_N = [name for name in WEIGHTED if name != "Clustered(labels)"]
+"""Whose weights sum to n; clusters of unequal size make resamples of unequal size."""
+
 EVERY = pytest.mark.parametrize("name", PLANS)
+WEIGHTS = pytest.mark.parametrize("name", WEIGHTED)
 RANDOM = pytest.mark.parametrize("name", ["Cases()", "Bayesian()"])
 
 
@@ -59,7 +70,7 @@ def test_a_plan_is_one_and_cannot_be_changed(name: str) -> None:
     assert name.partition("(")[0] in repr(plan)
 
 
-@EVERY
+@WEIGHTS
 def test_a_replicate_does_not_depend_on_those_drawn_before(name: str) -> None:
     plan = PLANS[name]
     forwards = [draw(plan, k).weights for k in range(COUNT)]
@@ -67,7 +78,7 @@ def test_a_replicate_does_not_depend_on_those_drawn_before(name: str) -> None:
     assert_array_equal(forwards, backwards[::-1])
 
 
-@EVERY
+@WEIGHTS
 def test_a_copy_and_a_pickled_plan_draw_the_same(name: str) -> None:
     plan = PLANS[name]
     for other in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
@@ -75,17 +86,21 @@ def test_a_copy_and_a_pickled_plan_draw_the_same(name: str) -> None:
         assert repr(other) == repr(plan)
 
 
-@EVERY
-def test_weights_are_finite_not_negative_and_sum_to_n(name: str) -> None:
+@WEIGHTS
+def test_weights_are_finite_and_not_negative(name: str) -> None:
     weights = all_weights(PLANS[name])
     assert weights.shape == (COUNT, N)
     assert weights.dtype == np.float64
     assert np.isfinite(weights).all()
     assert weights.min() >= 0
-    assert_allclose(weights.sum(axis=1), N, rtol=1e-12)
 
 
-@EVERY
+@pytest.mark.parametrize("name", OF_N)
+def test_weights_sum_to_n(name: str) -> None:
+    assert_allclose(all_weights(PLANS[name]).sum(axis=1), N, rtol=1e-12)
+
+
+@WEIGHTS
 def test_weights_are_the_counts_of_the_rows_and_fractional_ones_have_no_rows(name: str) -> None:
     plan = PLANS[name]
     for k in range(COUNT):
@@ -103,7 +118,7 @@ def own_weights(y: Any, weights: Any = None) -> Any:
     return np.ones(N) if weights is None else weights
 
 
-@EVERY
+@WEIGHTS
 def test_replicate_i_of_bootstrap_draws_from_the_stream_of_its_number(name: str) -> None:
     estimator = Estimator(own_weights, args=np.arange(N))
     boot = bootstrap(estimator, sampling=PLANS[name], n_resamples=COUNT, rng=SEED)
@@ -116,7 +131,7 @@ def test_the_number_of_resamples_there_are(name: str) -> None:
     assert plan.n_available == (COUNT if name.startswith("Given") else None)
 
 
-@EVERY
+@WEIGHTS
 def test_prior_weights_multiply_those_of_the_plan(name: str) -> None:
     # The weighted maximum-likelihood estimates of a normal are closed forms.
     y = 1000.0 + 50.0 * np.random.default_rng(5).normal(size=N)
@@ -130,6 +145,24 @@ def test_prior_weights_multiply_those_of_the_plan(name: str) -> None:
     unit = [y.std() / np.sqrt(N), 1 / np.sqrt(2 * N)]
     assert boot.n_failed == 0
     assert np.abs((boot.replicates - np.column_stack([mean, np.log(spread)])) / unit).max() < 1e-3
+
+
+def drawn_data(plan: Any, replicate: int, seed: int = SEED) -> Any:
+    simulate = draw(plan, replicate, seed).simulate
+    assert simulate is not None
+    return simulate(np.array([1000.0, 4.0]), (np.zeros(N),))[0]
+
+
+def test_simulated_data_depend_on_the_number_and_the_seed_alone() -> None:
+    plan = PLANS["Parametric(simulate)"]
+    forwards = [drawn_data(plan, k) for k in range(COUNT)]
+    backwards = [drawn_data(pickle.loads(pickle.dumps(plan)), k) for k in reversed(range(COUNT))]
+    assert_array_equal(forwards, backwards[::-1])
+    assert len(np.unique(forwards, axis=0)) == COUNT
+    others = [drawn_data(plan, k, SEED + 1) for k in range(COUNT)]
+    assert not np.any(np.array(forwards) == others)
+    for k in range(COUNT):
+        assert_array_equal(forwards[k], stream(k).normal(1000.0, np.exp(4.0), N))
 
 
 @RANDOM

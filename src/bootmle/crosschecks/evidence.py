@@ -13,12 +13,14 @@ from bootmle.crosschecks.sources import Source
 from bootmle.fitting import Fit
 from bootmle.results import Bootstrap
 from bootmle.sampling import Clustered
+from bootmle.status import Status
 
 __all__ = ["Evidence", "clusters_of", "gather"]
 
 _SKEWED = 0.5
 _HEAVY = 1.25
 _MISSPECIFIED = 0.25
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,10 +50,16 @@ class Evidence:
     sampling_error: Floats
     known: dict[str, Source] = field(default_factory=dict)
 
-    @property
-    def tolerance(self) -> Floats:
-        """How far from the reference a standard error may lie: 2 √(mcse² + s²), (p,)."""
-        return 2 * np.sqrt(np.nan_to_num(self.mcse) ** 2 + np.nan_to_num(self.sampling_error) ** 2)
+    def tolerance(self, source: Source) -> Floats:
+        """How far from the reference a standard error may lie: 2 √(mcse² + s²), (p,).
+
+        Twice s for the OPG, whose logarithm is, to first order, that of the Hessian's error less
+        that of the sandwich's over the Hessian's: it strays to the other side.
+        """
+        share = 2.0 if source.name == "opg" else 1.0
+        error = np.hypot(self.mcse, share * np.nan_to_num(self.sampling_error))
+        floor = _ROUNDING * np.nan_to_num(self.reference.standard_errors)
+        return np.asarray(np.maximum(2 * error, floor))
 
     @property
     def clustered(self) -> bool:
@@ -60,17 +68,21 @@ class Evidence:
 
     @property
     def misspecified(self) -> float | None:
-        """tr(H⁻¹JᵀJ)/p where it is clearly not 1."""
-        if self.scores is None:
+        """tr(H⁻¹JᵀJ)/p where it is clearly not 1; the replicates' own trace without scores."""
+        if self.scores is not None:
+            scale, error = self.scores.scale
+        elif self.boot is not None and self.fit.metric.size:
+            scale, error = _trace_of_replicates(self.fit, self.boot)
+        else:
             return None
-        scale, error = self.scores.scale
-        return scale if abs(scale - 1) > max(_MISSPECIFIED, 3 * error) else None
+        off = abs(np.log(scale)) if scale > 0 else 0.0
+        return scale if off > max(np.log1p(_MISSPECIFIED), 3 * error / scale) else None
 
     def apart(self, source: Source, other: Source | None = None) -> NDArray[np.bool_]:
         """Tell which standard errors lie outside the rule around the reference's, (p,)."""
         reference = (other or self.reference).standard_errors
         with np.errstate(invalid="ignore"):
-            outside = np.abs(source.standard_errors - reference) > self.tolerance
+            outside = np.abs(source.standard_errors - reference) > self.tolerance(source)
         lost = ~np.isfinite(source.standard_errors) & np.isfinite(reference)
         return np.asarray(outside | lost)
 
@@ -83,7 +95,7 @@ class Evidence:
         """Distance between two sources in errors, half the tolerance each, (p,)."""
         apart = np.abs(source.standard_errors - other.standard_errors)
         with np.errstate(all="ignore"):
-            return np.asarray(np.where(apart > 0, apart / (self.tolerance / 2), apart))
+            return np.asarray(np.where(apart > 0, apart / (self.tolerance(source) / 2), apart))
 
     def off(self, source: Source) -> tuple[str, ...]:
         """Name the parameters whose standard error lies outside the rule."""
@@ -96,14 +108,14 @@ class Evidence:
     @property
     def skewed(self) -> tuple[str, ...]:
         """Parameters whose replicates are skewed."""
-        if self.boot is None:
+        if self.boot is None or self.fit.status is Status.AT_BOUND:
             return ()
         return self.named(np.abs(np.nan_to_num(self.boot.skewness)) > _SKEWED)
 
     @property
     def heavy_tailed(self) -> tuple[str, ...]:
         """Parameters whose replicates spread further than their quantiles say."""
-        if self.boot is None:
+        if self.boot is None or self.fit.status is Status.AT_BOUND:
             return ()
         with np.errstate(all="ignore"):
             ratio = self.boot.standard_error / self.boot.quantile_standard_error
@@ -128,6 +140,16 @@ def clusters_of(boot: Bootstrap | None) -> NDArray[np.intp] | None:
     """Return the cluster of each observation, where the plan draws clusters."""
     plan = None if boot is None else boot.sampling
     return plan.codes if isinstance(plan, Clustered) else None
+
+
+def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
+    """Return the replicates' variance in units of the inverse Hessian, and its error."""
+    kept = boot.replicates[~(boot.data.failed | boot.data.divergent)]
+    z = fit.metric.to_whitened(fit.likelihood.parameters.to_working(kept))
+    each = ((z - z.mean(axis=0)) ** 2).sum(axis=1) / z.shape[1]
+    scale = float(each.mean())
+    own = scale * np.sqrt(2 / (fit.likelihood.n or np.inf))
+    return scale, float(np.hypot(own, each.std() / np.sqrt(len(each))))
 
 
 def _reference(boot: Bootstrap | None, known: dict[str, Source]) -> Source:

@@ -92,15 +92,15 @@ def _of_curvature(fit: Fit, information: Information) -> Iterator[Finding]:
     if information.definiteness == "singular":
         ways = [information.describe_direction(way) for way in information.null_directions.T]
         more = (
-            "; no observation's contribution changes along it, so more data of the same kind will "
-            "not help: hold one of them (fixed=), or drop it"
+            "; no observation's contribution changes along that direction, so more data of the "
+            "same kind will not help: hold one of them (fixed=)"
             if flat_for_all(fit)
             else ""
         )
         yield Finding(
             Flag.NOT_IDENTIFIED,
-            f"the data do not identify {' and '.join(ways)}: {', '.join(fit.not_identified)} have "
-            f"no standard error, though combinations that leave it out have one{more}",
+            f"the data do not identify {' and '.join(ways)}, so that "
+            f"{', '.join(fit.not_identified)} have no standard error{more}",
         )
     elif information.definiteness != "positive definite" and fit.status is not Status.AT_BOUND:
         yield Finding(

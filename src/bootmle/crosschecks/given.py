@@ -9,7 +9,14 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.sources import Source
-from bootmle.crosschecks.verdicts import Flag, Verdict, agreement, differs
+from bootmle.crosschecks.verdicts import (
+    Flag,
+    Verdict,
+    agreement,
+    differs,
+    judge_own,
+    judge_reference,
+)
 from bootmle.fitting import Fit
 from bootmle.fitting.search import inform
 from bootmle.status import Status
@@ -29,6 +36,9 @@ def judge_given(source: Source, evidence: Evidence) -> Verdict:
     away = _distance(source, fit)
     if away > _AWAY:
         return _from_elsewhere(source, fit, away)
+    same = _same_as(source, evidence)
+    if same is not None:
+        return same
     agreed = agreement(source, evidence)
     if agreed is not None:
         return agreed
@@ -70,11 +80,6 @@ def _from_elsewhere(source: Source, fit: Fit, away: float) -> Verdict:
 def _judge_curvature(source: Source, evidence: Evidence) -> Verdict:
     """Judge a matrix measured at the optimum as an inverse Hessian."""
     head = differs(source, evidence)
-    same = _same_as(source, evidence)
-    if same is not None:
-        own = "the inverse Hessian" if same == "hessian" else f"the {same} matrix"
-        flag = Flag.UNEXPLAINED if same == evidence.reference.name else None
-        return Verdict(False, f"{head}: it is {own}, see there", flag)
     factor = _common_factor(source, evidence.known["hessian"])
     if factor is not None:
         reason = f"{head}: {_factor_reason(factor, evidence.fit)}"
@@ -97,7 +102,8 @@ def _judge_differences(source: Source, evidence: Evidence, head: str, ratios: Fl
     error = float(np.median(np.abs(implied - evidence.fit.information.matrix)))
     least = float(np.abs(np.diag(evidence.fit.information.matrix)).min())
     negative = int((np.diag(matrix) < 0).sum())
-    if not negative and error <= least:
+    unit = np.sqrt(np.abs(np.diag(implied)))
+    if np.linalg.eigvalsh(implied / np.outer(unit, unit))[0] > 0:
         return Verdict(False, f"{head}: {_span(ratios)}", Flag.UNEXPLAINED, ratios)
     step = np.sqrt(np.finfo(float).eps * abs(evidence.fit.nll) / max(error, 1e-300))
     start = f"{negative} of {free.size} variances are negative" if negative else head
@@ -112,14 +118,18 @@ def _judge_differences(source: Source, evidence: Evidence, head: str, ratios: Fl
     )
 
 
-def _same_as(source: Source, evidence: Evidence) -> str | None:
-    """Name the check's own source that a matrix equals."""
+def _same_as(source: Source, evidence: Evidence) -> Verdict | None:
+    """Take the verdict on the check's own source that a matrix equals."""
     for name, own in evidence.known.items():
         with np.errstate(invalid="ignore", divide="ignore"):
             apart = np.abs(source.standard_errors / own.standard_errors - 1)
         apart = apart[own.standard_errors != 0]
         if apart.size and np.all(apart < _SAME):
-            return name
+            verdict = judge_reference(evidence)
+            if own is not evidence.reference:
+                verdict = judge_own(own, evidence)
+            matrix = "the inverse Hessian" if name == "hessian" else f"the {name} matrix"
+            return Verdict(verdict.agrees, f"it is {matrix}: {verdict.reason}", verdict.flag)
     return None
 
 

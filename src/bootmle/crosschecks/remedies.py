@@ -60,7 +60,7 @@ class Conditioning:
         ends = f"{rounded(float(low), 2)} to {rounded(float(high), 2)}"
         shown = f"{shown}, {ends} in 90% of {len(self.numbers)} replicates"
         if high > _UNSTABLE * self.number:
-            return f"{shown}: barely identified at this sample size, more data would help"
+            return f"{shown}: barely identified by a sample of this size, a larger one would help"
         return shown
 
 

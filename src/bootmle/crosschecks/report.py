@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import fill
 from typing import Any
@@ -16,11 +16,12 @@ from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.crosschecks.verdicts import Flag, Verdict
 from bootmle.derivatives import Information
 from bootmle.summaries.intervals import ConfidenceInterval
-from bootmle.tables import align, rounded_like
+from bootmle.tables import align, rounded, rounded_like
 
 __all__ = ["Crosscheck"]
 
 _WIDTH = 100
+_VISIBLE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +37,9 @@ class Crosscheck:
         Source to (p,) array; the reference comes first. NaN where a source is withheld.
     sampling_error : (p,) array
         What any of them may be off by as an estimate from this sample, whatever the method.
-    tolerance : (p,) array
-        How far from the reference a standard error may lie: 2 √(mcse² + s²), s the sampling error.
+    tolerance : mapping
+        Source to (p,) array: how far from the reference it may lie, 2 √(mcse² + s²), with s the
+        sampling error, twice that for the OPG.
     verdicts : mapping
         Source to Verdict.
     findings : tuple of Finding
@@ -58,7 +60,7 @@ class Crosscheck:
     estimate: Floats
     standard_errors: Mapping[str, Floats]
     sampling_error: Floats
-    tolerance: Floats
+    tolerance: Mapping[str, Floats]
     verdicts: Mapping[str, Verdict]
     findings: tuple[Finding, ...]
     hessian: Information = field(repr=False)
@@ -101,49 +103,71 @@ class Crosscheck:
 
     def _table(self) -> str:
         """Lay out standard errors, with the ratio to the reference where they disagree."""
-        header, columns = ["SE of"], [list(self.names)]
-        reference = next(iter(self.standard_errors.values()))
-        for position, (source, errors) in enumerate(self.standard_errors.items()):
-            header.append(source)
-            columns.append(self._cells(errors, reference))
-            if position == 0:
-                header.append("± s")
-                columns.append(self._cells(self.sampling_error, reference))
-                continue
-            ratios = self._ratios(errors, reference)
-            if any(ratios):
-                header.append("")
-                columns.append(ratios)
-        return align(header, list(map(list, zip(*columns, strict=True))))
+        name, *others = self.standard_errors
+        reference = self.standard_errors[name]
+        first = [(name, self._cells(reference, reference))]
+        first.append(("± s", self._cells(self.sampling_error, reference)))
+        groups = [first]
+        for source in others:
+            group = [(source, self._cells(self.standard_errors[source], reference))]
+            ratios = self._ratios(source, reference)
+            groups.append([*group, ("", ratios)] if any(ratios) else group)
+        return _in_blocks("SE of", self.names, groups)
 
     def _intervals(self) -> list[str]:
         """Lay out the profile-likelihood intervals beside the percentile ones."""
         if self.profile is None:
             return []
         reference = next(iter(self.standard_errors.values()))
-        header = ["95% interval", "profile low", "high"]
-        ends = [self.profile.low, self.profile.high]
+        ends = {"profile low": self.profile.low, "high": self.profile.high}
+        groups = [[(title, self._cells(end, reference)) for title, end in ends.items()]]
         if self.percentile is not None:
-            header += ["percentile low", "high"]
-            ends += [self.percentile.low, self.percentile.high]
-        columns = [self._cells(end, reference) for end in ends]
-        return ["", align(header, list(map(list, zip(self.names, *columns, strict=True))))]
+            ends = {"percentile low": self.percentile.low, "high": self.percentile.high}
+            groups.append([(title, self._cells(end, reference)) for title, end in ends.items()])
+        return ["", _in_blocks("95% interval", self.names, groups)]
 
     def _cells(self, errors: Floats, reference: Floats) -> list[str]:
         """Show standard errors to the reference's digits."""
         return [
-            rounded_like(one, like if like > 0 else abs(one), 3) if np.isfinite(one) else f"{one:g}"
+            rounded_like(one, like if like > _VISIBLE * abs(one) else abs(one), 3)
+            if np.isfinite(one)
+            else f"{one:g}"
             for one, like in zip(errors, reference, strict=True)
         ]
 
-    def _ratios(self, errors: Floats, reference: Floats) -> list[str]:
+    def _ratios(self, source: str, reference: Floats) -> list[str]:
         """Show ratios to the reference where they are further off than the rule allows."""
+        errors = self.standard_errors[source]
         with np.errstate(all="ignore"):
-            apart = np.abs(errors - reference) > self.tolerance
-            return [
-                f"×{ratio:.2f}" if out else ""
-                for ratio, out in zip(errors / reference, apart, strict=True)
-            ]
+            ratios = errors / reference
+            apart = np.abs(errors - reference) > self.tolerance[source]
+        return [
+            f"×{rounded(ratio) if ratio >= 100 else f'{ratio:.2f}'}"
+            if out and np.isfinite(ratio)
+            else ""
+            for ratio, out in zip(ratios, apart, strict=True)
+        ]
+
+
+Group = list[tuple[str, list[str]]]
+"""Columns that stay together, each a title and its cells."""
+
+
+def _in_blocks(corner: str, names: Sequence[str], groups: Sequence[Group]) -> str:
+    """Lay out groups of columns in as many tables as the width takes."""
+    blocks: list[Group] = [[]]
+    for group in groups:
+        together = _lay_out(corner, names, blocks[-1] + group).splitlines()
+        if blocks[-1] and max(map(len, together)) > _WIDTH:
+            blocks.append([])
+        blocks[-1] = blocks[-1] + group
+    return "\n\n".join(_lay_out(corner, names, block) for block in blocks)
+
+
+def _lay_out(corner: str, names: Sequence[str], columns: Group) -> str:
+    """Lay out one table."""
+    rows = zip(names, *(cells for _, cells in columns), strict=True)
+    return align([corner, *(title for title, _ in columns)], list(map(list, rows)))
 
 
 def _wrap(line: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.crosschecks.scores import Scores
 from bootmle.fitting import Fit
+from bootmle.status import Status
 
 __all__ = ["OWN", "Source", "fitted_sources", "read_sources"]
 
@@ -53,13 +54,14 @@ class Source:
 def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
     """List the sources that the fit itself has: Hessian, OPG, sandwiches.
 
-    Where the Hessian is not positive definite they are NaN: an OPG or a sandwich is positive
-    semi-definite whatever the Hessian is, and would hide it.
+    Where the Hessian is not positive definite, or the slope not zero as at a bound, they are NaN:
+    an OPG or a sandwich is positive semi-definite whatever the Hessian is, and would hide it.
     """
-    covariances = {"hessian": fit.information.covariance}
+    withheld = np.full_like(fit.information.matrix, np.nan)
+    definite = fit.information.definiteness == "positive definite"
+    definite &= fit.status is not Status.AT_BOUND
+    covariances = {"hessian": fit.information.covariance if definite else withheld}
     if scores is not None:
-        definite = fit.information.definiteness == "positive definite"
-        withheld = np.full_like(fit.information.matrix, np.nan)
         covariances["opg"] = scores.opg if definite else withheld
         covariances["sandwich"] = scores.sandwich if definite else withheld
         if scores.clusters is not None:

@@ -106,12 +106,16 @@ def agreement(source: Source, evidence: Evidence) -> Verdict | None:
 def judge_reference(evidence: Evidence) -> Verdict:
     """Say what the reference rests on."""
     if evidence.boot is None:
-        return Verdict(True, "the reference here; bootstrap(mle) is a better one")
+        withheld = _withheld(evidence)
+        return withheld or Verdict(True, "the reference here; bootstrap(mle) is a better one")
     count, failed = len(evidence.boot.data), evidence.boot.n_failed
     if evidence.fit.not_identified:
         names = ", ".join(evidence.fit.not_identified)
         reason = f"withheld for {names}, which the refits leave where they start"
         return Verdict(False, reason, Flag.NOT_IDENTIFIED)
+    if evidence.fit.status is Status.AT_BOUND:
+        reason = "not valid for an estimate at a bound, where replicates pile up (Andrews 2000)"
+        return Verdict(False, reason, Flag.AT_BOUND)
     failures = f"{failed:,} of them failed" if failed else "none failed"
     with np.errstate(all="ignore"):
         error = np.nanmax(evidence.mcse / evidence.reference.standard_errors, initial=0.0)
@@ -157,6 +161,9 @@ def _judge_matrix(source: Source, evidence: Evidence) -> Verdict:
     if evidence.fit.status is Status.AT_BOUND:
         reason = "no standard error follows from the curvature at a bound, where the slope is not 0"
         return Verdict(False, reason, Flag.AT_BOUND)
+    if source.name == "opg" and np.isnan(source.standard_errors[evidence.fit.free]).all():
+        reason = "none: the scores' outer product is singular"
+        return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE)
     flag, why = _explain(source, evidence)
     return agreement(source, evidence) or Verdict(
         False, f"{differs(source, evidence)}: {why}", flag
@@ -204,9 +211,14 @@ def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     scale = evidence.misspecified
     if scale is not None:
         return scale_reason(scale)
-    robust = evidence.known.get("sandwich")
+    robust, reference = evidence.known.get("sandwich"), evidence.reference
     if robust is None or np.any(evidence.apart(robust) & evidence.apart(source)):
         return None
+    if robust is reference:
+        return Flag.MISSPECIFIED, (
+            "the model's variance is wrong there, or the sample too small for either; "
+            "bootstrap(mle) would tell"
+        )
     return Flag.MISSPECIFIED, (
         "the sandwich, which takes the scores' variance from the data, agrees with the bootstrap: "
         "the model's variance is wrong there"
@@ -233,9 +245,10 @@ def _by_shape(source: Source, evidence: Evidence) -> tuple[Flag, str]:
         count = int(clusters.max()) + 1
         return Flag.SMALL_SAMPLE, f"{count} clusters are few for a sandwich (40 are the least)"
     n, p = evidence.fit.likelihood.n or 0, int(evidence.fit.free.sum())
+    what = "a variance of the scores" if source.name == "opg" else "a linear approximation"
     return Flag.SMALL_SAMPLE, (
-        f"a linear approximation at one point, from {n:,} observations for {p} parameters; the "
-        f"refits follow the likelihood itself"
+        f"{what} at one point, from {n:,} observations for {p} parameters; refits follow the "
+        f"likelihood itself"
     )
 
 
@@ -251,6 +264,13 @@ def _judge_parametric(source: Source, evidence: Evidence) -> Verdict:
 
 def _judge_profile(source: Source, evidence: Evidence) -> Verdict:
     """Judge profile-likelihood intervals by half their length."""
+    endless = evidence.named(np.isinf(source.standard_errors))
+    if endless:
+        reason = (
+            f"none for {', '.join(endless)}: on one side the likelihood never drops far enough to "
+            f"end the interval"
+        )
+        return Verdict(False, reason, Flag.SKEWED)
     flag, why = _by_scores(source, evidence) or _by_shape(source, evidence)
     return agreement(source, evidence) or Verdict(
         False, f"{differs(source, evidence)}: {why}", flag

@@ -17,11 +17,13 @@ _REACH = 8.0
 _NEAR_BOUND = 8.0
 _LIMITS = (0.0, 1.0, -1.0)
 _BESIDE = 1e-3
+_BEYOND = 2.0
+_STRAIGHT = 3.0
 
 
 def internal_scales(
     likelihood: Likelihood, metric: Metric, base: Floats | float
-) -> tuple[Likelihood, Metric, list[str]]:
+) -> tuple[Likelihood, Metric]:
     """Put parameters whose domain ends within reach on a log or logit scale.
 
     A lattice of a few standard errors would leave the domain; on the log scale it cannot. Results
@@ -31,13 +33,13 @@ def internal_scales(
     target = Target(likelihood, metric, base)
     scales = [_scale(target, column) for column in range(parameters.free.size)]
     if all(new is old for new, old in zip(scales, parameters.scales, strict=True)):
-        return likelihood, metric, []
+        return likelihood, metric
     user = parameters.to_user(metric.center)
     rescaled = parameters.with_scales(scales)
     center = rescaled.to_working(user)
     slopes = parameters.slopes(metric.center) / rescaled.slopes(center)
     moved = Metric(center, metric.factor * slopes[:, None])
-    return replace(likelihood, parameters=rescaled), moved, []
+    return replace(likelihood, parameters=rescaled), moved
 
 
 def _scale(target: Target, column: int) -> Scale:
@@ -46,13 +48,24 @@ def _scale(target: Target, column: int) -> Scale:
     own = parameters.scales[column]
     if not isinstance(own, Identity):
         return own
-    value, unit = float(metric.center[column]), float(metric.units[column])
+    unit = float(metric.units[column])
     lower, upper = (float(end) for end in parameters.bounds[column])
-    near_lower = 1e-6 < (value - lower) / unit < _NEAR_BOUND
-    near_upper = 1e-6 < (upper - value) / unit < _NEAR_BOUND
-    low = lower if near_lower else _edge(target, column, -1, unit)
-    high = upper if near_upper else _edge(target, column, +1, unit)
+    low = lower if _is_near(target, column, lower, unit) else _edge(target, column, -1, unit)
+    high = upper if _is_near(target, column, upper, unit) else _edge(target, column, +1, unit)
     return _between(own, low, high)
+
+
+def _is_near(target: Target, column: int, bound: float, unit: float) -> bool:
+    """Whether a bound is within reach, and the scale that ends there bends little over a few units.
+
+    Very near a bound it bends too much for an expansion: there the parameter's own scale is better,
+    unless the objective is not finite beyond the bound.
+    """
+    away = abs(bound - float(target.metric.center[column])) / unit
+    if not 1e-6 < away < _NEAR_BOUND:
+        return False
+    beyond = bound + np.sign(bound - target.metric.center[column]) * _BEYOND * unit
+    return bool(away > _STRAIGHT or not np.isfinite(_at(target, column, float(beyond))))
 
 
 def _between(own: Scale, low: float | None, high: float | None) -> Scale:

@@ -12,6 +12,7 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.data import as_args, count_rows, take_rows
 from bootmle.fitting.rescue import Outcome
+from bootmle.parameters import settle_names
 from bootmle.resample import Resample
 from bootmle.status import Status
 
@@ -70,12 +71,13 @@ class Estimator:
         if n is None:
             raise ValueError("args: there is no data to resample; pass what function takes in args")
         self.n = n
-        self.takes_weights = "weights" in inspect.signature(function).parameters
+        self.takes_weights = _takes_weights(function)
         started = time.perf_counter()
-        values, own = _read_estimates(function(*self.args))
+        given = {"weights": np.ones(n)} if self.takes_weights else {}
+        values, self.labels = _read_estimates(function(*self.args, **given))
         self.seconds = time.perf_counter() - started
         self.estimate = values
-        self.names = _read_names(names, own, values.size)
+        self.names = settle_names(names, self.labels, values.size, "estimates")
         if not np.isfinite(values).all():
             found = dict(zip(self.names, values.tolist(), strict=True))
             raise ValueError(
@@ -113,7 +115,8 @@ class EstimatorRefit:
     def _estimate(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""
         try:
-            values, _ = _read_estimates(self._call(resample))
+            values, labels = _read_estimates(self._call(resample))
+            values = self._in_order(values, labels)
         except Exception as error:  # the user's code may raise anything
             return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
         if values.shape != self.estimator.estimate.shape:
@@ -121,6 +124,15 @@ class EstimatorRefit:
         if not np.isfinite(values).all():
             return self._failed(Status.NOT_FINITE, "the estimates are not finite")
         return Outcome(values, Status.ESTIMATED, 0.0)
+
+    def _in_order(self, values: Floats, labels: tuple[str, ...] | None) -> Floats:
+        """Put labelled estimates in the order of the original ones."""
+        own = self.estimator.labels
+        if own is None or labels is None or own == labels:
+            return values
+        if sorted(own) != sorted(labels):
+            raise ValueError(f"function returned estimates of {list(labels)}, not of {list(own)}")
+        return values[[labels.index(label) for label in own]]
 
     def _call(self, resample: Resample) -> Any:
         """Call the user's function on a resample."""
@@ -139,6 +151,16 @@ class EstimatorRefit:
         return Outcome(np.full_like(self.estimator.estimate, np.nan), status, np.nan, message)
 
 
+def _takes_weights(function: Callable[..., Any]) -> bool:
+    """Whether a function names a parameter ``weights``; built-in ones may not say."""
+    if not callable(function):
+        raise TypeError(f"function: {function!r} is not callable; pass function(*args)")
+    try:
+        return "weights" in inspect.signature(function).parameters
+    except ValueError:
+        return False
+
+
 def _read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
     """Read what the user's function returns."""
     own: tuple[str, ...] | None = None
@@ -146,6 +168,8 @@ def _read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
         own, raw = tuple(map(str, raw)), list(raw.values())
     elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
         own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
+        raise TypeError(f"function: returned complex numbers ({raw!r}); estimates are real")
     try:
         values = np.atleast_1d(np.asarray(raw, dtype=float))
     except (TypeError, ValueError):
@@ -155,16 +179,3 @@ def _read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"function: returned shape {values.shape}; return a vector of estimates")
     return values, own
-
-
-def _read_names(
-    names: Sequence[str] | None, own: tuple[str, ...] | None, size: int
-) -> tuple[str, ...]:
-    """Settle the names: given ones, the function's own, or x1 ... xp."""
-    labels = tuple(map(str, names)) if names is not None else own
-    labels = labels or tuple(f"x{j + 1}" for j in range(size))
-    if len(labels) != size:
-        raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} estimates")
-    if len(set(labels)) != size:
-        raise ValueError(f"names: {list(labels)} repeat; give each estimate its own name")
-    return labels

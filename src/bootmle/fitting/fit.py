@@ -103,7 +103,9 @@ class Fit:
         """Names of the parameters with a part in a direction that the data do not identify."""
         if self.information.definiteness != "singular":
             return ()
-        units = np.sqrt(np.abs(np.diag(self.information.matrix)))
+        curvatures, errors = np.diag(self.information.matrix), np.diag(self.information.error)
+        sizes = np.maximum(1.0, np.abs(self.information.point))
+        units = np.where(curvatures > errors, np.sqrt(np.abs(curvatures)), 1 / sizes)
         parts = np.abs(self.information.null_directions) * units[:, None]
         involved = (parts > 0.01 * parts.max(axis=0, initial=1e-300)).any(axis=1)
         names = self.likelihood.parameters.free_names
@@ -119,7 +121,8 @@ class Fit:
     def _table(self) -> str:
         """Lay out the estimates with the cross-check's standard errors."""
         errors = np.zeros(len(self.names))
-        errors[self.free] = self.information.standard_errors
+        at_bound = self.status is Status.AT_BOUND
+        errors[self.free] = np.nan if at_bound else self.information.standard_errors
         rows = []
         for name, value, error, free in zip(
             self.names, self.estimate, errors, self.free, strict=True
@@ -210,6 +213,7 @@ def fit(
     """
     parameters = read_parameters(x0, names, fixed, bounds, transform)
     optimizer = Optimizer(method, read_constraints(constraints), tol, options)
+    optimizer.check(parameters)
     with single_threaded():
         likelihood = read_likelihood(fun, args, jac, weights, parameters)
         search = Search(likelihood, optimizer)
@@ -227,7 +231,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     information = _in_user_parameters(likelihood, search, estimate)
     metric = _metric(likelihood, search, information, estimate)
     scales = tuple(likelihood.parameters.scales)
-    likelihood, metric, notes = internal_scales(likelihood, metric, base)
+    likelihood, metric = internal_scales(likelihood, metric, base)
     return Fit(
         estimate=estimate,
         names=likelihood.parameters.names,
@@ -238,7 +242,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         claimed=search.claimed,
         optimize_result=search.result,
         n_evaluations=search.n_evaluations + 2,
-        notes=(*_mean_note(likelihood), *search.notes, *notes),
+        notes=(*_mean_note(likelihood), *search.notes),
         scales=scales,
         likelihood=likelihood,
         metric=metric,

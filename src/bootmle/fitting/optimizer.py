@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult
 from bootmle.arrays import Floats
 from bootmle.parameters import Parameters
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "read_constraints"]
 
 _WITH_GRADIENT = {"cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp", "trust-constr"}
 _WITH_BOUNDS = {
@@ -25,7 +25,8 @@ _WITH_BOUNDS = {
     "cobyla",
     "cobyqa",
 }
-_SLACK = 1e-7
+_SLACK = 1e-9
+_POLISH = {"ftol": 1e-13, "maxiter": 300}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Optimizer:
                 start / unit,
                 method=method,
                 jac=self._gradient(gradient, unit, method),
-                bounds=self._bounds(parameters, unit, method),
+                bounds=self._bounds(parameters, unit),
                 constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
                 tol=self.tol,
                 options=options,
@@ -79,13 +80,32 @@ class Optimizer:
         result.x = result.x * unit
         return result
 
-    def violated(self, params: Floats) -> bool:
-        """Whether a full parameter vector breaks a constraint."""
-        return any(_margin(constraint, params) < -_SLACK for constraint in self.constraints)
+    def check(self, parameters: Parameters) -> None:
+        """Refuse bounds for a method that cannot keep them."""
+        named = self.method.lower() if isinstance(self.method, str) else None
+        able = named is None or named == "bfgs" or named in _WITH_BOUNDS
+        if np.isfinite(parameters.bounds).any() and not able:
+            raise ValueError(
+                f"method: {self.method!r} cannot keep bounds; leave it out, or name one that can, "
+                f"such as 'L-BFGS-B'"
+            )
 
-    def active(self, params: Floats) -> bool:
-        """Whether a full parameter vector lies on (or beyond) a constraint."""
-        return any(_margin(constraint, params) <= _SLACK for constraint in self.constraints)
+    def feasible(self, params: Floats) -> bool:
+        """Whether a full parameter vector keeps all constraints."""
+        size = 1.0 + float(np.abs(params).max())
+        return all(_margin(each, params) >= -_SLACK * size for each in self.constraints)
+
+    def polish(
+        self,
+        value: Callable[[Floats], float],
+        start: Floats,
+        parameters: Parameters,
+        unit: Floats,
+    ) -> OptimizeResult:
+        """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP."""
+        return replace(self, method="SLSQP", tol=None, options=_POLISH).minimize(
+            value, start, parameters, unit=unit
+        )
 
     def _method(self, parameters: Parameters) -> Any:
         """Leave the choice to SciPy where BFGS cannot keep the bounds or constraints."""
@@ -102,11 +122,9 @@ class Optimizer:
             return None
         return lambda v: gradient(v * unit) * unit
 
-    def _bounds(self, parameters: Parameters, unit: Floats | float, method: Any) -> Any:
+    def _bounds(self, parameters: Parameters, unit: Floats | float) -> Any:
         """Map the bounds to the working scale, in units."""
         if not np.isfinite(parameters.bounds).any():
-            return None
-        if isinstance(method, str) and method.lower() not in _WITH_BOUNDS:
             return None
         ends = [
             [scale.forward(end) if np.isfinite(end) else end for end in pair]

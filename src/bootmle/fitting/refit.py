@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.fitting.cubic import CubicModels, maximize_models, trust_radius
+from bootmle.fitting.dispersion import measure_dispersion, tempered
 from bootmle.fitting.expansion import Expansion, expand
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.lockstep import Lockstep
@@ -32,23 +33,32 @@ class LikelihoodRefit:
     Attributes
     ----------
     fit : Fit
-        The original.
+        The original, its objective divided by the dispersion.
     expansion : Expansion or None
         Derivatives at the estimate, shared by all refits.
     verified : bool
         Whether each replicate goes on from the expansion to a certified optimum.
+    dispersion : float
+        What the objective was divided by: 1 unless it is far from a log-likelihood in scale.
     """
 
     fit: Fit
     expansion: Expansion | None
     verified: bool = True
+    dispersion: float = 1.0
 
     @classmethod
     def prepare(cls, fit: Fit, *, verified: bool = True) -> LikelihoodRefit:
         """Measure what all refits share."""
-        direct = fit.status is Status.AT_BOUND
-        expansion = None if direct else expand(fit.likelihood, fit.metric)
-        return cls(fit, expansion, verified)
+        if fit.status is Status.AT_BOUND:
+            return cls(fit, None, verified)
+        expansion = expand(fit.likelihood, fit.metric)
+        with np.errstate(all="ignore"):
+            dispersion = measure_dispersion(fit, expansion)
+        if dispersion == 1:
+            return cls(fit, expansion, verified)
+        even = tempered(fit, dispersion)
+        return cls(even, expand(even.likelihood, even.metric), verified, dispersion)
 
     @property
     def by_weights(self) -> bool:
@@ -167,7 +177,7 @@ class LikelihoodRefit:
         free, bounds = params[:, parameters.free], parameters.bounds
         within = np.all((free > bounds[:, 0]) & (free < bounds[:, 1]), axis=1)
         if optimizer.constraints:
-            within &= ~np.array([optimizer.active(each) for each in params])
+            within &= np.array([optimizer.feasible(each) for each in params])
         return np.asarray(within)
 
     def _rescue(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
 from bootmle.arrays import Floats
+from bootmle.fitting.bounds import (
+    active_columns,
+    crossed_columns,
+    into_bounds,
+    pressing_columns,
+)
 from bootmle.fitting.cubic import CubicModels
 from bootmle.fitting.divergence import Ray, probe_rays
 from bootmle.fitting.lockstep import Lockstep, Settings
@@ -18,9 +24,8 @@ from bootmle.fitting.whitening import Target
 from bootmle.scales import Identity, Scale
 from bootmle.status import Status
 
-__all__ = ["Outcome", "active_bounds", "certified", "descend", "rescue"]
+__all__ = ["Outcome", "certified", "descend", "rescue"]
 
-_AT_BOUND = 1e-6
 _ROUNDS = 20
 _SAME_SUPREMUM = 1e-2
 _DIVERGES = 0.02
@@ -100,91 +105,109 @@ def descend(
     return run
 
 
-def certified(target: Target, run: Lockstep, status: Status = Status.CERTIFIED) -> Outcome:
+def certified(target: Target, run: Lockstep) -> Outcome:
     """Report a certified optimum."""
     params = target.likelihood.parameters.to_user(target.metric.to_working(run.z[0]))
-    if status is not Status.AT_BOUND and run.settings.limited(run.z.shape[1]):
-        status = Status.NOISE_LIMITED
+    status = _or_noise_limited(Status.CERTIFIED, target, run.settings)
     return Outcome(params, status, float(run.distance[0]))
 
 
-def active_bounds(bounds: Floats, params: Floats, unit: Floats) -> NDArray[np.intp]:
-    """List the columns whose parameter stands at a bound, within a millionth of its unit."""
-    at_lower = params <= bounds[:, 0] + _AT_BOUND * unit
-    at_upper = params >= bounds[:, 1] - _AT_BOUND * unit
-    return np.flatnonzero(at_lower | at_upper)
+def _or_noise_limited(status: Status, target: Target, settings: Settings) -> Status:
+    """Say where the noise keeps a refit further from its optimum than a certificate allows."""
+    return Status.NOISE_LIMITED if settings.limited(target.metric.size) else status
 
 
 def _minimize(target: Target, start: Floats, settings: Settings, optimizer: Optimizer) -> Outcome:
     """Run the user's own method, then certify by measured Hessians."""
-    parameters, units = target.likelihood.parameters, _user_units(target)
-    params, result = _run_scipy(target, start, optimizer)
+    parameters = target.likelihood.parameters
+    params, result = _run_scipy(target, start, optimizer.minimize)
     if not np.isfinite(params).all() or not np.isfinite(result.fun):
         return _failed(target, params, "SciPy's minimizer left the model's domain")
-    if optimizer.constraints and optimizer.active(params):
-        status = Status.AT_BOUND if result.success else Status.NOT_CERTIFIED
-        return Outcome(params, status, np.nan, str(result.message))
-    columns = active_bounds(parameters.bounds, params[parameters.free], units)
-    if columns.size:
-        return _on_bounds(target, params, columns, settings)
-    run = descend(target, target.metric.to_whitened(parameters.to_working(params)), settings)
+    outcome = _within_bounds(target, into_bounds(parameters, params), settings)
+    kept = np.isfinite(outcome.params).all() and optimizer.feasible(outcome.params)
+    if kept or not optimizer.constraints:
+        return outcome
+    return _on_constraint(target, params, optimizer)
+
+
+def _within_bounds(target: Target, params: Floats, settings: Settings) -> Outcome:
+    """Hold the parameters that press on their bounds there, and certify the others."""
+    parameters, units = target.likelihood.parameters, _user_units(target)
+    held = active_columns(parameters, params, units)
+    status = Status.CERTIFIED_BY_FALLBACK
+    for _ in range(2 * parameters.free.size + 2):
+        outcome, params = _certify_holding(target, params, held, settings)
+        if outcome.status.failed or outcome.status is Status.NO_FINITE_OPTIMUM:
+            return outcome
+        crossed = crossed_columns(parameters, params)
+        params = into_bounds(parameters, params)
+        pressing = pressing_columns(
+            parameters, params, held, units, target.value_of, settings.noise
+        )
+        if crossed.size == 0 and pressing.size == held.size:
+            break
+        held = np.union1d(pressing, crossed)
+    else:
+        return _failed(target, params, "goes back and forth between bounds", outcome.distance)
+    if not held.size:
+        return replace(outcome, status=_or_noise_limited(status, target, settings))
+    return replace(outcome, status=Status.AT_BOUND, message=_names(parameters.free_names, held))
+
+
+def _certify_holding(
+    target: Target, params: Floats, held: NDArray[np.intp], settings: Settings
+) -> tuple[Outcome, Floats]:
+    """Certify the optimum over the parameters that are not held, from a point."""
+    positions = target.likelihood.parameters.free[held]
+    if held.size == target.likelihood.parameters.free.size:
+        return Outcome(params, Status.AT_BOUND, 0.0), params
+    reduced = target.holding(held, params[positions]) if held.size else target
+    start = reduced.metric.to_whitened(reduced.likelihood.parameters.to_working(params))
+    run = descend(reduced, start, settings, ceiling=np.inf if held.size else 0.0)
+    if held.size:
+        target.n_evaluations += reduced.n_evaluations
     if run.done[0]:
-        return certified(target, run, Status.CERTIFIED_BY_FALLBACK)
-    ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
-    if ray is not None:
-        return _diverged(target, ray, settings)
-    return _failed(target, params, f"SciPy's minimizer says: {result.message}", run.distance[0])
+        found = certified(reduced, run)
+        return found, found.params
+    ray = probe_rays(reduced, run.z[0], run.steps[0], settings.noise)
+    if ray is not None and not held.size:
+        return _diverged(target, ray, settings), params
+    where = "at a bound, the other parameters not certified" if held.size else "from SciPy's point"
+    distance = float(run.distance[0])
+    return _failed(target, params, f"no optimum was certified {where}", distance), params
+
+
+def _on_constraint(target: Target, params: Floats, optimizer: Optimizer) -> Outcome:
+    """Sharpen an optimum on a constraint, where no certificate reaches."""
+    start = target.metric.to_whitened(target.likelihood.parameters.to_working(params))
+    sharper, result = _run_scipy(target, start, optimizer.polish)
+    if result.success and optimizer.feasible(sharper):
+        return Outcome(sharper, Status.AT_BOUND, np.nan, "on a constraint")
+    if optimizer.feasible(params):
+        return Outcome(params, Status.AT_BOUND, np.nan, "on a constraint, as SciPy left it")
+    message = f"no point that keeps the constraints: {result.message}"
+    return _failed(target, params, message)
 
 
 def _run_scipy(
-    target: Target, start: Floats, optimizer: Optimizer
+    target: Target,
+    start: Floats,
+    minimize: Callable[..., OptimizeResult],
 ) -> tuple[Floats, OptimizeResult]:
-    """Minimize over the user's own parameters where they have bounds, else over working ones."""
+    """Minimize over the user's own parameters where they have limits, else over working ones."""
     parameters, metric = target.likelihood.parameters, target.metric
     working = metric.to_working(start)
     if not np.isfinite(parameters.bounds).any():
-        result = optimizer.minimize(target.value_at, working, parameters, unit=metric.units)
+        result = minimize(target.value_at, working, parameters, unit=metric.units)
         return parameters.to_user(result.x), result
     plain = parameters.with_scales([Identity()] * working.size)
 
     def value(free: Floats) -> float:
         return target.value_of(plain.to_user(free))
 
-    first = parameters.to_user(working)[parameters.free]
-    result = optimizer.minimize(value, first, plain, unit=_user_units(target))
+    first = into_bounds(parameters, parameters.to_user(working))[parameters.free]
+    result = minimize(value, first, plain, unit=_user_units(target))
     return plain.to_user(result.x), result
-
-
-def _on_bounds(
-    target: Target, params: Floats, columns: NDArray[np.intp], settings: Settings
-) -> Outcome:
-    """Hold the parameters that stand at their bounds there, and certify the others."""
-    parameters = target.likelihood.parameters
-    free, bounds = params[parameters.free], parameters.bounds
-    at_lower = free - bounds[:, 0] < bounds[:, 1] - free
-    ends = np.where(at_lower, bounds[:, 0], bounds[:, 1])[columns]
-    if columns.size == parameters.free.size:
-        held = params.copy()
-        held[parameters.free] = ends
-        return Outcome(held, Status.AT_BOUND, 0.0, _names(parameters.free_names, columns))
-    reduced = target.holding(columns, ends)
-    run = descend(
-        reduced,
-        reduced.metric.to_whitened(reduced.likelihood.parameters.to_working(params)),
-        settings,
-    )
-    target.n_evaluations += reduced.n_evaluations
-    if not run.done[0]:
-        return _failed(
-            target,
-            params,
-            "stopped at a bound, the other parameters not certified",
-            run.distance[0],
-        )
-    outcome = certified(reduced, run, Status.AT_BOUND)
-    return Outcome(
-        outcome.params, outcome.status, outcome.distance, _names(parameters.free_names, columns)
-    )
 
 
 def _user_units(target: Target) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,20 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.arrays import Floats
 from bootmle.derivatives import Information, measure_information
+from bootmle.fitting.bounds import (
+    active_columns,
+    crossed_columns,
+    into_bounds,
+    pressing_columns,
+)
 from bootmle.fitting.cubic import bfgs_changes, newton_steps
 from bootmle.fitting.divergence import Ray, probe_rays
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer
-from bootmle.fitting.rescue import active_bounds, descend
+from bootmle.fitting.rescue import descend
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.likelihood import Likelihood
+from bootmle.parameters import Parameters
 from bootmle.status import Status
 
 __all__ = ["Search", "inform", "whitened_gradient"]
@@ -60,6 +67,10 @@ class Search:
         Observed information there, on the working scale.
     claimed : Information or None
         The information where SciPy stopped, where that was not the optimum.
+    whole : Parameters
+        All free parameters.
+    held : (k,) int array
+        Columns of those that are held at a bound.
     decrement : float
         Distance to the optimum in standard errors.
     lowest, drop : float
@@ -72,6 +83,8 @@ class Search:
     working: Floats = field(init=False)
     information: Information = field(init=False)
     metric: Metric = field(init=False)
+    whole: Parameters = field(init=False)
+    held: NDArray[np.intp] = field(init=False)
     claimed: Information | None = None
     status: Status = Status.NOT_CERTIFIED
     decrement: float = np.inf
@@ -80,20 +93,99 @@ class Search:
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
 
+    def __post_init__(self) -> None:
+        """Remember all free parameters, some of which may come to be held."""
+        self.whole = self.likelihood.parameters
+        self.held = np.empty(0, dtype=np.intp)
+
     def run(self) -> None:
         """Minimize with SciPy, then go on until the optimum is certified."""
         self._minimize(self._start())
-        at_bound = self._hold_active()
-        start = self._start()
-        first = self.information = self._inform()
-        self.metric = Metric(self.working, np.eye(self.working.size))
-        if not self._runs_away(start):
-            for _ in range(_ATTEMPTS):
-                if self._attempt(start):
-                    break
-                self.information = self._inform()
-        if at_bound and not self.status.failed:
+        scipys_point = self._user()
+        first = self._hold(active_columns(self.whole, scipys_point, self._units(scipys_point)))
+        for _ in range(2 * self.whole.free.size + 2):
+            self._settle()
+            if self.status.failed or self.status is Status.NO_FINITE_OPTIMUM:
+                break
+            if not self._change_held():
+                break
+        if self.held.size and not self.status.failed:
             self.status = Status.AT_BOUND
+            names = ", ".join(self.whole.free_names[column] for column in self.held)
+            self.notes.append(f"at a bound: {names}")
+        if self.optimizer.constraints and not self.optimizer.feasible(self._user()):
+            self._stay_on_constraint(scipys_point)
+        self._keep_claim(first)
+
+    def _settle(self) -> None:
+        """Go on from here to the optimum over the parameters that are not held."""
+        self.metric = Metric(self.working, np.eye(self.working.size))
+        if self.working.size == 0:
+            self.status, self.decrement = Status.AT_BOUND, 0.0
+            return
+        start = self._start()
+        if self._runs_away(start):
+            return
+        for _ in range(_ATTEMPTS):
+            if self._attempt(start):
+                return
+            self.information = self._inform()
+
+    def _hold(self, columns: NDArray[np.intp]) -> Information:
+        """Hold some of all free parameters where they stand; measure the others' information."""
+        user = into_bounds(self.whole, self._user())
+        self.held = columns
+        self.likelihood = replace(self.likelihood, parameters=self.whole)
+        if columns.size:
+            self.likelihood = self.likelihood.holding(columns, user[self.whole.free[columns]])
+        self.working = self.likelihood.parameters.to_working(user)
+        if self.working.size:
+            self.information = self._inform()
+        else:
+            everything = replace(self.likelihood, parameters=self.whole)
+            self.information = inform(everything, self.whole.to_working(user))
+        return self.information
+
+    def _change_held(self) -> bool:
+        """Hold what has crossed a bound, let go what does not press on its own; True if any did."""
+        user = self._user()
+        crossed = crossed_columns(self.whole, user)
+        inside, units = into_bounds(self.whole, user), self._units(user)
+        value = self.likelihood.total
+        noise = self.settings.noise
+        pressing = pressing_columns(self.whole, inside, self.held, units, value, noise)
+        self.n_evaluations += 1 + self.held.size
+        if crossed.size == 0 and pressing.size == self.held.size:
+            return False
+        self._hold(np.union1d(pressing, crossed))
+        return True
+
+    def _units(self, user: Floats) -> Floats:
+        """Return a small size of each free parameter, by which it is told to be at its bound."""
+        return np.maximum(1e-3, np.abs(user[self.whole.free]))
+
+    def _stay_on_constraint(self, params: Floats) -> None:
+        """Go back to SciPy's point, which a constraint holds, and sharpen it there."""
+        self._hold(np.empty(0, dtype=np.intp))
+        self.working = self.whole.to_working(params)
+        target, unit = self._target(), np.maximum(1e-3, np.abs(self.working))
+        result = self.optimizer.polish(target.value_at, self.working, self.whole, unit)
+        self._count(target)
+        sharper = self.whole.to_user(result.x)
+        sharpened = bool(result.success) and self.optimizer.feasible(sharper)
+        if sharpened:
+            self.working = np.array(result.x)
+        kept = sharpened or (self.result.success and self.optimizer.feasible(params))
+        self.status = Status.AT_BOUND if kept else Status.NOT_CERTIFIED
+        self.decrement = np.nan if kept else np.inf
+        self.information = self._inform()
+        self.metric = Metric.from_curvature(self.working, np.nan_to_num(self.information.matrix))
+        self.notes.append("a constraint holds the optimum, which no certificate reaches")
+
+    def _keep_claim(self, first: Information) -> None:
+        """Keep the information where SciPy stopped, where that was not the optimum."""
+        if first.point.size != self.metric.center.size or first.point.size == 0:
+            return
         moved = np.linalg.norm(self.metric.to_whitened(first.point))
         if moved > _STATIONARY or first.definiteness == "indefinite":
             self.claimed = first
@@ -117,8 +209,9 @@ class Search:
         def value(working: Floats) -> float:
             nonlocal lowest, best
             self.n_evaluations += 1
-            total = likelihood.total(parameters.to_user(working))
-            if total < lowest:
+            user = parameters.to_user(working)
+            total = likelihood.total(user)
+            if total < lowest and crossed_columns(parameters, user).size == 0:
                 lowest, best = total, working.copy()
             return total
 
@@ -133,20 +226,8 @@ class Search:
         self.working = np.array(self.result.x if constrained else best, dtype=float)
         if not np.isfinite(self.working).all():
             self.working = start
-
-    def _hold_active(self) -> bool:
-        """Hold the parameters that SciPy left at a bound."""
-        parameters = self.likelihood.parameters
-        user = parameters.to_user(self.working)
-        free = user[parameters.free]
-        columns = active_bounds(parameters.bounds, free, np.maximum(1e-3, np.abs(free)))
-        if columns.size == 0 or columns.size == free.size:
-            return bool(columns.size)
-        self.likelihood = self.likelihood.holding(columns, free[columns])
-        self.working = self.likelihood.parameters.to_working(user)
-        names = ", ".join(parameters.free_names[column] for column in columns)
-        self.notes.append(f"at a bound: {names}")
-        return True
+        user = into_bounds(parameters, parameters.to_user(self.working))
+        self.working = parameters.to_working(user)
 
     def _inform(self) -> Information:
         """Measure the information where the search stands."""
@@ -164,9 +245,6 @@ class Search:
         n_flat = info.null_directions.shape[1] if info.definiteness == "singular" else 0
         self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
         target = self._target()
-        if self.optimizer.constraints and self.optimizer.active(self._user()):
-            self.status = Status.AT_BOUND if self.result.success else Status.NOT_CERTIFIED
-            return True
         if self.metric.size == 0:
             self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
             return True

@@ -65,7 +65,9 @@ _REASONS = {
 def check_independent_rows(likelihood: Likelihood, plan: str) -> None:
     """Refuse an objective whose rows cannot be drawn one by one."""
     if likelihood.rows in _REASONS:
-        raise ValueError(f"sampling: {plan} draws single rows, but {_REASONS[likelihood.rows]}")
+        raised = f" (it raised {likelihood.rows_error})" if likelihood.rows_error else ""
+        reason = _REASONS[likelihood.rows]
+        raise ValueError(f"sampling: {plan} draws single rows, but {reason}{raised}")
     if likelihood.n is None:
         raise ValueError(
             f"sampling: {plan} has nothing to resample: the objective holds its data and returns a "

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bootmle.arrays import Floats
+from bootmle.summaries.spread import standard_error_mcse
 
-__all__ = ["ConfidenceInterval", "interval", "order_quantile", "order_quantile_mcse"]
+__all__ = [
+    "ConfidenceInterval",
+    "fewest_replicates",
+    "interval",
+    "order_quantile",
+    "order_quantile_mcse",
+]
 
 METHODS = ("percentile", "basic", "normal")
 ALTERNATIVES = ("two-sided", "less", "greater")
@@ -31,6 +41,11 @@ class ConfidenceInterval:
     high: Floats
     low_mcse: Floats
     high_mcse: Floats
+
+    def withheld(self, columns: NDArray[np.bool_]) -> ConfidenceInterval:
+        """Withhold some parameters' ends and errors."""
+        ends = (self.low, self.high, self.low_mcse, self.high_mcse)
+        return ConfidenceInterval(*(np.where(columns, np.nan, end) for end in ends))
 
 
 def interval(
@@ -74,8 +89,8 @@ def interval(
     >>> float(bounds.low[0]), float(bounds.high[0])
     (50.0, 950.0)
     """
-    name = _one_of("method", method.lower(), METHODS)
-    side = _one_of("alternative", alternative.lower(), ALTERNATIVES)
+    name = _one_of("method", method, METHODS)
+    side = _one_of("alternative", alternative, ALTERNATIVES)
     tail = _tail(confidence_level, side)
     if name == "normal":
         return _open(_normal(low, estimate, tail), side)
@@ -146,34 +161,67 @@ def order_quantile_mcse(ordered: Floats, probability: float) -> Floats:
     ranks = np.clip((count + 1) * probability + np.array([-reach, reach]), 1, count)
     floor = np.floor(ranks).astype(int)
     share = (ranks - floor)[:, None]
+    # Ranks beyond the outermost replicate are cut off: the distance is stretched accordingly.
+    stretch = reach / max(float(ranks[1] - ranks[0]), 1e-300)
     with np.errstate(invalid="ignore"):
         at, after = ordered[floor - 1], ordered[np.minimum(floor, count - 1)]
         low, high = np.where(at == after, at, at + share * (after - at))
-        return np.asarray((high - low) / 2)
+        return np.asarray((high - low) * stretch)
 
 
 def _normal(low: Floats, estimate: Floats, tail: float) -> ConfidenceInterval:
     """Centre a normal interval at the estimate less its bias."""
-    count = len(low)
+    count, quantile = len(low), -float(ndtri(tail))
     mean, deviation = low.mean(axis=0), low.std(axis=0, ddof=1)
-    centre, half = 2 * estimate - mean, -ndtri(tail) * deviation
-    error = np.sqrt(deviation**2 / count + ndtri(tail) ** 2 * deviation**2 / (2 * count))
-    return ConfidenceInterval(centre - half, centre + half, error, error)
+    centre, half = 2 * estimate - mean, quantile * deviation
+    # Var(mean) + z² Var(s) ± 2 z Cov(mean, s), the covariance being m₃ / (2 s B).
+    variance = deviation**2 / count + (quantile * standard_error_mcse(low)) ** 2
+    third = ((low - mean) ** 3).mean(axis=0)
+    cross = quantile * third / np.where(deviation > 0, deviation, 1.0) / count
+    low_error, high_error = (
+        np.sqrt(np.maximum(variance + side * cross, 0.0)) for side in (1.0, -1.0)
+    )
+    return ConfidenceInterval(centre - half, centre + half, low_error, high_error)
 
 
-def _tail(confidence_level: float, side: str) -> float:
+def fewest_replicates(confidence_level: float) -> int:
+    """Count the replicates that a two-sided percentile interval takes.
+
+    Parameters
+    ----------
+    confidence_level : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> fewest_replicates(0.95)
+    39
+    """
+    return _fewest(_tail(confidence_level, "two-sided"))
+
+
+def _fewest(tail: float) -> int:
+    """Count the replicates that put one beyond an endpoint."""
+    return int(np.ceil(1 / tail - 1e-9)) - 1
+
+
+def _tail(confidence_level: Any, side: str) -> float:
     """Return the probability beyond each endpoint."""
-    if not 0 < confidence_level < 1:
+    if not (isinstance(confidence_level, Real) and 0 < float(confidence_level) < 1):
         raise ValueError(
             f"confidence_level: {confidence_level!r} is not between 0 and 1 (such as 0.95)"
         )
-    return (1 - confidence_level) / (2 if side == "two-sided" else 1)
+    return (1 - float(confidence_level)) / (2 if side == "two-sided" else 1)
 
 
 def _check_count(count: int, tail: float, confidence_level: float) -> None:
     """Refuse an endpoint beyond the outermost replicate."""
     if (count + 1) * tail < 1 - 1e-9:
-        needed = int(np.ceil(1 / tail - 1e-9)) - 1
+        needed = _fewest(tail)
         raise ValueError(
             f"confidence_level: {confidence_level} needs at least {needed} replicates, there are "
             f"{count}; raise n_resamples or lower the level"
@@ -190,8 +238,9 @@ def _open(both: ConfidenceInterval, side: str) -> ConfidenceInterval:
     return both
 
 
-def _one_of(argument: str, value: str, allowed: tuple[str, ...]) -> str:
-    """Check a keyword against its values."""
-    if value not in allowed:
+def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Check a keyword against its values, in any case."""
+    known = value.lower() if isinstance(value, str) else ""
+    if known not in allowed:
         raise ValueError(f"{argument}: {value!r} is unknown; use one of {', '.join(allowed)}")
-    return value
+    return known
