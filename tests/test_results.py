@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from bootmle import Bootstrap, Status, bootstrap, fit, load
+from bootmle import Bootstrap, Status, bootstrap, fit
 from bootmle.alarms import Alarm, AlarmKind
 from bootmle.simulation import poisson
 
@@ -304,78 +303,3 @@ def test_a_copied_fit_can_be_bootstrapped_again() -> None:
     boot = poisson_run()
     mle: Any = pickle.loads(pickle.dumps(boot)).fit
     assert_array_equal(bootstrap(mle, n_resamples=99, rng=0).replicates, boot.replicates)
-
-
-def saved(boot_of: BootOf, folder: Path, **more: Any) -> tuple[Bootstrap, Path]:
-    boot = counting(boot_of, **more)
-    path = folder / f"{boot.seed}-{len(list(folder.iterdir()))}"
-    boot.save(path)
-    return boot, path
-
-
-def test_a_loaded_result_has_every_summary_and_the_fit_it_is_given(tmp_path: Path) -> None:
-    boot = poisson_run()
-    boot.save(tmp_path / "run")
-    again = load(tmp_path / "run", fit=boot.fit)
-    assert again.fit is boot.fit
-    assert load(tmp_path / "run").fit is None
-    assert_array_equal(again.covariance, boot.covariance)
-    for level in (0.90, 0.95):
-        one, other = (each.confidence_interval("basic", level) for each in (again, boot))
-        assert_array_equal(bounds_of(one), bounds_of(other))
-
-
-def test_alarms_and_what_is_not_identified_survive_the_file(
-    boot_of: BootOf, tmp_path: Path
-) -> None:
-    alarm = Alarm(AlarmKind.BETTER_OPTIMUM, "a better one: −2.5", ("x1",), np.array([0.1, -np.inf]))
-    boot, path = saved(boot_of, tmp_path, alarms=(alarm,), not_identified=("x2",))
-    again = load(path)
-    (kept,) = again.alarms
-    assert (kept.kind, kept.message, kept.names) == (alarm.kind, alarm.message, alarm.names)
-    assert_array_equal(np.array(kept.estimate), [0.1, -np.inf])
-    assert again.not_identified == ("x2",)
-    assert str(again) == str(boot)
-
-
-def test_several_files_are_joined_in_the_order_given(boot_of: BootOf, tmp_path: Path) -> None:
-    paths = []
-    for seed, status in ((7, Status.CERTIFIED), (8, Status.RAISED)):
-        values = (RANKS[:50] + 100 * seed)[:, None] * TWO
-        states = np.full(50, Status.CERTIFIED)
-        states[3] = status
-        boot = boot_of(500 * TWO, values, states, seed=seed, n_shared=seed)
-        boot.save(tmp_path / str(seed))
-        paths.append(tmp_path / str(seed))
-    both = load(*reversed(paths))
-    assert_array_equal(both.replicates[:, 0], [*(RANKS[:50] + 800), *(RANKS[:50] + 700)])
-    assert np.flatnonzero(both.data.failed).tolist() == [3]
-    assert (both.n_shared, both.seconds, both.seed) == (15, 3.0, 8)
-
-
-def test_files_of_the_same_seed_are_refused(boot_of: BootOf, tmp_path: Path) -> None:
-    _, one = saved(boot_of, tmp_path)
-    _, other = saved(boot_of, tmp_path)
-    with pytest.raises(ValueError, match=r"paths: seeds \[7\] repeat"):
-        load(one, other)
-
-
-def test_files_of_other_parameters_or_estimates_are_refused(
-    boot_of: BootOf, tmp_path: Path
-) -> None:
-    _, one = saved(boot_of, tmp_path)
-    _, renamed = saved(boot_of, tmp_path, seed=8, names=["x1", "z"])
-    moved = tmp_path / "moved"
-    boot_of([500.0, 1.0], RANKS[:, None] * TWO, seed=9).save(moved)
-    for other in (renamed, moved):
-        with pytest.raises(
-            ValueError, match=r"another estimate|only runs of the same fit"
-        ) as caught:
-            load(one, other)
-        assert str(other) in str(caught.value)
-        assert str(one) in str(caught.value)
-
-
-def test_loading_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="paths: name at least one file"):
-        load()

@@ -252,7 +252,10 @@ class Bootstrap:
             self.data.messages.get(int(k)) or Status(self.status[k]).message
             for k in np.flatnonzero(self.data.failed)
         )
-        lines += [f"failed, {times:,} times: {reason}" for reason, times in reasons.most_common(3)]
+        shown = reasons.most_common(3)
+        lines += [f"failed, {times:,} times: {reason}" for reason, times in shown]
+        rest = self.n_failed - sum(times for _, times in shown)
+        lines += [f"failed, {rest:,} times: for other reasons, in boot.data.messages"] * (rest > 0)
         divergent = int(self.data.divergent.sum())
         if divergent:
             lines.append(

@@ -18,16 +18,18 @@ from bootmle.fitting.bounds import (
 )
 from bootmle.fitting.cubic import CubicModels
 from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.limits import keeps_falling, limit_of, on_own_scales
 from bootmle.fitting.lockstep import Lockstep, Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.whitening import Target
-from bootmle.scales import Identity, Scale
+from bootmle.scales import Identity
 from bootmle.status import Status
 
 __all__ = ["Outcome", "certified", "descend", "rescue"]
 
 _ROUNDS = 20
 _SAME_SUPREMUM = 1e-2
+_ELSEWHERE = 8.0
 _DIVERGES = 0.02
 _FLAT_SIDE = 0.02
 _LEGS = 6
@@ -48,8 +50,14 @@ def rescue(
     target: Target, z: Floats, step: Floats, settings: Settings, optimizer: Optimizer
 ) -> Outcome:
     """Probe for divergence; else go on with measured Hessians, SciPy, and a second start."""
+    if target.likelihood.n == 0:
+        reason = "the weights of this resample are all zero"
+        return _failed(target, target.likelihood.parameters.values, reason)
     if not np.isfinite(target.value(np.zeros_like(z))):
         return _failed(target, target.likelihood.parameters.values, "", status=Status.NOT_FINITE)
+    at_limit = _at_limits(target, settings)
+    if at_limit is not None:
+        return at_limit
     limited = bool(np.isfinite(target.likelihood.parameters.bounds).any() or optimizer.constraints)
     outcome = None if limited else _go_on(target, z, step, settings)
     if outcome is None:
@@ -59,6 +67,20 @@ def rescue(
     if outcome.status.failed and limited and not optimizer.constraints:
         return _runaway_within_bounds(target, z, step, settings) or outcome
     return outcome
+
+
+def _at_limits(target: Target, settings: Settings) -> Outcome | None:
+    """Find an optimum where a log or logit scale ends; None where there is none."""
+    own = on_own_scales(target)
+    if own is None:
+        return None
+    estimate = own.to_user(np.zeros(own.metric.size))
+    outcome = _within_bounds(own, estimate, settings)
+    at_limit = outcome.status is Status.AT_BOUND
+    if at_limit:
+        at_limit = not keeps_falling(own, outcome.params, estimate)
+    target.n_evaluations += own.n_evaluations
+    return outcome if at_limit else None
 
 
 def _go_on(target: Target, z: Floats, step: Floats, settings: Settings) -> Outcome | None:
@@ -241,8 +263,9 @@ def _diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
     kind = "rises towards a supremum" if ray.saturating else "rises without bound"
     way = target.metric.factor @ ray.direction
 
-    def open_sign(column: int) -> bool:
-        return _reaches(target, column, ray, settings)
+    def open_sign(column: int, diverges: bool) -> bool:
+        shifts = (0.0,) if diverges else (-_ELSEWHERE, _ELSEWHERE)
+        return any(_reaches(target, column, ray, settings, shift) for shift in shifts)
 
     return _without_optimum(target, way, target.metric.to_working(ray.origin), kind, open_sign)
 
@@ -252,12 +275,12 @@ def _without_optimum(
     way: Floats,
     working: Floats,
     kind: str,
-    open_sign: Callable[[int], bool] = lambda column: False,
+    open_sign: Callable[[int, bool], bool] = lambda column, diverges: False,
 ) -> Outcome:
     """Send the parameters that diverge along ``way`` to their limits.
 
-    A parameter whose value could be held while the likelihood still reaches the same supremum has
-    no determined sign: it is NaN.
+    A parameter has no determined sign, and is NaN, where the likelihood still reaches the same
+    supremum with it held: a diverging one at its estimate, another one far away.
     """
     parameters = target.likelihood.parameters
     pace = way / target.metric.units
@@ -266,8 +289,8 @@ def _without_optimum(
     words = []
     for column, name in enumerate(parameters.free_names):
         alone = diverging.size == 1 and column in diverging
-        undetermined = not alone and open_sign(column)
-        limit = _limit(parameters.scales[column], float(np.sign(pace[column])))
+        undetermined = not alone and open_sign(column, column in diverging)
+        limit = limit_of(parameters.scales[column], float(np.sign(pace[column])))
         if undetermined or column in diverging:
             params[parameters.free[column]] = np.nan if undetermined else limit
             words.append(f"{name} → {'±inf' if undetermined else f'{limit:+g}'}")
@@ -308,23 +331,17 @@ def _rises_around(target: Target, run: Lockstep) -> bool:
     return bool(np.min(target.values(run.z[0] + around) - run.value[0]) > _FLAT_SIDE)
 
 
-def _limit(scale: Scale, sign: float) -> float:
-    """Return where a parameter goes as its working value diverges."""
-    try:
-        return float(scale.inverse(sign * np.inf))
-    except (ArithmeticError, ValueError):
-        return sign * np.inf
-
-
-def _reaches(target: Target, column: int, ray: Ray, settings: Settings) -> bool:
-    """Whether the supremum is reached with one diverging parameter held at its estimate."""
+def _reaches(target: Target, column: int, ray: Ray, settings: Settings, shift: float) -> bool:
+    """Whether the supremum is reached with one parameter held so many units from its estimate."""
     metric, parameters = target.metric, target.likelihood.parameters
-    value = parameters.to_user(metric.center)[parameters.free[column]]
+    working = metric.center.copy()
+    working[column] += shift * metric.units[column]
+    value = parameters.to_user(working)[parameters.free[column]]
     reduced = target.holding(np.array([column]), np.array([value]))
     z = np.zeros(reduced.metric.size)
     enough, reached = ray.follow(target)[1] + _SAME_SUPREMUM, False
     for _ in range(_LEGS):
-        run = descend(reduced, z, settings, rounds=3)
+        run = descend(reduced, z, settings, rounds=3, ceiling=np.inf)
         z, lowest = run.z[0], float(run.value[0])
         further = None if run.done[0] else probe_rays(reduced, z, run.steps[0], settings.noise)
         if further is not None:

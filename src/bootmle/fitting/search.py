@@ -19,6 +19,7 @@ from bootmle.fitting.bounds import (
 )
 from bootmle.fitting.cubic import bfgs_changes, newton_steps
 from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.limits import keeps_falling, near_limits, own_scales
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.rescue import descend
@@ -101,6 +102,29 @@ class Search:
     def run(self) -> None:
         """Minimize with SciPy, then go on until the optimum is certified."""
         self._minimize(self._start())
+        self._settle_within_bounds()
+        if self._at_scale_limit():
+            return
+        if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
+            self.status = Status.NOT_CERTIFIED
+        if self.status is Status.NOT_CERTIFIED:
+            self.notes.append(self._why_not_certified())
+
+    def _why_not_certified(self) -> str:
+        """Say what keeps the search from a certificate, and what to do."""
+        if self.information.definiteness in {"undecided", "singular"} and self.decrement < 1e-3:
+            return (
+                "the objective hardly changes along some way, a curved one perhaps: do two "
+                "parameters enter only as a product, or on a scale of differences too small to "
+                "see? Hold one (fixed=), or multiply the objective"
+            )
+        return (
+            f"SciPy says: {self.result.message}; start elsewhere, give the parameters comparable "
+            f"scales, or see whether the objective has steps or noise"
+        )
+
+    def _settle_within_bounds(self) -> None:
+        """Go on from SciPy's point to the optimum within bounds and constraints."""
         scipys_point = self._user()
         first = self._hold(active_columns(self.whole, scipys_point, self._units(scipys_point)))
         for _ in range(2 * self.whole.free.size + 2):
@@ -116,6 +140,40 @@ class Search:
         if self.optimizer.constraints and not self.optimizer.feasible(self._user()):
             self._stay_on_constraint(scipys_point)
         self._keep_claim(first)
+
+    def _at_scale_limit(self) -> bool:
+        """Look for an optimum where a log or logit scale ends, where there is none on the scale."""
+        own = own_scales(self.whole, self.whole.values)
+        if own is None or self.status is Status.AT_BOUND or self.optimizer.constraints:
+            return False
+        sound = self.status is Status.CERTIFIED and self.information.definiteness != "indefinite"
+        if sound and not near_limits(own, self._user()):
+            return False
+        other = Search(replace(self.likelihood, parameters=own), self.optimizer)
+        try:
+            other.run()
+        except ValueError:  # it falls without end on its own scale: the scale is not the reason
+            return False
+        self.n_evaluations += other.n_evaluations
+        if other.status is not Status.AT_BOUND:
+            return False
+        metric = Metric(own.to_working(other._user()), np.eye(own.free.size))
+        target = Target(replace(self.likelihood, parameters=own), metric, other._base())
+        if keeps_falling(target, other._user(), own.values):
+            return False
+        self._adopt(other)
+        return True
+
+    def _adopt(self, other: Search) -> None:
+        """Take over where another search ended."""
+        self.likelihood, self.whole, self.held = other.likelihood, other.whole, other.held
+        self.working, self.information, self.metric = other.working, other.information, other.metric
+        self.status, self.decrement, self.claimed = other.status, other.decrement, other.claimed
+        self.notes = [*other.notes, "the limit of its scale is a bound from there on"]
+
+    def _base(self) -> Floats | float:
+        """Evaluate the objective where the search stands."""
+        return self.likelihood.at(self._user())
 
     def _settle(self) -> None:
         """Go on from here to the optimum over the parameters that are not held."""
@@ -239,6 +297,8 @@ class Search:
         """Take one more leg; True where the search is over."""
         info = self.information
         if not np.isfinite(info.matrix).all():
+            if self.likelihood.total(self._user()) == -np.inf:
+                self._refuse("falls to -inf", self.working - start)
             self.status = Status.NOT_FINITE
             self.metric = Metric(self.working, np.eye(self.working.size))
             return True
