@@ -206,6 +206,29 @@ def test_an_rng_that_is_none(bad: Any) -> None:
     refused(ValueError, parts, lambda: bootstrap(standard(), n_resamples=9, rng=bad))
 
 
+def centred(params: Any, y: Any) -> Any:
+    return nll(params, y - 0.5 * y.mean())
+
+
+def test_fractional_weights_of_contributions_that_read_all_rows() -> None:
+    mle = fit(centred, START, Y)
+    for plan in (Bayesian(), Given(weights=np.full((9, 20), 0.5))):
+        parts = ["sampling", repr(plan)[:5], "depend on all rows", "on its own row", "Cases()"]
+        with pytest.raises(ValueError, match=r"^sampling: ") as caught:
+            bootstrap(mle, sampling=plan, n_resamples=9)
+        for part in parts:
+            assert part in str(caught.value)
+        assert ".sum()" not in str(caught.value)
+
+
+def test_the_expansion_of_contributions_that_read_all_rows() -> None:
+    with pytest.raises(ValueError, match=r"^refit: 'expansion'") as caught:
+        bootstrap(fit(centred, START, Y), refit="expansion", n_resamples=9)
+    for part in ("depend on all rows", "on its own row", "'verified'"):
+        assert part in str(caught.value)
+    assert ".sum()" not in str(caught.value)
+
+
 @pytest.mark.parametrize("plan", [Bayesian(), Given(weights=np.full((9, 20), 0.5))])
 def test_fractional_weights_of_a_total(plan: Any) -> None:
     mle = fit(total, START, Y)
@@ -261,7 +284,9 @@ def test_an_objective_that_cannot_be_called() -> None:
         (np.ones(19), ["19 weights", "20 contributions"]),
         (np.where(np.arange(20) == 3, -1.5, 1.0), ["-1.5", "not negative"]),
         (np.where(np.arange(20) == 3, np.nan, 1.0), ["nan", "finite"]),
-        (np.zeros(20), ["all zero"]),
+        (np.zeros(20), ["all zero", "zeros only"]),
+        (2, ["shape ()", "one weight for each contribution"]),
+        (np.ones((20, 1)), ["shape (20, 1)", "one weight for each contribution"]),
     ],
 )
 def test_prior_weights_that_cannot_be_used(weights: Any, parts: list[str]) -> None:
@@ -339,7 +364,14 @@ def test_given_resamples_of_other_data() -> None:
         ({"method": "bootstrap-t"}, ["method", "'bootstrap-t'", "percentile", "basic", "normal"]),
         ({"confidence_level": 95}, ["confidence_level", "95", "0.95"]),
         ({"confidence_level": 0.0}, ["confidence_level", "0.0"]),
+        ({"confidence_level": "a"}, ["confidence_level", "'a'", "0.95"]),
+        ({"confidence_level": None}, ["confidence_level", "None", "0.95"]),
+        ({"confidence_level": np.nan}, ["confidence_level", "nan", "0.95"]),
+        ({"confidence_level": [0.9, 0.95]}, ["confidence_level", "[0.9, 0.95]"]),
+        ({"method": 3}, ["method", "3", "percentile", "basic", "normal"]),
+        ({"method": None}, ["method", "None", "percentile"]),
         ({"alternative": "both"}, ["alternative", "'both'", "two-sided"]),
+        ({"alternative": None}, ["alternative", "None", "two-sided", "less", "greater"]),
         ({"confidence_level": 0.99}, ["0.99", "199 replicates", "99", "n_resamples"]),
     ],
 )

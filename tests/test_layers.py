@@ -13,10 +13,11 @@ ROOT = Path(bootmle.__file__).parent
 MODULES = {
     "foundation": {"arrays", "data", "parameters", "resample", "scales"},
     "words": {"status", "tables", "threads"},
-    "likelihood": {"likelihood", "reading"},
+    "likelihood": {"dependence", "jacobian", "likelihood", "reading"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
     "results": {"results", "loading"},
+    "bootstrapping": {"bootstrapping", "arguments"},
 }
 """Layers of several modules; every other module or folder is a layer of its own name."""
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from bootmle.dependence import examine_rows
 from bootmle.likelihood import Likelihood, Rows
 from bootmle.parameters import read_parameters
-from bootmle.reading import examine_rows, read_likelihood
+from bootmle.reading import read_likelihood
 
 Y = np.random.default_rng(5).normal(3.0, 2.0, 12)
 X = np.random.default_rng(6).normal(size=(12, 2))

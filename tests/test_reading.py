@@ -1,6 +1,5 @@
-"""What the objective returns and what its gradient is, read at the start."""
+"""What the objective returns: contributions, shares of a mean, totals of any shape."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,114 +18,6 @@ nll = normal().nll
 
 def total(params: Any, y: Any) -> float:
     return float(nll(params, y).sum())
-
-
-def scores(params: Any, y: Any) -> Floats:
-    z = (y - params[0]) / np.exp(params[1])
-    return np.column_stack([-z / np.exp(params[1]), 1 - z**2])
-
-
-AT_START = scores(list(START.values()), Y).sum(axis=0)
-
-Wrong = Callable[[Floats], Floats]
-WRONG: dict[str, tuple[Wrong, str, float]] = {
-    "n times too small": (lambda g: g / 80, "mu", AT_START[0] / 80),
-    "one component halved": (lambda g: g * [1.0, 0.5], "log_sigma", AT_START[1] / 2),
-    "the wrong sign": (lambda g: -g, "mu", -AT_START[0]),
-    "one component nought": (lambda g: g * [0.0, 1.0], "mu", 0.0),
-    "a tenth too large": (lambda g: 1.1 * g, "mu", 1.1 * AT_START[0]),
-}
-
-# Fun and jac from what turns the right scores, (n, p) or (p,), into those that jac returns.
-FORMS: dict[str, Callable[[Wrong], tuple[Any, Any]]] = {
-    "(n, p)": lambda f: (nll, lambda p, y: f(scores(p, y))),
-    "(p,)": lambda f: (nll, lambda p, y: f(scores(p, y).sum(axis=0))),
-    "(p,) of a total": lambda f: (total, lambda p, y: f(scores(p, y).sum(axis=0))),
-    "(p, 1) of a total": lambda f: (total, lambda p, y: f(scores(p, y).sum(axis=0))[:, None]),
-    "True, total": lambda f: (lambda p, y: (total(p, y), f(scores(p, y).sum(axis=0))), True),
-    "True, (n, p)": lambda f: (lambda p, y: (nll(p, y), f(scores(p, y))), True),
-}
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("kind", WRONG)
-def test_a_jac_that_is_not_the_gradient_is_named_with_both_values(kind: str, form: str) -> None:
-    spoil, name, given = WRONG[kind]
-    fun, jac = FORMS[form](spoil)
-    with pytest.raises(ValueError, match=rf"^jac: by {name} it is") as caught:
-        fit(fun, START, Y, jac=jac)
-    words = str(caught.value).replace(",", "").split()
-    shown, found = float(words[words.index("is") + 1]), float(words[words.index("are") + 1])
-    assert shown == pytest.approx(given, rel=1e-5, abs=1e-12)
-    assert found == pytest.approx(AT_START[list(START).index(name)], rel=1e-4)
-
-
-@pytest.mark.parametrize("spoil", [lambda g: g, lambda g: -g / 80], ids=["sum", "minus the mean"])
-def test_the_gradient_of_a_mean_is_a_mean_too(spoil: Wrong) -> None:
-    def mean(params: Any, y: Any) -> float:
-        return float(nll(params, y).mean())
-
-    with pytest.raises(ValueError, match="^jac: by mu it is"):
-        fit(mean, START, Y, jac=lambda p, y: spoil(scores(p, y).sum(axis=0)))
-    assert fit(mean, START, Y, jac=lambda p, y: scores(p, y).mean(axis=0)).converged
-
-
-def test_a_held_parameter_has_no_part_in_the_comparison() -> None:
-    wrong = lambda p, y: scores(p, y).sum(axis=0) * [1.0, 0.5]  # noqa: E731
-    mle = fit(nll, START, Y, jac=wrong, fixed={"log_sigma": 0.5})
-    assert abs(mle.estimate[0] - Y.mean()) < 1e-5
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_the_right_jac_passes(form: str) -> None:
-    fun, jac = FORMS[form](lambda g: g)
-    mle = fit(fun, START, Y, jac=jac)
-    errors = Y.std() / np.sqrt(80) / np.array([1.0, Y.std() * np.sqrt(2)])
-    assert np.all(np.abs(mle.estimate - [Y.mean(), np.log(Y.std())]) < 1e-5 * errors)
-
-
-SCALES = np.array([1e-6, 1.0, 1e6])
-COLUMNS = np.random.default_rng(2).normal(size=(60, 3)) / SCALES
-RESPONSE = COLUMNS @ (SCALES * [2.0, -1.0, 0.5]) + np.random.default_rng(3).normal(size=60)
-
-
-def squares(params: Any, X: Any, y: Any) -> Any:
-    return 0.5 * (y - X @ params) ** 2
-
-
-def slopes(params: Any, X: Any, y: Any) -> Floats:
-    return -(y - X @ params)[:, None] * X
-
-
-@pytest.mark.parametrize("start", [SCALES, np.zeros(3)], ids=["in their units", "nought"])
-def test_the_right_jac_of_badly_scaled_parameters_passes(start: Floats) -> None:
-    mle = fit(squares, start, (COLUMNS, RESPONSE), jac=slopes)
-    errors = np.sqrt(np.diag(np.linalg.inv(COLUMNS.T @ COLUMNS)))
-    gaps = (mle.estimate - np.linalg.lstsq(COLUMNS * SCALES, RESPONSE)[0] * SCALES) / errors
-    assert np.abs(gaps).max() < 1e-5
-
-
-@pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_wrong_component_is_found_whatever_its_scale(position: int) -> None:
-    factor = np.where(np.arange(3) == position, 0.5, 1.0)
-    with pytest.raises(ValueError, match=rf"^jac: by x{position + 1} it is"):
-        fit(squares, SCALES, (COLUMNS, RESPONSE), jac=lambda p, X, y: slopes(p, X, y) * factor)
-
-
-@pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
-def test_the_right_jac_of_a_noisy_objective_passes(reduce: bool) -> None:
-    # Noise of a billionth, of another pattern each time, from starts some standard errors away.
-    for seed in range(12):
-        rng = np.random.default_rng(seed)
-        pattern = rng.uniform(1e11, 1e12, 2)
-
-        def noisy(params: Any, y: Any, pattern: Floats = pattern) -> Any:
-            values = nll(params, y) * (1 + 1e-9 * np.sin(pattern @ params + y))
-            return values.sum() if reduce else values
-
-        x0 = [Y.mean() + 0.5 + rng.exponential(), 0.3 * rng.normal()]
-        mle = fit(noisy, x0, Y, jac=lambda p, y: scores(p, y).sum(axis=0))
-        assert abs(mle.estimate[0] - Y.mean()) < 0.01
 
 
 SUMS = {
@@ -168,29 +59,3 @@ def test_one_number_is_a_total_whatever_its_shape(shape: tuple[int, ...]) -> Non
     mle = fit(lambda p, y: np.reshape(total(p, y), shape), START, Y)
     assert not mle.likelihood.separable
     assert mle.likelihood.n == 80
-
-
-HELD = np.random.default_rng(5).normal(size=80)
-
-
-@pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
-@pytest.mark.parametrize(
-    ("holds", "raised"),
-    [
-        (lambda y: y - HELD, "ValueError: operands could not be broadcast"),
-        (lambda y: y + 0 * {80: 1.0}[len(y)], "KeyError: "),
-    ],
-    ids=["held data", "lookup"],
-)
-def test_what_an_objective_raised_on_a_part_of_the_rows_is_named(
-    holds: Callable[[Any], Any], raised: str, reduce: bool
-) -> None:
-    def objective(params: Any, y: Any) -> Any:
-        values = nll(params, holds(y))
-        return values.sum() if reduce else values
-
-    mle = fit(objective, START, Y)
-    with pytest.raises(ValueError, match="cannot be evaluated on a part of the rows") as caught:
-        bootstrap(mle, n_resamples=9)
-    assert "Cases()" in str(caught.value)
-    assert f"(it raised {raised}" in str(caught.value)

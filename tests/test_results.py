@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from bootmle import Bootstrap, Status, bootstrap, fit
+from bootmle import Bootstrap, Estimator, Status, bootstrap, fit
 from bootmle.alarms import Alarm, AlarmKind
 from bootmle.simulation import poisson
 
@@ -134,6 +135,17 @@ def test_a_parameter_that_does_not_vary_is_not_called_fixed(boot_of: BootOf) -> 
     assert cells_of(boot)[1] == ["shape", "2.5", "0", "0", "2.5", "2.5"]
 
 
+def test_only_a_parameter_that_was_held_is_called_fixed() -> None:
+    model = poisson(2)
+    held = fit(model.nll, model.truth, model.data(60, rng=1), fixed={"x2": 0.25})
+    constant = Estimator(lambda y: {"mean": y.mean(), "two": 2.0}, args=RANKS)
+    one, other = (bootstrap(each, n_resamples=99, rng=0) for each in (held, constant))
+    assert (one.fixed, other.fixed) == (("x2",), ())
+    assert cells_of(one)[1] == ["x2", "0.25", "fixed"]
+    assert cells_of(other)[1] == ["two", "2", "0", "0", "2", "2"]
+    assert one.standard_error[1] == other.standard_error[1] == 0.0
+
+
 FAILED = (Status.RAISED, Status.NOT_FINITE, Status.NOT_CERTIFIED)
 
 
@@ -202,6 +214,23 @@ def test_infinite_replicates_count_in_intervals_but_not_in_standard_errors(
         finite = RANKS[: 999 - count, None] * TWO
         assert_allclose(boot.standard_error, finite.std(axis=0, ddof=1), rtol=1e-12)
         assert boot.n_failed == 0
+
+
+@pytest.mark.parametrize("level", [0.90, 0.95])
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf, np.nan])
+def test_infinite_replicates_leave_no_normal_interval_of_their_parameter(
+    infinite: float, level: float, boot_of: BootOf
+) -> None:
+    values, status = RANKS[:, None] * TWO, np.full(999, Status.CERTIFIED)
+    values[::100, 1], status[::100] = infinite, Status.NO_FINITE_OPTIMUM
+    bounds = boot_of(500 * TWO, values, status).confidence_interval("normal", level)
+    whole = (bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse)
+    assert np.isnan([each[1] for each in whole]).all()
+    finite = values[status == Status.CERTIFIED, 0]
+    half = norm.ppf(0.5 + level / 2) * finite.std(ddof=1)
+    center = 2 * 500 - finite.mean()
+    assert_allclose([bounds.low[0], bounds.high[0]], [center - half, center + half])
+    assert np.all(np.array([bounds.low_mcse[0], bounds.high_mcse[0]]) > 0)
 
 
 def test_the_table_says_how_infinite_replicates_count(boot_of: BootOf) -> None:

@@ -12,15 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.alarms import Alarm, likelihood_alarms, mode_alarms
+from bootmle.arguments import (
+    acts_by_weights,
+    check_count,
+    check_plan,
+    check_refit,
+    read_seed,
+    refuse_unknown,
+)
 from bootmle.audits import ColdAudit, ExpansionAudit, audit_cold, audit_expansion
 from bootmle.execution.parallel import check_n_jobs, run_chunks
 from bootmle.execution.progress import announce, shown, with_progress
 from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
-from bootmle.likelihood import Rows
 from bootmle.replicates import Replicates
 from bootmle.resample import Resample
 from bootmle.results import Bootstrap
-from bootmle.sampling import Cases, Parametric, Plan, draw_resample
+from bootmle.sampling import Cases, Plan, draw_resample
 from bootmle.status import Status
 from bootmle.threads import single_threaded
 
@@ -32,7 +39,6 @@ CHUNK = 64
 CHUNK_CAP = 2**22
 """Most observations that one chunk's replicates have together: fewer replicates of long data."""
 
-_REFITS = ("verified", "expansion")
 _EXPANSION_AUDIT = 50
 _COLD_AUDIT = 3
 _COLD_EVERY = 650
@@ -91,13 +97,13 @@ def bootstrap(
     >>> boot.replicates.shape, boot.n_failed
     ((199, 1), 0)
     """
-    _refuse_unknown(unknown)
+    refuse_unknown(unknown)
     workers = check_n_jobs(n_jobs)
-    count = _check_count(n_resamples, sampling)
-    _check_plan(fit, sampling)
+    count = check_count(n_resamples, sampling)
+    check_plan(fit, sampling)
     sampling.check_size(_n(fit))
-    _check_refit(fit, sampling, refit)
-    seed = _read_seed(rng)
+    check_refit(fit, sampling, refit)
+    seed = read_seed(rng)
     started = time.perf_counter()
     with single_threaded():
         task = _Task(_refitter(fit, refit), sampling, seed, _n(fit))
@@ -204,100 +210,12 @@ def _n(fit: Fit | Estimator) -> int:
     return n
 
 
-def _refuse_unknown(unknown: dict[str, Any]) -> None:
-    """Name the keyword that was meant."""
-    for name in unknown:
-        if name in {"seed", "random_state"}:
-            raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for it")
-        raise TypeError(f"bootstrap() has no argument {name!r}")
-
-
-def _check_count(n_resamples: Any, sampling: Any) -> int:
-    """Check the number of replicates."""
-    if not isinstance(sampling, Plan) or isinstance(sampling, type):
-        raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
-    whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
-    if not whole or n_resamples < 2:
-        raise ValueError(
-            f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2"
-        )
-    available = sampling.n_available
-    if available is not None and available < 2:
-        raise ValueError(f"sampling: {sampling!r} holds {available}; a spread needs at least 2")
-    return int(n_resamples) if available is None else min(int(n_resamples), available)
-
-
-def _check_plan(fit: Any, sampling: Plan) -> None:
-    """Refuse a plan that the objective cannot serve."""
-    if isinstance(fit, Estimator):
-        if sampling.fractional and not fit.takes_weights:
-            raise ValueError(
-                f"sampling: {sampling!r} draws fractional weights, and the estimator's function "
-                f"has no argument named weights; add one, or use Cases()"
-            )
-        return
-    if not isinstance(fit, Fit):
-        raise TypeError(
-            f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator"
-        )
-    sampling.check(fit.likelihood)
-    if sampling.fractional and not _by_weights(fit):
-        raise ValueError(
-            f"sampling: {sampling!r} draws fractional weights, which {_why_not_weights(fit)}; "
-            f"or use Cases()"
-        )
-    if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
-        raise ValueError(
-            f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)"
-        )
-
-
-def _check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
-    """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
-    if refit not in _REFITS:
-        raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
-    if refit == "expansion" and not (isinstance(fit, Fit) and _by_weights(fit)):
-        raise ValueError(
-            f"refit: 'expansion' weights the observations' contributions, which "
-            f"{_why_not_weights(fit)}; or use 'verified'"
-        )
-    if refit == "expansion" and isinstance(sampling, Parametric):
-        raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
-
-
-def _by_weights(fit: Fit) -> bool:
-    """Whether resamples act through weights of the contributions."""
-    return fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
-
-
-def _why_not_weights(fit: Fit | Estimator) -> str:
-    """Say why resamples cannot act through weights."""
-    if isinstance(fit, Fit) and fit.likelihood.separable:
-        return f"is not possible as {fit.likelihood.rows.value}: make each depend on its own row"
-    if isinstance(fit, Estimator):
-        return "an Estimator does not have: bootstrap a Fit instead"
-    return "a total cannot use: return the n contributions instead (delete .sum())"
-
-
-def _read_seed(rng: Any) -> int:
-    """Turn rng into the entropy of all streams."""
-    if rng is None:
-        entropy = np.random.SeedSequence().entropy
-        assert isinstance(entropy, int)
-        return entropy
-    if isinstance(rng, np.random.Generator):
-        return int.from_bytes(rng.bytes(16), "little")
-    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
-        raise ValueError(f"rng: {rng!r}; pass a whole number not below 0, a Generator, or None")
-    return int(rng)
-
-
 def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
     """Forecast the run's seconds from the time of one evaluation."""
     if isinstance(fit, Estimator):
         return count * fit.seconds / workers
     size = fit.metric.size
-    evaluations = (2 if _by_weights(fit) else 6) * (size + 1)
+    evaluations = (2 if acts_by_weights(fit) else 6) * (size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
 
 
@@ -310,7 +228,7 @@ def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
 
 def _notes(fit: Fit | Estimator) -> tuple[str, ...]:
     """Say why refits resample rows although the objective returns contributions."""
-    if isinstance(fit, Fit) and fit.likelihood.separable and not _by_weights(fit):
+    if isinstance(fit, Fit) and fit.likelihood.separable and not acts_by_weights(fit):
         return (f"refits resample the rows: {fit.likelihood.rows.value}",)
     return ()
 

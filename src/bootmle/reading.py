@@ -1,4 +1,4 @@
-"""Reading what the user passes to `fit`: what the objective returns, and how it depends on rows."""
+"""Reading what the user passes to `fit`: what the objective returns."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.data import as_args, count_rows, fingerprint
-from bootmle.likelihood import Likelihood, Rows
+from bootmle.dependence import AGREE, agree
+from bootmle.jacobian import read_jac, with_jac_form
+from bootmle.likelihood import Likelihood
 from bootmle.parameters import Parameters
 
-__all__ = ["examine_rows", "read_likelihood"]
-
-_AGREE = 1e-7
-"""Relative difference below which two evaluations of the same thing agree."""
-
-_JAC_STEPS = (1e-4, 1e-5)
-_JAC_OFF = 0.02
-"""Relative difference between jac and differences of fun that no error of these explains."""
-_JAC_NOISE = 1e-4
-_EPS = 1e-8
+__all__ = ["read_likelihood"]
 
 
 def read_likelihood(
@@ -69,68 +62,18 @@ def read_likelihood(
     n_rows = count_rows(data)
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
-    jac = _read_jac(jac)
+    jac = read_jac(jac)
     values = _first_evaluation(fun, data, jac, parameters, n_rows)
     separable = values.ndim == 1
     n = values.size if separable else n_rows
     likelihood = Likelihood(fun, jac, data, parameters, n, separable)
     _check_finite(values, parameters)
-    likelihood = _with_jac_form(likelihood)
+    likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
     prior = _read_weights(weights, likelihood)
     if separable and scale != 1:
         prior = scale * (np.ones(values.size) if prior is None else prior)
     return replace(likelihood, weights=prior, scale=scale)
-
-
-def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
-    """Find out how the objective depends on the rows, from evaluations on a few subsets.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        With the original data.
-    params : (p,) array
-        The point to evaluate at.
-
-    Returns
-    -------
-    Likelihood
-        The same with `rows` set.
-
-    Examples
-    --------
-    >>> from bootmle.parameters import read_parameters
-    >>> centred = lambda params, y: 0.5 * (y - y.mean() - params[0]) ** 2
-    >>> y = np.arange(9.0) ** 2
-    >>> read = read_likelihood(centred, y, None, None, read_parameters([0.0]))
-    >>> examine_rows(read, np.array([0.5])).rows.name
-    'EXCHANGEABLE'
-    """
-    n_rows = count_rows(likelihood.args)
-    if n_rows is None:
-        return replace(likelihood, rows=Rows.CLOSED)
-    if likelihood.separable and likelihood.n != n_rows:
-        return replace(likelihood, rows=Rows.CLUSTERED)
-    try:
-        with np.errstate(all="ignore"):
-            return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
-    except Exception as error:  # whatever it raises, a part of the rows is not enough for it
-        reason = f"{type(error).__name__}: {error}"
-        return replace(likelihood, rows=Rows.UNDIVIDED, rows_error=reason)
-
-
-def _read_jac(jac: Any) -> Callable[..., Any] | bool | None:
-    """Read SciPy's forms of jac."""
-    if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
-        return None
-    if jac is True or callable(jac):
-        known: Callable[..., Any] | bool = jac
-        return known
-    raise ValueError(
-        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
-        f"gradient), or None for differences"
-    )
 
 
 def _first_evaluation(
@@ -152,7 +95,7 @@ def _first_evaluation(
         raise ValueError("fun: the objective changed its data in place; work on copies of args")
     again = _value_part(fun(parameters.values.copy(), *data), jac)
     second = _read_values(again, n_rows)
-    if first.shape != second.shape or not _agree(first, second):
+    if first.shape != second.shape or not agree(first, second):
         raise ValueError(
             f"fun: two calls with the same arguments differ ({_short(first)}, then "
             f"{_short(second)}); draw random numbers once, outside the objective, and pass "
@@ -209,56 +152,6 @@ def _check_finite(values: Floats, parameters: Parameters) -> None:
     )
 
 
-def _with_jac_form(likelihood: Likelihood) -> Likelihood:
-    """Evaluate jac at the start and see whether it returns a row for each contribution."""
-    if not likelihood.jac:
-        return likelihood
-    values = likelihood.parameters.values
-    gradient = np.asarray(likelihood.raw_gradient(values.copy()), dtype=float)
-    if gradient.shape in {(values.size,), (values.size, 1)}:
-        _compare_with_differences(likelihood, gradient.reshape(-1))
-        return likelihood
-    if likelihood.separable and gradient.shape == (likelihood.n, values.size):
-        _compare_with_differences(likelihood, gradient.sum(axis=0))
-        return replace(likelihood, scores_given=True)
-    raise ValueError(
-        f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
-        + (f" or ({likelihood.n}, {values.size}) by contribution" if likelihood.separable else "")
-    )
-
-
-def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
-    """Refuse a gradient that is not the objective's, by central differences with two steps."""
-    parameters = likelihood.parameters
-    sizes = np.where(np.abs(parameters.values) > _EPS, np.abs(parameters.values), 1.0)
-    largest = float(np.max(np.abs(gradient[parameters.free] * sizes[parameters.free]), initial=0.0))
-    for position in parameters.free:
-        coarse, fine = (_slope(likelihood, position, step * sizes[position]) for step in _JAC_STEPS)
-        given = float(gradient[position])
-        noise = 3 * abs(coarse - fine) + _JAC_NOISE * largest / sizes[position]
-        # Not a number outside the domain: nothing to compare with.
-        if abs(given - fine) > _JAC_OFF * max(abs(given), abs(fine)) + noise:
-            ratio = f" (ratio {given / fine:.4g})" if fine else ""
-            raise ValueError(
-                f"jac: by {parameters.names[position]} it is {given:.6g} at x0, differences of fun "
-                f"are {fine:.6g}{ratio}; it is not the gradient of what fun returns"
-            )
-
-
-def _slope(likelihood: Likelihood, position: int, step: float) -> float:
-    """Difference the objective by one parameter at the start; NaN outside its domain."""
-    ends = []
-    for side in (step, -step):
-        params = likelihood.parameters.values.copy()
-        params[position] += side
-        try:
-            with np.errstate(all="ignore"):
-                ends.append(likelihood.total(params))
-        except Exception:  # the user's code may raise anything outside its domain
-            return np.nan
-    return (ends[0] - ends[1]) / (2 * step)
-
-
 def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
     """Read prior weights."""
     if weights is None:
@@ -289,40 +182,9 @@ def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
             stacked = likelihood.resampled(twice).total(likelihood.parameters.values.copy())
     except Exception:  # an objective that holds part of its data cannot be stacked
         return 1.0
-    near = _AGREE * abs(value)
+    near = AGREE * abs(value)
     mean = abs(stacked - value) <= near < abs(stacked - 2 * value)
     return float(likelihood.n) if mean else 1.0
-
-
-def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Rows:
-    """Compare evaluations on subsets and permutations of the rows with those on all of them."""
-    rng = np.random.default_rng(20_210_929)
-    order = rng.permutation(n_rows)
-    if not likelihood.separable:
-        same = _agree(likelihood.resampled(order).total(params), likelihood.total(params))
-        likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
-        return Rows.EXCHANGEABLE if same else Rows.ORDERED
-    whole = likelihood.contributions(params)
-    subsets = [order[: max(1, n_rows // 2)], order[n_rows // 3 :], rng.integers(0, n_rows, n_rows)]
-    if all(_agree(_part(likelihood, rows, params), whole[rows]) for rows in subsets):
-        return Rows.SEPARATE
-    moved = _part(likelihood, order, params)
-    return Rows.EXCHANGEABLE if _agree(moved, whole[order]) else Rows.ORDERED
-
-
-def _part(likelihood: Likelihood, rows: NDArray[np.intp], params: Floats) -> Floats:
-    """Evaluate the contributions of some rows alone."""
-    return likelihood.resampled(rows).contributions(params)
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Compare two evaluations, NaN equal to NaN."""
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    if one.shape != other.shape:
-        return False
-    finite = np.abs(one[np.isfinite(one)])
-    size = float(finite.max()) if finite.size else 0.0
-    return np.allclose(one, other, rtol=_AGREE, atol=_AGREE * size, equal_nan=True)
 
 
 def _short(values: NDArray[Any]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.fitting.rescue import Outcome
+from bootmle.fitting.outcome import Outcome
 from bootmle.status import Status
 
 __all__ = ["Replicates"]

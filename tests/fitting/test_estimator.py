@@ -237,6 +237,75 @@ def test_an_exception_on_the_original_data_surfaces_as_itself() -> None:
         Estimator(broken, args=Y)
 
 
+LABELLED: dict[str, Callable[[dict[str, float]], Any]] = {
+    "mapping": lambda found: found,
+    "series": lambda found: pd.Series(found),
+}
+
+
+@pytest.mark.parametrize("form", LABELLED)
+def test_labels_in_another_order_on_a_resample_are_put_in_order(form: str) -> None:
+    def by_first_row(y: Any) -> Any:
+        mean, cv = moments(y)
+        found = {"mean": mean, "cv": cv} if y[0] == Y[0] else {"cv": cv, "mean": mean}
+        return LABELLED[form](found)
+
+    boot = bootstrap(Estimator(by_first_row, Y), n_resamples=39, rng=4)
+    assert boot.names == ("mean", "cv")
+    assert_array_equal(boot.replicates, [moments(Y[drawn(k)]) for k in range(39)])
+
+
+@pytest.mark.parametrize(
+    "other", [{"mean": 1.0, "sd": 2.0}, {"mean": 1.0}, {"mean": 1.0, "cv": 2.0, "sd": 3.0}]
+)
+def test_other_labels_on_a_resample_are_its_failure(other: dict[str, float]) -> None:
+    def changes(y: Any) -> Any:
+        return other if y[0] == Y[1] else dict(zip(("mean", "cv"), moments(y), strict=True))
+
+    indices = np.array([[1, *range(1, 20)], np.arange(20), [2, *range(1, 20)]])
+    boot = bootstrap(Estimator(changes, Y), sampling=Given(indices=indices), n_resamples=3)
+    assert boot.status.tolist() == [Status.RAISED, Status.ESTIMATED, Status.ESTIMATED]
+    assert str([*other]) in boot.data.messages[0]
+    assert "['mean', 'cv']" in boot.data.messages[0]
+
+
+def test_labels_do_not_reorder_estimates_whose_names_were_given() -> None:
+    def labelled(y: Any) -> dict[str, float]:
+        found = dict(zip(("mean", "cv"), moments(y), strict=True))
+        return found if y[0] == Y[0] else dict(reversed(found.items()))
+
+    boot = bootstrap(Estimator(labelled, Y, names=["a", "b"]), n_resamples=39, rng=4)
+    assert boot.names == ("a", "b")
+    assert_array_equal(boot.replicates, [moments(Y[drawn(k)]) for k in range(39)])
+
+
+def test_a_builtin_that_has_no_signature_is_called_on_rows() -> None:
+    pairs = list(zip(Y.tolist(), X.tolist(), strict=True))
+    boot = bootstrap(Estimator(max, pairs), n_resamples=39, rng=4)
+    largest = [drawn(k)[np.argmax(Y[drawn(k)])] for k in range(39)]
+    assert_array_equal(boot.replicates, np.column_stack([Y, X])[largest])
+
+
+def test_weights_without_a_default_are_passed_on_the_original_data_too() -> None:
+    def needs(y: Any, weights: Any) -> list[float]:
+        return weighted(y, weights)
+
+    estimator = Estimator(needs, Y)
+    assert_allclose(estimator.estimate, [Y.sum(), 20.0])
+    boot = bootstrap(estimator, n_resamples=39, rng=4)
+    assert_allclose(boot.replicates[:, 0], [Y[drawn(k)].sum() for k in range(39)])
+
+
+def test_complex_estimates_on_a_resample_are_its_failure() -> None:
+    def turns(y: Any) -> Any:
+        return [1j, 1.0] if y[0] == Y[1] else moments(y)
+
+    indices = np.array([[1, *range(1, 20)], np.arange(20)])
+    boot = bootstrap(Estimator(turns, Y), sampling=Given(indices=indices), n_resamples=2)
+    assert boot.status.tolist() == [Status.RAISED, Status.ESTIMATED]
+    assert "complex" in boot.data.messages[0]
+
+
 BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no data": (lambda: Estimator(lambda: 1.0), ValueError, "args: there is no data"),
     "a scalar": (lambda: Estimator(moments, args=3.0), TypeError, "args.*3.0.*functools.partial"),
@@ -252,6 +321,17 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"function: .*\(1, 2\)",
     ),
     "a matrix": (lambda: Estimator(lambda y: np.eye(2), Y), ValueError, r"function: .*\(2, 2\)"),
+    "complex": (
+        lambda: Estimator(lambda y: [y.mean(), 1 + 2j], Y),
+        TypeError,
+        r"function: .*complex.*2j.*real",
+    ),
+    "a complex mapping": (
+        lambda: Estimator(lambda y: {"a": 1.0, "b": 2j}, Y),
+        TypeError,
+        "function: .*complex.*2j.*real",
+    ),
+    "no function": (lambda: Estimator(3.0, Y), TypeError, "function: 3.0 is not callable"),  # type: ignore[arg-type]
     "nothing": (lambda: Estimator(lambda y: [], Y), ValueError, r"function: .*\(0,\)"),
     "nan": (
         lambda: Estimator(lambda y: {"a": 1.0, "b": np.nan}, Y),

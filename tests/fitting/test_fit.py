@@ -14,7 +14,7 @@ from scipy.optimize import (
     minimize,
 )
 
-from bootmle import Fit, Status, fit
+from bootmle import Fit, Status, bootstrap, fit
 from bootmle.scales import Log
 from bootmle.simulation import logit, nb2, normal_mixture, ordered_probit, tobit, weibull
 
@@ -342,6 +342,33 @@ def test_a_sum_of_two_parameters_is_not_identified_and_its_parameters_are_named(
     assert mle.status is Status.NOT_IDENTIFIED
     assert mle.not_identified == ("a", "b")
     assert "singular" in str(mle)
+
+
+@pytest.mark.parametrize("start", [3.0, 0.0, -1e6])
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_only_the_parameter_that_does_not_enter_is_not_identified(
+    position: int, start: float
+) -> None:
+    def ignores(params: Any, y: Any) -> Any:
+        return nll(np.delete(params, position), y)
+
+    names = [*START]
+    names.insert(position, "unused")
+    mle = fit(ignores, np.insert([299.9, -3.0], position, start), Y, names=names)
+    assert mle.status is Status.NOT_IDENTIFIED
+    assert mle.not_identified == ("unused",)
+    others = np.delete(np.arange(3), position)
+    assert np.all(np.abs(mle.estimate[others] - CLOSED) <= NEAR * SE)
+    # The others’ replicates are those of the model without it.
+    boot = bootstrap(mle, n_resamples=64, rng=0)
+    without = bootstrap(fit(nll, START, Y), n_resamples=64, rng=0)
+    assert boot.not_identified == ("unused",)
+    assert np.all(np.abs(boot.replicates[:, others] - without.replicates) <= 1e-6 * SE)
+    assert_allclose(boot.standard_error[others], without.standard_error, rtol=1e-6)
+    assert np.isnan(boot.standard_error[position])
+    bounds = boot.confidence_interval("percentile", 0.9)
+    assert (bounds.low[position], bounds.high[position]) == (-np.inf, np.inf)
+    assert np.isfinite([bounds.low[others], bounds.high[others]]).all()
 
 
 def test_a_separated_logit_has_no_finite_optimum() -> None:

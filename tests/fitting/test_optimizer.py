@@ -14,7 +14,7 @@ Y = np.random.default_rng(1).normal(3.0, 2.0, 80)
 SE = float(Y.std() / np.sqrt(80))
 START = {"mu": 0.0, "log_sigma": 0.0}
 nll = normal().nll
-COUNT = 20
+COUNT = 12
 
 # SciPy's trust-constr warns of a constraint that is linear.
 METHODS = pytest.mark.parametrize("method", ["BFGS", "SLSQP", "trust-constr", "COBYLA"])

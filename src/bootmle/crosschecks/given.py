@@ -18,7 +18,7 @@ from bootmle.crosschecks.verdicts import (
     judge_reference,
 )
 from bootmle.fitting import Fit
-from bootmle.fitting.search import inform
+from bootmle.fitting.slopes import inform
 from bootmle.status import Status
 from bootmle.tables import rounded
 

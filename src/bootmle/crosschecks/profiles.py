@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from bootmle.arrays import Floats
 from bootmle.fitting import Fit
-from bootmle.fitting.rescue import descend
+from bootmle.fitting.outcome import descend
 from bootmle.fitting.whitening import Target
 
 __all__ = ["Profile", "profile_likelihood"]

@@ -15,7 +15,7 @@ from bootmle.arrays import Floats
 from bootmle.fitting.expansion import Expansion
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.lockstep import Settings
-from bootmle.fitting.search import whitened_gradient
+from bootmle.fitting.slopes import whitened_gradient
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.likelihood import Rows
 

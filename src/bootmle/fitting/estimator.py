@@ -11,7 +11,7 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.data import as_args, count_rows, take_rows
-from bootmle.fitting.rescue import Outcome
+from bootmle.fitting.outcome import Outcome
 from bootmle.parameters import settle_names
 from bootmle.resample import Resample
 from bootmle.status import Status

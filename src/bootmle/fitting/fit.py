@@ -11,15 +11,17 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.arrays import Floats
+from bootmle.dependence import examine_rows
 from bootmle.derivatives import Information
 from bootmle.fitting.domain import internal_scales
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer, read_constraints
-from bootmle.fitting.search import Search, inform
+from bootmle.fitting.search import Search
+from bootmle.fitting.slopes import inform
 from bootmle.fitting.whitening import Metric
 from bootmle.likelihood import Likelihood
 from bootmle.parameters import read_parameters
-from bootmle.reading import examine_rows, read_likelihood
+from bootmle.reading import read_likelihood
 from bootmle.scales import Identity, Scale
 from bootmle.status import Status
 from bootmle.tables import align, rounded, rounded_like

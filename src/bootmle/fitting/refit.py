@@ -15,7 +15,8 @@ from bootmle.fitting.dispersion import measure_dispersion, tempered
 from bootmle.fitting.expansion import Expansion, expand
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.lockstep import Lockstep
-from bootmle.fitting.rescue import Outcome, rescue
+from bootmle.fitting.outcome import Outcome
+from bootmle.fitting.rescue import rescue
 from bootmle.fitting.whitening import Target
 from bootmle.likelihood import Rows
 from bootmle.resample import Resample

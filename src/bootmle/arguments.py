@@ -1,0 +1,111 @@
+"""Reading what the user passes to `bootstrap`, with an error for what cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bootmle.fitting import Estimator, Fit
+from bootmle.likelihood import Rows
+from bootmle.sampling import Parametric, Plan
+from bootmle.status import Status
+
+__all__ = [
+    "acts_by_weights",
+    "check_count",
+    "check_plan",
+    "check_refit",
+    "read_seed",
+    "refuse_unknown",
+]
+
+_REFITS = ("verified", "expansion")
+
+
+def refuse_unknown(unknown: dict[str, Any]) -> None:
+    """Name the keyword that was meant."""
+    for name in unknown:
+        if name in {"seed", "random_state"}:
+            raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for it")
+        raise TypeError(f"bootstrap() has no argument {name!r}")
+
+
+def check_count(n_resamples: Any, sampling: Any) -> int:
+    """Check the number of replicates."""
+    if not isinstance(sampling, Plan) or isinstance(sampling, type):
+        raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
+    whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
+    if not whole or n_resamples < 2:
+        raise ValueError(
+            f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2"
+        )
+    available = sampling.n_available
+    if available is not None and available < 2:
+        raise ValueError(f"sampling: {sampling!r} holds {available}; a spread needs at least 2")
+    return int(n_resamples) if available is None else min(int(n_resamples), available)
+
+
+def check_plan(fit: Any, sampling: Plan) -> None:
+    """Refuse a plan that the objective cannot serve."""
+    if isinstance(fit, Estimator):
+        if sampling.fractional and not fit.takes_weights:
+            raise ValueError(
+                f"sampling: {sampling!r} draws fractional weights, and the estimator's function "
+                f"has no argument named weights; add one, or use Cases()"
+            )
+        return
+    if not isinstance(fit, Fit):
+        raise TypeError(
+            f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator"
+        )
+    sampling.check(fit.likelihood)
+    if sampling.fractional and not acts_by_weights(fit):
+        raise ValueError(
+            f"sampling: {sampling!r} draws fractional weights, which {_why_not_weights(fit)}; "
+            f"or use Cases()"
+        )
+    if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
+        raise ValueError(
+            f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)"
+        )
+
+
+def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
+    """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
+    if refit not in _REFITS:
+        raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
+    if refit == "expansion" and not (isinstance(fit, Fit) and acts_by_weights(fit)):
+        raise ValueError(
+            f"refit: 'expansion' weights the observations' contributions, which "
+            f"{_why_not_weights(fit)}; or use 'verified'"
+        )
+    if refit == "expansion" and isinstance(sampling, Parametric):
+        raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
+
+
+def acts_by_weights(fit: Fit) -> bool:
+    """Whether resamples act through weights of the contributions."""
+    return fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
+
+
+def _why_not_weights(fit: Fit | Estimator) -> str:
+    """Say why resamples cannot act through weights."""
+    if isinstance(fit, Fit) and fit.likelihood.separable:
+        return f"is not possible as {fit.likelihood.rows.value}: make each depend on its own row"
+    if isinstance(fit, Estimator):
+        return "an Estimator does not have: bootstrap a Fit instead"
+    return "a total cannot use: return the n contributions instead (delete .sum())"
+
+
+def read_seed(rng: Any) -> int:
+    """Turn rng into the entropy of all streams."""
+    if rng is None:
+        entropy = np.random.SeedSequence().entropy
+        assert isinstance(entropy, int)
+        return entropy
+    if isinstance(rng, np.random.Generator):
+        return int.from_bytes(rng.bytes(16), "little")
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise ValueError(f"rng: {rng!r}; pass a whole number not below 0, a Generator, or None")
+    return int(rng)

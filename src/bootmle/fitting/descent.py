@@ -1,0 +1,278 @@
+"""From a point to a certified optimum over the free parameters, or to what stands in its way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bootmle.arrays import Floats
+from bootmle.derivatives import Information
+from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.lockstep import Settings
+from bootmle.fitting.optimizer import Optimizer
+from bootmle.fitting.outcome import descend
+from bootmle.fitting.slopes import furthest_fall, inform, refine, whitened_gradient
+from bootmle.fitting.whitening import Metric, Target
+from bootmle.likelihood import Likelihood
+from bootmle.status import Status
+
+__all__ = ["Descent"]
+
+_ATTEMPTS = 8
+_CERTIFIED = 1e-6
+_NEAR = 0.1
+_MOVED = 1e-4
+_FLAT_SIDE = 0.02
+_FAR_DOUBLINGS = 7
+_MOVED_LIKELIHOOD = 0.1
+_STAYS = 1e-6
+_STAYS_FALLING = 0.01
+_FLAT = 1e-3
+
+_WRONG_SIGN = (
+    "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
+    "negative? If the sign is right, the likelihood has no maximum: bound or fix a parameter"
+)
+
+
+@dataclass(slots=True)
+class Descent:
+    """A way down the nll over the free parameters, and where it stands.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+        The objective; parameters that are held are not among the free ones.
+    optimizer : Optimizer
+        The user's method, constraints and options.
+    working : (q,) array
+        The best point so far, on the working scale.
+    information : Information
+        Observed information there, on the working scale.
+    metric : Metric
+        Coordinates in standard errors there.
+    status : Status
+    decrement : float
+        Distance to the optimum in standard errors.
+    lowest, drop : float
+        The lowest nll that SciPy saw, and how far it lies below the start's.
+    notes : list of str
+        What happened on the way.
+    n_evaluations : int
+    """
+
+    likelihood: Likelihood
+    optimizer: Optimizer
+    working: Floats = field(init=False)
+    information: Information = field(init=False)
+    metric: Metric = field(init=False)
+    status: Status = Status.NOT_CERTIFIED
+    decrement: float = np.inf
+    lowest: float = np.inf
+    drop: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    n_evaluations: int = 0
+
+    def settle(self) -> None:
+        """Go on from here to the optimum over the parameters that are not held."""
+        self.metric = Metric(self.working, np.eye(self.working.size))
+        if self.working.size == 0:
+            self.status, self.decrement = Status.AT_BOUND, 0.0
+            return
+        start = self.start()
+        if self._runs_away(start):
+            return
+        for _ in range(_ATTEMPTS):
+            if self._attempt(start):
+                return
+            self.information = self.measure()
+
+    @property
+    def settings(self) -> Settings:
+        """Steps and tolerances that follow the noise, which rounding alone brings to this."""
+        rounding = np.finfo(float).eps * abs(self.lowest) / np.sqrt(self.likelihood.n or 1)
+        return Settings.from_noise(max(self.information.noise, rounding))
+
+    def start(self) -> Floats:
+        """Return the start on the working scale."""
+        parameters = self.likelihood.parameters
+        return parameters.to_working(parameters.values)
+
+    def measure(self) -> Information:
+        """Measure the information where the search stands."""
+        information = inform(self.likelihood, self.working)
+        self.n_evaluations += information.n_evaluations
+        return information
+
+    def _attempt(self, start: Floats) -> bool:
+        """Take one more leg; True where the search is over."""
+        info = self.information
+        if not np.isfinite(info.matrix).all():
+            if self.likelihood.total(self.user()) == -np.inf:
+                self.refuse("falls to -inf", self.working - start)
+            self.status = Status.NOT_FINITE
+            self.metric = Metric(self.working, np.eye(self.working.size))
+            return True
+        n_flat = info.null_directions.shape[1] if info.definiteness == "singular" else 0
+        self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
+        target = self.target()
+        if self.metric.size == 0:
+            self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
+            return True
+        gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
+        slope = float(np.linalg.norm(gradient))
+        if info.definiteness == "indefinite" and slope < _NEAR:
+            return self._leave_saddle(target)
+        if info.definiteness == "indefinite" or not slope < _NEAR:
+            return self._descend(target, start)
+        return self._refine(target, start)
+
+    def _descend(self, target: Target, start: Floats) -> bool:
+        """Go down by damped Newton steps; over where the likelihood rises without end."""
+        run = descend(target, np.zeros(self.metric.size), self.settings)
+        if (
+            not run.done[0]
+            and not run.value[0] < 0
+            and self.information.definiteness == "indefinite"
+        ):
+            return self._leave_saddle(target)
+        self.count(target)
+        self.working = self.metric.to_working(run.z[0])
+        self.decrement = float(run.distance[0])
+        if run.done[0]:
+            return False
+        ray = probe_rays(target, run.z[0], run.steps[0], self.settings.noise)
+        ray = ray or self._ray_from(start)
+        return self._diverges(ray)
+
+    def _runs_away(self, start: Floats) -> bool:
+        """Whether the nll stays low on and on along SciPy's way, as on no way past an optimum."""
+        way = self.working - start
+        if (
+            bool(np.isfinite(self.likelihood.parameters.bounds).any())
+            or self.drop < _MOVED_LIKELIHOOD
+        ):
+            return False
+        target = self.target()
+        along = [target.value_at(self.working + 2.0**k * way) for k in range(_FAR_DOUBLINGS)]
+        self.count(target)
+        if not max(along) <= _STAYS * self.drop:
+            return False
+        if min(along) < -_STAYS_FALLING * self.drop:
+            self.refuse(f"falls by {-min(along):.3g} beyond where SciPy stopped", way)
+        return self._has_no_optimum(way)
+
+    def _refine(self, target: Target, start: Floats) -> bool:
+        """Converge to the last digit and look around at one standard error."""
+        z, self.decrement = refine(target, self.settings)
+        self.working = self.metric.to_working(z)
+        fallen = self._look_around(target, z)
+        if fallen is not None and self._stays_flat(target, z, fallen - z):
+            self.count(target)
+            return self._has_no_optimum(self.metric.factor @ (fallen - z))
+        if fallen is not None and target.value(fallen) < target.value(z):
+            self.working = self.metric.to_working(fallen)
+            self.count(target)
+            return False
+        self.count(target)
+        if np.linalg.norm(z) > max(_MOVED, 10 * self.settings.attainable(z.size)):
+            return False
+        self.status = self._verdict()
+        return True
+
+    def _stays_flat(self, target: Target, z: Floats, way: Floats) -> bool:
+        """Whether the nll does not rise over many standard errors to one side, but to the other."""
+        value = target.value(z)
+        along = [target.value(z + 2.0**k * way) - value for k in range(_FAR_DOUBLINGS)]
+        return max(along) < _FLAT and target.value(z - way) - value > _FLAT_SIDE
+
+    def _verdict(self) -> Status:
+        """Say what the final decrement certifies."""
+        attainable = 10 * self.settings.attainable(self.metric.size)
+        if self.decrement > _CERTIFIED:
+            limited = self.decrement <= max(attainable, 1e-3)
+            return Status.NOISE_LIMITED if limited else Status.NOT_CERTIFIED
+        flat = self.metric.size < self.working.size
+        return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
+
+    def _look_around(self, target: Target, z: Floats) -> Floats | None:
+        """Find a point one standard error away at which the nll hardly rises."""
+        around = np.concatenate([np.eye(z.size), -np.eye(z.size)])
+        rises = target.values(z + around) - target.value(z)
+        lowest = int(np.argmin(rises))
+        return z + around[lowest] if rises[lowest] < _FLAT_SIDE else None
+
+    def _leave_saddle(self, target: Target) -> bool:
+        """Leave a saddle along its direction of negative curvature, and minimize again."""
+        info = self.information
+        down = self.metric.to_whitened(self.working + info.directions[:, 0])
+        down = down / np.linalg.norm(down)
+        sides = [furthest_fall(target, side * down) for side in (1.0, -1.0)]
+        lowest, value = min(sides, key=lambda side: side[1])
+        name = info.describe_direction(info.directions[:, 0])
+        where = f"a saddle (eigenvalue {info.eigenvalues[0]:.4g} along {name})"
+        if not value < 0:
+            self.status = Status.NOT_CERTIFIED
+            self.notes.append(f"stands at {where} that could not be left")
+            return True
+        self.notes.append(f"SciPy stopped at {where}; left along it")
+        self._minimize_again(target, lowest)
+        self.count(target)
+        return False
+
+    def _minimize_again(self, target: Target, z: Floats) -> None:
+        """Run SciPy's minimizer from another point, in standard errors."""
+        parameters, start = self.likelihood.parameters, self.metric.to_working(z)
+        value = target.value(z)
+        result = self.optimizer.minimize(target.value_at, start, parameters, unit=self.metric.units)
+        better = np.isfinite(result.x).all() and result.fun < value
+        self.working = np.array(result.x) if better else start
+
+    def _diverges(self, ray: Ray | None) -> bool:
+        """Settle a likelihood that rises without end: no optimum, or the wrong sign."""
+        if ray is None:
+            return False
+        direction = self.metric.factor @ ray.direction
+        if not ray.saturating and -ray.end > _STAYS_FALLING * max(1.0, self.drop):
+            self.refuse(f"falls by {-ray.end:.3g} beyond where SciPy stopped", direction)
+        return self._has_no_optimum(direction)
+
+    def _has_no_optimum(self, direction: Floats) -> bool:
+        """Record that the likelihood only has a supremum."""
+        self.status, self.decrement = Status.NO_FINITE_OPTIMUM, np.inf
+        self.notes.append(f"the likelihood rises towards a supremum as {self._whither(direction)}")
+        return True
+
+    def _ray_from(self, start: Floats) -> Ray | None:
+        """Probe the way from the start to here."""
+        way = self.working - start
+        if not np.any(way):
+            return None
+        self.metric = Metric(self.working, way[:, None])
+        return probe_rays(self.target(), np.zeros(1), np.ones(1), self.settings.noise)
+
+    def refuse(self, how: str, direction: Floats) -> None:
+        """Raise for an objective without a lower bound."""
+        raise ValueError(_WRONG_SIGN.format(how=how, where=self._whither(direction)))
+
+    def _whither(self, direction: Floats) -> str:
+        """Say where the parameters go along a direction."""
+        names = self.likelihood.parameters.free_names
+        pace = np.abs(direction) / max(float(np.abs(direction).max()), 1e-300)
+        moving = [j for j in range(len(names)) if pace[j] > 0.02]
+        return ", ".join(f"{names[j]} → {'+' if direction[j] > 0 else '−'}∞" for j in moving)
+
+    def target(self) -> Target:
+        """See the objective in the current metric, relative to its value here."""
+        self.n_evaluations += 1
+        return Target(self.likelihood, self.metric, self.likelihood.at(self.user()))
+
+    def user(self) -> Floats:
+        """Return the full parameter vector where the search stands."""
+        return self.likelihood.parameters.to_user(self.working)
+
+    def count(self, target: Target) -> None:
+        """Add a target's evaluations to the search's."""
+        self.n_evaluations += target.n_evaluations
+        target.n_evaluations = 0
