@@ -285,7 +285,7 @@ def test_an_objective_that_cannot_be_called() -> None:
         (np.where(np.arange(20) == 3, -1.5, 1.0), ["-1.5", "not negative"]),
         (np.where(np.arange(20) == 3, np.nan, 1.0), ["nan", "finite"]),
         (np.zeros(20), ["all zero", "zeros only"]),
-        (2, ["shape ()", "one weight for each contribution"]),
+        (2, ["2;", "one weight for each contribution"]),
         (np.ones((20, 1)), ["shape (20, 1)", "one weight for each contribution"]),
     ],
 )

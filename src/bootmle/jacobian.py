@@ -18,6 +18,7 @@ _OFF = 0.02
 """Relative difference between jac and differences of fun that no error of these explains."""
 _NOISE = 1e-4
 _ZERO = 1e-8
+_ROUNDING = 100.0
 
 
 def read_jac(jac: Any) -> Callable[..., Any] | bool | None:
@@ -56,21 +57,29 @@ def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
     parameters = likelihood.parameters
     sizes = np.where(np.abs(parameters.values) > _ZERO, np.abs(parameters.values), 1.0)
     largest = float(np.max(np.abs(gradient[parameters.free] * sizes[parameters.free]), initial=0.0))
+    start = likelihood.total(parameters.values.copy())
     for position in parameters.free:
-        coarse, fine = (_slope(likelihood, position, step * sizes[position]) for step in _STEPS)
-        given = float(gradient[position])
-        noise = 3 * abs(coarse - fine) + _NOISE * largest / sizes[position]
+        name, given = parameters.names[position], float(gradient[position])
+        if not np.isfinite(given):
+            raise ValueError(f"jac: by {name} it is {given} at x0, where fun is finite")
+        steps = [step * sizes[position] for step in _STEPS]
+        (coarse, _), (fine, floor) = (_slope(likelihood, start, position, step) for step in steps)
+        noise = 3 * abs(coarse - fine) + floor + _NOISE * largest / sizes[position]
         # Not a number outside the domain: nothing to compare with.
         if abs(given - fine) > _OFF * max(abs(given), abs(fine)) + noise:
             ratio = f" (ratio {given / fine:.4g})" if fine else ""
             raise ValueError(
-                f"jac: by {parameters.names[position]} it is {given:.6g} at x0, differences of fun "
-                f"are {fine:.6g}{ratio}; it is not the gradient of what fun returns"
+                f"jac: by {name} it is {given:.6g} at x0, differences of fun are {fine:.6g}"
+                f"{ratio}: it is not the gradient of what fun returns"
             )
 
 
-def _slope(likelihood: Likelihood, position: int, step: float) -> float:
-    """Difference the objective by one parameter at the start; NaN outside its domain."""
+def _slope(likelihood: Likelihood, start: float, position: int, step: float) -> tuple[float, float]:
+    """Difference the objective by one parameter at the start; NaN outside its domain.
+
+    With an upper bound on what the objective's noise does to it: the second difference, curvature
+    included, and rounding.
+    """
     ends = []
     for side in (step, -step):
         params = likelihood.parameters.values.copy()
@@ -79,5 +88,7 @@ def _slope(likelihood: Likelihood, position: int, step: float) -> float:
             with np.errstate(all="ignore"):
                 ends.append(likelihood.total(params))
         except Exception:  # the user's code may raise anything outside its domain
-            return np.nan
-    return (ends[0] - ends[1]) / (2 * step)
+            return np.nan, np.nan
+    second = abs(ends[0] + ends[1] - 2 * start)
+    rounding = _ROUNDING * np.finfo(float).eps * abs(start)
+    return (ends[0] - ends[1]) / (2 * step), (2 * second + rounding) / step

@@ -156,9 +156,13 @@ def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
     """Read prior weights."""
     if weights is None:
         return None
-    values = np.asarray(weights, dtype=float)
+    try:
+        values = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"weights: {weights!r}; pass one number for each contribution") from None
     if values.ndim != 1:
-        raise ValueError(f"weights: shape {values.shape}; pass one weight for each contribution")
+        shown = f"{weights!r}" if values.ndim == 0 else f"shape {values.shape}"
+        raise ValueError(f"weights: {shown}; pass one weight for each contribution, (n,)")
     if not likelihood.separable:
         raise ValueError(
             "weights: a total cannot be weighted; return the contributions instead (delete .sum())"

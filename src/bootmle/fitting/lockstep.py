@@ -36,6 +36,7 @@ _CLOSE = 0.1
 _BACKTRACKS = 6
 _WIDE = 3e-2
 _NARROW = 1e-3
+_SMALL_SAMPLES = 5e-4
 _LEFT = 5e-4
 
 
@@ -177,7 +178,7 @@ class Lockstep:
             and target.likelihood.differentiable
             and self.distance[member] < _CLOSE
         ):
-            self.z[member] = z + fraction * step
+            self.z[member], self.value[member] = z + fraction * step, np.nan
             return True
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
@@ -226,6 +227,8 @@ class Lockstep:
     def _measure_all(self, member: int) -> None:
         """Take central differences and the whole Hessian."""
         z, target = self.z[member], self.targets[member]
+        if np.isnan(self.value[member]):
+            self.value[member] = target.value(z)
         size = z.size
         c = self.settings.hessian_step / np.sqrt(np.clip(np.diag(self.hessian[member]), 0.05, 1e6))
         steps = np.diag(c)
@@ -271,6 +274,8 @@ class Lockstep:
         contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), _WIDE)
         first = self.trusted[members] & (self.rounds[members] == 1)
         tolerance = np.where(first, modelled, np.where(self.rounds[members] == 1, 0.0, contracted))
+        if self.z.shape[1] <= FEW:
+            tolerance = np.minimum(tolerance, _SMALL_SAMPLES)
         return np.maximum(np.where(self.fresh[members], _NARROW, tolerance), floor)
 
     def _correct_models(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,14 @@ class Optimizer:
         return result
 
     def check(self, parameters: Parameters) -> None:
-        """Refuse bounds for a method that cannot keep them."""
+        """Refuse what SciPy could not use, and bounds for a method that cannot keep them."""
+        if not (self.method is None or isinstance(self.method, str) or callable(self.method)):
+            raise TypeError(
+                f"method: {self.method!r}; name one of scipy.optimize.minimize's, or pass a "
+                f"callable"
+            )
+        if not (self.tol is None or isinstance(self.tol, Real)):
+            raise TypeError(f"tol: {self.tol!r}; pass a number, or None for SciPy's own")
         named = self.method.lower() if isinstance(self.method, str) else None
         able = named is None or named == "bfgs" or named in _WITH_BOUNDS
         if np.isfinite(parameters.bounds).any() and not able:

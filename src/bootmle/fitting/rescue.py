@@ -151,6 +151,9 @@ def _certify_holding(
     ray = probe_rays(reduced, run.z[0], run.steps[0], settings.noise)
     if ray is not None and not held.size:
         return diverged(target, ray, settings), params
+    followed = None if held.size else follow(target, run, settings)
+    if followed is not None:
+        return followed, followed.params
     where = "at a bound, the other parameters not certified" if held.size else "from SciPy's point"
     distance = float(run.distance[0])
     return failed(target, params, f"no optimum was certified {where}", distance), params

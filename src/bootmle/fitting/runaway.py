@@ -72,7 +72,7 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
     it. A finite optimum ends the way within a few legs.
     """
     here, falls = target, []
-    origin = target.metric.to_working(run.z[0])
+    points = [target.metric.to_working(run.z[0])]
     for _ in range(_LEGS):
         if not np.isfinite(run.hessian[0]).all():
             return None
@@ -85,10 +85,11 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
         if run.done[0]:
             return certified(here, run) if settled else None
         falls.append(run.start_value - float(run.value[0]))
-        if falls[-1] < _FALL:
+        points.append(metric.to_working(run.z[0]))
+        if len(falls) > _LEGS // 2 and max(falls[-(_LEGS // 2) :]) < _FALL:
             return None
-    way = here.metric.to_working(run.z[0]) - origin
-    return _without_optimum(target, way, here.metric.to_working(run.z[0]), "rises without bound")
+    # Parameters that converge have done so in the last legs, where the others still go on.
+    return _without_optimum(target, points[-1] - points[-3], points[-1], "rises without bound")
 
 
 def _rises_around(target: Target, run: Lockstep) -> bool:
