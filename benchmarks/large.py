@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 
 from bootmle import Bootstrap, Fit, bootstrap
 from bootmle.arrays import Floats
+from bootmle.bootstrapping import CHUNK
 from bootmle.fitting import LikelihoodRefit
 from judging import Verdict, judge, solve_all
 from problems import MODES, SEED, Problem, draw, large_problems
@@ -19,7 +20,6 @@ from problems import MODES, SEED, Problem, draw, large_problems
 B = 1999
 """Replicates that shared evaluations and times are spread over."""
 
-CHUNK = 32
 
 Row = dict[str, str | int | float]
 Solve = Callable[[Iterable[int]], object]

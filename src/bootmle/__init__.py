@@ -14,13 +14,24 @@ from bootmle.derivatives import information
 from bootmle.fitting import Estimator, Fit, fit
 from bootmle.loading import load
 from bootmle.results import Bootstrap
-from bootmle.sampling import Bayesian, Cases, Clustered, Given, Parametric
+from bootmle.sampling import (
+    Bayesian,
+    Blocks,
+    Cases,
+    Clustered,
+    Given,
+    Jackknife,
+    Parametric,
+    Stratified,
+    Subsample,
+)
 from bootmle.status import Status
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Bayesian",
+    "Blocks",
     "Bootstrap",
     "Cases",
     "Clustered",
@@ -29,8 +40,11 @@ __all__ = [
     "Fit",
     "Flag",
     "Given",
+    "Jackknife",
     "Parametric",
     "Status",
+    "Stratified",
+    "Subsample",
     "Verdict",
     "bootstrap",
     "crosscheck",

@@ -31,10 +31,8 @@ def refuse_unknown(unknown: dict[str, Any]) -> None:
         raise TypeError(f"bootstrap() has no argument {name!r}")
 
 
-def check_count(n_resamples: Any, sampling: Any) -> int:
+def check_count(n_resamples: Any, sampling: Plan) -> int:
     """Check the number of replicates."""
-    if not isinstance(sampling, Plan) or isinstance(sampling, type):
-        raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
     whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
     if not whole or n_resamples < 2:
         raise ValueError(
@@ -43,11 +41,15 @@ def check_count(n_resamples: Any, sampling: Any) -> int:
     available = sampling.n_available
     if available is not None and available < 2:
         raise ValueError(f"sampling: {sampling!r} holds {available}; a spread needs at least 2")
-    return int(n_resamples) if available is None else min(int(n_resamples), available)
+    if available is None:
+        return int(n_resamples)
+    return available if sampling.exhaustive else min(int(n_resamples), available)
 
 
-def check_plan(fit: Any, sampling: Plan) -> None:
+def check_plan(fit: Any, sampling: Any) -> None:
     """Refuse a plan that the objective cannot serve."""
+    if not isinstance(sampling, Plan) or isinstance(sampling, type):
+        raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
     if isinstance(fit, Estimator):
         if sampling.fractional and not fit.takes_weights:
             raise ValueError(

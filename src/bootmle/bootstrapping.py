@@ -20,14 +20,16 @@ from bootmle.arguments import (
     read_seed,
     refuse_unknown,
 )
+from bootmle.arrays import Floats
 from bootmle.audits import ColdAudit, ExpansionAudit, audit_cold, audit_expansion
 from bootmle.execution.parallel import check_n_jobs, run_chunks
 from bootmle.execution.progress import announce, shown, with_progress
 from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
+from bootmle.fitting.scores import whitened_scores
 from bootmle.replicates import Replicates
 from bootmle.resample import Resample
 from bootmle.results import Bootstrap
-from bootmle.sampling import Cases, Plan, draw_resample
+from bootmle.sampling import Blocks, Cases, Plan, draw_resample
 from bootmle.status import Status
 from bootmle.threads import single_threaded
 
@@ -62,10 +64,12 @@ def bootstrap(
     fit : Fit or Estimator
         What to refit.
     sampling : plan
-        How resamples are drawn: `Cases()`, `Clustered(clusters)`, `Bayesian()`,
-        `Parametric(simulate)`, `Given(...)`.
+        How resamples are drawn: `Cases()`, `Stratified(strata)`, `Clustered(clusters)`,
+        `Blocks()`, `Bayesian()`, `Parametric(simulate)`, `Subsample(size)`, `Jackknife()`,
+        `Given(...)`.
     n_resamples : int
-        Number of replicates B, at least 2; no more than there are with `Given`.
+        Number of replicates B, at least 2; no more than there are with `Given`, as many as there
+        are with `Jackknife`.
     refit : str
         "verified": every replicate is certified at its optimum; "expansion": the optimum of the
         shared expansion, without evaluations for each replicate, its error measured on a sample.
@@ -99,9 +103,9 @@ def bootstrap(
     """
     refuse_unknown(unknown)
     workers = check_n_jobs(n_jobs)
-    count = check_count(n_resamples, sampling)
     check_plan(fit, sampling)
-    sampling.check_size(_n(fit))
+    sampling = _prepare(fit, sampling)
+    count = check_count(n_resamples, sampling)
     check_refit(fit, sampling, refit)
     seed = read_seed(rng)
     started = time.perf_counter()
@@ -114,6 +118,7 @@ def bootstrap(
         replicates = Replicates.concatenate(list(with_progress(chunks, count, show))).first(count)
         _refuse_empty(replicates)
         audits = _audit(task, replicates)
+        centre = _centre(task)
         alarms = _raise_alarms(fit, task, replicates, audits)
     return Bootstrap(
         fit=fit,
@@ -123,6 +128,9 @@ def bootstrap(
         seed=seed,
         seeds=(seed,),
         sampling=sampling,
+        rescaling=sampling.rescaling(task.n),
+        quantiles=sampling.quantiles,
+        centre=centre,
         refit=refit,
         fixed=_fixed(fit),
         n_shared=task.refit.n_shared,
@@ -217,6 +225,28 @@ def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
     size = fit.metric.size
     evaluations = (2 if acts_by_weights(fit) else 6) * (size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
+
+
+def _prepare(fit: Fit | Estimator, sampling: Plan) -> Plan:
+    """Make a plan ready for the data: look up labels, choose a block length."""
+    if isinstance(sampling, Blocks) and sampling.length is None and isinstance(fit, Fit):
+        scores = whitened_scores(fit)
+        sampling = sampling if scores is None else sampling.with_length_for(scores)
+    return sampling.prepared(_n(fit), _args(fit))
+
+
+def _centre(task: _Task) -> Floats | None:
+    """Refit with the weights that a plan draws on average; None where they are all alike."""
+    weights = task.sampling.expected_weights(task.n)
+    if weights is None or not task.refit.by_weights:
+        return None
+    (outcome, *_), _ = task.refit([Resample(task.n, fractions=weights)] * 2)
+    return outcome.params if np.isfinite(outcome.params).all() else None
+
+
+def _args(fit: Fit | Estimator) -> tuple[Any, ...]:
+    """Return the data."""
+    return fit.args if isinstance(fit, Estimator) else fit.likelihood.args
 
 
 def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:

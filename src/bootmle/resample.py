@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
+from bootmle.data import take_rows
 
 __all__ = ["Resample"]
 
@@ -28,12 +29,21 @@ class Resample:
         The weights of such a scheme.
     simulate : callable or None
         ``simulate(params, args) -> args``, where new data are simulated at the estimate.
+    relabel : callable or None
+        ``relabel(args) -> args``, where groups drawn twice need labels of their own.
     """
 
     n: int
     rows: NDArray[np.intp] | None = None
     fractions: Floats | None = None
     simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
+    relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
+
+    def of(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Take the rows drawn, repeated as drawn, with fresh labels where copies need them."""
+        assert self.rows is not None
+        taken = take_rows(args, self.rows)
+        return tuple(taken if self.relabel is None else self.relabel(taken))
 
     @property
     def weights(self) -> Floats:

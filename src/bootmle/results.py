@@ -49,6 +49,13 @@ class Bootstrap:
         How long it took.
     seeds : tuple of int
         The same of all runs that were joined.
+    rescaling : tuple of float
+        Factors on the replicates' deviations and on their mean's, where samples are of another
+        size than the data (`Subsample`, `Jackknife`).
+    quantiles : bool
+        Whether quantiles of the replicates make intervals.
+    centre : (p,) array or None
+        What the replicates spread around, where that is not the estimate (moving blocks).
     refit : str
         "verified" or "expansion".
     fixed : tuple of str
@@ -72,6 +79,9 @@ class Bootstrap:
     n_shared: int
     seconds: float
     seeds: tuple[int, ...] = ()
+    rescaling: tuple[float, float] = (1.0, 1.0)
+    quantiles: bool = True
+    centre: Floats | None = None
     refit: str = "verified"
     fixed: tuple[str, ...] = ()
     not_identified: tuple[str, ...] = ()
@@ -96,12 +106,17 @@ class Bootstrap:
 
     @property
     def standard_error(self) -> Floats:
-        """Standard deviation of the replicates that have a finite optimum, ddof 1, (p,)."""
+        """Standard deviation of the replicates that have a finite optimum, ddof 1, (p,).
+
+        Scaled to samples of n where the plan draws others.
+        """
         return self._identified(spread.standard_error(self._finite()))
 
     @property
     def standard_error_mcse(self) -> Floats:
-        """Monte Carlo error of `standard_error`, (p,)."""
+        """Monte Carlo error of `standard_error`, (p,); 0 where no samples are drawn at random."""
+        if not self.quantiles:
+            return self._identified(np.zeros(len(self.names)))
         return self._identified(spread.standard_error_mcse(self._finite()))
 
     @property
@@ -121,7 +136,8 @@ class Bootstrap:
     @property
     def bias(self) -> Floats:
         """Mean of the replicates less the estimate, (p,)."""
-        return self._identified(spread.mean_shift(self._finite(), self.estimate))
+        shift = spread.mean_shift(self._finite(), self.estimate)
+        return self._identified(shift * self.rescaling[1] / self.rescaling[0])
 
     @property
     def skewness(self) -> Floats:
@@ -167,6 +183,11 @@ class Bootstrap:
         >>> bool(bounds.low[0] < boot.estimate[0] < bounds.high[0])
         True
         """
+        if not self.quantiles and str(method).lower() != "normal":
+            raise ValueError(
+                f"method: {method!r} takes quantiles of the replicates, which those of "
+                f"{self.sampling} are not meant for; use 'normal'"
+            )
         options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
         if str(method).lower() == "normal":
             finite = self._finite()
@@ -202,6 +223,9 @@ class Bootstrap:
     def _ends(self, confidence_level: float) -> tuple[Floats, Floats]:
         """Return the percentile interval's ends, NaN where there are too few replicates for it."""
         nothing = np.full(len(self.names), np.nan)
+        if not self.quantiles:
+            bounds = self.confidence_interval("normal", confidence_level)
+            return bounds.low, bounds.high
         if len(self.data) - self.n_failed < fewest_replicates(confidence_level):
             return nothing, nothing
         bounds = self.confidence_interval(confidence_level=confidence_level)
@@ -213,6 +237,9 @@ class Bootstrap:
             "names": list(self.names),
             "seeds": [str(seed) for seed in self.seeds or (self.seed,)],
             "sampling": str(self.sampling),
+            "rescaling": list(self.rescaling),
+            "quantiles": self.quantiles,
+            "centre": None if self.centre is None else self.centre.tolist(),
             "refit": self.refit,
             "fixed": list(self.fixed),
             "n_shared": self.n_shared,
@@ -282,11 +309,18 @@ class Bootstrap:
 
     def _finite(self) -> Floats:
         """Return the replicates with a finite optimum."""
-        return self.replicates[~(self.data.failed | self.data.divergent)]
+        return self._rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
+
+    def _rescaled(self, replicates: Floats) -> Floats:
+        """Put deviations from the centre around the estimate, scaled to samples of n."""
+        if self.centre is None and self.rescaling[0] == 1:
+            return replicates
+        centre = self.estimate if self.centre is None else self.centre
+        return self.estimate + self.rescaling[0] * (replicates - centre)
 
     def _sorted(self) -> tuple[Floats, Floats]:
         """Sort the replicates, undetermined ones as the worst at either end."""
-        kept = self.replicates[~self.data.failed]
+        kept = self._rescaled(self.replicates[~self.data.failed])
         low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
         high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
         return low, high

@@ -147,6 +147,7 @@ def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
     kept = boot.replicates[~(boot.data.failed | boot.data.divergent)]
     z = fit.metric.to_whitened(fit.likelihood.parameters.to_working(kept))
     each = ((z - z.mean(axis=0)) ** 2).sum(axis=1) / z.shape[1]
+    each *= boot.rescaling[0] ** 2
     scale = float(each.mean())
     own = scale * np.sqrt(2 / (fit.likelihood.n or np.inf))
     return scale, float(np.hypot(own, each.std() / np.sqrt(len(each))))

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.fitting import Fit
-from bootmle.likelihood import Rows
+from bootmle.fitting.scores import whitened_scores
 
 __all__ = ["Scores", "measure_scores"]
 
-_STEP = 0.05
 _SINGULAR = 1e-10
 
 
@@ -95,36 +94,9 @@ class Scores:
 
 
 def measure_scores(fit: Fit, clusters: NDArray[np.intp] | None = None) -> Scores | None:
-    """Measure the scores; None where the objective gives only a total.
-
-    Four-point differences of the contributions in whitened coordinates, or the gradients that the
-    user gives.
-    """
-    likelihood = fit.likelihood
-    if not likelihood.separable or likelihood.rows is Rows.EXCHANGEABLE or not fit.metric.size:
+    """Measure the scores; None where the objective gives only a total."""
+    whitened = whitened_scores(fit)
+    if whitened is None:
         return None
-    slopes = likelihood.parameters.slopes(fit.metric.center)
-    if likelihood.scores_given:
-        free = likelihood.scores(fit.estimate)[:, likelihood.parameters.free]
-        whitened = (free * slopes) @ fit.metric.factor
-    else:
-        whitened = _difference(fit)
-    prior = likelihood.weights
-    scores = whitened if prior is None else prior[:, None] * whitened
-    if not np.isfinite(scores).all():
-        return None
-    return Scores(scores, fit.metric.factor * slopes[:, None], clusters)
-
-
-def _difference(fit: Fit) -> Floats:
-    """Difference the contributions along each whitened coordinate."""
-    unit = _STEP * np.eye(fit.metric.size)
-    parameters = fit.likelihood.parameters
-
-    def contributions(points: Floats) -> Floats:
-        params = parameters.to_user(fit.metric.to_working(points))
-        return np.array([fit.likelihood.contributions(each) for each in params])
-
-    near = contributions(unit) - contributions(-unit)
-    far = contributions(2 * unit) - contributions(-2 * unit)
-    return np.asarray((8 * near - far).T / (12 * _STEP))
+    slopes = fit.likelihood.parameters.slopes(fit.metric.center)
+    return Scores(whitened, fit.metric.factor * slopes[:, None], clusters)

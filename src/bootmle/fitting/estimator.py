@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.arrays import Floats
-from bootmle.data import as_args, count_rows, take_rows
+from bootmle.data import as_args, count_rows
 from bootmle.fitting.outcome import Outcome
 from bootmle.parameters import settle_names
 from bootmle.resample import Resample
@@ -143,8 +143,7 @@ class EstimatorRefit:
             )
         if estimator.takes_weights:
             return estimator.function(*estimator.args, weights=resample.weights)
-        assert resample.rows is not None
-        return estimator.function(*take_rows(estimator.args, resample.rows))
+        return estimator.function(*resample.of(estimator.args))
 
     def _failed(self, status: Status, message: str) -> Outcome:
         """Report a resample without an estimate."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,10 @@ class LikelihoodRefit:
     def _resampled(self, resample: Resample) -> Target:
         """Take rows of the data."""
         assert resample.rows is not None
-        target = Target(self.fit.likelihood.resampled(resample.rows), self.fit.metric, np.nan)
+        likelihood = self.fit.likelihood.resampled(resample.rows)
+        if resample.relabel is not None:
+            likelihood = replace(likelihood, args=resample.relabel(likelihood.args))
+        target = Target(likelihood, self.fit.metric, np.nan)
         target.rebase()
         return target
 

@@ -1,10 +1,26 @@
 """Sampling plans, one file each: what replicate i is a sample of."""
 
 from bootmle.sampling.bayesian import Bayesian
+from bootmle.sampling.blocks import Blocks
 from bootmle.sampling.cases import Cases
 from bootmle.sampling.clustered import Clustered
 from bootmle.sampling.given import Given
+from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
 from bootmle.sampling.plan import Plan, draw_resample
+from bootmle.sampling.stratified import Stratified
+from bootmle.sampling.subsample import Subsample
 
-__all__ = ["Bayesian", "Cases", "Clustered", "Given", "Parametric", "Plan", "draw_resample"]
+__all__ = [
+    "Bayesian",
+    "Blocks",
+    "Cases",
+    "Clustered",
+    "Given",
+    "Jackknife",
+    "Parametric",
+    "Plan",
+    "Stratified",
+    "Subsample",
+    "draw_resample",
+]

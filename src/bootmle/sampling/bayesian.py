@@ -9,13 +9,13 @@ import numpy as np
 
 from bootmle.likelihood import Likelihood
 from bootmle.resample import Resample
-from bootmle.sampling.plan import check_independent_rows
+from bootmle.sampling.plan import Plan, check_independent_rows
 
 __all__ = ["Bayesian"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bayesian:
+class Bayesian(Plan):
     """Weight the n observations by n times a flat Dirichlet draw (Rubin 1981).
 
     Examples
@@ -28,15 +28,15 @@ class Bayesian:
     """
 
     independent_rows: ClassVar[bool] = True
-    fractional: ClassVar[bool] = True
-    n_available: ClassVar[int | None] = None
+
+    @property
+    def fractional(self) -> bool:
+        """Whether weights are other than whole numbers."""
+        return True
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective whose rows cannot be weighted one by one."""
         check_independent_rows(likelihood, "Bayesian()")
-
-    def check_size(self, n: int) -> None:
-        """Take any number of observations."""
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one set of weights."""

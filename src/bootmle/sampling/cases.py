@@ -9,13 +9,13 @@ import numpy as np
 
 from bootmle.likelihood import Likelihood
 from bootmle.resample import Resample
-from bootmle.sampling.plan import check_independent_rows
+from bootmle.sampling.plan import Plan, check_independent_rows
 
 __all__ = ["Cases"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class Cases(Plan):
     """Draw n of the n observations with replacement (Efron 1979).
 
     Examples
@@ -28,15 +28,10 @@ class Cases:
     """
 
     independent_rows: ClassVar[bool] = True
-    fractional: ClassVar[bool] = False
-    n_available: ClassVar[int | None] = None
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Cases()")
-
-    def check_size(self, n: int) -> None:
-        """Take any number of observations."""
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""

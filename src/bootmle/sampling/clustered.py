@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bootmle.likelihood import Likelihood, Rows
 from bootmle.resample import Resample
+from bootmle.sampling.labels import members_of, read_codes, resolve_labels
+from bootmle.sampling.plan import Plan
 
 __all__ = ["Clustered"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Clustered:
+class Clustered(Plan):
     """Draw G of the G clusters with replacement, each with all its rows (Field and Welsh 2007).
 
     Parameters
     ----------
-    clusters : (n,) array_like
-        Label of the cluster that each observation belongs to; sizes may differ.
+    clusters : (n,) array_like or str
+        Label of the cluster that each observation belongs to, or the column of a data frame or
+        dict in ``args`` that holds them; sizes may differ. Where the objective takes rows rather
+        than weights, a column that was named gets fresh labels: a cluster drawn twice is two.
+    strata : (n,) array_like or str, optional
+        Labels of strata; clusters are drawn within each.
+    within : str, optional
+        "cases": rows are drawn with replacement within each cluster drawn.
 
     Raises
     ------
     ValueError
-        Unless there is one label for each observation, none missing, and at least two clusters.
+        Unless there is one label for each observation, none missing, at least two clusters in
+        every stratum, and every cluster in one stratum.
 
     Examples
     --------
@@ -38,20 +48,39 @@ class Clustered:
     True
     """
 
-    clusters: ArrayLike
+    clusters: Any
+    strata: Any = None
+    within: str | None = None
     codes: NDArray[np.intp] = field(init=False)
     members: tuple[NDArray[np.intp], ...] = field(init=False)
-    independent_rows: ClassVar[bool] = False
-    fractional: ClassVar[bool] = False
-    n_available: ClassVar[int | None] = None
+    groups: tuple[NDArray[np.intp], ...] = field(init=False)
+    column: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Read the labels, and list the rows of each cluster."""
-        codes = _read_codes(self.clusters)
-        order = np.argsort(codes, kind="stable")
-        ends = np.cumsum(np.bincount(codes))[:-1]
+        """Read the labels, and list the rows of each cluster and the clusters of each stratum."""
+        if self.within not in {None, "cases"}:
+            raise ValueError(f"within: {self.within!r} is unknown; use 'cases', or leave it out")
+        none: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        object.__setattr__(self, "codes", none)
+        object.__setattr__(self, "members", ())
+        object.__setattr__(self, "groups", ())
+        if not isinstance(self.clusters, str) and not isinstance(self.strata, str):
+            self._read(self.clusters, self.strata)
+
+    def _read(self, clusters: Any, strata: Any) -> None:
+        """Read labels that are at hand."""
+        codes = read_codes("clusters", clusters)
+        members = members_of(codes)
+        groups: tuple[NDArray[np.intp], ...] = (np.arange(len(members)),)
+        if strata is not None:
+            groups = members_of(_strata_of_clusters(codes, strata))
+        if min(group.size for group in groups) < 2:
+            label = np.asarray(clusters)[0]
+            where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
+            raise ValueError(f"clusters: {where}; two clusters are the least")
         object.__setattr__(self, "codes", codes)
-        object.__setattr__(self, "members", tuple(np.split(order, ends)))
+        object.__setattr__(self, "members", members)
+        object.__setattr__(self, "groups", groups)
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective that groups of rows cannot be drawn for."""
@@ -61,37 +90,68 @@ class Clustered:
                 "on a part of the rows: pass everything with a row for each observation in args"
             )
 
-    def check_size(self, n: int) -> None:
-        """Refuse labels of another number of observations."""
-        if self.codes.size != n:
+    def prepared(self, n: int, args: tuple[Any, ...]) -> Clustered:
+        """Look up columns; refuse labels of another number of observations."""
+        plan = self
+        if isinstance(self.clusters, str) or isinstance(self.strata, str):
+            plan = replace(
+                self,
+                clusters=resolve_labels("clusters", self.clusters, args),
+                strata=resolve_labels("strata", self.strata, args),
+            )
+            named = self.clusters if isinstance(self.clusters, str) else None
+            object.__setattr__(plan, "column", named)
+        if plan.codes.size != n:
             raise ValueError(
-                f"clusters: {self.codes.size} labels for {n} observations; pass one label for each "
+                f"clusters: {plan.codes.size} labels for {n} observations; pass one label for each "
                 f"contribution, in the same order"
             )
+        return plan
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""
-        chosen = rng.integers(len(self.members), size=len(self.members))
-        return Resample(n, rows=np.concatenate([self.members[cluster] for cluster in chosen]))
+        chosen = np.concatenate([rng.choice(group, size=group.size) for group in self.groups])
+        parts = [self.members[cluster] for cluster in chosen]
+        if self.within == "cases":
+            parts = [rng.choice(rows, size=rows.size) for rows in parts]
+        rows = np.concatenate(parts)
+        if self.column is None:
+            return Resample(n, rows=rows)
+        fresh = np.repeat(np.arange(len(parts)), [part.size for part in parts])
+        return Resample(n, rows=rows, relabel=partial(_relabelled, self.column, fresh))
 
     def __repr__(self) -> str:
         """Show how many clusters there are, not all labels."""
-        return f"Clustered({len(self.members)} clusters)"
+        what = f"{len(self.members)} clusters" if self.members else repr(self.clusters)
+        more = "" if self.strata is None else f", {len(self.groups) or self.strata!r} strata"
+        return f"Clustered({what}{more}{'' if self.within is None else ', within cases'})"
 
 
-def _read_codes(clusters: Any) -> NDArray[np.intp]:
-    """Give each label its number, from 0 in the order in which they first appear."""
-    labels = np.asarray(clusters)
-    if labels.ndim != 1 or labels.size == 0:
+def _relabelled(column: str, labels: NDArray[np.intp], data: Any) -> Any:
+    """Put fresh labels into a column, wherever a data frame or dict has it."""
+    if isinstance(data, tuple):
+        return tuple(_relabelled(column, labels, part) for part in data)
+    if isinstance(data, dict):
+        return {
+            key: labels if key == column else _relabelled(column, labels, part)
+            for key, part in data.items()
+        }
+    if hasattr(data, "columns") and column in data.columns:
+        return data.assign(**{column: labels})
+    return data
+
+
+def _strata_of_clusters(codes: NDArray[np.intp], strata: Any) -> NDArray[np.intp]:
+    """Find each cluster's stratum; a cluster in two is an error."""
+    of_rows = read_codes("strata", strata)
+    if of_rows.size != codes.size:
+        raise ValueError(f"strata: {of_rows.size} labels, clusters has {codes.size}")
+    of_clusters = np.empty(int(codes.max()) + 1, dtype=np.intp)
+    of_clusters[codes] = of_rows
+    split = np.flatnonzero(of_clusters[codes] != of_rows)
+    if split.size:
         raise ValueError(
-            f"clusters: shape {labels.shape}; pass one label for each observation, (n,)"
+            f"strata: the cluster of row {split[0]} lies in two strata; clusters are drawn whole, "
+            f"each within one"
         )
-    missing = labels != labels
-    if np.any(missing) or any(label is None for label in labels.tolist()):
-        raise ValueError("clusters: labels are missing (NaN or None); give every row its cluster")
-    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
-    if first.size < 2:
-        raise ValueError(f"clusters: all rows belong to {labels[0]!r}; two clusters are the least")
-    rank = np.empty(first.size, dtype=np.intp)
-    rank[np.argsort(first)] = np.arange(first.size)
-    return rank[codes]
+    return of_clusters

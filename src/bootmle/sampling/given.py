@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bootmle.likelihood import Likelihood
 from bootmle.resample import Resample
-from bootmle.sampling.plan import check_independent_rows
+from bootmle.sampling.plan import Plan, check_independent_rows
 
 __all__ = ["Given"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Given:
+class Given(Plan):
     """Use resamples drawn elsewhere: row numbers from 0, or weights, a row for each resample.
 
     Parameters
@@ -40,8 +40,7 @@ class Given:
 
     indices: ArrayLike | None = None
     weights: ArrayLike | None = None
-    fractional: bool = field(init=False)
-    independent_rows: ClassVar[bool] = False
+    _fractional: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Check the form."""
@@ -51,7 +50,12 @@ class Given:
         array = _read(name, getattr(self, name), kind)
         object.__setattr__(self, name, array)
         fractional = name == "weights" and not np.array_equal(array, np.round(array))
-        object.__setattr__(self, "fractional", fractional)
+        object.__setattr__(self, "_fractional", fractional)
+
+    @property
+    def fractional(self) -> bool:
+        """Whether weights are other than whole numbers."""
+        return self._fractional
 
     @property
     def n_available(self) -> int | None:
@@ -62,12 +66,13 @@ class Given:
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Given()")
 
-    def check_size(self, n: int) -> None:
+    def prepared(self, n: int, args: tuple[Any, ...]) -> Given:
         """Refuse resamples of another number of observations."""
         if self.weights is None and self._all.max() >= n:
             raise ValueError(f"indices: row {self._all.max()} of {n}; rows are numbered from 0")
         if self.weights is not None and self._all.shape[1] != n:
             raise ValueError(f"weights: {self._all.shape[1]} for {n} observations")
+        return self
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Return one of the resamples; past the last one, the last again."""

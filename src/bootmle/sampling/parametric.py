@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood
 from bootmle.resample import Resample
+from bootmle.sampling.plan import Plan
 
 __all__ = ["Parametric"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Parametric:
+class Parametric(Plan):
     """Simulate new data at the estimate (Efron and Tibshirani 1993, section 6.5).
 
     Parameters
@@ -44,9 +45,6 @@ class Parametric:
     """
 
     simulate: Callable[..., Any]
-    independent_rows: ClassVar[bool] = False
-    fractional: ClassVar[bool] = False
-    n_available: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
         """Check that it can be called."""
@@ -66,9 +64,6 @@ class Parametric:
                 "sampling: Parametric() simulates args, but the objective holds its data itself; "
                 "pass the data in args"
             )
-
-    def check_size(self, n: int) -> None:
-        """Take any number of observations."""
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Bind the replicate's own random stream."""

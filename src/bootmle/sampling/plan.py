@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import numpy as np
 
+from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood, Rows
 from bootmle.resample import Resample
 
@@ -18,30 +20,51 @@ def draw_resample(plan: Plan, n: int, seed: int, replicate: int) -> Resample:
     return plan.draw(n, replicate, np.random.default_rng(sequence))
 
 
-@runtime_checkable
-class Plan(Protocol):
+class Plan(ABC):
     """A sampling plan."""
 
-    @property
-    def independent_rows(self) -> bool:
-        """Whether observations are drawn one by one, so that their scores tell the spread."""
+    __slots__ = ()
+
+    independent_rows: ClassVar[bool] = False
+    """Whether observations are drawn one by one, so that their scores tell the spread."""
+
+    quantiles: ClassVar[bool] = True
+    """Whether the replicates' quantiles make an interval."""
 
     @property
     def fractional(self) -> bool:
         """Whether weights are other than whole numbers, so that only contributions can serve."""
+        return False
 
     @property
     def n_available(self) -> int | None:
         """Number of resamples there are, None where they are drawn without end."""
+        return None
 
+    @property
+    def exhaustive(self) -> bool:
+        """Whether all the resamples there are belong together."""
+        return False
+
+    @abstractmethod
     def check(self, likelihood: Likelihood) -> None:
         """Raise where the plan is not valid for this likelihood."""
 
-    def check_size(self, n: int) -> None:
-        """Raise where the plan does not fit n observations."""
+    def prepared(self, n: int, args: tuple[Any, ...]) -> Plan:
+        """Return the plan ready for n observations; raise where it does not fit them."""
+        return self
 
+    @abstractmethod
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one replicate's resample of n observations."""
+
+    def expected_weights(self, n: int) -> Floats | None:
+        """Return how often each observation is drawn on average; None where all are alike."""
+        return None
+
+    def rescaling(self, n: int) -> tuple[float, float]:
+        """Factors on the replicates' deviations, and on their mean's: 1 for samples of size n."""
+        return 1.0, 1.0
 
 
 _REASONS = {

@@ -1,0 +1,126 @@
+"""Block bootstraps: stretches of consecutive observations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.arrays import Floats
+from bootmle.likelihood import Likelihood, Rows
+from bootmle.resample import Resample
+from bootmle.sampling.block_length import automatic_length
+from bootmle.sampling.plan import Plan
+
+__all__ = ["Blocks"]
+
+_KINDS = ("stationary", "circular", "moving")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks(Plan):
+    """Draw blocks of consecutive observations of a time series, to the length of the series.
+
+    Where the objective returns contributions their weights are drawn (Gonçalves and White 2004),
+    so that a contribution may read earlier rows.
+
+    Parameters
+    ----------
+    length : float, optional
+        Length of the blocks, the mean one for stationary blocks; by default the automatic length
+        for the observations' scores (Patton, Politis and White 2009), the longest of all.
+    kind : str
+        "stationary": geometric lengths, wrapped around (Politis and Romano 1994); "circular":
+        fixed lengths, wrapped around (Politis and Romano 1992); "moving": fixed lengths, not
+        wrapped (Künsch 1989), so that the ends of the series are drawn less often.
+
+    Raises
+    ------
+    ValueError
+        For a length that is not between 1 and n, whole for all but stationary blocks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import Blocks
+    >>> Blocks(3, kind="circular").draw(6, 0, np.random.default_rng(0)).rows
+    array([5, 0, 1, 3, 4, 5])
+    """
+
+    length: Any = None
+    kind: str = "stationary"
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without data."""
+        if self.kind not in _KINDS:
+            raise ValueError(f"kind: {self.kind!r} is unknown; use one of {', '.join(_KINDS)}")
+        if self.length is None:
+            return
+        real = isinstance(self.length, Real) and not isinstance(self.length, bool)
+        if not real or not float(self.length) >= 1:
+            raise ValueError(f"length: {self.length!r}; pass a number of observations, 1 or more")
+        if self.kind != "stationary" and self.length != round(self.length):
+            raise ValueError(f"length: {self.length!r}; {self.kind} blocks have a whole length")
+
+    def check(self, likelihood: Likelihood) -> None:
+        """Refuse a total that blocks of rows cannot be drawn for."""
+        if likelihood.n is None:
+            raise ValueError(
+                "sampling: Blocks() has nothing to resample: the objective holds its data and "
+                "returns a total; return the contributions (delete .sum()), or pass the data in "
+                "args"
+            )
+        if not likelihood.separable and likelihood.rows in {Rows.ORDERED, Rows.UNDIVIDED}:
+            raise ValueError(
+                "sampling: Blocks() of rows join stretches that did not follow one another, which "
+                "an objective that reads earlier rows takes for neighbours; return the n "
+                "contributions instead (delete .sum())"
+            )
+
+    def prepared(self, n: int, args: tuple[Any, ...]) -> Blocks:
+        """Refuse blocks longer than the series."""
+        if self.length is None:
+            raise ValueError(
+                "length: none is given, and there are no contributions whose scores would tell it; "
+                "name a length, or return the contributions (delete .sum())"
+            )
+        if self.length > n:
+            raise ValueError(f"length: {self.length} for {n} observations; it cannot exceed them")
+        return self
+
+    def with_length_for(self, scores: Floats) -> Blocks:
+        """Choose the automatic length for a series of scores (n, k)."""
+        return replace(self, length=automatic_length(scores, self.kind))
+
+    def expected_weights(self, n: int) -> Floats | None:
+        """Return how often each observation is drawn on average; None where all are alike.
+
+        Moving blocks reach the ends of the series less often than its middle.
+        """
+        if self.kind != "moving" or self.length <= 1:
+            return None
+        length, position = int(self.length), np.arange(n)
+        covering = np.minimum.reduce([position + 1, n - position, np.full(n, length)])
+        weights: Floats = np.minimum(covering, n - length + 1).astype(float)
+        return np.asarray(weights * (n / weights.sum()))
+
+    def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
+        """Draw one resample."""
+        if self.kind == "stationary":
+            return Resample(n, rows=self._stationary(n, rng))
+        length = int(self.length)
+        last = n if self.kind == "circular" else n - length + 1
+        starts = rng.integers(last, size=-(-n // length))
+        rows = (starts[:, None] + np.arange(length)).reshape(-1)[:n]
+        return Resample(n, rows=rows % n)
+
+    def _stationary(self, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Begin a new block with probability 1 / length at every observation."""
+        begins = rng.random(n) < 1 / float(self.length)
+        begins[0] = True
+        starts = rng.integers(n, size=n)
+        latest = np.maximum.accumulate(np.where(begins, np.arange(n), 0))
+        return np.asarray((starts[latest] + np.arange(n) - latest) % n, dtype=np.intp)

@@ -1,0 +1,61 @@
+"""Labels of clusters and strata: arrays, Series, or the name of a column in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["members_of", "read_codes", "resolve_labels"]
+
+Codes = NDArray[np.intp]
+
+
+def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
+    """Look a column's name up in the data; labels of any other form are taken as they are."""
+    if not isinstance(labels, str):
+        return labels
+    found = [table for table in _tables(args) if labels in table]
+    if not found:
+        columns = sorted({str(name) for table in _tables(args) for name in table})
+        raise ValueError(
+            f"{argument}: no data frame or dict in args has a column {labels!r}; "
+            + (f"the columns are {columns}" if columns else "pass an array of labels")
+        )
+    return found[0][labels]
+
+
+def read_codes(argument: str, labels: Any) -> Codes:
+    """Give each label its number, from 0 in the order in which they first appear."""
+    values = np.asarray(labels)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(
+            f"{argument}: shape {values.shape}; pass one label for each observation, (n,)"
+        )
+    missing = values != values
+    if np.any(missing) or any(label is None for label in values.tolist()):
+        raise ValueError(f"{argument}: labels are missing (NaN or None); give every row a label")
+    _, first, codes = np.unique(values, return_index=True, return_inverse=True)
+    rank = np.empty(first.size, dtype=np.intp)
+    rank[np.argsort(first)] = np.arange(first.size)
+    return np.asarray(rank[codes], dtype=np.intp)
+
+
+def members_of(codes: Codes) -> tuple[Codes, ...]:
+    """List the rows of each label, in the order of the labels' numbers."""
+    order = np.argsort(codes, kind="stable")
+    return tuple(np.split(order, np.cumsum(np.bincount(codes))[:-1]))
+
+
+def _tables(data: Any) -> Iterator[Any]:
+    """List the data frames and dicts among the data."""
+    if isinstance(data, tuple):
+        for part in data:
+            yield from _tables(part)
+    elif isinstance(data, Mapping) or hasattr(data, "columns"):
+        yield data
+        if isinstance(data, Mapping):
+            for part in data.values():
+                yield from _tables(part)

@@ -1,0 +1,74 @@
+"""The stratified bootstrap: observations drawn within each stratum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood import Likelihood
+from bootmle.resample import Resample
+from bootmle.sampling.labels import members_of, read_codes, resolve_labels
+from bootmle.sampling.plan import Plan, check_independent_rows
+
+__all__ = ["Stratified"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Stratified(Plan):
+    """Draw as many observations from each stratum as it has (Davison and Hinkley 1997, 3.2).
+
+    Parameters
+    ----------
+    strata : (n,) array_like or str
+        Label of the stratum that each observation belongs to, or the column of a data frame or
+        dict in ``args`` that holds them.
+
+    Raises
+    ------
+    ValueError
+        Unless there is one label for each observation, none missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import Stratified
+    >>> plan = Stratified(["m", "m", "f", "f", "f"])
+    >>> weights = plan.draw(5, 0, np.random.default_rng(0)).weights
+    >>> float(weights[:2].sum()), float(weights[2:].sum())
+    (2.0, 3.0)
+    """
+
+    strata: Any
+    members: tuple[NDArray[np.intp], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """List the rows of each stratum."""
+        known = not isinstance(self.strata, str)
+        members = members_of(read_codes("strata", self.strata)) if known else ()
+        object.__setattr__(self, "members", members)
+
+    def check(self, likelihood: Likelihood) -> None:
+        """Refuse an objective whose rows cannot be drawn one by one."""
+        check_independent_rows(likelihood, "Stratified()")
+
+    def prepared(self, n: int, args: tuple[Any, ...]) -> Stratified:
+        """Look up the column; refuse labels of another number of observations."""
+        plan = self
+        if isinstance(self.strata, str):
+            plan = replace(self, strata=resolve_labels("strata", self.strata, args))
+        size = sum(rows.size for rows in plan.members)
+        if size != n:
+            raise ValueError(f"strata: {size} labels for {n} observations; pass one for each")
+        return plan
+
+    def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
+        """Draw one resample."""
+        return Resample(n, rows=np.concatenate([rng.choice(m, size=m.size) for m in self.members]))
+
+    def __repr__(self) -> str:
+        """Show how many strata there are, not all labels."""
+        what = f"{len(self.members)} strata" if self.members else repr(self.strata)
+        return f"Stratified({what})"
