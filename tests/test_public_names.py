@@ -115,7 +115,7 @@ def test_the_signature_of_confidence_interval() -> None:
 
 def attributes(kind: type) -> set[str]:
     fields = {field.name for field in dataclasses.fields(kind)}
-    return fields | {name for name in vars(kind) if not name.startswith("_")}
+    return fields | {name for name in dir(kind) if not name.startswith("_")}
 
 
 def test_the_attributes_of_a_fit() -> None:

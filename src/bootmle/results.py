@@ -3,146 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bootmle.alarms import Alarm
 from bootmle.arrays import Floats
-from bootmle.audits import ColdAudit, ExpansionAudit
+from bootmle.audits import ExpansionAudit
 from bootmle.execution.storage import write_run
-from bootmle.fitting import Estimator, Fit
-from bootmle.replicates import Replicates
-from bootmle.sampling import Plan
+from bootmle.fitting import Fit
+from bootmle.spreads import Spread
 from bootmle.status import Status
-from bootmle.summaries import spread
+from bootmle.summaries.derived import derive_all, derive_at
 from bootmle.summaries.intervals import ConfidenceInterval, fewest_replicates, interval
+from bootmle.summaries.inversion import p_values
+from bootmle.summaries.joint import simultaneous_interval
 from bootmle.tables import align, duration, rounded_like
 
 __all__ = ["Bootstrap"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap:
-    """Bootstrap replicates of a fit.
-
-    Attributes
-    ----------
-    fit : Fit, Estimator or None
-        What was refitted; None after `load`.
-    names : tuple of str
-        The p parameters.
-    estimate : (p,) array
-        The original estimate.
-    data : Replicates
-        Estimates, status, messages and evaluations of every replicate.
-    seed : int
-        The entropy of all streams: pass it as ``rng`` to repeat the run.
-    sampling : Plan or str
-        The plan; its text after `load`.
-    n_shared : int
-        Evaluations spent once for all refits.
-    seconds : float
-        How long it took.
-    seeds : tuple of int
-        The same of all runs that were joined.
-    rescaling : tuple of float
-        Factors on the replicates' deviations and on their mean's, where samples are of another
-        size than the data (`Subsample`, `Jackknife`).
-    quantiles : bool
-        Whether quantiles of the replicates make intervals.
-    centre : (p,) array or None
-        What the replicates spread around, where that is not the estimate (moving blocks).
-    refit : str
-        "verified" or "expansion".
-    fixed : tuple of str
-        Parameters that are held.
-    not_identified : tuple of str
-        Parameters with a part in a direction that the data do not identify.
-    notes : tuple of str
-        How resamples act, where that is not what the objective's form suggests.
-    audits : tuple
-        Replicates computed again in another way, and how far they agreed.
-    alarms : tuple of Alarm
-        What fired.
-    """
-
-    fit: Fit | Estimator | None = field(repr=False)
-    names: tuple[str, ...]
-    estimate: Floats
-    data: Replicates = field(repr=False)
-    seed: int
-    sampling: Plan | str = field(repr=False)
-    n_shared: int
-    seconds: float
-    seeds: tuple[int, ...] = ()
-    rescaling: tuple[float, float] = (1.0, 1.0)
-    quantiles: bool = True
-    centre: Floats | None = None
-    refit: str = "verified"
-    fixed: tuple[str, ...] = ()
-    not_identified: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
-
-    @property
-    def replicates(self) -> Floats:
-        """Estimates, (B, p); NaN where a refit failed."""
-        return self.data.estimates
-
-    @property
-    def status(self) -> NDArray[np.int8]:
-        """Values of `Status`, (B,)."""
-        return self.data.status
-
-    @property
-    def n_failed(self) -> int:
-        """Number of refits without an estimate."""
-        return int(self.data.failed.sum())
-
-    @property
-    def standard_error(self) -> Floats:
-        """Standard deviation of the replicates that have a finite optimum, ddof 1, (p,).
-
-        Scaled to samples of n where the plan draws others.
-        """
-        return self._identified(spread.standard_error(self._finite()))
-
-    @property
-    def standard_error_mcse(self) -> Floats:
-        """Monte Carlo error of `standard_error`, (p,); 0 where no samples are drawn at random."""
-        if not self.quantiles:
-            return self._identified(np.zeros(len(self.names)))
-        return self._identified(spread.standard_error_mcse(self._finite()))
-
-    @property
-    def quantile_standard_error(self) -> Floats:
-        """Half the distance between the 84.13% and 15.87% quantiles, (p,)."""
-        return self._identified(spread.quantile_standard_error(*self._sorted()))
-
-    @property
-    def covariance(self) -> Floats:
-        """Covariance matrix of the replicates that have a finite optimum, (p, p)."""
-        matrix = spread.covariance(self._finite())
-        flat = self._flat()
-        matrix[flat, :] = np.nan
-        matrix[:, flat] = np.nan
-        return matrix
-
-    @property
-    def bias(self) -> Floats:
-        """Mean of the replicates less the estimate, (p,)."""
-        shift = spread.mean_shift(self._finite(), self.estimate)
-        return self._identified(shift * self.rescaling[1] / self.rescaling[0])
-
-    @property
-    def skewness(self) -> Floats:
-        """Skewness of the replicates that have a finite optimum, (p,)."""
-        return self._identified(spread.skewness(self._finite()))
+class Bootstrap(Spread):
+    """Bootstrap replicates of a fit, with intervals and tables; attributes as of `Spread`."""
 
     def confidence_interval(
         self,
@@ -190,17 +75,158 @@ class Bootstrap:
             )
         options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
         if str(method).lower() == "normal":
-            finite = self._finite()
+            finite = self.finite()
             bounds = interval(finite, finite, self.estimate, method=method, **options)
-            bounds = bounds.withheld(self._diverges())
+            bounds = bounds.withheld(self.diverges())
         else:
-            bounds = interval(*self._sorted(), self.estimate, method=method, **options)
-        flat = self._flat()
+            bounds = interval(*self.ordered(), self.estimate, method=method, **options)
+        flat = self.flat()
         return ConfidenceInterval(
             np.where(flat, -np.inf, bounds.low),
             np.where(flat, np.inf, bounds.high),
             np.where(flat, np.nan, bounds.low_mcse),
             np.where(flat, np.nan, bounds.high_mcse),
+        )
+
+    def p_value(
+        self, null: Any = 0.0, method: str = "percentile", alternative: str = "two-sided"
+    ) -> Floats:
+        """Compute p-values by inverting an interval: the level at which it leaves ``null`` out.
+
+        Parameters
+        ----------
+        null : float or (p,) array_like
+            The values in question.
+        method, alternative : str
+            Of the interval; "less" tests against values above the upper limit.
+
+        Returns
+        -------
+        (p,) array
+            At least the smallest that so many replicates can show; NaN where there is none.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method, or null values of another number.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.random.default_rng(0).normal(size=50)
+        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
+        >>> bool(boot.p_value()[0] > 0.05), float(boot.p_value(null=9.0)[0])
+        (True, 0.002)
+        """
+        try:
+            values = np.broadcast_to(np.asarray(null, dtype=float), self.estimate.shape)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"null: {null!r}; pass one number, or {len(self.names)}, one a parameter"
+            ) from None
+        kept = len(self.data) - self.n_failed
+        smallest = (2 if str(alternative).lower() == "two-sided" else 1) / (kept + 1)
+        if str(method).lower() == "normal":
+            smallest = 1e-12
+
+        def interval_at(level: float) -> ConfidenceInterval:
+            return self.confidence_interval(method, level, alternative)
+
+        return self.identified(p_values(interval_at, values, smallest))
+
+    def simultaneous(
+        self, confidence_level: float = 0.95, names: Sequence[str] | None = None
+    ) -> ConfidenceInterval:
+        """Compute sup-t intervals, which hold for all parameters, or a subset, at once.
+
+        Parameters
+        ----------
+        confidence_level : float
+            Probability that all hold together.
+        names : sequence of str, optional
+            The parameters, in the order wanted; by default all that vary.
+
+        Returns
+        -------
+        ConfidenceInterval
+            Estimate ± c SE, with c from the largest deviation (Montiel Olea and Plagborg-Møller
+            2019).
+
+        Raises
+        ------
+        ValueError
+            For names that are not the parameters', parameters with infinite replicates or not
+            identified, and a level that so few replicates cannot show.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.random.default_rng(0).normal(size=50)
+        >>> spread = Estimator(lambda y: {"mean": y.mean(), "sd": y.std()}, args=y)
+        >>> boot = bootstrap(spread, n_resamples=999, rng=0)
+        >>> both, one = boot.simultaneous(), boot.simultaneous(names=["mean"])
+        >>> bool(both.high[0] > one.high[0])
+        True
+        """
+        if not self.quantiles:
+            raise ValueError(f"simultaneous: the replicates of {self.sampling} make no quantiles")
+        chosen = self.chosen(names)
+        lost = [self.names[j] for j in chosen if (self.flat() | self.diverges())[j]]
+        if lost:
+            raise ValueError(f"names: {lost} have no standard error; leave them out")
+        return simultaneous_interval(
+            self.finite()[:, chosen], self.estimate[chosen], confidence_level
+        )
+
+    def derive(
+        self, function: Callable[[Floats], Any], names: Sequence[str] | None = None
+    ) -> Bootstrap:
+        """Compute derived quantities on every replicate, with the same summaries.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(params)`` of the full parameter vector (p,) returns a number, an array (k,),
+            a mapping or a Series: a ratio, a prediction, a marginal effect.
+        names : sequence of str, optional
+            Names of the k quantities; those of a mapping or Series by default.
+
+        Returns
+        -------
+        Bootstrap
+            Of the k quantities. One that moves along a direction that the data do not identify has
+            no standard error.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where the function does not return numbers, finite at the estimate.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.random.default_rng(0).gamma(4.0, size=50)
+        >>> moments = Estimator(lambda y: {"mean": y.mean(), "sd": y.std()}, args=y)
+        >>> boot = bootstrap(moments, n_resamples=999, rng=0)
+        >>> boot.derive(lambda p: {"variation": p[1] / p[0]}).names
+        ('variation',)
+        """
+        estimate, labels = derive_at(function, self.estimate, names)
+        derived = derive_all(function, self.replicates, estimate.size)
+        centre = None if self.centre is None else derive_at(function, self.centre, labels)[0]
+        return replace(
+            self,
+            names=labels,
+            estimate=estimate,
+            data=replace(self.data, estimates=derived),
+            centre=centre,
+            fixed=(),
+            not_identified=self._moved_along_flat(function, estimate, labels),
+            audits=(),
+            alarms=(),
         )
 
     def to_frame(self, confidence_level: float = 0.95) -> Any:
@@ -295,35 +321,22 @@ class Bootstrap:
         lines += [str(audit) for audit in self.audits if isinstance(audit, ExpansionAudit)]
         return lines + [f"! {alarm}" for alarm in self.alarms]
 
-    def _flat(self) -> NDArray[np.bool_]:
-        """Which parameters have a part in a direction that is not identified, (p,)."""
-        return np.array([name in self.not_identified for name in self.names], dtype=bool)
-
-    def _identified(self, values: Floats) -> Floats:
-        """Withhold what the data do not identify."""
-        return np.where(self._flat(), np.nan, values)
-
-    def _diverges(self) -> NDArray[np.bool_]:
-        """Which parameters have replicates without a finite optimum, (p,)."""
-        return np.asarray(~np.isfinite(self.replicates[self.data.divergent]).all(axis=0))
-
-    def _finite(self) -> Floats:
-        """Return the replicates with a finite optimum."""
-        return self._rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
-
-    def _rescaled(self, replicates: Floats) -> Floats:
-        """Put deviations from the centre around the estimate, scaled to samples of n."""
-        if self.centre is None and self.rescaling[0] == 1:
-            return replicates
-        centre = self.estimate if self.centre is None else self.centre
-        return self.estimate + self.rescaling[0] * (replicates - centre)
-
-    def _sorted(self) -> tuple[Floats, Floats]:
-        """Sort the replicates, undetermined ones as the worst at either end."""
-        kept = self._rescaled(self.replicates[~self.data.failed])
-        low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
-        high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
-        return low, high
+    def _moved_along_flat(
+        self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Name the derived quantities that change along a direction that is not identified."""
+        if not self.not_identified:
+            return ()
+        if not isinstance(self.fit, Fit):
+            return labels
+        moved = np.zeros(estimate.size, dtype=bool)
+        size = 1e-3 * max(1.0, float(np.abs(self.estimate).max()))
+        for way in self.fit.information.null_directions.T:
+            step = np.zeros(len(self.names))
+            step[self.fit.free] = size * way
+            there, _ = derive_at(function, self.estimate + step, labels)
+            moved |= np.abs(there - estimate) > 1e-6 * size
+        return tuple(name for name, one in zip(labels, moved, strict=True) if one)
 
 
 def _row(value: float, error: float, mcse: float, low: float, high: float) -> list[str]:

@@ -15,6 +15,7 @@ from bootmle.summaries.spread import standard_error_mcse
 
 __all__ = [
     "ConfidenceInterval",
+    "check_count",
     "fewest_replicates",
     "interval",
     "order_quantile",
@@ -94,7 +95,7 @@ def interval(
     tail = _tail(confidence_level, side)
     if name == "normal":
         return _open(_normal(low, estimate, tail), side)
-    _check_count(len(low), tail, confidence_level)
+    check_count(len(low), tail, confidence_level)
     ends = (order_quantile(low, tail), order_quantile(high, 1 - tail))
     errors = (order_quantile_mcse(low, tail), order_quantile_mcse(high, 1 - tail))
     if name == "basic":
@@ -218,7 +219,7 @@ def _tail(confidence_level: Any, side: str) -> float:
     return (1 - float(confidence_level)) / (2 if side == "two-sided" else 1)
 
 
-def _check_count(count: int, tail: float, confidence_level: float) -> None:
+def check_count(count: int, tail: float, confidence_level: float) -> None:
     """Refuse an endpoint beyond the outermost replicate."""
     if (count + 1) * tail < 1 - 1e-9:
         needed = _fewest(tail)

@@ -1,0 +1,179 @@
+"""How far replicates spread: standard errors, bias, and what is withheld of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.alarms import Alarm
+from bootmle.arrays import Floats
+from bootmle.audits import ColdAudit, ExpansionAudit
+from bootmle.fitting import Estimator, Fit
+from bootmle.replicates import Replicates
+from bootmle.sampling import Plan
+from bootmle.summaries import spread
+
+__all__ = ["Spread"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """Replicates of a fit, and how far they spread.
+
+    Attributes
+    ----------
+    fit : Fit, Estimator or None
+        What was refitted; None after `load`.
+    names : tuple of str
+        The p parameters.
+    estimate : (p,) array
+        The original estimate.
+    data : Replicates
+        Estimates, status, messages and evaluations of every replicate.
+    seed : int
+        The entropy of all streams: pass it as ``rng`` to repeat the run.
+    sampling : Plan or str
+        The plan; its text after `load`.
+    n_shared : int
+        Evaluations spent once for all refits.
+    seconds : float
+        How long it took.
+    seeds : tuple of int
+        The same of all runs that were joined.
+    rescaling : tuple of float
+        Factors on the replicates' deviations and on their mean's, where samples are of another
+        size than the data (`Subsample`, `Jackknife`).
+    quantiles : bool
+        Whether quantiles of the replicates make intervals.
+    centre : (p,) array or None
+        What the replicates spread around, where that is not the estimate (moving blocks).
+    refit : str
+        "verified" or "expansion".
+    fixed : tuple of str
+        Parameters that are held.
+    not_identified : tuple of str
+        Parameters with a part in a direction that the data do not identify.
+    notes : tuple of str
+        How resamples act, where that is not what the objective's form suggests.
+    audits : tuple
+        Replicates computed again in another way, and how far they agreed.
+    alarms : tuple of Alarm
+        What fired.
+    """
+
+    fit: Fit | Estimator | None = field(repr=False)
+    names: tuple[str, ...]
+    estimate: Floats
+    data: Replicates = field(repr=False)
+    seed: int
+    sampling: Plan | str = field(repr=False)
+    n_shared: int
+    seconds: float
+    seeds: tuple[int, ...] = ()
+    rescaling: tuple[float, float] = (1.0, 1.0)
+    quantiles: bool = True
+    centre: Floats | None = None
+    refit: str = "verified"
+    fixed: tuple[str, ...] = ()
+    not_identified: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def replicates(self) -> Floats:
+        """Estimates, (B, p); NaN where a refit failed."""
+        return self.data.estimates
+
+    @property
+    def status(self) -> NDArray[np.int8]:
+        """Values of `Status`, (B,)."""
+        return self.data.status
+
+    @property
+    def n_failed(self) -> int:
+        """Number of refits without an estimate."""
+        return int(self.data.failed.sum())
+
+    @property
+    def standard_error(self) -> Floats:
+        """Standard deviation of the replicates that have a finite optimum, ddof 1, (p,).
+
+        Scaled to samples of n where the plan draws others.
+        """
+        return self.identified(spread.standard_error(self.finite()))
+
+    @property
+    def standard_error_mcse(self) -> Floats:
+        """Monte Carlo error of `standard_error`, (p,); 0 where no samples are drawn at random."""
+        if not self.quantiles:
+            return self.identified(np.zeros(len(self.names)))
+        return self.identified(spread.standard_error_mcse(self.finite()))
+
+    @property
+    def quantile_standard_error(self) -> Floats:
+        """Half the distance between the 84.13% and 15.87% quantiles, (p,)."""
+        return self.identified(spread.quantile_standard_error(*self.ordered()))
+
+    @property
+    def covariance(self) -> Floats:
+        """Covariance matrix of the replicates that have a finite optimum, (p, p)."""
+        matrix = spread.covariance(self.finite())
+        flat = self.flat()
+        matrix[flat, :] = np.nan
+        matrix[:, flat] = np.nan
+        return matrix
+
+    @property
+    def bias(self) -> Floats:
+        """Mean of the replicates less the estimate, (p,)."""
+        shift = spread.mean_shift(self.finite(), self.estimate)
+        return self.identified(shift * self.rescaling[1] / self.rescaling[0])
+
+    @property
+    def skewness(self) -> Floats:
+        """Skewness of the replicates that have a finite optimum, (p,)."""
+        return self.identified(spread.skewness(self.finite()))
+
+    def chosen(self, names: Sequence[str] | None) -> list[int]:
+        """Find parameters by name; all that vary by default."""
+        if names is None:
+            errors = self.standard_error
+            return [j for j in range(len(self.names)) if errors[j] > 0]
+        unknown = [name for name in names if name not in self.names]
+        if isinstance(names, str) or unknown or not len(names):
+            raise ValueError(f"names: {names!r}; name some of {list(self.names)}")
+        return [self.names.index(name) for name in names]
+
+    def flat(self) -> NDArray[np.bool_]:
+        """Which parameters have a part in a direction that is not identified, (p,)."""
+        return np.array([name in self.not_identified for name in self.names], dtype=bool)
+
+    def identified(self, values: Floats) -> Floats:
+        """Withhold what the data do not identify."""
+        return np.where(self.flat(), np.nan, values)
+
+    def diverges(self) -> NDArray[np.bool_]:
+        """Which parameters have replicates without a finite optimum, (p,)."""
+        return np.asarray(~np.isfinite(self.replicates[self.data.divergent]).all(axis=0))
+
+    def finite(self) -> Floats:
+        """Return the replicates with a finite optimum."""
+        return self._rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
+
+    def _rescaled(self, replicates: Floats) -> Floats:
+        """Put deviations from the centre around the estimate, scaled to samples of n."""
+        if self.centre is None and self.rescaling[0] == 1:
+            return replicates
+        centre = self.estimate if self.centre is None else self.centre
+        return self.estimate + self.rescaling[0] * (replicates - centre)
+
+    def ordered(self) -> tuple[Floats, Floats]:
+        """Sort the replicates, undetermined ones as the worst at either end."""
+        kept = self._rescaled(self.replicates[~self.data.failed])
+        low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
+        high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
+        return low, high

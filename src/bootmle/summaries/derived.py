@@ -1,0 +1,110 @@
+"""Derived quantities: a function of the parameters, on every replicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bootmle.arrays import Floats
+
+__all__ = ["derive_all", "derive_at"]
+
+
+def derive_at(
+    function: Callable[[Floats], Any], params: Floats, names: Sequence[str] | None
+) -> tuple[Floats, tuple[str, ...]]:
+    """Evaluate a function at one parameter vector, and settle the names of what it returns.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(params)`` returns a number, an array (k,), a mapping or a Series.
+    params : (p,) array
+        The point.
+    names : sequence of k str, or None
+        Names of the k quantities; those of a mapping or Series, else derived1 ... derivedk.
+
+    Returns
+    -------
+    (k,) array, tuple of str
+
+    Raises
+    ------
+    TypeError, ValueError
+        For something that is no vector of finite numbers, or names of another number.
+
+    Examples
+    --------
+    >>> values, names = derive_at(lambda p: {"ratio": p[0] / p[1]}, np.array([1.0, 2.0]), None)
+    >>> values, names
+    (array([0.5]), ('ratio',))
+    """
+    values, own = _read(function(params.copy()))
+    labels = tuple(map(str, names)) if names is not None else own
+    labels = labels or tuple(f"derived{k + 1}" for k in range(values.size))
+    if isinstance(names, str) or len(labels) != values.size:
+        raise ValueError(f"names: {names!r} for {values.size} derived quantities; name each")
+    if not np.isfinite(values).all():
+        found = dict(zip(labels, values.tolist(), strict=True))
+        raise ValueError(f"function: {found} at the estimate is not finite")
+    return values, labels
+
+
+def derive_all(function: Callable[[Floats], Any], replicates: Floats, size: int) -> Floats:
+    """Evaluate a function at every replicate (B, p); NaN where it cannot be.
+
+    Parameters
+    ----------
+    function : callable
+        As in `derive_at`.
+    replicates : (B, p) array
+        Infinite entries are passed on.
+    size : int
+        Number k of quantities.
+
+    Returns
+    -------
+    (B, k) array
+
+    Examples
+    --------
+    >>> derive_all(lambda p: p.sum(), np.array([[1.0, 2.0], [3.0, np.nan]]), 1)
+    array([[ 3.],
+           [nan]])
+    """
+    derived = np.full((len(replicates), size), np.nan)
+    with np.errstate(all="ignore"):
+        for k, params in enumerate(replicates):
+            if np.isnan(params).all():
+                continue
+            try:
+                values, _ = _read(function(params.copy()))
+            except ArithmeticError:  # an infinite parameter has no value of the quantity
+                continue
+            if values.size != size:
+                raise ValueError(
+                    f"function: returned {values.size} quantities at replicate {k}, {size} at the "
+                    f"estimate"
+                )
+            derived[k] = values
+    return derived
+
+
+def _read(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read what the user's function returns."""
+    own: tuple[str, ...] | None = None
+    if isinstance(raw, Mapping):
+        own, raw = tuple(map(str, raw)), list(raw.values())
+    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
+        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    try:
+        values = np.atleast_1d(np.asarray(raw, dtype=float))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"function: returned {raw!r}; return a number, an array, a mapping or a Series"
+        ) from None
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"function: returned shape {values.shape}; return a number or a vector")
+    return values, own
