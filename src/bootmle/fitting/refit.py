@@ -77,12 +77,12 @@ class LikelihoodRefit:
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
         with np.errstate(all="ignore"):
-            targets = [self.target(each) for each in resamples]
-            if self.fit.status is Status.AT_BOUND:
-                outcomes = [self._rescue(target) for target in targets]
-            elif self._expands(resamples[0]):
-                outcomes = self._from_models(targets, np.array([r.weights for r in resamples]))
+            if self._expands(resamples[0]):
+                weights = np.array([each.weights for each in resamples])
+                targets = [self._reweighted(each) for each in weights]
+                outcomes = self._from_models(targets, weights)
             else:
+                targets = [self.target(each) for each in resamples]
                 outcomes = self._from_estimate(targets)
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
@@ -147,6 +147,8 @@ class LikelihoodRefit:
 
     def _from_estimate(self, targets: list[Target]) -> list[Outcome]:
         """Start the chunk at the estimate, with the original data's derivatives."""
+        if self.fit.status is Status.AT_BOUND:
+            return [self._rescue(target) for target in targets]
         rows = 1 if self.expansion is None else len(self.expansion.terms)
         run = Lockstep(targets, self._models(np.ones((len(targets), rows))), self.fit.settings)
         if run.fresh.all():

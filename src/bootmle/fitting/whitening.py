@@ -162,4 +162,4 @@ class Target:
         except Exception as error:  # the user's code may raise anything
             self.error = error
             return np.inf
-        return np.inf if np.isnan(value) else value
+        return np.inf if value != value else value
