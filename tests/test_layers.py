@@ -16,7 +16,7 @@ MODULES = {
     "likelihood": {"dependence", "jacobian", "likelihood", "reading"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
-    "results": {"loading", "results", "spreads"},
+    "results": {"jackknifing", "loading", "results", "spreads"},
     "bootstrapping": {"bootstrapping", "arguments"},
 }
 """Layers of several modules; every other module or folder is a layer of its own name."""

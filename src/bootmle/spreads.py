@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,10 @@ class Spread:
         Replicates computed again in another way, and how far they agreed.
     alarms : tuple of Alarm
         What fired.
+    derivation : tuple of callable
+        The functions that these quantities were derived by, where they were.
+    cache : dict
+        What was computed once and is asked for again.
     """
 
     fit: Fit | Estimator | None = field(repr=False)
@@ -82,6 +87,8 @@ class Spread:
     notes: tuple[str, ...] = ()
     audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
+    cache: dict[str, Floats] = field(default_factory=dict, repr=False)
 
     @property
     def replicates(self) -> Floats:

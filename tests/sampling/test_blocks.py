@@ -40,6 +40,13 @@ def means(n: int = N, reduce: bool = False) -> Fit:
     return fit(total if reduce else nll, start, autoregressions(n))
 
 
+def weighted_means() -> Estimator:
+    def function(Y: Any, weights: Any = None) -> Any:
+        return np.average(Y, axis=0, weights=weights)
+
+    return Estimator(function, autoregressions(N))
+
+
 def circular_autocovariances(Y: Floats) -> Floats:
     """R(j) = Σ_t (Y_t − Ȳ)(Y_{t+j} − Ȳ) / n, indices modulo n, (n, p)."""
     centred = Y - Y.mean(axis=0)
@@ -86,13 +93,13 @@ VARIANCES: dict[str, Any] = {
 def test_the_variance_of_a_mean_is_exact(kind: str, length: int) -> None:
     # Both errors within 5 Monte Carlo errors: a false-alarm rate of 1e-6 for each case. Blocks of
     # 7 leave 3 of 24 rows to one that is cut.
-    boot = bootstrap(means(), sampling=Blocks(length, kind=kind), n_resamples=B, rng=1)
+    boot = bootstrap(weighted_means(), sampling=Blocks(length, kind=kind), n_resamples=B, rng=1)
     exact = np.sqrt(VARIANCES[kind](autoregressions(N), length))
     assert np.all(np.abs(boot.standard_error - exact) < 5 * boot.standard_error_mcse)
 
 
 def test_stationary_blocks_of_a_fractional_mean_length() -> None:
-    boot = bootstrap(means(), sampling=Blocks(2.5), n_resamples=B, rng=1)
+    boot = bootstrap(weighted_means(), sampling=Blocks(2.5), n_resamples=B, rng=1)
     exact = np.sqrt(stationary_variance(autoregressions(N), 2.5))
     assert np.all(np.abs(boot.standard_error - exact) < 5 * boot.standard_error_mcse)
 
@@ -236,20 +243,21 @@ def test_means_of_autocorrelated_data_have_their_true_error(kind: str) -> None:
     mle = means(n)
     blocks = bootstrap(mle, sampling=Blocks(kind=kind), n_resamples=399, rng=1)
     assert_allclose(blocks.standard_error, truth, rtol=0.2)
-    cases = bootstrap(mle, sampling=Cases(), n_resamples=399, rng=1)
-    assert_allclose(cases.standard_error, truth / 2, rtol=0.2)
+    if kind == "stationary":
+        cases = bootstrap(mle, sampling=Cases(), n_resamples=399, rng=1)
+        assert_allclose(cases.standard_error, truth / 2, rtol=0.2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_automatic_length_is_that_of_the_longest_score(kind: str) -> None:
-    # The scores of two means are the two series, centred.
+@pytest.mark.parametrize("free", [0, 1])
+def test_the_automatic_length_is_that_of_the_scores(kind: str, free: int) -> None:
+    # The scores of the mean that is not held are its own series, centred, whatever its scale.
     noise = np.random.default_rng(8).normal(size=(300, 2))
-    Y = UNIT * np.column_stack([noise[:, 0], lfilter([1.0], [1.0, -0.8], noise[:, 1])])
-    boot = bootstrap(fit(nll, [0.0, 0.0], Y), sampling=Blocks(kind=kind), n_resamples=9, rng=0)
-    chosen = boot.sampling
+    Y = UNIT * np.asarray(lfilter([1.0], [1.0, -0.8], noise, axis=0))
+    mle = fit(nll, {"first": 0.0, "second": 0.0}, Y, fixed={["second", "first"][free]: 0.0})
+    chosen = bootstrap(mle, sampling=Blocks(kind=kind), n_resamples=9, rng=0).sampling
     assert isinstance(chosen, Blocks)
-    expected = max(automatic_length(Y[:, [j]], kind) for j in range(2))
-    assert chosen.length == pytest.approx(expected, rel=1e-4)
+    assert chosen.length == pytest.approx(automatic_length(Y[:, [free]], kind), rel=1e-4)
     assert chosen.kind == kind
 
 
@@ -294,7 +302,7 @@ def test_a_total_without_data_is_refused() -> None:
 def test_no_length_is_chosen_without_contributions() -> None:
     estimator = Estimator(lambda Y: Y.mean(axis=0), autoregressions(N))
     for source in (means(reduce=True), estimator):
-        with pytest.raises(ValueError, match="length: none is given.*name a length"):
+        with pytest.raises(ValueError, match=r"length: none is given.*name a length"):
             bootstrap(source, sampling=Blocks(), n_resamples=9, rng=0)
         assert len(bootstrap(source, sampling=Blocks(4), n_resamples=9, rng=0).data) == 9
 
@@ -326,7 +334,7 @@ def test_a_run_does_not_depend_on_the_number_of_workers(kind: str) -> None:
 @pytest.mark.parametrize("length", [0, -1, 0.5, True, "long", np.nan])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_length_is_refused(length: Any, kind: str) -> None:
-    with pytest.raises(ValueError, match="length: .*; pass a number of observations, 1 or more"):
+    with pytest.raises(ValueError, match=r"length: .*; pass a number of observations, 1 or more"):
         Blocks(length, kind)
 
 

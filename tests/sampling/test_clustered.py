@@ -273,3 +273,262 @@ def test_a_run_does_not_depend_on_the_number_of_workers() -> None:
         for jobs in (1, 2)
     )
     assert_array_equal(one, two)
+
+
+# Strata: 5 clusters in the north, 7 in the south, of sizes that differ.
+NORTH = np.array([0, 2, 3, 7, 9])
+STRATA = np.where(np.isin(LABELS, NORTH), "north", "south")
+UNIT = np.array([50.0, 0.01])
+
+
+def balanced() -> tuple[Floats, NDArray[np.intp], NDArray[np.str_]]:
+    """Six clusters of 4 rows in each of two strata, of other levels; scales 50 and 0.01."""
+    rng = np.random.default_rng(7)
+    labels = np.repeat(np.arange(12), 4)
+    strata = np.where(labels < 6, "north", "south")
+    level = 3.0 * rng.normal(size=(12, 2))[labels] + 10.0 * (labels < 6)[:, None]
+    mixed = rng.permutation(48)
+    return (UNIT * (level + rng.normal(size=(48, 2))))[mixed], labels[mixed], strata[mixed]
+
+
+def average(Y: Any, weights: Any = None) -> Any:
+    return np.average(Y, axis=0, weights=weights)
+
+
+def test_strata_keep_their_number_of_clusters() -> None:
+    plan = Clustered(LABELS, strata=STRATA)
+    assert repr(plan) == "Clustered(12 clusters, 2 strata)"
+    first = np.array([int(np.flatnonzero(group == LABELS)[0]) for group in range(GROUPS)])
+    for k in range(70):
+        times = plan.draw(N, k, stream(k)).weights
+        assert times[first[NORTH]].sum() == 5
+        assert times[first].sum() == GROUPS
+        for group in range(GROUPS):
+            assert np.unique(times[group == LABELS]).size == 1
+
+
+def test_clusters_in_one_stratum_are_clusters_without(weights_of: Any) -> None:
+    one = weights_of(Clustered(LABELS, strata=["all"] * N), SEED, N, 40)
+    assert_array_equal(one, weights_of(Clustered(LABELS), SEED, N, 40))
+
+
+def cluster_means(Y: Floats, labels: Any) -> Floats:
+    return np.array([Y[labels == group].mean(axis=0) for group in np.unique(labels)])
+
+
+def test_the_covariance_of_a_mean_in_strata_is_exact() -> None:
+    # Σ_h G_h S_h / G², S_h the covariance of the cluster means with divisor G_h. Both errors
+    # within 5 Monte Carlo errors: 1e-6. Strata left out would add the distance between them.
+    Y, labels, strata = balanced()
+    estimator = Estimator(average, Y)
+    plan = Clustered(labels, strata=strata)
+    boot = bootstrap(estimator, sampling=plan, n_resamples=3999, rng=1)
+    halves = [cluster_means(Y[strata == h], labels[strata == h]) for h in ("north", "south")]
+    exact = np.sqrt(sum(6 * half.var(axis=0) for half in halves) / 144)
+    assert np.all(np.abs(boot.standard_error - exact) < 5 * boot.standard_error_mcse)
+    without = bootstrap(estimator, sampling=Clustered(labels), n_resamples=999, rng=1)
+    assert np.all(without.standard_error > 1.3 * exact)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_the_error_of_a_mean_with_rows_redrawn_has_two_levels(stratified: bool) -> None:
+    # G clusters of m rows: (Var(ȳ_g) + mean(s_g²)/m) / G, both with the divisors G and m; by
+    # strata, the sum of G_h² of these over G². 5 Monte Carlo errors of two: 1e-6 for each.
+    Y, labels, strata = balanced()
+    plan = Clustered(labels, strata=strata if stratified else None, within="cases")
+    boot = bootstrap(Estimator(average, Y), sampling=plan, n_resamples=3999, rng=1)
+    parts = [strata == h for h in ("north", "south")] if stratified else [np.full(48, True)]
+    variance = np.zeros(2)
+    for part in parts:
+        groups = np.unique(labels[part])
+        within = np.mean([Y[labels == group].var(axis=0) for group in groups], axis=0)
+        between = cluster_means(Y[part], labels[part]).var(axis=0)
+        variance += groups.size * (between + within / 4) / 144
+    gap = np.abs(boot.standard_error - np.sqrt(variance))
+    assert np.all(gap < 5 * boot.standard_error_mcse)
+
+
+def test_rows_are_redrawn_within_their_clusters() -> None:
+    # A cluster of one row has nothing to redraw; of others, the sum of weights is whole clusters.
+    plan = Clustered(LABELS, within="cases")
+    assert repr(plan) == "Clustered(12 clusters, within cases)"
+    alike = 0
+    for k in range(70):
+        times = plan.draw(N, k, stream(k)).weights
+        shares = [times[group == LABELS].sum() / SIZES[group] for group in range(GROUPS)]
+        assert_array_equal(shares, np.round(shares))
+        assert sum(shares) == GROUPS
+        alike += all(np.unique(times[group == LABELS]).size == 1 for group in range(GROUPS))
+    assert alike == 0
+
+
+def test_all_resamples_of_two_clusters_of_two_rows_are_as_likely_as_they_should_be() -> None:
+    # 4 pairs of clusters times 16 pairs of rows within each: chi-squared over 64 at 1e-6.
+    plan = Clustered(["a", "a", "b", "b"], within="cases")
+    drawn = [plan.draw(4, k, stream(k, 11)).rows for k in range(6400)]
+    place = np.array([4**3, 4**2, 4, 1])
+    assert all(one is not None and one.size == 4 for one in drawn)
+    found, counts = np.unique([int(place @ one) for one in drawn], return_counts=True)
+    assert found.size == 64
+    assert float(((counts - 100.0) ** 2 / 100.0).sum()) < 137.0  # chi-squared of 63 at 2e-7
+
+
+FORMS = ["dict", "frame", "nested", "frame in a dict"]
+
+
+def held_in(form: str) -> Any:
+    """The balanced data in every form that names its columns."""
+    Y, labels, strata = balanced()
+    table: Any = {"y": Y[:, 0], "z": Y[:, 1], "firm": labels.astype(str), "region": strata}
+    if "frame" in form:
+        table = pytest.importorskip("pandas").DataFrame(table, index=np.arange(48)[::-1])
+    return {
+        "dict": (Y, table),
+        "frame": (table,),
+        "nested": (Y, (Y, {"about": table})),
+        "frame in a dict": ({"about": table},),
+    }[form]
+
+
+def table_in(form: str, args: Any) -> Any:
+    if form == "nested":
+        return args[1][1]["about"]
+    return args[0]["about"] if form == "frame in a dict" else args[-1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_column_draws_the_same_rows_as_its_labels(form: str) -> None:
+    _, labels, strata = balanced()
+    args = held_in(form)
+
+    def function(*args: Any) -> Any:
+        table = table_in(form, args)
+        return [np.mean(table["y"]), np.mean(table["z"])]
+
+    named = Clustered("firm", strata="region", within="cases")
+    assert repr(named) == "Clustered('firm', 'region' strata, within cases)"
+    plans = (named, Clustered(labels, strata=strata, within="cases"))
+    one, other = (
+        bootstrap(Estimator(function, args), sampling=plan, n_resamples=30, rng=SEED)
+        for plan in plans
+    )
+    assert_array_equal(one.replicates, other.replicates)
+    assert str(one.sampling) == str(other.sampling)
+    assert str(one.sampling) == "Clustered(12 clusters, 2 strata, within cases)"
+
+
+def means_of_clusters(table: Any) -> Floats:
+    """Means over clusters of the clusters' means: what counts copies by their labels."""
+    labels = np.asarray(table["firm"])
+    Y = np.column_stack([np.asarray(table["y"]), np.asarray(table["z"])])
+    return cluster_means(Y, labels)
+
+
+def expected_of_clusters(replicate: int) -> tuple[Floats, Floats]:
+    """The average over all clusters drawn, and over the different ones."""
+    Y, labels, _ = balanced()
+    times = Clustered(labels).draw(48, replicate, stream(replicate)).weights
+    each = cluster_means(Y, labels)
+    counts = np.array([times[labels == group][0] for group in range(12)])
+    return counts @ each / 12, each[counts > 0].mean(axis=0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_estimator_sees_a_cluster_drawn_twice_as_two(form: str) -> None:
+    # With labels of one's own the copies are one cluster, which is then as long as both.
+    args = held_in(form)
+
+    def function(*args: Any) -> Any:
+        return means_of_clusters(table_in(form, args)).mean(axis=0)
+
+    estimator = Estimator(function, args)
+    named = bootstrap(estimator, sampling=Clustered("firm"), n_resamples=70, rng=SEED)
+    own = bootstrap(estimator, sampling=Clustered(balanced()[1]), n_resamples=70, rng=SEED)
+    for k in range(70):
+        fresh, merged = expected_of_clusters(k)
+        assert_allclose(named.replicates[k], fresh, rtol=1e-10)
+        assert_allclose(own.replicates[k], merged, rtol=1e-10)
+    assert np.abs((named.replicates - own.replicates) / UNIT).max() > 0.1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_total_sees_a_cluster_drawn_twice_as_two(form: str) -> None:
+    args = held_in(form)
+
+    def total(params: Any, *args: Any) -> float:
+        each = means_of_clusters(table_in(form, args))
+        return float(0.5 * (((each - params) / UNIT) ** 2).sum())
+
+    mle = fit(total, {"first": 0.0, "second": 0.0}, args)
+    boot = bootstrap(mle, sampling=Clustered("firm"), n_resamples=70, rng=SEED)
+    for k in range(70):
+        gap = (boot.replicates[k] - expected_of_clusters(k)[0]) / (UNIT / np.sqrt(12))
+        assert np.abs(gap).max() < 2e-3
+
+
+def test_the_data_keep_their_own_labels() -> None:
+    args = held_in("dict")
+    before = args[1]["firm"].copy()
+    estimator = Estimator(lambda Y, table: means_of_clusters(table).mean(axis=0), args)
+    bootstrap(estimator, sampling=Clustered("firm"), n_resamples=9, rng=SEED)
+    assert_array_equal(args[1]["firm"], before)
+
+
+def test_the_crosscheck_of_a_column_is_that_of_its_labels() -> None:
+    Y, labels, _ = balanced()
+    args = {"y": Y[:, 0], "z": Y[:, 1], "firm": labels}
+
+    def nll(params: Any, table: Any) -> Any:
+        first = (table["y"] - params[0]) / UNIT[0]
+        return 0.5 * (first**2 + ((table["z"] - params[1]) / UNIT[1]) ** 2)
+
+    mle = fit(nll, {"first": 0.0, "second": 0.0}, args)
+    boot = bootstrap(mle, sampling=Clustered("firm"), n_resamples=199, rng=0)
+    sums = 4 * (cluster_means(Y, labels) - Y.mean(axis=0))
+    expected = np.sqrt((sums**2).sum(axis=0)) / 48
+    assert_allclose(crosscheck(boot).standard_errors["cluster"], expected, rtol=1e-5)
+
+
+def test_a_stratum_of_one_cluster_is_refused() -> None:
+    strata = np.where(LABELS == 4, "alone", "other")
+    with pytest.raises(ValueError, match="clusters: a stratum has only one; two clusters"):
+        Clustered(LABELS, strata=strata)
+
+
+def test_a_cluster_in_two_strata_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"strata: the cluster of row .* lies in two strata"):
+        Clustered(LABELS, strata=np.arange(N) % 2)
+
+
+@pytest.mark.parametrize("count", [N - 1, N + 1])
+def test_a_wrong_number_of_strata_is_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"strata: {count} labels, clusters has {N}"):
+        Clustered(LABELS, strata=np.zeros(count))
+
+
+@pytest.mark.parametrize("within", ["rows", "Cases", True, 1])
+def test_an_unknown_second_level_is_refused(within: Any) -> None:
+    with pytest.raises(ValueError, match=r"within: .* is unknown; use 'cases', or leave it out"):
+        Clustered(LABELS, within=within)
+
+
+@pytest.mark.parametrize(
+    ("plan", "argument"),
+    [
+        (Clustered("town"), "clusters"),
+        (Clustered("firm", strata="town"), "strata"),
+        (Clustered(np.arange(48) // 4, strata="town"), "strata"),
+    ],
+    ids=["clusters", "strata", "strata of an array"],
+)
+def test_an_unknown_column_is_refused(plan: Clustered, argument: str) -> None:
+    estimator = Estimator(lambda Y, table: [table["y"].mean(), table["z"].mean()], held_in("dict"))
+    with pytest.raises(ValueError, match=rf"{argument}: .* column 'town'; the columns are \['fi"):
+        bootstrap(estimator, sampling=plan, n_resamples=9, rng=0)
+
+
+def test_a_column_of_one_cluster_is_refused_when_it_is_read() -> None:
+    args = {"y": np.arange(9.0), "firm": np.array(["a"] * 9)}
+    estimator = Estimator(lambda table: [table["y"].mean(), table["y"].std()], args)
+    with pytest.raises(ValueError, match=r"clusters: all rows belong to .*; two clusters"):
+        bootstrap(estimator, sampling=Clustered("firm"), n_resamples=9, rng=0)

@@ -37,7 +37,9 @@ def test_the_covariance_of_a_mean_is_s_squared_over_n(reduce: bool) -> None:
     boot = bootstrap(means(reduce), sampling=Jackknife())
     exact = np.cov(data(), rowvar=False) / N
     assert_allclose(boot.standard_error, np.sqrt(np.diag(exact)), rtol=2e-3)
-    assert_allclose(boot.covariance, exact, rtol=5e-3, atol=2e-3 * np.sqrt(exact[0, 0] * exact[1, 1]))
+    assert_allclose(
+        boot.covariance, exact, rtol=5e-3, atol=2e-3 * np.sqrt(exact[0, 0] * exact[1, 1])
+    )
     averages = (data().sum(axis=0) - data()) / (N - 1)
     # The refits are accepted within 1e-2 and 1e-3 standard errors of their optima.
     gap = np.abs(boot.replicates - averages) / np.sqrt(np.diag(exact))
@@ -58,13 +60,15 @@ def ratios(Y: Any) -> Any:
 
 
 def test_the_error_and_bias_of_a_ratio_are_the_textbook_ones() -> None:
-    # Efron and Tibshirani (1993), equations 11.5 and 10.21: √((n − 1)/n Σ(θ_i − θ̄)²), (n − 1)(θ̄ − θ̂).
+    # Efron and Tibshirani (1993), chapter 11: √((n − 1)/n Σ(θ_i − θ̄)²) and (n − 1)(θ̄ − θ̂).
     boot = bootstrap(Estimator(ratios, data()), sampling=Jackknife())
     first, second = data().T
     left = (first.sum() - first) / (second.sum() - second)
     for column, values in enumerate((left, 1 / left)):
         centred = values - values.mean()
-        assert_allclose(boot.standard_error[column] ** 2, (N - 1) / N * (centred @ centred), rtol=1e-9)
+        assert_allclose(
+            boot.standard_error[column] ** 2, (N - 1) / N * (centred @ centred), rtol=1e-9
+        )
         shift = (N - 1) * (values.mean() - boot.estimate[column])
         assert_allclose(boot.bias[column], shift, rtol=1e-6)
 
@@ -115,7 +119,7 @@ def test_there_is_no_monte_carlo_error() -> None:
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_quantiles_are_no_interval(method: str, level: float) -> None:
     boot = bootstrap(means(), sampling=Jackknife())
-    with pytest.raises(ValueError, match="takes quantiles of the replicates.*use 'normal'"):
+    with pytest.raises(ValueError, match=r"takes quantiles of the replicates.*use 'normal'"):
         boot.confidence_interval(method, level)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import pickle
 from typing import Any
 
@@ -10,7 +11,20 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from bootmle import Bayesian, Cases, Clustered, Estimator, Given, Parametric, bootstrap, fit
+from bootmle import (
+    Bayesian,
+    Blocks,
+    Cases,
+    Clustered,
+    Estimator,
+    Given,
+    Jackknife,
+    Parametric,
+    Stratified,
+    Subsample,
+    bootstrap,
+    fit,
+)
 from bootmle.resample import Resample
 from bootmle.sampling import Plan
 from bootmle.simulation import normal
@@ -24,10 +38,23 @@ FRACTIONS = N * np.random.default_rng(2).dirichlet(np.full(N, 2.0), size=COUNT)
 LABELS = np.array([3, 3, 0, 0, 0, 1, 2, 2, 4, 5, 5, 5])
 """Clusters of one to three rows, not in order."""
 
+STRATA = np.where(np.isin(LABELS, [0, 3, 4]), "north", "south")
+"""Three of the clusters in each."""
+
 WEIGHTED: dict[str, Any] = {
     "Cases()": Cases(),
     "Bayesian()": Bayesian(),
+    "Stratified(strata)": Stratified(STRATA),
     "Clustered(labels)": Clustered(LABELS),
+    "Clustered(labels, strata)": Clustered(LABELS, strata=STRATA),
+    "Clustered(labels, within)": Clustered(LABELS, within="cases"),
+    "Clustered(labels, strata, within)": Clustered(LABELS, strata=STRATA, within="cases"),
+    "Blocks(stationary)": Blocks(2.5),
+    "Blocks(circular)": Blocks(5, kind="circular"),
+    "Blocks(moving)": Blocks(5, kind="moving"),
+    "Subsample(size)": Subsample(7),
+    "Jackknife()": Jackknife().prepared(N, ()),
+    "Jackknife(groups)": Jackknife(LABELS),
     "Given(indices)": Given(indices=INDICES),
     "Given(counts)": Given(weights=COUNTS),
     "Given(fractions)": Given(weights=FRACTIONS),
@@ -35,11 +62,19 @@ WEIGHTED: dict[str, Any] = {
 PLANS = {**WEIGHTED, "Parametric(simulate)": Parametric(normal().simulate)}
 """Those that draw weights, and one that draws new data instead."""
 
-OF_N = [name for name in WEIGHTED if name != "Clustered(labels)"]
+OTHER_SIZES = ("Clustered", "Subsample", "Jackknife")
+OF_N = [name for name in WEIGHTED if not name.startswith(OTHER_SIZES)]
 """Whose weights sum to n; clusters of unequal size make resamples of unequal size."""
+
+THERE_ARE = {name: COUNT for name in WEIGHTED if name.startswith("Given")} | {
+    "Jackknife()": N,
+    "Jackknife(groups)": 6,
+}
+"""How many resamples plans have that do not draw them without end."""
 
 EVERY = pytest.mark.parametrize("name", PLANS)
 WEIGHTS = pytest.mark.parametrize("name", WEIGHTED)
+DRAWN = pytest.mark.parametrize("name", [name for name in WEIGHTED if name not in THERE_ARE])
 RANDOM = pytest.mark.parametrize("name", ["Cases()", "Bayesian()"])
 
 
@@ -122,13 +157,14 @@ def own_weights(y: Any, weights: Any = None) -> Any:
 def test_replicate_i_of_bootstrap_draws_from_the_stream_of_its_number(name: str) -> None:
     estimator = Estimator(own_weights, args=np.arange(N))
     boot = bootstrap(estimator, sampling=PLANS[name], n_resamples=COUNT, rng=SEED)
-    assert_array_equal(boot.replicates, all_weights(PLANS[name]))
+    assert_array_equal(boot.replicates, all_weights(PLANS[name])[: THERE_ARE.get(name, COUNT)])
 
 
 @EVERY
 def test_the_number_of_resamples_there_are(name: str) -> None:
     plan = PLANS[name]
-    assert plan.n_available == (COUNT if name.startswith("Given") else None)
+    assert plan.n_available == THERE_ARE.get(name)
+    assert plan.exhaustive is name.startswith("Jackknife")
 
 
 @WEIGHTS
@@ -138,7 +174,7 @@ def test_prior_weights_multiply_those_of_the_plan(name: str) -> None:
     prior = np.random.default_rng(6).uniform(0.5, 2.0, N)
     mle = fit(normal().nll, [y.mean(), np.log(y.std())], y, weights=prior)
     boot = bootstrap(mle, sampling=PLANS[name], n_resamples=40, rng=SEED)
-    weights = prior * all_weights(PLANS[name])[:40]
+    weights = prior * all_weights(PLANS[name])[: min(40, THERE_ARE.get(name, COUNT))]
     share = weights / weights.sum(axis=1, keepdims=True)
     mean = share @ y
     spread = np.sqrt((share * (y - mean[:, None]) ** 2).sum(axis=1))
@@ -172,7 +208,37 @@ def test_replicates_and_seeds_differ(name: str) -> None:
     assert not np.any(np.all(weights == other, axis=1))
 
 
-@pytest.mark.parametrize("name", [name for name in PLANS if name.startswith("Given")])
+@DRAWN
+def test_few_resamples_recur_and_few_are_those_of_another_seed(name: str) -> None:
+    # The fewest there are, 7**2 of moving blocks beside the cut one, recur now and then.
+    weights, other = all_weights(PLANS[name]), all_weights(PLANS[name], seed=SEED + 1)
+    assert len(np.unique(weights, axis=0)) > COUNT / 4
+    assert np.mean(np.all(weights == other, axis=1)) < 0.2
+
+
+@WEIGHTS
+def test_a_total_and_contributions_have_the_same_replicates(name: str) -> None:
+    # Weighted estimates of a normal are closed forms; a prior weight of one is none.
+    plan, y = PLANS[name], 1000.0 + 50.0 * np.random.default_rng(5).normal(size=N)
+    start = [y.mean(), np.log(y.std())]
+    total = fit(lambda params, y: float(normal().nll(params, y).sum()), start, y)
+    if plan.fractional:
+        with pytest.raises(ValueError, match=r"draws fractional weights.*return the n contrib"):
+            bootstrap(total, sampling=plan, n_resamples=40, rng=SEED)
+        return
+    weights = all_weights(plan)[: min(40, THERE_ARE.get(name, COUNT))]
+    share = weights / weights.sum(axis=1, keepdims=True)
+    mean = share @ y
+    closed = np.column_stack([mean, np.log((share * (y - mean[:, None]) ** 2).sum(axis=1)) / 2])
+    unit = [y.std() / np.sqrt(N), 1 / np.sqrt(2 * N)]
+    parts = fit(normal().nll, start, y)
+    for source in (total, parts):
+        boot = bootstrap(source, sampling=plan, n_resamples=40, rng=SEED)
+        assert boot.n_failed == 0
+        assert np.abs((boot.replicates - closed) / unit).max() < 2e-3
+
+
+@pytest.mark.parametrize("name", [name for name in PLANS if name in THERE_ARE])
 def test_given_resamples_do_not_depend_on_the_seed(name: str) -> None:
     assert_array_equal(all_weights(PLANS[name]), all_weights(PLANS[name], seed=SEED + 1))
 
@@ -248,6 +314,67 @@ def test_given_resamples_do_not_follow_later_changes_of_the_array(name: str) -> 
     before = all_weights(plan)
     values[:] = 0
     assert_array_equal(all_weights(plan), before)
+
+
+def all_of_five() -> Any:
+    """Five rows of scales 50 and 0.01."""
+    noise = np.random.default_rng(9).gamma(1.0, size=(5, 2))
+    return np.array([1000.0, 1.0]) + np.array([50.0, 0.01]) * noise
+
+
+def enumerated(source: Any) -> Any:
+    indices = list(itertools.product(range(5), repeat=5))
+    return bootstrap(source, sampling=Given(indices=indices), n_resamples=5**5)
+
+
+@pytest.mark.parametrize("kind", ["estimator", "contributions"])
+def test_all_resamples_of_five_have_the_exact_moments_of_a_mean(kind: str) -> None:
+    # The covariance is S/n with the divisor n in S; ddof 1 leaves 3125/3124 of it. The third
+    # moment is that of the data over n²: the skewness over √n.
+    Y, unit = all_of_five(), np.array([50.0, 0.01])
+
+    def nll(params: Any, Y: Any) -> Any:
+        return 0.5 * (((Y - params) / unit) ** 2).sum(axis=1)
+
+    def average(Y: Any, weights: Any = None) -> Any:
+        return np.average(Y, axis=0, weights=weights)
+
+    close = 1e-9 if kind == "estimator" else 1e-3
+    boot = enumerated(Estimator(average, Y) if kind == "estimator" else fit(nll, Y[0], Y))
+    exact = np.cov(Y, rowvar=False, ddof=0) / 5 * 3125 / 3124
+    scale = np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
+    assert np.abs((boot.covariance - exact) / scale).max() < close
+    assert np.abs(boot.bias / boot.standard_error).max() < close
+    assert_allclose(boot.skewness, stats.skew(Y) / np.sqrt(5), rtol=10 * close)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_all_resamples_of_five_have_the_exact_quantiles_of_a_mean(level: float) -> None:
+    # Ranks (B + 1) α that are not whole lie between two of the means, sorted.
+    Y = all_of_five()
+    boot = enumerated(Estimator(lambda Y: Y.mean(axis=0), Y))
+    means = np.array([sum(rows) / 5 for rows in itertools.product(Y, repeat=5)])
+    ordered = np.sort(means, axis=0)
+    rank = 3126 * (1 - level) / 2
+    below, above = int(np.floor(rank)) - 1, int(np.ceil(rank)) - 1
+    slack = 1e-12 * Y.max(axis=0)
+    bounds = boot.confidence_interval("percentile", level)
+    assert np.all(bounds.low >= ordered[below] - slack)
+    assert np.all(bounds.low <= ordered[above] + slack)
+    assert np.all(bounds.high >= ordered[-1 - above] - slack)
+    assert np.all(bounds.high <= ordered[-1 - below] + slack)
+    basic = boot.confidence_interval("basic", level)
+    assert_allclose(basic.low, 2 * Y.mean(axis=0) - bounds.high, rtol=1e-12)
+    assert_allclose(basic.high, 2 * Y.mean(axis=0) - bounds.low, rtol=1e-12)
+
+
+def test_cases_of_five_draw_all_resamples_alike(weights_of: Any) -> None:
+    # The multinomial shares of 126 sets of counts, by chi-squared at 1e-6.
+    counts = weights_of(Cases(), 11, 5, 20000).astype(int)
+    found, times = np.unique(counts, axis=0, return_counts=True)
+    shares = stats.multinomial(5, [0.2] * 5).pmf(found)
+    assert shares.sum() == pytest.approx(1.0)
+    assert stats.chisquare(times, 20000 * shares).pvalue > 1e-6
 
 
 def test_given_resamples_are_counted_not_shown() -> None:

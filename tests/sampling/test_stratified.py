@@ -35,9 +35,8 @@ def exact_covariance() -> Any:
     """Sum n_h S_h / n² over the strata, S_h with the divisor n_h."""
     Y = data()
     parts = [Y[label == LABELS] for label in SIZES]
-    return sum(len(part) * np.cov(part, rowvar=False, ddof=0) for part in parts if len(part) > 1) / (
-        N**2
-    )
+    spreads = [len(part) * np.cov(part, rowvar=False, ddof=0) for part in parts if len(part) > 1]
+    return sum(spreads) / N**2
 
 
 def test_every_stratum_keeps_its_size(weights_of: Any) -> None:
@@ -140,14 +139,22 @@ def test_a_column_is_the_same_as_its_labels(form: str) -> None:
     assert repr(Stratified("region")) == "Stratified('region')"
 
 
-def test_the_crosscheck_takes_it() -> None:
-    # A sandwich adds the spread between strata, as Cases do: √Σ(y − ȳ)² / n.
-    boot = bootstrap(means(), sampling=Stratified(LABELS), n_resamples=199, rng=0)
-    check = crosscheck(boot)
+@pytest.mark.parametrize("named", [False, True])
+def test_the_crosscheck_takes_it(named: bool) -> None:
+    # The Hessian's errors are the scales over √n; the bootstrap's are those it was given.
     Y = data()
-    expected = np.sqrt(((Y - Y.mean(axis=0)) ** 2).sum(axis=0)) / N
-    assert_allclose(check.standard_errors["sandwich"], expected, rtol=1e-5)
-    assert_allclose(check.standard_errors["bootstrap"], boot.standard_error, rtol=1e-12)
+    args = {"first": Y[:, 0], "second": Y[:, 1], "region": LABELS}
+
+    def of_columns(params: Any, table: Any) -> Any:
+        return nll(params, np.column_stack([table["first"], table["second"]]))
+
+    plan = Stratified("region" if named else LABELS)
+    mle = fit(of_columns, {"first": 0.0, "second": 1.0}, args)
+    boot = bootstrap(mle, sampling=plan, n_resamples=999, rng=0)
+    found = crosscheck(boot).standard_errors
+    assert_allclose(found["hessian"], np.array([50, 0.01]) / np.sqrt(N), rtol=1e-5)
+    exact = np.sqrt(np.diag(exact_covariance()))
+    assert np.all(np.abs(found["bootstrap"] - exact) < 5 * boot.standard_error_mcse)
 
 
 def test_a_run_does_not_depend_on_the_number_of_workers() -> None:

@@ -43,9 +43,9 @@ def test_a_subsample_has_m_rows_none_twice(weights_of: Any) -> None:
 
 def test_all_subsamples_are_equally_likely(weights_of: Any) -> None:
     # Chi-squared over the 20 subsets of 3 of 6 at 1e-6.
-    subsets = list(combinations(range(6), 3))
+    subsets = [list(each) for each in combinations(range(6), 3)]
     weights = weights_of(Subsample(3), 11, 6, 8000)
-    found = [subsets.index(tuple(np.flatnonzero(one).tolist())) for one in weights]
+    found = [subsets.index(np.flatnonzero(one).tolist()) for one in weights]
     assert stats.chisquare(np.bincount(found, minlength=20)).pvalue > 1e-6
 
 
@@ -92,8 +92,8 @@ def test_the_bias_of_a_variance_is_that_of_the_whole_sample() -> None:
 
 def test_replicates_are_the_raw_ones() -> None:
     boot = bootstrap(Estimator(variances, data()), sampling=Subsample(M), n_resamples=70, rng=SEED)
-    streams = [np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(k,))) for k in range(70)]
-    rows = [np.sort(stream.permutation(N)[:M]) for stream in streams]
+    sequences = [np.random.SeedSequence(SEED, spawn_key=(k,)) for k in range(70)]
+    rows = [np.random.default_rng(each).permutation(N)[:M] for each in sequences]
     given = bootstrap(Estimator(variances, data()), sampling=Given(indices=rows), n_resamples=70)
     assert_allclose(boot.replicates, given.replicates, rtol=1e-12)
 
@@ -142,7 +142,7 @@ def test_a_saved_run_is_rescaled_as_before(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, -3, True, 2.5, 1.0, "half", None, np.nan])
 def test_what_is_no_size_is_refused(size: Any) -> None:
-    with pytest.raises(ValueError, match="size: .*; pass a whole number m below n, or a share"):
+    with pytest.raises(ValueError, match=r"size: .*; pass a whole number m below n, or a share"):
         Subsample(size)
 
 

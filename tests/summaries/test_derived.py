@@ -96,7 +96,7 @@ def test_an_identified_combination_of_unidentified_parameters_has_its_error() ->
         (lambda p: np.ones((2, 2)), None, ValueError, r"function: returned shape \(2, 2\)"),
         (lambda p: np.log(-p), None, ValueError, "function: .*nan.* not finite"),
         (lambda p: p[0], ["a", "b"], ValueError, "names: .* for 1 derived"),
-        (lambda p: p[: 1 + (p[0] > 10e-3)], None, ValueError, "returned . quantities at replicate"),
+        (lambda p: p[: 1 + (p[0] > 10e-3)], None, ValueError, "quantities at different replicates"),
     ],
 )
 def test_what_cannot_be_used_is_named(

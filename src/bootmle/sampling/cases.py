@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.likelihood import Likelihood
 from bootmle.resample import Resample
@@ -32,6 +33,10 @@ class Cases(Plan):
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Cases()")
+
+    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+        """Units are single observations."""
+        return list(np.arange(n)[:, None]), np.zeros(n, dtype=np.intp)
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""

@@ -108,6 +108,13 @@ class Clustered(Plan):
             )
         return plan
 
+    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+        """Units are the clusters, each in its stratum."""
+        strata = np.empty(len(self.members), dtype=np.intp)
+        for number, group in enumerate(self.groups):
+            strata[group] = number
+        return list(self.members), strata
+
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""
         chosen = np.concatenate([rng.choice(group, size=group.size) for group in self.groups])

@@ -74,6 +74,10 @@ class Given(Plan):
             raise ValueError(f"weights: {self._all.shape[1]} for {n} observations")
         return self
 
+    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+        """Units are single observations."""
+        return list(np.arange(n)[:, None]), np.zeros(n, dtype=np.intp)
+
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Return one of the resamples; past the last one, the last again."""
         one = self._all[min(replicate, len(self._all) - 1)]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood, Rows
@@ -60,6 +61,10 @@ class Plan(ABC):
 
     def expected_weights(self, n: int) -> Floats | None:
         """Return how often each observation is drawn on average; None where all are alike."""
+        return None
+
+    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+        """Rows of each unit that is drawn, and its stratum; None where a jackknife has none."""
         return None
 
     def rescaling(self, n: int) -> tuple[float, float]:

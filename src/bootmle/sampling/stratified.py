@@ -64,6 +64,13 @@ class Stratified(Plan):
             raise ValueError(f"strata: {size} labels for {n} observations; pass one for each")
         return plan
 
+    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+        """Units are single observations, each in its stratum."""
+        strata = np.empty(n, dtype=np.intp)
+        for number, rows in enumerate(self.members):
+            strata[rows] = number
+        return list(np.arange(n)[:, None]), strata
+
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""
         return Resample(n, rows=np.concatenate([rng.choice(m, size=m.size) for m in self.members]))

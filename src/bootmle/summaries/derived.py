@@ -52,7 +52,7 @@ def derive_at(
     return values, labels
 
 
-def derive_all(function: Callable[[Floats], Any], replicates: Floats, size: int) -> Floats:
+def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
     """Evaluate a function at every replicate (B, p); NaN where it cannot be.
 
     Parameters
@@ -61,8 +61,6 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats, size: int)
         As in `derive_at`.
     replicates : (B, p) array
         Infinite entries are passed on.
-    size : int
-        Number k of quantities.
 
     Returns
     -------
@@ -70,26 +68,23 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats, size: int)
 
     Examples
     --------
-    >>> derive_all(lambda p: p.sum(), np.array([[1.0, 2.0], [3.0, np.nan]]), 1)
+    >>> derive_all(lambda p: p.sum(), np.array([[1.0, 2.0], [3.0, np.nan]]))
     array([[ 3.],
            [nan]])
     """
-    derived = np.full((len(replicates), size), np.nan)
+    found: list[Floats | None] = []
     with np.errstate(all="ignore"):
-        for k, params in enumerate(replicates):
-            if np.isnan(params).all():
-                continue
+        for params in replicates:
             try:
-                values, _ = _read(function(params.copy()))
+                missing = bool(np.isnan(params).all())
+                found.append(None if missing else _read(function(params.copy()))[0])
             except ArithmeticError:  # an infinite parameter has no value of the quantity
-                continue
-            if values.size != size:
-                raise ValueError(
-                    f"function: returned {values.size} quantities at replicate {k}, {size} at the "
-                    f"estimate"
-                )
-            derived[k] = values
-    return derived
+                found.append(None)
+    sizes = {values.size for values in found if values is not None}
+    if len(sizes) != 1:
+        raise ValueError(f"function: returned {sorted(sizes)} quantities at different replicates")
+    nothing = np.full(sizes.pop(), np.nan)
+    return np.array([nothing if values is None else values for values in found])
 
 
 def _read(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:

@@ -18,11 +18,13 @@ __all__ = [
     "check_count",
     "fewest_replicates",
     "interval",
+    "open_side",
     "order_quantile",
     "order_quantile_mcse",
+    "read_level",
 ]
 
-METHODS = ("percentile", "basic", "normal")
+METHODS = ("percentile", "basic", "normal", "bca")
 ALTERNATIVES = ("two-sided", "less", "greater")
 
 
@@ -91,17 +93,16 @@ def interval(
     (50.0, 950.0)
     """
     name = _one_of("method", method, METHODS)
-    side = _one_of("alternative", alternative, ALTERNATIVES)
-    tail = _tail(confidence_level, side)
+    tail, side = read_level(confidence_level, alternative)
     if name == "normal":
-        return _open(_normal(low, estimate, tail), side)
+        return open_side(_normal(low, estimate, tail), side)
     check_count(len(low), tail, confidence_level)
     ends = (order_quantile(low, tail), order_quantile(high, 1 - tail))
     errors = (order_quantile_mcse(low, tail), order_quantile_mcse(high, 1 - tail))
     if name == "basic":
         ends = (2 * estimate - ends[1], 2 * estimate - ends[0])
         errors = (errors[1], errors[0])
-    return _open(ConfidenceInterval(*ends, *errors), side)
+    return open_side(ConfidenceInterval(*ends, *errors), side)
 
 
 def order_quantile(ordered: Floats, probability: float) -> Floats:
@@ -210,6 +211,12 @@ def _fewest(tail: float) -> int:
     return int(np.ceil(1 / tail - 1e-9)) - 1
 
 
+def read_level(confidence_level: Any, alternative: Any) -> tuple[float, str]:
+    """Return the probability beyond each end, and which ends there are."""
+    side = _one_of("alternative", alternative, ALTERNATIVES)
+    return _tail(confidence_level, side), side
+
+
 def _tail(confidence_level: Any, side: str) -> float:
     """Return the probability beyond each endpoint."""
     if not (isinstance(confidence_level, Real) and 0 < float(confidence_level) < 1):
@@ -229,7 +236,7 @@ def check_count(count: int, tail: float, confidence_level: float) -> None:
         )
 
 
-def _open(both: ConfidenceInterval, side: str) -> ConfidenceInterval:
+def open_side(both: ConfidenceInterval, side: str) -> ConfidenceInterval:
     """Open one side of a one-sided interval."""
     nothing = np.zeros_like(both.low)
     if side == "less":
