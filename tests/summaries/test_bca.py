@@ -142,15 +142,17 @@ def test_without_skewness_or_bias_it_is_the_percentile_interval(
     values = np.sort(stats.norm.ppf(np.arange(1, 1000) / 1000))[:, None] * [1.0, 1e6]
     boot = boot_of([0.0, 0.0], values)
     plain = boot.confidence_interval(confidence_level=level)
-    found = bca_interval(values, values, np.zeros(2), np.zeros(2), confidence_level=level)
+    found = bca_interval(
+        values, values, np.zeros(2), np.zeros(2), ["a", "b"], confidence_level=level
+    )
     assert_allclose(found.low, plain.low, rtol=1e-9)
     assert_allclose(found.high, plain.high, rtol=1e-9)
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_a_monotone_function_maps_its_interval(level: float) -> None:
-    y = np.random.default_rng(0).exponential(2.0, 60)
-    boot = bootstrap(Estimator(lambda y: [y.mean(), y.std()], y), n_resamples=999, rng=0)
+    y = np.random.default_rng(0).exponential(2.0, 200)
+    boot = bootstrap(Estimator(lambda y: [y.mean(), y.std()], y), n_resamples=3999, rng=0)
     plain = boot.confidence_interval("bca", level)
     # The acceleration of a linear function is that of its argument.
     derived = boot.derive(lambda p: 3.0 * p).confidence_interval("bca", level)
@@ -209,7 +211,5 @@ def test_a_saved_run_has_none_without_its_fit(
 def test_a_corrected_level_beyond_the_outermost_replicate_is_refused() -> None:
     y = np.random.default_rng(3).exponential(1.0, 12) ** 3
     boot = bootstrap(Estimator(lambda y: [y.mean(), y.max()], y), n_resamples=199, rng=0)
-    with pytest.raises(
-        ValueError, match=r"needs at least [\d,]+ replicates, there are 199|one side"
-    ):
+    with pytest.raises(ValueError, match=r"there are 199; .*\(the BCa interval of x1\)"):
         boot.confidence_interval("bca", 0.999)

@@ -42,7 +42,7 @@ def acceleration(jackknife: Floats, strata: NDArray[np.intp]) -> Floats:
     >>> y = np.array([1.0, 2.0, 3.0, 10.0])
     >>> means = (y.sum() - y)[:, None] / 3
     >>> acceleration(means, np.zeros(4, dtype=int)).round(4)
-    array([0.0961])
+    array([0.0849])
     """
     pulls = np.zeros_like(jackknife)
     for stratum in np.unique(strata):
