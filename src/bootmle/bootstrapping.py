@@ -130,13 +130,14 @@ def bootstrap(
         sampling=sampling,
         rescaling=sampling.rescaling(task.n),
         quantiles=sampling.quantiles,
+        drawn=sampling.n_available is None,
         centre=centre,
         refit=refit,
         fixed=_fixed(fit),
         n_shared=task.refit.n_shared,
         seconds=time.perf_counter() - started,
         not_identified=fit.not_identified if isinstance(fit, Fit) else (),
-        notes=_notes(fit),
+        notes=_notes(fit, sampling, centre),
         audits=audits,
         alarms=alarms,
     )
@@ -231,7 +232,8 @@ def _prepare(fit: Fit | Estimator, sampling: Plan) -> Plan:
     """Make a plan ready for the data: look up labels, choose a block length."""
     if isinstance(sampling, Blocks) and sampling.length is None and isinstance(fit, Fit):
         scores = whitened_scores(fit)
-        sampling = sampling if scores is None else sampling.with_length_for(scores)
+        pulls = None if scores is None else scores @ fit.metric.factor.T
+        sampling = sampling if pulls is None else sampling.with_length_for(pulls)
     return sampling.prepared(_n(fit), _args(fit))
 
 
@@ -256,8 +258,13 @@ def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
     return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
 
 
-def _notes(fit: Fit | Estimator) -> tuple[str, ...]:
+def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple[str, ...]:
     """Say why refits resample rows although the objective returns contributions."""
+    if sampling.expected_weights(_n(fit)) is not None and centre is None:
+        return (
+            "moving blocks reach the ends of the series less often than its middle, and are not "
+            "centred here: use kind='stationary'",
+        )
     if isinstance(fit, Fit) and fit.likelihood.separable and not acts_by_weights(fit):
         return (f"refits resample the rows: {fit.likelihood.rows.value}",)
     return ()

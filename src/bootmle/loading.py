@@ -58,6 +58,10 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     if not paths:
         raise ValueError("paths: name at least one file")
     runs = [read_run(path) for path in paths]
+    if len(runs) > 1 and not runs[0][0]["drawn"]:
+        raise ValueError(
+            f"paths: {runs[0][0]['sampling']} has the same samples in every run; load one of them"
+        )
     for path, run in zip(paths[1:], runs[1:], strict=True):
         _check_same(paths[0], runs[0], path, run)
     about, estimate, _ = runs[0]
@@ -74,6 +78,7 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
         sampling=about["sampling"],
         rescaling=tuple(about["rescaling"]),
         quantiles=about["quantiles"],
+        drawn=about["drawn"],
         centre=None if about["centre"] is None else np.array(about["centre"]),
         refit=about["refit"],
         fixed=tuple(about["fixed"]),

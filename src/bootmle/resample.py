@@ -43,7 +43,8 @@ class Resample:
         """Take the rows drawn, repeated as drawn, with fresh labels where copies need them."""
         assert self.rows is not None
         taken = take_rows(args, self.rows)
-        return tuple(taken if self.relabel is None else self.relabel(taken))
+        relabelled: tuple[Any, ...] = taken if self.relabel is None else self.relabel(taken)
+        return relabelled
 
     @property
     def weights(self) -> Floats:

@@ -83,7 +83,9 @@ class Bootstrap(Spread):
         if str(method).lower() == "normal":
             finite = self.finite()
             bounds = interval(finite, finite, self.estimate, method=method, **options)
-            bounds = bounds.withheld(self.diverges())
+            # Deviations and biases are not scaled alike where samples are of another size.
+            shift = finite.mean(axis=0) - self.estimate - np.nan_to_num(self.bias)
+            bounds = bounds.moved(shift, drawn=self.drawn).withheld(self.diverges())
         else:
             bounds = interval(*self.ordered(), self.estimate, method=method, **options)
         flat = self.flat()
@@ -290,6 +292,7 @@ class Bootstrap(Spread):
             "sampling": str(self.sampling),
             "rescaling": list(self.rescaling),
             "quantiles": self.quantiles,
+            "drawn": self.drawn,
             "centre": None if self.centre is None else self.centre.tolist(),
             "refit": self.refit,
             "fixed": list(self.fixed),

@@ -49,6 +49,8 @@ class Spread:
         size than the data (`Subsample`, `Jackknife`).
     quantiles : bool
         Whether quantiles of the replicates make intervals.
+    drawn : bool
+        Whether samples are drawn at random, so that another seed gives others.
     centre : (p,) array or None
         What the replicates spread around, where that is not the estimate (moving blocks).
     refit : str
@@ -80,6 +82,7 @@ class Spread:
     seeds: tuple[int, ...] = ()
     rescaling: tuple[float, float] = (1.0, 1.0)
     quantiles: bool = True
+    drawn: bool = True
     centre: Floats | None = None
     refit: str = "verified"
     fixed: tuple[str, ...] = ()
@@ -116,7 +119,7 @@ class Spread:
     @property
     def standard_error_mcse(self) -> Floats:
         """Monte Carlo error of `standard_error`, (p,); 0 where no samples are drawn at random."""
-        if not self.quantiles:
+        if not self.drawn and not self.quantiles:
             return self.identified(np.zeros(len(self.names)))
         return self.identified(spread.standard_error_mcse(self.finite()))
 

@@ -1,5 +1,6 @@
 """Workers: chunks in order, failures as themselves, threads as they were before."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from joblib import parallel_config
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from bootmle import Estimator, bootstrap
+from bootmle import Estimator, bootstrap, fit
 from bootmle.execution.parallel import check_n_jobs, run_chunks
 from bootmle.replicates import Replicates
 from bootmle.threads import single_threaded
@@ -175,3 +177,17 @@ def test_failures_keep_their_place_and_message_on_every_backend(backend: str, n_
         message = f"ValueError: largest {largest}" if largest < 11 else None
         assert boot.data.messages.get(k) == message
         assert bool(np.isnan(boot.replicates[k]).all()) is (largest < 11)
+
+
+def test_what_a_worker_process_cannot_read_is_said() -> None:
+    lock = threading.Lock()
+
+    def nll(params: Any, y: Any) -> Any:
+        with lock:
+            return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+    mle = fit(nll, {"mu": 1.0, "log_sigma": 0.0}, np.random.default_rng(0).normal(size=40))
+    with pytest.raises(RuntimeError, match="n_jobs: a worker process could not read the objective"):
+        bootstrap(mle, n_resamples=200, rng=0, n_jobs=2)
+    with parallel_config(backend="threading"):
+        assert bootstrap(mle, n_resamples=200, rng=0, n_jobs=2).n_failed == 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy import stats
@@ -323,12 +324,14 @@ def test_an_estimator_is_given_the_rows_in_their_order(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["stationary", "moving"])
 def test_a_run_does_not_depend_on_the_number_of_workers(kind: str) -> None:
-    one, two = (
-        bootstrap(means(), sampling=Blocks(kind=kind), n_resamples=130, rng=3, n_jobs=jobs)
-        for jobs in (1, 2)
-    )
-    assert_array_equal(one.replicates, two.replicates)
-    assert repr(one.sampling) == repr(two.sampling)
+    # Threads: a function of a test file is not one that another process could import.
+    with parallel_config(backend="threading"):
+        one, two = (
+            bootstrap(means(), sampling=Blocks(kind=kind), n_resamples=130, rng=3, n_jobs=jobs)
+            for jobs in (1, 2)
+        )
+        assert_array_equal(one.replicates, two.replicates)
+        assert repr(one.sampling) == repr(two.sampling)
 
 
 @pytest.mark.parametrize("length", [0, -1, 0.5, True, "long", np.nan])

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
 
@@ -158,12 +159,14 @@ def test_the_crosscheck_takes_it(named: bool) -> None:
 
 
 def test_a_run_does_not_depend_on_the_number_of_workers() -> None:
-    plan = Stratified(LABELS)
-    one, two = (
-        bootstrap(means(), sampling=plan, n_resamples=130, rng=3, n_jobs=jobs).replicates
-        for jobs in (1, 2)
-    )
-    assert_array_equal(one, two)
+    # Threads: a function of a test file is not one that another process could import.
+    with parallel_config(backend="threading"):
+        plan = Stratified(LABELS)
+        one, two = (
+            bootstrap(means(), sampling=plan, n_resamples=130, rng=3, n_jobs=jobs).replicates
+            for jobs in (1, 2)
+        )
+        assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("count", [N - 1, N + 1])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bootmle.bootstrapping import bootstrap
-from bootmle.crosschecks.evidence import clusters_of, gather
+from bootmle.crosschecks.evidence import clusters_of, gather, strata_of
 from bootmle.crosschecks.findings import find
 from bootmle.crosschecks.given import judge_given
 from bootmle.crosschecks.profiles import profile_likelihood
@@ -81,7 +81,7 @@ def crosscheck(
     fit = _read_fit(boot)
     given = read_sources(fit, covariances)
     with single_threaded():
-        scores = measure_scores(fit, clusters_of(booted))
+        scores = measure_scores(fit, clusters_of(booted), strata_of(booted))
         known = {source.name: source for source in fitted_sources(fit, scores)}
         profiled = profile_likelihood(fit) if profile else None
         if profiled is not None:
@@ -136,4 +136,4 @@ def _simulated(fit: Fit, boot: Bootstrap | None, simulate: Callable[..., Any]) -
     drawn = bootstrap(
         fit, sampling=Parametric(simulate), n_resamples=count, rng=seed, progress=False
     )
-    return Source.of("parametric", drawn.covariance)
+    return Source.of("parametric", drawn.covariance, mcse=drawn.standard_error_mcse)

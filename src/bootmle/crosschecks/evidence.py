@@ -12,13 +12,13 @@ from bootmle.crosschecks.scores import Scores
 from bootmle.crosschecks.sources import Source
 from bootmle.fitting import Fit
 from bootmle.results import Bootstrap
-from bootmle.sampling import Clustered
+from bootmle.sampling import Blocks, Clustered, Plan, Stratified
 from bootmle.status import Status
 
-__all__ = ["Evidence", "clusters_of", "gather"]
+__all__ = ["Evidence", "clusters_of", "gather", "strata_of"]
 
 _SKEWED = 0.5
-_HEAVY = 1.25
+_HEAVY = 1.2
 _MISSPECIFIED = 0.25
 _ROUNDING = 1e-4
 
@@ -35,9 +35,8 @@ class Evidence:
         None where the objective gives only a total.
     reference : Source
         What the others are held against: the bootstrap, else the sandwich, else the Hessian.
-    mcse, sampling_error : (p,) arrays
-        Monte Carlo error of the reference's standard errors, and the sampling error s that they
-        have as estimates.
+    relative : (p,) array
+        Sampling error s of a standard error as an estimate, relative to it; NaN where unknown.
     known : mapping
         The check's own sources by name.
     """
@@ -46,32 +45,52 @@ class Evidence:
     boot: Bootstrap | None
     scores: Scores | None
     reference: Source
-    mcse: Floats
-    sampling_error: Floats
+    relative: Floats
     known: dict[str, Source] = field(default_factory=dict)
 
-    def tolerance(self, source: Source) -> Floats:
-        """How far from the reference a standard error may lie: 2 √(mcse² + s²), (p,).
+    @property
+    def sampling_error(self) -> Floats:
+        """Sampling error s of the reference's standard errors, (p,)."""
+        return np.asarray(self.relative * self.reference.standard_errors)
 
-        Twice s for the OPG, whose logarithm is, to first order, that of the Hessian's error less
-        that of the sandwich's over the Hessian's: it strays to the other side.
+    def tolerance(self, source: Source, other: Source | None = None) -> Floats:
+        """How far a standard error may lie from the reference's, or another's, (p,).
+
+        2 √(mcse² + s²), mcse of both; twice s for the OPG, whose logarithm is, to first order,
+        that of the Hessian's error less that of the sandwich's over the Hessian's: it strays to
+        the other side.
         """
-        share = 2.0 if source.name == "opg" else 1.0
-        error = np.hypot(self.mcse, share * np.nan_to_num(self.sampling_error))
-        floor = _ROUNDING * np.nan_to_num(self.reference.standard_errors)
-        return np.asarray(np.maximum(2 * error, floor))
+        against = other or self.reference
+        size = np.nan_to_num(against.standard_errors)
+        share = 2.0 if "opg" in {source.name, against.name} else 1.0
+        drawn = np.hypot(source.noise, against.noise)
+        error = np.hypot(drawn, share * np.nan_to_num(self.relative) * size)
+        return np.asarray(np.maximum(2 * error, _ROUNDING * size))
 
     @property
-    def clustered(self) -> bool:
-        """Whether clusters are drawn."""
-        return self.scores is not None and self.scores.clusters is not None
+    def plan(self) -> Plan | str | None:
+        """What the bootstrap draws."""
+        return None if self.boot is None else self.boot.sampling
+
+    @property
+    def sound(self) -> bool:
+        """Whether the fit is an interior optimum with a curvature in every direction."""
+        definite = self.fit.information.definiteness == "positive definite"
+        return definite and self.fit.converged and self.fit.status is not Status.AT_BOUND
 
     @property
     def misspecified(self) -> float | None:
         """tr(H⁻¹JᵀJ)/p where it is clearly not 1; the replicates' own trace without scores."""
+        if not self.sound:
+            return None
         if self.scores is not None:
             scale, error = self.scores.scale
-        elif self.boot is not None and self.fit.metric.size:
+            weights = self.fit.likelihood.weights
+            if weights is not None:
+                scale, error = (
+                    each * weights.sum() / (weights @ weights) for each in (scale, error)
+                )
+        elif self.boot is not None and not isinstance(self.plan, Clustered | Blocks):
             scale, error = _trace_of_replicates(self.fit, self.boot)
         else:
             return None
@@ -82,7 +101,7 @@ class Evidence:
         """Tell which standard errors lie outside the rule around the reference's, (p,)."""
         reference = (other or self.reference).standard_errors
         with np.errstate(invalid="ignore"):
-            outside = np.abs(source.standard_errors - reference) > self.tolerance(source)
+            outside = np.abs(source.standard_errors - reference) > self.tolerance(source, other)
         lost = ~np.isfinite(source.standard_errors) & np.isfinite(reference)
         return np.asarray(outside | lost)
 
@@ -95,7 +114,9 @@ class Evidence:
         """Distance between two sources in errors, half the tolerance each, (p,)."""
         apart = np.abs(source.standard_errors - other.standard_errors)
         with np.errstate(all="ignore"):
-            return np.asarray(np.where(apart > 0, apart / (self.tolerance(source) / 2), apart))
+            return np.asarray(
+                np.where(apart > 0, apart / (self.tolerance(source, other) / 2), apart)
+            )
 
     def off(self, source: Source) -> tuple[str, ...]:
         """Name the parameters whose standard error lies outside the rule."""
@@ -107,39 +128,55 @@ class Evidence:
 
     @property
     def skewed(self) -> tuple[str, ...]:
-        """Parameters whose replicates are skewed."""
-        if self.boot is None or self.fit.status is Status.AT_BOUND:
+        """Parameters whose replicates are skewed, by more than their number explains."""
+        if not self._shapely or self.boot is None:
             return ()
-        return self.named(np.abs(np.nan_to_num(self.boot.skewness)) > _SKEWED)
+        margin = _SKEWED + 2 * np.sqrt(6 / len(self.boot.data))
+        return self.named(np.abs(np.nan_to_num(self.boot.skewness)) > margin)
 
     @property
     def heavy_tailed(self) -> tuple[str, ...]:
         """Parameters whose replicates spread further than their quantiles say."""
-        if self.boot is None or self.fit.status is Status.AT_BOUND:
+        if not self._shapely or self.boot is None:
             return ()
+        margin = _HEAVY + 3 / np.sqrt(len(self.boot.data))
         with np.errstate(all="ignore"):
             ratio = self.boot.standard_error / self.boot.quantile_standard_error
-        return self.named(np.nan_to_num(ratio) > _HEAVY)
+        return self.named(np.nan_to_num(ratio) > margin)
+
+    @property
+    def _shapely(self) -> bool:
+        """Whether the replicates' shape tells that of the sampling distribution."""
+        drawn = self.boot is not None and self.boot.quantiles and self.boot.rescaling[0] == 1
+        return drawn and self.fit.status is not Status.AT_BOUND
 
 
 def gather(
     fit: Fit, boot: Bootstrap | None, scores: Scores | None, known: dict[str, Source]
 ) -> Evidence:
     """Measure what the verdicts are drawn from."""
-    reference = _reference(boot, known)
     relative = np.zeros(len(fit.names))
     if scores is not None:
         relative[fit.likelihood.parameters.free] = scores.sampling_error
-    elif fit.likelihood.n:
-        relative[fit.likelihood.parameters.free] = 1 / np.sqrt(2 * fit.likelihood.n)
-    mcse = np.zeros(len(fit.names)) if boot is None else np.nan_to_num(boot.standard_error_mcse)
-    return Evidence(fit, boot, scores, reference, mcse, relative * reference.standard_errors, known)
+    else:
+        relative[fit.free] = 1 / np.sqrt(2 * fit.likelihood.n) if fit.likelihood.n else np.nan
+    return Evidence(fit, boot, scores, _reference(boot, known), relative, known)
 
 
 def clusters_of(boot: Bootstrap | None) -> NDArray[np.intp] | None:
     """Return the cluster of each observation, where the plan draws clusters."""
     plan = None if boot is None else boot.sampling
     return plan.codes if isinstance(plan, Clustered) else None
+
+
+def strata_of(boot: Bootstrap | None) -> NDArray[np.intp] | None:
+    """Return the stratum of each unit that is drawn, where there are several."""
+    plan = None if boot is None else boot.sampling
+    if not isinstance(plan, Clustered | Stratified):
+        return None
+    units = plan.units(sum(rows.size for rows in plan.members))
+    assert units is not None
+    return units[1] if units[1].any() else None
 
 
 def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
@@ -156,5 +193,5 @@ def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
 def _reference(boot: Bootstrap | None, known: dict[str, Source]) -> Source:
     """Choose what the others are held against."""
     if boot is not None:
-        return Source.of("bootstrap", boot.covariance)
+        return Source.of("bootstrap", boot.covariance, mcse=boot.standard_error_mcse)
     return known["sandwich"] if "sandwich" in known else known["hessian"]

@@ -11,6 +11,7 @@ from bootmle.crosschecks.remedies import flat_for_all
 from bootmle.crosschecks.verdicts import Flag, scale_reason
 from bootmle.derivatives import Information
 from bootmle.fitting import Fit
+from bootmle.sampling import Blocks, Clustered, Stratified
 from bootmle.status import Status
 from bootmle.tables import rounded
 
@@ -113,17 +114,19 @@ def _of_curvature(fit: Fit, information: Information) -> Iterator[Finding]:
 def _of_scores(evidence: Evidence) -> Iterator[Finding]:
     """Say what the observations' scores show."""
     scores = evidence.scores
-    if scores is None:
-        return
     if evidence.misspecified is not None:
-        flag, reason = scale_reason(evidence.misspecified)
+        flag, reason = scale_reason(evidence.misspecified, evidence)
         yield Finding(flag, f"{reason}: {_SUSPECTS[flag]}")
-    if not evidence.clustered and abs(scores.autocorrelation) > _DEPENDENT:
+    declared = isinstance(evidence.plan, Clustered | Blocks | Stratified)
+    if scores is None or declared or not evidence.sound:
+        return
+    if abs(scores.autocorrelation) > _DEPENDENT:
         yield Finding(
             Flag.DEPENDENT_ROWS,
             f"the scores of neighbouring rows are correlated ({rounded(scores.autocorrelation, 2)} "
-            f"standard errors from none): drawing rows one by one is not valid; draw the groups "
-            f"that belong together, sampling=Clustered(labels)",
+            f"standard errors from none): unless they are sorted by the outcome, drawing rows one "
+            f"by one is not valid; draw the groups that belong together, "
+            f"sampling=Clustered(labels), or stretches of a series, Blocks()",
         )
 
 

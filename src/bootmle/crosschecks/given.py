@@ -16,16 +16,18 @@ from bootmle.crosschecks.verdicts import (
     differs,
     judge_own,
     judge_reference,
+    withheld_from,
 )
 from bootmle.fitting import Fit
 from bootmle.fitting.slopes import inform
-from bootmle.status import Status
 from bootmle.tables import rounded
 
 __all__ = ["judge_given"]
 
 _SAME = 0.02
+_NEAR = 0.1
 _AWAY = 0.01
+_SHORT = 1e-2
 
 
 def judge_given(source: Source, evidence: Evidence) -> Verdict:
@@ -33,19 +35,19 @@ def judge_given(source: Source, evidence: Evidence) -> Verdict:
     fit = evidence.fit
     if fit.information.definiteness == "singular":
         return _of_flat(source, fit)
+    if not np.isfinite(np.asarray(source.covariance)).all():
+        return Verdict(False, "the matrix is not finite", Flag.NOT_POSITIVE_DEFINITE)
     away = _distance(source, fit)
     if away > _AWAY:
         return _from_elsewhere(source, fit, away)
-    same = _same_as(source, evidence)
-    if same is not None:
-        return same
-    agreed = agreement(source, evidence)
-    if agreed is not None:
-        return agreed
-    if fit.status is Status.AT_BOUND:
-        reason = "no standard error follows from a curvature at a bound"
-        return Verdict(False, f"{differs(source, evidence)}: {reason}", Flag.AT_BOUND)
-    return _judge_curvature(source, evidence)
+    withheld = withheld_from(evidence)
+    if withheld is not None:
+        return withheld
+    return (
+        _same_as(source, evidence)
+        or agreement(source, evidence)
+        or _judge_curvature(source, evidence)
+    )
 
 
 def _of_flat(source: Source, fit: Fit) -> Verdict:
@@ -80,7 +82,7 @@ def _from_elsewhere(source: Source, fit: Fit, away: float) -> Verdict:
 def _judge_curvature(source: Source, evidence: Evidence) -> Verdict:
     """Judge a matrix measured at the optimum as an inverse Hessian."""
     head = differs(source, evidence)
-    factor = _common_factor(source, evidence.known["hessian"])
+    factor = _common_factor(source, evidence)
     if factor is not None:
         reason = f"{head}: {_factor_reason(factor, evidence.fit)}"
         return Verdict(False, reason, Flag.OBJECTIVE_SCALE)
@@ -107,6 +109,10 @@ def _judge_differences(source: Source, evidence: Evidence, head: str, ratios: Fl
         return Verdict(False, f"{head}: {_span(ratios)}", Flag.UNEXPLAINED, ratios)
     step = np.sqrt(np.finfo(float).eps * abs(evidence.fit.nll) / max(error, 1e-300))
     start = f"{negative} of {free.size} variances are negative" if negative else head
+    errors = evidence.known["hessian"].standard_errors[free]
+    if not step < _SHORT * errors.max():
+        reason = f"{start}: it is not positive definite, though the measured Hessian is"
+        return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE, ratios)
     return Verdict(
         False,
         f"{start}: its inverse is off by {rounded(error, 2)} in the median entry, while curvatures "
@@ -119,18 +125,42 @@ def _judge_differences(source: Source, evidence: Evidence, head: str, ratios: Fl
 
 
 def _same_as(source: Source, evidence: Evidence) -> Verdict | None:
-    """Take the verdict on the check's own source that a matrix equals."""
-    for name, own in evidence.known.items():
-        with np.errstate(invalid="ignore", divide="ignore"):
-            apart = np.abs(source.standard_errors / own.standard_errors - 1)
-        apart = apart[own.standard_errors != 0]
-        if apart.size and np.all(apart < _SAME):
-            verdict = judge_reference(evidence)
-            if own is not evidence.reference:
-                verdict = judge_own(own, evidence)
-            matrix = "the inverse Hessian" if name == "hessian" else f"the {name} matrix"
-            return Verdict(verdict.agrees, f"it is {matrix}: {verdict.reason}", verdict.flag)
-    return None
+    """Take the verdict on the check's own source that a matrix equals, the closest one."""
+    if source.of_search:
+        return _near_the_inverse(source, evidence)
+    apart = {
+        name: _apart(source, own, evidence)
+        for name, own in evidence.known.items()
+        if own.covariance is not None
+    }
+    name = min(apart, key=lambda each: apart[each])
+    if not apart[name] < _SAME:
+        return None
+    own = evidence.known[name]
+    given = judge_reference(evidence) if own is evidence.reference else judge_own(own, evidence)
+    matrix = "the inverse Hessian" if name == "hessian" else f"the {name} matrix"
+    return Verdict(given.agrees, f"it is {matrix}: {given.reason}", given.flag)
+
+
+def _near_the_inverse(source: Source, evidence: Evidence) -> Verdict | None:
+    """Take the verdict on the Hessian where a search happens to have come near its inverse."""
+    hessian = evidence.known["hessian"]
+    if not _apart(source, hessian, evidence) < _NEAR:
+        return None
+    own = judge_reference(evidence)
+    own = own if hessian is evidence.reference else judge_own(hessian, evidence)
+    reason = f"near the inverse Hessian here, which a search need not come to: {own.reason}"
+    return Verdict(own.agrees, reason, own.flag)
+
+
+def _apart(source: Source, own: Source, evidence: Evidence) -> float:
+    """Return the largest difference of two matrices' entries, in units of their diagonals."""
+    free = evidence.fit.likelihood.parameters.free
+    one, other = (np.asarray(each.covariance)[np.ix_(free, free)] for each in (source, own))
+    unit = np.sqrt(np.abs(np.diag(other)))
+    with np.errstate(all="ignore"):
+        largest = float(np.max(np.abs(one - other) / np.outer(unit, unit)))
+    return largest if np.isfinite(largest) else np.inf
 
 
 def _distance(source: Source, fit: Fit) -> float:
@@ -140,9 +170,13 @@ def _distance(source: Source, fit: Fit) -> float:
     x = np.asarray(source.result["x"], dtype=float)
     if x.shape not in {fit.estimate.shape, (int(fit.free.sum()),)}:
         return 0.0
-    working = fit.likelihood.parameters.to_working(_in_full(fit, x))
-    away = np.linalg.norm(fit.metric.to_whitened(working))
-    return float(np.nan_to_num(away, nan=np.inf))
+    parameters = fit.likelihood.parameters
+    with np.errstate(all="ignore"):
+        points = [parameters.to_working(_in_full(fit, x))]
+        # A result of a search on the scale that a transform names has working parameters.
+        points += [x] if x.size == parameters.free.size else []
+        away = min(float(np.linalg.norm(fit.metric.to_whitened(point))) for point in points)
+    return away if np.isfinite(away) else np.inf
 
 
 def _in_full(fit: Fit, x: Floats) -> Floats:
@@ -154,22 +188,34 @@ def _in_full(fit: Fit, x: Floats) -> Floats:
     return full
 
 
-def _common_factor(source: Source, hessian: Source) -> float | None:
-    """Return c where a matrix is c times the inverse Hessian, c not 1."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = (source.standard_errors / hessian.standard_errors) ** 2
-    ratios = ratios[np.isfinite(ratios)]
-    if ratios.size < 2 or np.ptp(ratios) > 2 * _SAME * ratios.mean():
+def _common_factor(source: Source, evidence: Evidence) -> float | None:
+    """Return c where a matrix is c times the inverse Hessian, c not 1; -1 for its negative."""
+    hessian, free = evidence.known["hessian"], evidence.fit.likelihood.parameters.free
+    matrix = np.asarray(source.covariance)[np.ix_(free, free)]
+    inverse = np.asarray(hessian.covariance)[np.ix_(free, free)]
+    factor = float(np.trace(matrix / np.diag(inverse)[:, None]) / free.size)
+    if factor == 0 or not np.isfinite(factor):
         return None
-    return float(ratios.mean())
+    scaled = Source.of(source.name, np.asarray(source.covariance) / factor)
+    if _apart(scaled, hessian, evidence) > 2 * _SAME:
+        return None
+    n = evidence.fit.likelihood.n or 0
+    telling = min(abs(factor / each - 1) for each in (0.5, max(n, 1), -1.0)) < 2 * _SAME
+    return factor if free.size > 1 or telling else None
 
 
 def _factor_reason(factor: float, fit: Fit) -> str:
     """Say what a constant factor between a matrix and the inverse Hessian means."""
     n = fit.likelihood.n or 0
+    if abs(factor + 1) < 2 * _SAME:
+        return "minus the inverse Hessian: its objective is the log-likelihood itself"
     if n and abs(factor / n - 1) < 2 * _SAME:
         return f"n = {n:,} times the inverse Hessian: its objective is a mean over the rows"
-    half = ": its objective is −2 log L" if abs(factor - 0.5) < _SAME else ": a scaled objective"
+    half = (
+        ": its objective is −2 log L"
+        if abs(factor - 0.5) < _SAME
+        else ": a scaled objective, or a dispersion factor"
+    )
     return f"{rounded(factor)} times the inverse Hessian in every parameter{half}"
 
 
@@ -198,4 +244,6 @@ def _along_eigenvectors(source: Source, fit: Fit) -> Floats:
 def _span(ratios: Floats) -> str:
     """Say how far a matrix is from the inverse Hessian along the Hessian's eigenvectors."""
     low, high = rounded(float(ratios.min()), 2), rounded(float(ratios.max()), 2)
+    if low == high:
+        return f"its variance is {low} times the measured one"
     return f"along the Hessian's eigenvectors its variance is {low} to {high} times the measured"

@@ -53,7 +53,10 @@ class Conditioning:
 
     def __str__(self) -> str:
         """Say whether more data would help."""
-        shown = f"condition number {rounded(self.number, 2)} on the unit diagonal"
+        shown = (
+            f"on the unit diagonal the smallest eigenvalue is {rounded(self.smallest, 2)}, the "
+            f"condition number {rounded(self.number, 2)}"
+        )
         if not self.numbers.size:
             return shown
         low, high = np.quantile(self.numbers, [0.05, 0.95])
@@ -96,9 +99,9 @@ class Reparameterization:
 def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | None:
     """Measure how the Hessian's condition behaves under the bootstrap.
 
-    None where a direction is flat, whatever the sample.
+    None where the Hessian is not positive definite.
     """
-    if fit.information.definiteness == "singular" or not np.isfinite(fit.information.matrix).all():
+    if fit.information.definiteness != "positive definite":
         return None
     (number,), (smallest,) = _conditions(fit.information.matrix[None])
     hessians = None if boot is None else _hessians(fit, boot)
@@ -161,7 +164,9 @@ def suggest_transforms(evidence: Evidence) -> tuple[Reparameterization, ...]:
     boot, fit = evidence.boot, evidence.fit
     if boot is None:
         return ()
-    kept = boot.replicates[~(boot.data.failed | boot.data.divergent)]
+    if not boot.quantiles:
+        return ()
+    kept = boot.finite()
     found = [
         _suggest(evidence, kept[:, position], int(position))
         for position, scale in zip(fit.likelihood.parameters.free, fit.scales, strict=True)

@@ -142,7 +142,7 @@ class Crosscheck:
             ratios = errors / reference
             apart = np.abs(errors - reference) > self.tolerance[source]
         return [
-            f"×{rounded(ratio) if ratio >= 100 else f'{ratio:.2f}'}"
+            f"×{f'{ratio:.2f}' if 0.1 <= ratio < 100 else rounded(ratio, 2)}"
             if out and np.isfinite(ratio)
             else ""
             for ratio, out in zip(ratios, apart, strict=True)

@@ -28,11 +28,14 @@ class Scores:
         The factor A of the metric: a covariance C of z is A C Aᵀ in the free parameters.
     clusters : (n,) int array or None
         Numbers of the clusters that the observations belong to, where the plan draws clusters.
+    strata : (g,) int array or None
+        Stratum of each unit that is drawn, where it is drawn within strata.
     """
 
     whitened: Floats
     spread: Floats
     clusters: NDArray[np.intp] | None = None
+    strata: NDArray[np.intp] | None = None
 
     @property
     def opg(self) -> Floats:
@@ -60,12 +63,20 @@ class Scores:
 
     @property
     def units(self) -> Floats:
-        """Scores of what is drawn independently: observations, or sums over clusters, (g, r)."""
-        if self.clusters is None:
-            return self.whitened
-        sums = np.zeros((int(self.clusters.max()) + 1, self.whitened.shape[1]))
-        np.add.at(sums, self.clusters, self.whitened)
-        return sums
+        """Scores of what is drawn independently, observations or sums over clusters, (g, r).
+
+        Less their stratum's mean, where they are drawn within strata.
+        """
+        sums = self.whitened
+        if self.clusters is not None:
+            sums = np.zeros((int(self.clusters.max()) + 1, self.whitened.shape[1]))
+            np.add.at(sums, self.clusters, self.whitened)
+        if self.strata is None:
+            return sums
+        means = np.zeros((int(self.strata.max()) + 1, sums.shape[1]))
+        np.add.at(means, self.strata, sums)
+        means /= np.bincount(self.strata)[:, None]
+        return sums - means[self.strata]
 
     @property
     def sampling_error(self) -> Floats:
@@ -93,10 +104,14 @@ class Scores:
         return float(products[np.argmax(np.abs(products))] * np.sqrt(len(centred)))
 
 
-def measure_scores(fit: Fit, clusters: NDArray[np.intp] | None = None) -> Scores | None:
+def measure_scores(
+    fit: Fit,
+    clusters: NDArray[np.intp] | None = None,
+    strata: NDArray[np.intp] | None = None,
+) -> Scores | None:
     """Measure the scores; None where the objective gives only a total."""
     whitened = whitened_scores(fit)
     if whitened is None:
         return None
     slopes = fit.likelihood.parameters.slopes(fit.metric.center)
-    return Scores(whitened, fit.metric.factor * slopes[:, None], clusters)
+    return Scores(whitened, fit.metric.factor * slopes[:, None], clusters, strata)

@@ -34,6 +34,8 @@ class Source:
         The minimizer's result that the matrix is a by-product of.
     of_search : bool
         Whether a minimizer pieced the matrix together on its way.
+    mcse : (p,) array or None
+        Monte Carlo errors of the standard errors, where they are drawn.
     """
 
     name: str
@@ -41,6 +43,14 @@ class Source:
     covariance: Floats | None = None
     result: Any = None
     of_search: bool = False
+    mcse: Floats | None = None
+
+    @property
+    def noise(self) -> Floats:
+        """Monte Carlo errors, 0 where nothing is drawn."""
+        return (
+            np.zeros_like(self.standard_errors) if self.mcse is None else np.nan_to_num(self.mcse)
+        )
 
     @classmethod
     def of(cls, name: str, covariance: Floats, **about: Any) -> Source:
@@ -99,6 +109,8 @@ def _read(fit: Fit, name: str, given: Any) -> Source:
             f"covariances: {name!r} has no hess_inv; its method keeps none, leave it out"
         )
     of_search = result is not None or hasattr(held, "todense")
+    if hasattr(held, "reindex") and sorted(map(str, held.index)) == sorted(fit.names):
+        held = held.reindex(index=list(fit.names), columns=list(fit.names))
     try:
         matrix = np.asarray(held.todense() if hasattr(held, "todense") else held, dtype=float)
     except (TypeError, ValueError):

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from bootmle.arrays import Floats
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.sources import Source
+from bootmle.sampling import Blocks, Clustered, Parametric, Stratified
 from bootmle.status import Status
 from bootmle.tables import rounded
 
@@ -22,6 +23,7 @@ __all__ = [
     "judge_own",
     "judge_reference",
     "scale_reason",
+    "withheld_from",
 ]
 
 _FEW_CLUSTERS = 40
@@ -39,6 +41,7 @@ class Flag(Enum):
     OBJECTIVE_SCALE = "an objective on another scale than the log-likelihood"
     MISSPECIFIED = "scores that vary more or less than the curvature says"
     CLUSTERED = "clustered rows treated as independent"
+    STRATIFIED = "strata that are ignored"
     DEPENDENT_ROWS = "rows that are not independent"
     SKEWED = "a skewed sampling distribution"
     HEAVY_TAILED = "a heavy-tailed sampling distribution"
@@ -77,11 +80,33 @@ class Verdict:
 
 def judge_own(source: Source, evidence: Evidence) -> Verdict:
     """Judge one of the check's own sources against the reference."""
+    withheld = withheld_from(evidence)
+    if withheld is not None:
+        return withheld
     if source.name == "profile":
         return _judge_profile(source, evidence)
     if source.name == "parametric":
         return _judge_parametric(source, evidence)
-    return _withheld(evidence) or _judge_matrix(source, evidence)
+    return _judge_matrix(source, evidence)
+
+
+def withheld_from(evidence: Evidence) -> Verdict | None:
+    """Withhold judgement where no standard error follows from the point, or none is there."""
+    information = evidence.fit.information
+    if evidence.fit.status is Status.AT_BOUND:
+        reason = "no standard error follows from the curvature at a bound, where the slope is not 0"
+        return Verdict(False, reason, Flag.AT_BOUND)
+    if information.definiteness != "positive definite":
+        ways = [information.describe_direction(way) for way in information.null_directions.T]
+        along = f" along {' and '.join(ways)}" if ways else ""
+        reason = (
+            f"withheld: the Hessian is {information.definiteness}{along}, and is never repaired"
+        )
+        flat = information.definiteness == "singular"
+        return Verdict(False, reason, Flag.NOT_IDENTIFIED if flat else Flag.NOT_POSITIVE_DEFINITE)
+    if not np.isfinite(evidence.reference.standard_errors[evidence.fit.free]).all():
+        return Verdict(False, "cannot be compared: the reference is not finite", Flag.UNEXPLAINED)
+    return None
 
 
 def agreement(source: Source, evidence: Evidence) -> Verdict | None:
@@ -105,23 +130,38 @@ def agreement(source: Source, evidence: Evidence) -> Verdict | None:
 
 def judge_reference(evidence: Evidence) -> Verdict:
     """Say what the reference rests on."""
+    withheld = withheld_from(evidence)
     if evidence.boot is None:
-        withheld = _withheld(evidence)
-        return withheld or Verdict(True, "the reference here; bootstrap(mle) is a better one")
+        better = "bootstrap(mle) is a better one"
+        if evidence.fit.likelihood.n is None:
+            better = "return the contributions (delete .sum()), and bootstrap(mle) is a better one"
+        return withheld or Verdict(True, f"the reference here; {better}")
     count, failed = len(evidence.boot.data), evidence.boot.n_failed
     if evidence.fit.not_identified:
         names = ", ".join(evidence.fit.not_identified)
         reason = f"withheld for {names}, which the refits leave where they start"
         return Verdict(False, reason, Flag.NOT_IDENTIFIED)
+    if withheld is not None and withheld.flag is Flag.NOT_POSITIVE_DEFINITE:
+        reason = (
+            f"no reference: the Hessian is {evidence.fit.information.definiteness}, and refits may "
+            f"stay where they start along a flat way"
+        )
+        return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE)
     if evidence.fit.status is Status.AT_BOUND:
         reason = "not valid for an estimate at a bound, where replicates pile up (Andrews 2000)"
         return Verdict(False, reason, Flag.AT_BOUND)
     failures = f"{failed:,} of them failed" if failed else "none failed"
     with np.errstate(all="ignore"):
-        error = np.nanmax(evidence.mcse / evidence.reference.standard_errors, initial=0.0)
-    return Verdict(
-        True, f"the reference: {count:,} refits, {failures}; Monte Carlo error at most {error:.1%}"
-    )
+        shares = evidence.reference.noise / evidence.reference.standard_errors
+    error = f"Monte Carlo error at most {np.nanmax(shares, initial=0.0):.1%}"
+    divergent = int(evidence.boot.data.divergent.sum())
+    if divergent:
+        reason = (
+            f"the reference: {count:,} refits, {failures}, but {divergent:,} without a finite "
+            f"optimum, which the standard errors leave out: report the percentile interval; {error}"
+        )
+        return Verdict(True, reason, Flag.HEAVY_TAILED)
+    return Verdict(True, f"the reference: {count:,} refits, {failures}; {error}")
 
 
 def differs(source: Source, evidence: Evidence) -> str:
@@ -138,29 +178,15 @@ def differs(source: Source, evidence: Evidence) -> str:
     return f"×{low} for {shown}" if low == high else f"×{low} to ×{high} for {shown}"
 
 
-def scale_reason(scale: float) -> tuple[Flag, str]:
+def scale_reason(scale: float, evidence: Evidence) -> tuple[Flag, str]:
     """Say how far the trace tr(H⁻¹JᵀJ)/p is from 1."""
     flag = Flag.OBJECTIVE_SCALE if 1.6 < scale < 2.5 else Flag.MISSPECIFIED
-    return flag, f"the scores vary {rounded(scale, 2)} times as much as the curvature says"
-
-
-def _withheld(evidence: Evidence) -> Verdict | None:
-    """Withhold whatever rests on a Hessian that is not positive definite."""
-    information = evidence.fit.information
-    if information.definiteness == "positive definite":
-        return None
-    ways = [information.describe_direction(way) for way in information.null_directions.T]
-    along = f" along {' and '.join(ways)}" if ways else ""
-    reason = f"withheld: the Hessian is {information.definiteness}{along}, and is never repaired"
-    singular = information.definiteness == "singular"
-    return Verdict(False, reason, Flag.NOT_IDENTIFIED if singular else Flag.NOT_POSITIVE_DEFINITE)
+    what = "scores" if evidence.scores is not None else "replicates"
+    return flag, f"the {what} vary {rounded(scale, 2)} times as much as the curvature says"
 
 
 def _judge_matrix(source: Source, evidence: Evidence) -> Verdict:
     """Judge the Hessian's, the OPG's or a sandwich's standard errors."""
-    if evidence.fit.status is Status.AT_BOUND:
-        reason = "no standard error follows from the curvature at a bound, where the slope is not 0"
-        return Verdict(False, reason, Flag.AT_BOUND)
     if source.name == "opg" and np.isnan(source.standard_errors[evidence.fit.free]).all():
         reason = "none: the scores' outer product is singular"
         return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE)
@@ -172,17 +198,38 @@ def _judge_matrix(source: Source, evidence: Evidence) -> Verdict:
 
 def _explain(source: Source, evidence: Evidence) -> tuple[Flag, str]:
     """Find the reason for a disagreement, from what the other sources say."""
-    by_rows = source.name in {"hessian", "opg", "sandwich"}
-    if evidence.clustered and by_rows and not np.any(_apart_from(evidence, "cluster")):
-        return Flag.CLUSTERED, (
-            "it treats rows of one cluster as independent; the cluster-robust sandwich, which "
-            "does not, agrees with the bootstrap"
-        )
+    found = _by_plan(source, evidence)
+    if found is not None:
+        return found
     if source.name in {"hessian", "opg"}:
         found = _by_simulation(source, evidence) or _by_scores(source, evidence)
         if found is not None:
             return found
     return _by_shape(source, evidence)
+
+
+def _by_plan(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
+    """Blame what the plan allows for and the source does not."""
+    if source.name not in {"hessian", "opg", "sandwich"}:
+        return None
+    if isinstance(evidence.plan, Clustered):
+        robust = evidence.known.get("cluster")
+        agrees = robust is not None and not np.any(evidence.apart(robust))
+        more = "; the cluster-robust sandwich, which does not, agrees with the bootstrap"
+        return (
+            Flag.CLUSTERED,
+            f"it treats rows of one cluster as independent{more if agrees else ''}",
+        )
+    if isinstance(evidence.plan, Blocks):
+        return Flag.DEPENDENT_ROWS, "it treats rows as independent, which blocks of them do not"
+    if isinstance(evidence.plan, Stratified):
+        return Flag.STRATIFIED, "it ignores the strata, within which the bootstrap draws"
+    if isinstance(evidence.plan, Parametric) and source.name != "hessian":
+        return Flag.MISSPECIFIED, (
+            "it takes the scores' variance from your data, the parametric bootstrap from the "
+            "model: that is misspecified, or the sample small for it"
+        )
+    return None
 
 
 def _by_simulation(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
@@ -210,7 +257,17 @@ def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     """Set the Hessian, or the OPG, beside the sandwich of both."""
     scale = evidence.misspecified
     if scale is not None:
-        return scale_reason(scale)
+        return scale_reason(scale, evidence)
+    weights = evidence.fit.likelihood.weights
+    if weights is not None and np.ptp(weights) > 0:
+        return Flag.OBJECTIVE_SCALE, (
+            "it takes the prior weights for repeated rows, where the bootstrap weights single "
+            "ones; expand the rows if the weights are frequencies"
+        )
+    if source.name == "opg" and not np.any(evidence.apart(evidence.known["hessian"])):
+        return Flag.SMALL_SAMPLE, (
+            "the outer product of the scores is the noisiest of these estimates; the Hessian agrees"
+        )
     robust, reference = evidence.known.get("sandwich"), evidence.reference
     if robust is None or np.any(evidence.apart(robust) & evidence.apart(source)):
         return None
@@ -221,7 +278,7 @@ def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
         )
     return Flag.MISSPECIFIED, (
         "the sandwich, which takes the scores' variance from the data, agrees with the bootstrap: "
-        "the model's variance is wrong there"
+        "the model's variance may be wrong there"
     )
 
 
@@ -275,11 +332,6 @@ def _judge_profile(source: Source, evidence: Evidence) -> Verdict:
     return agreement(source, evidence) or Verdict(
         False, f"{differs(source, evidence)}: {why}", flag
     )
-
-
-def _apart_from(evidence: Evidence, name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell where one of the check's own sources differs from the reference."""
-    return np.asarray(evidence.apart(evidence.known[name]))
 
 
 def _in_errors(source: Source, other: Source, evidence: Evidence) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.arrays import Floats
+from bootmle.definiteness import orient
 from bootmle.dependence import examine_rows
 from bootmle.derivatives import Information
 from bootmle.fitting.domain import internal_scales
@@ -264,6 +265,12 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
     unscaled = parameters.with_scales([Identity()] * parameters.free.size)
     information = inform(replace(likelihood, parameters=unscaled), estimate[parameters.free])
     search.n_evaluations += information.n_evaluations
+    found = search.information
+    same = found.point.size == information.point.size
+    if same and found.definiteness == "singular" and information.definiteness != "singular":
+        # A straight flat direction on the working scale is a curved one here, and harder to see.
+        ways = found.null_directions * parameters.slopes(search.working)[:, None]
+        return replace(information, definiteness="singular", null_directions=orient(ways))
     return information
 
 

@@ -102,10 +102,15 @@ class Blocks(Plan):
         """
         if self.kind != "moving" or self.length <= 1:
             return None
-        length, position = int(self.length), np.arange(n)
-        covering = np.minimum.reduce([position + 1, n - position, np.full(n, length)])
-        weights: Floats = np.minimum(covering, n - length + 1).astype(float)
-        return np.asarray(weights * (n / weights.sum()))
+        length, starts = int(self.length), n - int(self.length) + 1
+        whole, rest = divmod(n, length)
+        weights = np.zeros(n)
+        for size, times in ((length, whole), (rest, 1)):
+            # Starts that reach a row: the differences of how many begin and have ended before it.
+            begun = np.minimum(np.arange(n) + 1, starts)
+            ended = np.clip(np.arange(n) - size + 1, 0, starts)
+            weights += times * (begun - ended) / starts
+        return weights
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""

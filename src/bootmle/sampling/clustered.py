@@ -137,7 +137,8 @@ class Clustered(Plan):
 def _relabelled(column: str, labels: NDArray[np.intp], data: Any) -> Any:
     """Put fresh labels into a column, wherever a data frame or dict has it."""
     if isinstance(data, tuple):
-        return tuple(_relabelled(column, labels, part) for part in data)
+        parts = [_relabelled(column, labels, part) for part in data]
+        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
     if isinstance(data, dict):
         return {
             key: labels if key == column else _relabelled(column, labels, part)

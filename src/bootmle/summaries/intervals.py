@@ -45,6 +45,11 @@ class ConfidenceInterval:
     low_mcse: Floats
     high_mcse: Floats
 
+    def moved(self, shift: Floats, *, drawn: bool) -> ConfidenceInterval:
+        """Move the ends by (p,); without Monte Carlo errors where nothing was drawn."""
+        errors = (self.low_mcse, self.high_mcse) if drawn else (0 * shift, 0 * shift)
+        return ConfidenceInterval(self.low + shift, self.high + shift, *errors)
+
     def withheld(self, columns: NDArray[np.bool_]) -> ConfidenceInterval:
         """Withhold some parameters' ends and errors."""
         ends = (self.low, self.high, self.low_mcse, self.high_mcse)
