@@ -1,11 +1,13 @@
-"""Bootstrap-first uncertainty for maximum-likelihood fits.
+r"""Bootstrap-first uncertainty for maximum-likelihood fits.
 
 The way the data take::
 
     likelihood --(plan, i)--> reweighted likelihood --> refit --> replicates --> summaries
+                                                                      \--> crosschecks
 
 `fit` certifies the optimum, `bootstrap` refits it on resamples, `print(boot)` shows standard
-errors with their Monte Carlo errors and intervals.
+errors with their Monte Carlo errors and intervals; `crosscheck(boot)` sets the errors of other
+sources beside them, and says why they disagree.
 """
 
 from bootmle.bootstrapping import bootstrap

@@ -140,7 +140,8 @@ def measure_information(
     Returns
     -------
     Information
-        From at most 1 + 4(p² + p) evaluations where p > 1, about 10p with ``gradient``.
+        From at most 1 + 4(p² + p) evaluations where p > 1, about 10p with ``gradient``; up to
+        five more where a flat direction is walked along, or no step suits (a kink, a quartic).
 
     Raises
     ------

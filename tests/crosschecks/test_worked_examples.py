@@ -143,7 +143,7 @@ def naive_covariance() -> Floats:
 
 def test_wages_differences_with_a_step_too_small_are_lost_in_rounding() -> None:
     naive = naive_covariance()
-    # How many are negative is up to the last bits of the sum: 8 or 9 in the sums met so far.
+    # How many are negative is up to the last bits of the sum: 2 to 9 in the sums met so far.
     negative = int((np.diag(naive) < 0).sum())
     assert negative > 0
     check = crosscheck(wage_boot(), {"naive": naive})
