@@ -11,7 +11,7 @@ import bootmle
 
 ROOT = Path(bootmle.__file__).parent
 MODULES = {
-    "foundation": {"arrays", "data", "parameters", "resample", "scales"},
+    "foundation": {"arrays", "data", "estimates", "parameters", "resample", "scales"},
     "words": {"status", "tables", "threads"},
     "likelihood": {"dependence", "jacobian", "likelihood", "reading"},
     "derivatives": {"derivatives", "differences", "definiteness"},

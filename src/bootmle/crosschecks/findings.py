@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from bootmle.alarms import AlarmKind
 from bootmle.crosschecks.evidence import Evidence
+from bootmle.crosschecks.flags import Flag
 from bootmle.crosschecks.remedies import flat_for_all
-from bootmle.crosschecks.verdicts import Flag, scale_reason
+from bootmle.crosschecks.verdicts import scale_reason
 from bootmle.derivatives import Information
 from bootmle.fitting import Fit
 from bootmle.sampling import Blocks, Clustered, Stratified

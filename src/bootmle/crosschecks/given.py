@@ -8,10 +8,9 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.crosschecks.evidence import Evidence
+from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import (
-    Flag,
-    Verdict,
     agreement,
     differs,
     judge_own,

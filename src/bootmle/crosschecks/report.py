@@ -11,9 +11,9 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.crosschecks.findings import Finding
+from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
-from bootmle.crosschecks.verdicts import Flag, Verdict
 from bootmle.derivatives import Information
 from bootmle.summaries.intervals import ConfidenceInterval
 from bootmle.tables import align, rounded, rounded_like

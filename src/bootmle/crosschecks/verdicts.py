@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
-
 import numpy as np
 from scipy.special import ndtri
 
-from bootmle.arrays import Floats
 from bootmle.crosschecks.evidence import Evidence
+from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.sources import Source
 from bootmle.sampling import Blocks, Clustered, Parametric, Stratified
 from bootmle.status import Status
 from bootmle.tables import rounded
 
 __all__ = [
-    "Flag",
-    "Verdict",
     "agreement",
     "differs",
     "judge_own",
@@ -27,55 +22,6 @@ __all__ = [
 ]
 
 _FEW_CLUSTERS = 40
-
-
-class Flag(Enum):
-    """What can be wrong with a standard error."""
-
-    SADDLE = "a saddle"
-    NOT_AT_OPTIMUM = "not at the optimum"
-    BETTER_OPTIMUM = "a better optimum elsewhere"
-    NOT_POSITIVE_DEFINITE = "a Hessian that is not positive definite"
-    NOT_IDENTIFIED = "a direction that the data do not identify"
-    AT_BOUND = "an estimate at a bound"
-    OBJECTIVE_SCALE = "an objective on another scale than the log-likelihood"
-    MISSPECIFIED = "scores that vary more or less than the curvature says"
-    CLUSTERED = "clustered rows treated as independent"
-    STRATIFIED = "strata that are ignored"
-    DEPENDENT_ROWS = "rows that are not independent"
-    SKEWED = "a skewed sampling distribution"
-    HEAVY_TAILED = "a heavy-tailed sampling distribution"
-    SMALL_SAMPLE = "a sample too small for the curvature at one point"
-    SEARCH_PATH = "a matrix of the search path, not a curvature"
-    ROUNDING = "second differences lost in rounding"
-    UNEXPLAINED = "a disagreement that the measured quantities do not explain"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """What to make of one source.
-
-    Attributes
-    ----------
-    agrees : bool
-        Whether all its standard errors lie within the rule around the reference's.
-    reason : str
-        Why, in plain words.
-    flag : Flag or None
-        The kind of reason; None where there is nothing wrong.
-    curvature_ratios : (q,) array or None
-        For a matrix at the optimum that differs: its variance along each eigenvector of the
-        Hessian (`Information.directions`), over the variance measured there.
-    """
-
-    agrees: bool
-    reason: str
-    flag: Flag | None = None
-    curvature_ratios: Floats | None = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        """Show the reason."""
-        return self.reason
 
 
 def judge_own(source: Source, evidence: Evidence) -> Verdict:

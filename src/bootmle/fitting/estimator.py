@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.data import as_args, count_rows
+from bootmle.estimates import read_estimates
 from bootmle.fitting.outcome import Outcome
 from bootmle.parameters import settle_names
 from bootmle.resample import Resample
@@ -74,7 +75,7 @@ class Estimator:
         self.takes_weights = _takes_weights(function)
         started = time.perf_counter()
         given = {"weights": np.ones(n)} if self.takes_weights else {}
-        values, self.labels = _read_estimates(function(*self.args, **given))
+        values, self.labels = read_estimates(function(*self.args, **given))
         self.seconds = time.perf_counter() - started
         self.estimate = values
         self.names = settle_names(names, self.labels, values.size, "estimates")
@@ -115,7 +116,7 @@ class EstimatorRefit:
     def _estimate(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""
         try:
-            values, labels = _read_estimates(self._call(resample))
+            values, labels = read_estimates(self._call(resample))
             values = self._in_order(values, labels)
         except Exception as error:  # the user's code may raise anything
             return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
@@ -158,23 +159,3 @@ def _takes_weights(function: Callable[..., Any]) -> bool:
         return "weights" in inspect.signature(function).parameters
     except ValueError:
         return False
-
-
-def _read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
-    """Read what the user's function returns."""
-    own: tuple[str, ...] | None = None
-    if isinstance(raw, Mapping):
-        own, raw = tuple(map(str, raw)), list(raw.values())
-    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
-        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
-    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
-        raise TypeError(f"function: returned complex numbers ({raw!r}); estimates are real")
-    try:
-        values = np.atleast_1d(np.asarray(raw, dtype=float))
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"function: returned {raw!r}; return an array, a mapping or a Series"
-        ) from None
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"function: returned shape {values.shape}; return a vector of estimates")
-    return values, own

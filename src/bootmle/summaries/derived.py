@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bootmle.arrays import Floats
+from bootmle.estimates import read_estimates
 
 __all__ = ["derive_all", "derive_at"]
 
@@ -41,7 +42,7 @@ def derive_at(
     >>> values, names
     (array([0.5]), ('ratio',))
     """
-    values, own = _read(function(params.copy()))
+    values, own = read_estimates(function(params.copy()))
     labels = tuple(map(str, names)) if names is not None else own
     labels = labels or tuple(f"derived{k + 1}" for k in range(values.size))
     if isinstance(names, str) or len(labels) != values.size:
@@ -77,7 +78,7 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
         for params in replicates:
             try:
                 missing = bool(np.isnan(params).all())
-                found.append(None if missing else _read(function(params.copy()))[0])
+                found.append(None if missing else read_estimates(function(params.copy()))[0])
             except ArithmeticError:  # an infinite parameter has no value of the quantity
                 found.append(None)
     sizes = {values.size for values in found if values is not None}
@@ -85,21 +86,3 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
         raise ValueError(f"function: returned {sorted(sizes)} quantities at different replicates")
     nothing = np.full(sizes.pop(), np.nan)
     return np.array([nothing if values is None else values for values in found])
-
-
-def _read(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
-    """Read what the user's function returns."""
-    own: tuple[str, ...] | None = None
-    if isinstance(raw, Mapping):
-        own, raw = tuple(map(str, raw)), list(raw.values())
-    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
-        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
-    try:
-        values = np.atleast_1d(np.asarray(raw, dtype=float))
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"function: returned {raw!r}; return a number, an array, a mapping or a Series"
-        ) from None
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"function: returned shape {values.shape}; return a number or a vector")
-    return values, own

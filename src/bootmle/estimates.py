@@ -1,0 +1,32 @@
+"""Reading what the user's own function returns: estimates, or quantities derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bootmle.arrays import Floats
+
+__all__ = ["read_estimates"]
+
+
+def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read what the user's function returns."""
+    own: tuple[str, ...] | None = None
+    if isinstance(raw, Mapping):
+        own, raw = tuple(map(str, raw)), list(raw.values())
+    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
+        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
+        raise TypeError(f"function: returned complex numbers ({raw!r}); estimates are real")
+    try:
+        values = np.atleast_1d(np.asarray(raw, dtype=float))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"function: returned {raw!r}; return an array, a mapping or a Series"
+        ) from None
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"function: returned shape {values.shape}; return a vector of estimates")
+    return values, own
