@@ -192,9 +192,8 @@ def _scores(refit: LikelihoodRefit) -> Floats | None:
     """Return the whitened scores of the observations, (n, r), where there are contributions."""
     if not refit.by_weights or refit.expansion is None:
         return None
-    scores: Floats = np.sqrt(refit.dispersion) * refit.expansion.terms[:, : refit.fit.metric.size]
-    prior = refit.fit.likelihood.weights
-    return scores if prior is None else prior[:, None] * scores
+    scores: Floats = refit.expansion.scores(refit.fit.likelihood.weights)
+    return np.asarray(np.sqrt(refit.dispersion) * scores)
 
 
 def _scale(fit: Fit, scores: Floats | None, excess: Floats) -> Iterator[Alarm]:

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from bootmle.fitting import Estimator, Fit
-from bootmle.likelihood import Rows
 from bootmle.sampling import Parametric, Plan
 from bootmle.status import Status
 
 __all__ = [
-    "acts_by_weights",
     "check_count",
     "check_plan",
     "check_refit",
@@ -62,7 +60,7 @@ def check_plan(fit: Any, sampling: Any) -> None:
             f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator"
         )
     sampling.check(fit.likelihood)
-    if sampling.fractional and not acts_by_weights(fit):
+    if sampling.fractional and not fit.likelihood.by_weights:
         raise ValueError(
             f"sampling: {sampling!r} draws fractional weights, which {_why_not_weights(fit)}; "
             f"or use Cases()"
@@ -77,18 +75,13 @@ def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
     if refit not in _REFITS:
         raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
-    if refit == "expansion" and not (isinstance(fit, Fit) and acts_by_weights(fit)):
+    if refit == "expansion" and not (isinstance(fit, Fit) and fit.likelihood.by_weights):
         raise ValueError(
             f"refit: 'expansion' weights the observations' contributions, which "
             f"{_why_not_weights(fit)}; or use 'verified'"
         )
     if refit == "expansion" and isinstance(sampling, Parametric):
         raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
-
-
-def acts_by_weights(fit: Fit) -> bool:
-    """Whether resamples act through weights of the contributions."""
-    return fit.likelihood.separable and fit.likelihood.rows is not Rows.EXCHANGEABLE
 
 
 def _why_not_weights(fit: Fit | Estimator) -> str:

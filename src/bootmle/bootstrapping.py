@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from bootmle.alarms import Alarm, likelihood_alarms, mode_alarms
 from bootmle.arguments import (
-    acts_by_weights,
     check_count,
     check_plan,
     check_refit,
@@ -224,7 +223,7 @@ def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
     if isinstance(fit, Estimator):
         return count * fit.seconds / workers
     size = fit.metric.size
-    evaluations = (2 if acts_by_weights(fit) else 6) * (size + 1)
+    evaluations = (2 if fit.likelihood.by_weights else 6) * (size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
 
 
@@ -265,7 +264,7 @@ def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple
             "moving blocks reach the ends of the series less often than its middle, and are not "
             "centred here: use kind='stationary'",
         )
-    if isinstance(fit, Fit) and fit.likelihood.separable and not acts_by_weights(fit):
+    if isinstance(fit, Fit) and fit.likelihood.separable and not fit.likelihood.by_weights:
         return (f"refits resample the rows: {fit.likelihood.rows.value}",)
     return ()
 

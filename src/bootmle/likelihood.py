@@ -101,6 +101,11 @@ class Likelihood:
         """Whether ``jac`` serves these weights: per contribution, or of an unweighted total."""
         return bool(self.jac) and (self.scores_given or self.weights is None)
 
+    @property
+    def by_weights(self) -> bool:
+        """Whether resamples act through weights of the contributions, not through rows."""
+        return self.separable and self.rows is not Rows.EXCHANGEABLE
+
     def scores(self, params: Floats) -> Floats:
         """Evaluate the gradient of every contribution, (n, p)."""
         return np.asarray(self.raw_gradient(params), dtype=float)

@@ -136,10 +136,11 @@ def _judge_matrix(source: Source, evidence: Evidence) -> Verdict:
     if source.name == "opg" and np.isnan(source.standard_errors[evidence.fit.free]).all():
         reason = "none: the scores' outer product is singular"
         return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE)
+    agreed = agreement(source, evidence)
+    if agreed is not None:
+        return agreed
     flag, why = _explain(source, evidence)
-    return agreement(source, evidence) or Verdict(
-        False, f"{differs(source, evidence)}: {why}", flag
-    )
+    return Verdict(False, f"{differs(source, evidence)}: {why}", flag)
 
 
 def _explain(source: Source, evidence: Evidence) -> tuple[Flag, str]:
@@ -274,10 +275,11 @@ def _judge_profile(source: Source, evidence: Evidence) -> Verdict:
             f"end the interval"
         )
         return Verdict(False, reason, Flag.SKEWED)
+    agreed = agreement(source, evidence)
+    if agreed is not None:
+        return agreed
     flag, why = _by_scores(source, evidence) or _by_shape(source, evidence)
-    return agreement(source, evidence) or Verdict(
-        False, f"{differs(source, evidence)}: {why}", flag
-    )
+    return Verdict(False, f"{differs(source, evidence)}: {why}", flag)
 
 
 def _in_errors(source: Source, other: Source, evidence: Evidence) -> str:

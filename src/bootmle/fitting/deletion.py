@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.fitting.cubic import CubicModels, maximize_models
+from bootmle.fitting.cubic import maximize_models
 from bootmle.fitting.estimator import Estimator, EstimatorRefit
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.refit import LikelihoodRefit
@@ -68,8 +68,7 @@ def _expanded(refit: LikelihoodRefit, units: Sequence[Rows]) -> tuple[Floats, ND
         weights = np.tile(whole, (len(chunk), 1))
         for row, rows in zip(weights, chunk, strict=True):
             row[rows] = 0.0
-        models: CubicModels = expansion.models(weights)
-        z, accepted = maximize_models(models)
+        z, accepted = maximize_models(expansion.models(weights))
         solved.append(z)
         good.append(accepted)
     return np.concatenate(solved), np.concatenate(good)

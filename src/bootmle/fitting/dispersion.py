@@ -34,8 +34,7 @@ def measure_dispersion(fit: Fit, expansion: Expansion | None) -> float:
     if fit.metric.size == 0:
         return 1.0
     if fit.likelihood.separable and expansion is not None:
-        scores, prior = expansion.terms[:, : fit.metric.size], fit.likelihood.weights
-        scores = scores if prior is None else prior[:, None] * scores
+        scores = expansion.scores(fit.likelihood.weights)
         largest = float(np.linalg.eigvalsh(scores.T @ scores)[-1])
     elif fit.likelihood.rows in {Rows.EXCHANGEABLE, Rows.SEPARATE} and fit.likelihood.n:
         largest = float(np.mean([_squared_slope(fit, pilot) for pilot in range(_PILOTS)]))

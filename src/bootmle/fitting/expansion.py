@@ -55,6 +55,11 @@ class Expansion:
     size: int
     n_evaluations: int
 
+    def scores(self, prior: Floats | None) -> Floats:
+        """Return the gradients of the contributions, (n, q), times their prior weights (n,)."""
+        scores = self.terms[:, : self.size]
+        return scores if prior is None else prior[:, None] * scores
+
     def models(self, weights: Floats) -> CubicModels:
         """Combine the derivatives with weights (b, n) into b models."""
         q, sums = self.size, weights @ self.terms

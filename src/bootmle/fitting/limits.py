@@ -6,6 +6,7 @@ to a supremum that it has at zero. On the parameter's own scale that is an optim
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -67,15 +68,16 @@ def on_own_scales(target: Target) -> Target | None:
     return Target(replace(target.likelihood, parameters=own), moved, target.base)
 
 
-def keeps_falling(target: Target, params: Floats, estimate: Floats) -> bool:
+def keeps_falling(
+    parameters: Parameters, value: Callable[[Floats], float], params: Floats, estimate: Floats
+) -> bool:
     """Whether the nll goes on falling towards the limits that a point lies at.
 
     Then the likelihood has no supremum there: the scale of a sample without variance.
     """
-    parameters = target.likelihood.parameters
     further = params.copy()
     for column, position in enumerate(parameters.free):
         for end in parameters.bounds[column]:
             if np.isfinite(end) and abs(params[position] - end) <= _BESIDE * abs(end):
                 further[position] = end + _FURTHER * (estimate[position] - end)
-    return not target.value_of(further) - target.value_of(params) < _FALL
+    return not value(further) - value(params) < _FALL

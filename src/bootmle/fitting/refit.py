@@ -18,7 +18,6 @@ from bootmle.fitting.lockstep import Lockstep
 from bootmle.fitting.outcome import Outcome
 from bootmle.fitting.rescue import rescue
 from bootmle.fitting.whitening import Target
-from bootmle.likelihood import Rows
 from bootmle.resample import Resample
 from bootmle.status import Status
 
@@ -64,8 +63,7 @@ class LikelihoodRefit:
     @property
     def by_weights(self) -> bool:
         """Whether resamples act through weights of the contributions, not through rows."""
-        likelihood = self.fit.likelihood
-        return likelihood.separable and likelihood.rows is not Rows.EXCHANGEABLE
+        return self.fit.likelihood.by_weights
 
     @property
     def n_shared(self) -> int:

@@ -61,7 +61,8 @@ def _at_limits(target: Target, settings: Settings) -> Outcome | None:
     outcome = _within_bounds(own, estimate, settings)
     at_limit = outcome.status is Status.AT_BOUND
     if at_limit:
-        at_limit = not keeps_falling(own, outcome.params, estimate)
+        bounded = own.likelihood.parameters
+        at_limit = not keeps_falling(bounded, own.value_of, outcome.params, estimate)
     target.n_evaluations += own.n_evaluations
     return outcome if at_limit else None
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.fitting.fit import Fit
-from bootmle.likelihood import Rows
 
 __all__ = ["whitened_scores"]
 
@@ -19,7 +18,7 @@ def whitened_scores(fit: Fit) -> Floats | None:
     From the user's gradients by contribution, or four-point differences.
     """
     likelihood = fit.likelihood
-    if not likelihood.separable or likelihood.rows is Rows.EXCHANGEABLE or not fit.metric.size:
+    if not likelihood.by_weights or not fit.metric.size:
         return None
     if likelihood.scores_given:
         free = likelihood.scores(fit.estimate)[:, likelihood.parameters.free]

@@ -19,7 +19,7 @@ from bootmle.fitting.bounds import (
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.limits import keeps_falling, near_limits, own_scales
 from bootmle.fitting.slopes import analytic_gradient, inform
-from bootmle.fitting.whitening import Metric, Target
+from bootmle.fitting.whitening import Metric
 from bootmle.parameters import Parameters
 from bootmle.status import Status
 
@@ -179,9 +179,7 @@ class Search(Descent):
         self.n_evaluations += other.n_evaluations
         if other.status is not Status.AT_BOUND:
             return False
-        metric = Metric(own.to_working(other.user()), np.eye(own.free.size))
-        target = Target(replace(self.likelihood, parameters=own), metric, other._base())
-        if keeps_falling(target, other.user(), own.values):
+        if keeps_falling(own, self.likelihood.total, other.user(), own.values):
             return False
         self._adopt(other)
         return True
@@ -192,10 +190,6 @@ class Search(Descent):
         self.working, self.information, self.metric = other.working, other.information, other.metric
         self.status, self.decrement, self.claimed = other.status, other.decrement, other.claimed
         self.notes = [*other.notes, "the limit of its scale is a bound from there on"]
-
-    def _base(self) -> Floats | float:
-        """Evaluate the objective where the search stands."""
-        return self.likelihood.at(self.user())
 
     def _keep_claim(self, first: Information) -> None:
         """Keep the information where SciPy stopped, where that was not the optimum."""
