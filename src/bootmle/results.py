@@ -88,6 +88,10 @@ class Bootstrap(Spread):
             bounds = bounds.moved(shift, drawn=self.drawn).withheld(self.diverges())
         else:
             bounds = interval(*self.ordered(), self.estimate, method=method, **options)
+        return self._with_whole_lines(bounds)
+
+    def _with_whole_lines(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
+        """Give the whole line to parameters that the data do not identify."""
         flat = self.flat()
         return ConfidenceInterval(
             np.where(flat, -np.inf, bounds.low),
@@ -107,12 +111,12 @@ class Bootstrap(Spread):
         bounds = bca_interval(
             *self.ordered(),
             self.estimate,
-            acceleration(jackknife, strata),
+            np.where(self.flat(), np.nan, acceleration(jackknife, strata)),
             self.names,
             confidence_level=confidence_level,
             alternative=alternative,
         )
-        return bounds.withheld(self.flat())
+        return self._with_whole_lines(bounds)
 
     def p_value(
         self, null: Any = 0.0, method: str = "percentile", alternative: str = "two-sided"

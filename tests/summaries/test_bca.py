@@ -213,3 +213,16 @@ def test_a_corrected_level_beyond_the_outermost_replicate_is_refused() -> None:
     boot = bootstrap(Estimator(lambda y: [y.mean(), y.max()], y), n_resamples=199, rng=0)
     with pytest.raises(ValueError, match=r"there are 199; .*\(the BCa interval of x1\)"):
         boot.confidence_interval("bca", 0.999)
+
+
+def test_a_parameter_that_is_not_identified_has_the_whole_line() -> None:
+    y = np.random.default_rng(4).normal(3.0, 1.0, 60)
+
+    def redundant(params: Any, y: Any) -> Any:
+        return 0.5 * ((y - params[0] - params[1]) / np.exp(params[2])) ** 2 + params[2]
+
+    boot = bootstrap(fit(redundant, {"a": 1.0, "b": 1.0, "ls": 0.0}, y), n_resamples=999, rng=0)
+    bounds = boot.confidence_interval("bca", 0.9)
+    assert bounds.low[:2].tolist() == [-np.inf, -np.inf]
+    assert bounds.high[:2].tolist() == [np.inf, np.inf]
+    assert bounds.low[2] < boot.estimate[2] < bounds.high[2]

@@ -71,6 +71,7 @@ def bca_interval(
     low, high : (B, p) arrays
         Sorted replicates, undetermined ones counted as -inf in ``low`` and as +inf in ``high``.
     estimate, accelerations : (p,) arrays
+        Where the acceleration is NaN, so are the ends.
     names : sequence of p str
         For messages.
     confidence_level, alternative
@@ -97,7 +98,7 @@ def bca_interval(
     errors = np.full((2, estimate.size), np.nan)
     for j in range(estimate.size):
         for k, (ordered, level) in enumerate(((low, tail), (high, 1 - tail))):
-            if side == ("less", "greater")[k]:
+            if side == ("less", "greater")[k] or np.isnan(accelerations[j]):
                 continue
             column = ordered[:, j : j + 1]
             try:
