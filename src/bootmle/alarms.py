@@ -129,7 +129,8 @@ def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:
     first, rest = certified[:_SAMPLE], certified[_SAMPLE:]
     parameters = fit.likelihood.parameters
     z = fit.metric.to_whitened(parameters.to_working(replicates.estimates[rest]))
-    far = np.argsort(np.linalg.norm(np.nan_to_num(z), axis=1))[-_EXTREME:]
+    # One at a bound is infinite on a log or logit scale, which tells nothing of how far it is.
+    far = np.argsort(np.linalg.norm(np.where(np.isfinite(z), z, 0.0), axis=1))[-_EXTREME:]
     return np.concatenate([first, rest[far]])
 
 

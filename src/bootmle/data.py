@@ -106,7 +106,7 @@ def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """Checksum every array in ``args``, to notice an objective that changes its data.
+    """Checksum every array in ``args``, to notice data that change: the same in every process.
 
     Parameters
     ----------
@@ -157,9 +157,8 @@ def _length(leaf: Any, label: str) -> int:
 def _checksum(leaf: Any) -> int:
     """Checksum one leaf by its bytes, or by its text where it holds objects."""
     if hasattr(leaf, "columns") and hasattr(leaf, "items"):
-        return hash(
-            tuple((str(name), _checksum(column.to_numpy())) for name, column in leaf.items())
-        )
+        columns = [(str(name), _checksum(column.to_numpy())) for name, column in leaf.items()]
+        return zlib.crc32(repr(columns).encode())
     values: NDArray[Any] = _plain(leaf)
     if values.dtype.hasobject:
         return zlib.crc32(repr(values.tolist()).encode())

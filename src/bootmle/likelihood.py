@@ -107,12 +107,15 @@ class Likelihood:
         return self.separable and self.rows is not Rows.EXCHANGEABLE
 
     def scores(self, params: Floats) -> Floats:
-        """Evaluate the gradient of every contribution, (n, p)."""
+        """Evaluate what ``jac`` returns: the gradient of every contribution, (n, p), or of all."""
         return np.asarray(self.raw_gradient(params), dtype=float)
 
     def gradient(self, params: Floats) -> Floats:
         """Evaluate the gradient of the weighted total, (p,)."""
-        raw = np.asarray(self.raw_gradient(params), dtype=float)
+        return self.summed(self.scores(params))
+
+    def summed(self, raw: Floats) -> Floats:
+        """Sum what ``jac`` returned to the gradient of the weighted total, (p,)."""
         if self.scores_given:
             return raw.sum(axis=0) if self.weights is None else np.asarray(self.weights @ raw)
         return self.scale * raw.reshape(-1)

@@ -83,6 +83,16 @@ class Parameters:
             slopes[..., column] = (up - down) / (2 * step)
         return slopes
 
+    def of_all(self, values: Floats) -> Floats:
+        """Choose the free parameters' values (..., q) from those of all (..., p)."""
+        return values if self.free.size == self.values.size else values[..., self.free]
+
+    def in_all(self, values: Floats) -> Floats:
+        """Place values of the free parameters (..., q) among all, (..., p); 0 for held ones."""
+        full = np.zeros((*values.shape[:-1], self.values.size))
+        full[..., self.free] = values
+        return full
+
     def with_scales(self, scales: Sequence[Scale]) -> Parameters:
         """Fit the same parameters on other scales."""
         return replace(self, scales=tuple(scales))

@@ -31,6 +31,8 @@ class Replicates:
         Evaluations of the objective and of its analytic gradient.
     messages : mapping
         Replicate number to what was said of it.
+    standard_errors : (B, p) array
+        Each replicate's own, which studentized intervals divide by; NaN where it has none.
     """
 
     estimates: Floats
@@ -39,10 +41,22 @@ class Replicates:
     n_evaluations: NDArray[np.int64]
     n_gradients: NDArray[np.int64]
     messages: Mapping[int, str] = field(default_factory=dict)
+    standard_errors: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __post_init__(self) -> None:
+        """Fill in that no replicate has standard errors of its own, where none are given."""
+        if not self.standard_errors.size:
+            object.__setattr__(self, "standard_errors", np.full_like(self.estimates, np.nan))
 
     def __len__(self) -> int:
         """Count the replicates."""
         return len(self.status)
+
+    @classmethod
+    def none(cls, size: int) -> Replicates:
+        """Begin without any, of so many parameters."""
+        nothing: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        return cls(np.empty((0, size)), nothing.astype(np.int8), np.empty(0), nothing, nothing)
 
     @classmethod
     def from_outcomes(
@@ -50,6 +64,7 @@ class Replicates:
     ) -> Replicates:
         """Collect the outcomes of one chunk."""
         counts = np.array(evaluations, dtype=np.int64).reshape(-1, 2)
+        nothing = np.full_like(outcomes[0].params, np.nan)
         return cls(
             np.array([outcome.params for outcome in outcomes]),
             np.array([outcome.status for outcome in outcomes], dtype=np.int8),
@@ -57,6 +72,7 @@ class Replicates:
             counts[:, 0],
             counts[:, 1],
             {k: outcome.message for k, outcome in enumerate(outcomes) if outcome.message},
+            np.array([nothing if each.errors is None else each.errors for each in outcomes]),
         )
 
     @classmethod
@@ -75,6 +91,7 @@ class Replicates:
             np.concatenate([chunk.n_evaluations for chunk in chunks]),
             np.concatenate([chunk.n_gradients for chunk in chunks]),
             messages,
+            np.concatenate([chunk.standard_errors for chunk in chunks]),
         )
 
     def take(self, chosen: NDArray[np.intp]) -> Replicates:
@@ -88,6 +105,7 @@ class Replicates:
             self.n_evaluations[chosen],
             self.n_gradients[chosen],
             messages,
+            self.standard_errors[chosen],
         )
 
     def first(self, count: int) -> Replicates:

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from bootmle.arrays import Floats
 from bootmle.data import take_rows
 
-__all__ = ["Resample"]
+__all__ = ["Resample", "Units"]
+
+Units = tuple[list[NDArray[np.intp]], NDArray[np.intp]]
+"""Rows of each unit that is drawn, and its stratum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool)
     """
     if isinstance(fit, Estimator):
         return _refitted(EstimatorRefit(fit), fit.n, units)
-    refit = LikelihoodRefit.prepare(fit)
+    refit = replace(LikelihoodRefit.prepare(fit), polished=True)
     n = fit.likelihood.n
     assert n is not None
     if certify_all or not refit.by_weights or refit.expansion is None:

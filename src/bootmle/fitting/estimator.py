@@ -34,18 +34,22 @@ class Estimator:
     names : sequence of str, optional
         Names of the p estimates; those of a mapping or Series by default, else x1 ... xp.
     standard_error : callable, optional
-        ``standard_error(*args)`` returns standard errors (p,), for studentized intervals.
+        ``standard_error(*args)`` returns standard errors of the estimates, for studentized
+        intervals: an array (p,) in their order, a mapping or a Series. It is passed ``weights``
+        where function is, and then must take them too.
 
     Attributes
     ----------
     estimate : (p,) array
         The estimates on the original data.
     names : tuple of str
+    errors : (p,) array or None
+        What ``standard_error`` returns on the original data.
 
     Raises
     ------
     ValueError, TypeError
-        Where the data have no rows or the estimates are not finite numbers.
+        Where the data have no rows, or the estimates or their errors are not finite numbers.
 
     Examples
     --------
@@ -73,16 +77,45 @@ class Estimator:
             raise ValueError("args: there is no data to resample; pass what function takes in args")
         self.n = n
         self.takes_weights = _takes_weights(function)
+        if standard_error is not None and self.takes_weights != _takes_weights(standard_error):
+            raise ValueError(
+                "standard_error: function and standard_error must both take weights, or neither"
+            )
         started = time.perf_counter()
         given = {"weights": np.ones(n)} if self.takes_weights else {}
         values, self.labels = read_estimates(function(*self.args, **given))
-        self.seconds = time.perf_counter() - started
         self.estimate = values
         self.names = settle_names(names, self.labels, values.size, "estimates")
+        self._check("function", "estimates", values)
+        self.errors = None
+        if standard_error is not None:
+            self.errors = self.in_order(*read_estimates(standard_error(*self.args, **given)))
+            self._check("standard_error", "standard errors", self.errors)
+        self.seconds = time.perf_counter() - started
+
+    def in_order(self, values: Floats, labels: tuple[str, ...] | None) -> Floats:
+        """Put values in the order of the original estimates, by their labels where they have any.
+
+        Raises
+        ------
+        ValueError
+            For values of another number, or of other labels.
+        """
+        own = self.labels
+        if own is not None and labels is not None and own != labels:
+            if sorted(own) != sorted(labels):
+                raise ValueError(f"returned estimates of {list(labels)}, not of {list(own)}")
+            values = values[[labels.index(label) for label in own]]
+        if values.shape != self.estimate.shape:
+            raise ValueError(f"returned {values.size} estimates, not {self.estimate.size}")
+        return values
+
+    def _check(self, argument: str, what: str, values: Floats) -> None:
+        """Refuse values that are not finite."""
         if not np.isfinite(values).all():
             found = dict(zip(self.names, values.tolist(), strict=True))
             raise ValueError(
-                f"function: the estimates {found} are not finite; look for missing data"
+                f"{argument}: the {what} {found} are not finite; look for missing data"
             )
 
     def __repr__(self) -> str:
@@ -103,6 +136,11 @@ class EstimatorRefit:
         self.estimator = estimator
 
     @property
+    def n_params(self) -> int:
+        """Number of estimates."""
+        return self.estimator.estimate.size
+
+    @property
     def by_weights(self) -> bool:
         """Whether resamples act through weights."""
         return self.estimator.takes_weights
@@ -116,35 +154,37 @@ class EstimatorRefit:
     def _estimate(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""
         try:
-            values, labels = read_estimates(self._call(resample))
-            values = self._in_order(values, labels)
+            args, weights = self._data(resample)
+            found = self.estimator.function(*args, **weights)
+            values = self.estimator.in_order(*read_estimates(found))
         except Exception as error:  # the user's code may raise anything
             return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
-        if values.shape != self.estimator.estimate.shape:
-            return self._failed(Status.RAISED, f"function returned {values.size} estimates")
         if not np.isfinite(values).all():
             return self._failed(Status.NOT_FINITE, "the estimates are not finite")
-        return Outcome(values, Status.ESTIMATED, 0.0)
+        errors, message = self._errors(args, weights)
+        return Outcome(values, Status.ESTIMATED, 0.0, message, errors)
 
-    def _in_order(self, values: Floats, labels: tuple[str, ...] | None) -> Floats:
-        """Put labelled estimates in the order of the original ones."""
-        own = self.estimator.labels
-        if own is None or labels is None or own == labels:
-            return values
-        if sorted(own) != sorted(labels):
-            raise ValueError(f"function returned estimates of {list(labels)}, not of {list(own)}")
-        return values[[labels.index(label) for label in own]]
+    def _errors(
+        self, args: tuple[Any, ...], weights: dict[str, Floats]
+    ) -> tuple[Floats | None, str]:
+        """Call the user's standard errors on a resample; say why there are none."""
+        function = self.estimator.standard_error
+        if function is None:
+            return None, ""
+        try:
+            return self.estimator.in_order(*read_estimates(function(*args, **weights))), ""
+        except Exception as error:  # the user's code may raise anything
+            return None, f"standard_error raised {type(error).__name__}: {error}"
 
-    def _call(self, resample: Resample) -> Any:
-        """Call the user's function on a resample."""
+    def _data(self, resample: Resample) -> tuple[tuple[Any, ...], dict[str, Floats]]:
+        """Take a resample's data, and its weights where they are passed."""
         estimator = self.estimator
         if resample.simulate is not None:
-            return estimator.function(
-                *as_args(resample.simulate(estimator.estimate, estimator.args))
-            )
+            data = as_args(resample.simulate(estimator.estimate, estimator.args))
+            return data, {"weights": np.ones(estimator.n)} if estimator.takes_weights else {}
         if estimator.takes_weights:
-            return estimator.function(*estimator.args, weights=resample.weights)
-        return estimator.function(*resample.of(estimator.args))
+            return estimator.args, {"weights": resample.weights}
+        return resample.of(estimator.args), {}
 
     def _failed(self, status: Status, message: str) -> Outcome:
         """Report a resample without an estimate."""

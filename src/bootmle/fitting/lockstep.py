@@ -20,6 +20,7 @@ from bootmle.fitting.cubic import (
     newton_steps,
     trust_radius,
 )
+from bootmle.fitting.sandwich import sandwich_errors
 from bootmle.fitting.whitening import Target
 
 __all__ = ["Lockstep", "Settings"]
@@ -161,6 +162,18 @@ class Lockstep:
             self._learn(active[moved], before[moved], old_gradient[moved])
         self._certify()
 
+    def polish(self) -> None:
+        """Take one more step at every optimum, by central differences: small distances matter."""
+        members = np.flatnonzero(self.done)
+        for member, target in enumerate(self.targets):
+            if self.done[member]:
+                self.value[member] = target.value(self.z[member])
+        self.fresh[members] = not self.targets[0].likelihood.differentiable
+        self._measure(members)
+        self.done[members] = False
+        self._certify()
+        self.done[members] = True
+
     def _advance(self, members: Members) -> NDArray[np.bool_]:
         """Step within the trust radius, and back until the likelihood does not fall."""
         moved = np.ones(len(members), dtype=bool)
@@ -220,9 +233,19 @@ class Lockstep:
         c = self.settings.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
         points = self.z[members][:, None, :] + c[:, :, None] * np.eye(c.shape[1])
         params = self.targets[0].to_user(points)
-        ahead = [self.targets[k].values_of(each) for k, each in zip(members, params, strict=True)]
+        ahead = [self._look_ahead(*each) for each in zip(members, params, c, strict=True)]
         rise = np.array(ahead) - self.value[members][:, None]
         self.gradient[members] = rise / c - 0.5 * c * diagonal
+
+    def _look_ahead(self, member: int, params: Floats, c: Floats) -> Floats | list[float]:
+        """Evaluate one step of c along each coordinate from where the last evaluation was made."""
+        target = self.targets[member]
+        if target.sandwich is None:
+            return target.values_of(params)
+        rises = target.rises(params)
+        values = target.summed(rises)
+        target.take_scores(rises - target.rise, np.diag(1 / c))
+        return values
 
     def _measure_all(self, member: int) -> None:
         """Take central differences and the whole Hessian."""
@@ -234,7 +257,13 @@ class Lockstep:
         steps = np.diag(c)
         pairs = [(i, j) for i in range(size) for j in range(i)]
         corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
-        values = target.values(z + np.concatenate([steps, -steps, corners])) - self.value[member]
+        points = z + np.concatenate([steps, -steps, corners])
+        if target.sandwich is None:
+            values = target.values(points) - self.value[member]
+        else:
+            rises = target.rises(target.to_user(points))
+            values = target.summed(rises) - self.value[member]
+            target.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
         up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
         self.gradient[member] = (up - down) / (2 * c)
         hessian = np.diag((up + down) / c**2)
@@ -301,6 +330,19 @@ class Lockstep:
         bend = models.hessian(self.z[members]) - models.hessian(before)
         change = self.gradient[members] - old_gradient[kept]
         self._update(members, s, change + 0.5 * np.matmul(bend, s[..., None])[..., 0])
+
+    def standard_errors(self) -> Floats:
+        """Compute each replicate's own standard errors, (b, q), on the user's scale.
+
+        By the sandwich of its own scores; NaN where it was not asked for.
+        """
+        metric, parameters = self.targets[0].metric, self.targets[0].likelihood.parameters
+        meats = np.full(self.hessian.shape, np.nan)
+        for k, target in enumerate(self.targets):
+            if self.done[k] and target.meat is not None:
+                meats[k] = target.meat
+        errors = sandwich_errors(metric.factor, self.hessian, meats)
+        return np.asarray(errors * np.abs(parameters.slopes(metric.to_working(self.z))))
 
     def _update(self, members: Members, s: Floats, y: Floats) -> None:
         """Make the Hessians map s to y."""

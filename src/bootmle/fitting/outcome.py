@@ -19,12 +19,25 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One replicate's end: its full parameter vector, status, and distance to the optimum."""
+    """One replicate's end.
+
+    Attributes
+    ----------
+    params : (p,) array
+        Its full parameter vector.
+    status : Status
+    distance : float
+        Distance to the optimum before the last step.
+    message : str
+    errors : (p,) array or None
+        Its own standard errors, where they were asked for.
+    """
 
     params: Floats
     status: Status
     distance: float
     message: str = ""
+    errors: Floats | None = None
 
 
 def descend(
@@ -43,9 +56,10 @@ def descend(
 
 def certified(target: Target, run: Lockstep) -> Outcome:
     """Report a certified optimum."""
-    params = target.likelihood.parameters.to_user(target.metric.to_working(run.z[0]))
+    params = target.to_user(run.z[0])
     status = or_noise_limited(Status.CERTIFIED, target, run.settings)
-    return Outcome(params, status, float(run.distance[0]))
+    errors = target.likelihood.parameters.in_all(run.standard_errors()[0])
+    return Outcome(params, status, float(run.distance[0]), errors=errors)
 
 
 def or_noise_limited(status: Status, target: Target, settings: Settings) -> Status:

@@ -17,8 +17,9 @@ from bootmle.fitting.fit import Fit
 from bootmle.fitting.lockstep import Lockstep
 from bootmle.fitting.outcome import Outcome
 from bootmle.fitting.rescue import rescue
+from bootmle.fitting.sandwich import Sandwich
 from bootmle.fitting.whitening import Target
-from bootmle.resample import Resample
+from bootmle.resample import Resample, Units
 from bootmle.status import Status
 
 __all__ = ["LikelihoodRefit"]
@@ -40,12 +41,18 @@ class LikelihoodRefit:
         Whether each replicate goes on from the expansion to a certified optimum.
     dispersion : float
         What the objective was divided by: 1 unless it is far from a log-likelihood in scale.
+    sandwich : Sandwich or None
+        What each replicate's own standard errors are made by, where they are asked for.
+    polished : bool
+        Whether to take one more step at each optimum: a jackknife's are much alike.
     """
 
     fit: Fit
     expansion: Expansion | None
     verified: bool = True
     dispersion: float = 1.0
+    sandwich: Sandwich | None = None
+    polished: bool = False
 
     @classmethod
     def prepare(cls, fit: Fit, *, verified: bool = True) -> LikelihoodRefit:
@@ -60,10 +67,19 @@ class LikelihoodRefit:
         even = tempered(fit, dispersion)
         return cls(even, expand(even.likelihood, even.metric), verified, dispersion)
 
+    def with_sandwiches(self, units: Units) -> LikelihoodRefit:
+        """Measure each replicate's own standard errors too, by the units that are drawn."""
+        return replace(self, sandwich=Sandwich.of(*units, self.fit.likelihood.weights))
+
     @property
     def by_weights(self) -> bool:
         """Whether resamples act through weights of the contributions, not through rows."""
         return self.fit.likelihood.by_weights
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters, held ones included."""
+        return self.fit.estimate.size
 
     @property
     def n_shared(self) -> int:
@@ -100,7 +116,8 @@ class LikelihoodRefit:
         likelihood = fit.likelihood.reweighted(weights)
         rows = likelihood.base_rows
         assert isinstance(fit.base, np.ndarray)
-        return Target(likelihood, fit.metric, fit.base if rows is None else fit.base[rows])
+        base = fit.base if rows is None else fit.base[rows]
+        return Target(likelihood, fit.metric, base, self.sandwich)
 
     def _resampled(self, resample: Resample) -> Target:
         """Take rows of the data."""
@@ -164,12 +181,15 @@ class LikelihoodRefit:
     def _finish(self, targets: list[Target], run: Lockstep) -> list[Outcome]:
         """Go on to the optima; accept those inside their bounds, the others fall back."""
         run.run()
+        if self.polished:
+            run.polish()
         limited = self.fit.settings.limited(run.z.shape[1])
         status = Status.NOISE_LIMITED if limited else Status.CERTIFIED
         params = targets[0].to_user(run.z)
+        errors = self.fit.likelihood.parameters.in_all(run.standard_errors())
         accepted = run.done & self._inside(params)
         return [
-            Outcome(params[k], status, float(run.distance[k]))
+            Outcome(params[k], status, float(run.distance[k]), errors=errors[k])
             if accepted[k]
             else self._rescue(target, run.z[k], run.steps[k])
             for k, target in enumerate(targets)

@@ -1,4 +1,4 @@
-"""The observations' scores at the estimate, in whitened coordinates."""
+"""The observations' scores at the estimate, in whitened coordinates, and their sandwich."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.fitting.fit import Fit
+from bootmle.fitting.sandwich import Sandwich, sandwich_errors
+from bootmle.resample import Units
+from bootmle.status import Status
 
-__all__ = ["whitened_scores"]
+__all__ = ["own_errors", "whitened_scores"]
 
 _STEP = 0.05
 
@@ -28,6 +31,21 @@ def whitened_scores(fit: Fit) -> Floats | None:
     if likelihood.weights is not None:
         scores = likelihood.weights[:, None] * scores
     return np.asarray(scores) if np.isfinite(scores).all() else None
+
+
+def own_errors(fit: Fit, units: Units) -> Floats | None:
+    """Compute the fit's own standard errors (p,), as those of each replicate are.
+
+    None where there is no sandwich: a total only, a bound, or a Hessian that is not definite.
+    """
+    definite = fit.information.definiteness == "positive definite"
+    scores = whitened_scores(fit) if definite and fit.status is not Status.AT_BOUND else None
+    if scores is None:
+        return None
+    meat = Sandwich.of(*units, prior=None).meat(scores.T, None, None)
+    parameters, metric = fit.likelihood.parameters, fit.metric
+    errors = sandwich_errors(metric.factor, np.eye(metric.size)[None], meat[None])[0]
+    return parameters.in_all(errors * np.abs(parameters.slopes(metric.center)))
 
 
 def _difference(fit: Fit) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
+from bootmle.fitting.sandwich import Sandwich
 from bootmle.likelihood import Likelihood
 
 __all__ = ["Metric", "Target"]
@@ -28,6 +29,10 @@ class Metric:
 
     center: Floats
     factor: Floats
+
+    def __post_init__(self) -> None:
+        """Lay the factor out by rows: the last bits of products depend on it."""
+        object.__setattr__(self, "factor", np.ascontiguousarray(self.factor))
 
     @classmethod
     def from_curvature(cls, center: Floats, curvature: Floats, n_flat: int = 0) -> Metric:
@@ -72,16 +77,30 @@ class Metric:
 class Target:
     """One replicate's objective in whitened coordinates, relative to its value at the estimate.
 
-    Exceptions of the user's objective count as infinite values; the last one is kept.
+    Exceptions of the user's objective count as infinite values; the last one is kept. So are the
+    contributions last evaluated, and the meat of the replicate's own sandwich where it is asked for
+    and contributions tell it: at the last gradient.
     """
 
-    __slots__ = ("base", "error", "likelihood", "metric", "n_evaluations", "n_gradients")
+    __slots__ = (
+        *("base", "error", "likelihood", "meat", "metric", "n_evaluations", "n_gradients"),
+        *("rise", "sandwich"),
+    )
 
-    def __init__(self, likelihood: Likelihood, metric: Metric, base: Floats | float) -> None:
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        metric: Metric,
+        base: Floats | float,
+        sandwich: Sandwich | None = None,
+    ) -> None:
         """Take the likelihood and its contributions (or total) at the estimate."""
         self.likelihood = likelihood
         self.metric = metric
         self.base = base
+        self.sandwich = sandwich if likelihood.separable else None
+        self.rise: Floats | float = 0.0
+        self.meat: Floats | None = None
         self.error: Exception | None = None
         self.n_evaluations = 0
         self.n_gradients = 0
@@ -108,6 +127,32 @@ class Target:
         self.n_evaluations += len(params)
         return [self._evaluate(point) for point in params]
 
+    def rises(self, params: Floats) -> Floats:
+        """Evaluate how much each contribution rises at full parameter vectors (k, p), (k, n)."""
+        self.n_evaluations += len(params)
+        rises = np.empty((len(params), self.likelihood.n or 0))
+        for place, point in enumerate(params):
+            try:
+                rises[place] = self.likelihood.contributions(point)
+            except Exception as error:  # the user's code may raise anything
+                self.error = error
+                rises[place] = np.inf
+        rises -= self.base
+        return rises
+
+    def summed(self, rises: Floats) -> Floats:
+        """Sum what contributions rise by (k, n) to values (k,); infinite where not finite."""
+        weights = self.likelihood.weights
+        values = rises.sum(axis=1) if weights is None else rises @ weights
+        return np.where(np.isnan(values), np.inf, values)
+
+    def take_scores(self, scores: Floats, ways: Floats) -> None:
+        """Make the meat of the sandwich of gradients (k, n) along some ways, the columns (k, r)."""
+        if self.sandwich is not None:
+            likelihood = self.likelihood
+            meat = self.sandwich.meat(scores, likelihood.weights, likelihood.base_rows)
+            self.meat = ways.T @ meat @ ways
+
     def to_user(self, points: Floats) -> Floats:
         """Map whitened points (..., q) to full parameter vectors (..., p)."""
         return self.likelihood.parameters.to_user(self.metric.to_working(points))
@@ -118,12 +163,14 @@ class Target:
         parameters = self.likelihood.parameters
         working = self.metric.to_working(z)
         try:
-            gradient = self.likelihood.gradient(parameters.to_user(working))
+            raw = self.likelihood.scores(parameters.to_user(working))
         except Exception as error:  # the user's code may raise anything
             self.error = error
             return np.full(z.shape, np.nan)
-        free = gradient[parameters.free] * parameters.slopes(working)
-        return np.asarray(free @ self.metric.factor)
+        ways = self.metric.factor * parameters.slopes(working)[:, None]
+        if self.likelihood.scores_given:
+            self.take_scores(parameters.of_all(raw).T, ways)
+        return np.asarray(parameters.of_all(self.likelihood.summed(raw)) @ ways)
 
     def value_at(self, working: Floats) -> float:
         """Evaluate at one point (q,) of the working scale."""
@@ -136,7 +183,7 @@ class Target:
 
     def seen_in(self, metric: Metric) -> Target:
         """See the same objective in other coordinates."""
-        return Target(self.likelihood, metric, self.base)
+        return Target(self.likelihood, metric, self.base, self.sandwich)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Target:
         """Hold some free parameters at values of the user's scale."""
@@ -153,13 +200,10 @@ class Target:
     def _evaluate(self, params: Floats) -> float:
         """Evaluate at one full parameter vector."""
         try:
-            if not self.likelihood.separable:
-                value = self.likelihood.total(params) - float(self.base)
-            else:
-                rise = self.likelihood.contributions(params) - self.base
-                weights = self.likelihood.weights
-                value = float(rise.sum() if weights is None else weights @ rise)
+            self.rise = rise = self.likelihood.at(params) - self.base
         except Exception as error:  # the user's code may raise anything
             self.error = error
             return np.inf
+        weights = self.likelihood.weights if self.likelihood.separable else None
+        value = float(np.sum(rise) if weights is None else weights @ rise)
         return np.inf if value != value else value

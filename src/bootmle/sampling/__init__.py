@@ -8,6 +8,7 @@ from bootmle.sampling.given import Given
 from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
 from bootmle.sampling.plan import Plan, draw_resample
+from bootmle.sampling.reading import read_plan
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
 
@@ -23,4 +24,5 @@ __all__ = [
     "Stratified",
     "Subsample",
     "draw_resample",
+    "read_plan",
 ]

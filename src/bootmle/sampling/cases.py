@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample
+from bootmle.resample import Resample, Units
 from bootmle.sampling.plan import Plan, check_independent_rows
 
 __all__ = ["Cases"]
@@ -34,9 +33,14 @@ class Cases(Plan):
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Cases()")
 
-    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+    def units(self, n: int) -> Units | None:
         """Units are single observations."""
         return list(np.arange(n)[:, None]), np.zeros(n, dtype=np.intp)
+
+    @property
+    def studentizes(self) -> bool:
+        """Each observation drawn is a unit of its own."""
+        return True
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.data import count_rows
 from bootmle.likelihood import Likelihood, Rows
-from bootmle.resample import Resample
+from bootmle.resample import Resample, Units
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan
 
@@ -26,7 +27,9 @@ class Clustered(Plan):
     clusters : (n,) array_like or str
         Label of the cluster that each observation belongs to, or the column of a data frame or
         dict in ``args`` that holds them; sizes may differ. Where the objective takes rows rather
-        than weights, a column that was named gets fresh labels: a cluster drawn twice is two.
+        than weights, a column that was named gets fresh labels: a cluster drawn twice is two. An
+        objective with one contribution for each cluster returns them in the order in which the
+        labels first appear.
     strata : (n,) array_like or str, optional
         Labels of strata; clusters are drawn within each.
     within : str, optional
@@ -101,19 +104,43 @@ class Clustered(Plan):
             )
             named = self.clusters if isinstance(self.clusters, str) else None
             object.__setattr__(plan, "column", named)
-        if plan.codes.size != n:
-            raise ValueError(
-                f"clusters: {plan.codes.size} labels for {n} observations; pass one label for each "
-                f"contribution, in the same order"
-            )
-        return plan
+        if plan.codes.size == n:
+            return plan
+        if plan.codes.size == count_rows(args) and len(plan.members) == n:
+            return plan.of_clusters()
+        raise ValueError(
+            f"clusters: {plan.codes.size} labels for {n} observations; pass one label for each "
+            f"contribution, in the same order"
+        )
 
-    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+    def of_clusters(self) -> Clustered:
+        """Draw the clusters' own contributions, one for each in the order of first appearance.
+
+        Raises
+        ------
+        ValueError
+            Where rows are to be drawn within clusters.
+        """
+        if self.within is not None:
+            raise ValueError(
+                "within: the objective returns one contribution for each cluster, so that no rows "
+                "can be drawn within them; return one for each row"
+            )
+        first = [rows[0] for rows in self.members]
+        strata = None if self.strata is None else np.asarray(self.strata)[first]
+        return replace(self, clusters=np.asarray(self.clusters)[first], strata=strata)
+
+    def units(self, n: int) -> Units | None:
         """Units are the clusters, each in its stratum."""
         strata = np.empty(len(self.members), dtype=np.intp)
         for number, group in enumerate(self.groups):
             strata[group] = number
         return list(self.members), strata
+
+    @property
+    def studentizes(self) -> bool:
+        """Clusters drawn whole are units; rows drawn within them hide how often a cluster was."""
+        return self.within is None
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""

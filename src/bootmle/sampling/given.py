@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample
+from bootmle.resample import Resample, Units
 from bootmle.sampling.plan import Plan, check_independent_rows
 
 __all__ = ["Given"]
@@ -74,9 +74,14 @@ class Given(Plan):
             raise ValueError(f"weights: {self._all.shape[1]} for {n} observations")
         return self
 
-    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+    def units(self, n: int) -> Units | None:
         """Units are single observations."""
         return list(np.arange(n)[:, None]), np.zeros(n, dtype=np.intp)
+
+    @property
+    def studentizes(self) -> bool:
+        """Each observation drawn is a unit of its own."""
+        return not self.fractional
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Return one of the resamples; past the last one, the last again."""

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood, Rows
-from bootmle.resample import Resample
+from bootmle.resample import Resample, Units
 
 __all__ = ["Plan", "check_independent_rows", "draw_resample"]
 
@@ -63,9 +62,14 @@ class Plan(ABC):
         """Return how often each observation is drawn on average; None where all are alike."""
         return None
 
-    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+    def units(self, n: int) -> Units | None:
         """Rows of each unit that is drawn, and its stratum; None where a jackknife has none."""
         return None
+
+    @property
+    def studentizes(self) -> bool:
+        """Whether each replicate has a sandwich of its own, from the units that it drew."""
+        return False
 
     def rescaling(self, n: int) -> tuple[float, float]:
         """Factors on the replicates' deviations, and on their mean's: 1 for samples of size n."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample
+from bootmle.resample import Resample, Units
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan, check_independent_rows
 
@@ -64,12 +64,17 @@ class Stratified(Plan):
             raise ValueError(f"strata: {size} labels for {n} observations; pass one for each")
         return plan
 
-    def units(self, n: int) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]] | None:
+    def units(self, n: int) -> Units | None:
         """Units are single observations, each in its stratum."""
         strata = np.empty(n, dtype=np.intp)
         for number, rows in enumerate(self.members):
             strata[rows] = number
         return list(np.arange(n)[:, None]), strata
+
+    @property
+    def studentizes(self) -> bool:
+        """Each observation drawn is a unit of its own, in its stratum."""
+        return True
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""
