@@ -2,213 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.audits import ExpansionAudit
+from bootmle.examination import examine
+from bootmle.execution.progress import shown
 from bootmle.execution.storage import write_run
-from bootmle.fitting import Fit
-from bootmle.jackknifing import jackknife_of, units_of
-from bootmle.spreads import Spread
+from bootmle.fitting import Estimator, Fit
+from bootmle.inference import Inference
+from bootmle.overview import overview, percentile_ends
+from bootmle.running import Collected, Run
+from bootmle.sampling import Plan
 from bootmle.status import Status
-from bootmle.summaries.bca import acceleration, bca_interval
 from bootmle.summaries.derived import derive_all, derive_at
-from bootmle.summaries.intervals import ConfidenceInterval, fewest_replicates, interval
-from bootmle.summaries.inversion import p_values
-from bootmle.summaries.joint import simultaneous_interval
-from bootmle.tables import align, duration, rounded_like
+from bootmle.summaries.pictures import plot_histograms, plot_trace
+from bootmle.task import Task, n_observations, ready
+from bootmle.threads import single_threaded
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Bootstrap"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap(Spread):
+class Bootstrap(Inference):
     """Bootstrap replicates of a fit, with intervals and tables; attributes as of `Spread`."""
-
-    def confidence_interval(
-        self,
-        method: str = "percentile",
-        confidence_level: float = 0.95,
-        alternative: str = "two-sided",
-    ) -> ConfidenceInterval:
-        """Compute confidence intervals.
-
-        Parameters
-        ----------
-        method : str
-            "percentile", "basic", "normal", or "bca" (Efron 1987), whose acceleration is that of
-            the jackknife: by observation or by cluster, solved on the expansion where the
-            objective returns contributions, and certified where that is not enough.
-        confidence_level : float
-            Between 0 and 1.
-        alternative : str
-            "two-sided", "less" (an upper limit only) or "greater" (a lower limit only).
-
-        Returns
-        -------
-        ConfidenceInterval
-            With ``low``, ``high``, ``low_mcse`` and ``high_mcse``, (p,) each. A parameter that the
-            data do not identify has the whole line; one with infinite replicates has no normal
-            interval (NaN).
-
-        Raises
-        ------
-        ValueError
-            For an unknown method, or a level that so few replicates cannot show.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
-        >>> bounds = boot.confidence_interval(confidence_level=0.9)
-        >>> bool(bounds.low[0] < boot.estimate[0] < bounds.high[0])
-        True
-        """
-        if not self.quantiles and str(method).lower() != "normal":
-            raise ValueError(
-                f"method: {method!r} takes quantiles of the replicates, which those of "
-                f"{self.sampling} are not meant for; use 'normal'"
-            )
-        if str(method).lower() == "bca":
-            return self._bca(confidence_level, alternative)
-        options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
-        if str(method).lower() == "normal":
-            finite = self.finite()
-            bounds = interval(finite, finite, self.estimate, method=method, **options)
-            # Deviations and biases are not scaled alike where samples are of another size.
-            shift = finite.mean(axis=0) - self.estimate - np.nan_to_num(self.bias)
-            bounds = bounds.moved(shift, drawn=self.drawn).withheld(self.diverges())
-        else:
-            bounds = interval(*self.ordered(), self.estimate, method=method, **options)
-        return self._with_whole_lines(bounds)
-
-    def _with_whole_lines(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
-        """Give the whole line to parameters that the data do not identify."""
-        flat = self.flat()
-        return ConfidenceInterval(
-            np.where(flat, -np.inf, bounds.low),
-            np.where(flat, np.inf, bounds.high),
-            np.where(flat, np.nan, bounds.low_mcse),
-            np.where(flat, np.nan, bounds.high_mcse),
-        )
-
-    def _bca(self, confidence_level: float, alternative: str) -> ConfidenceInterval:
-        """Compute BCa intervals."""
-        units = units_of(self.fit, self.sampling)
-        if "jackknife" not in self.cache and self.fit is not None:
-            self.cache["jackknife"] = jackknife_of(self.fit, units, len(self.data))
-        jackknife, strata = self.cache["jackknife"], units[1]
-        for function in self.derivation:
-            jackknife = derive_all(function, jackknife)
-        bounds = bca_interval(
-            *self.ordered(),
-            self.estimate,
-            np.where(self.flat(), np.nan, acceleration(jackknife, strata)),
-            self.names,
-            confidence_level=confidence_level,
-            alternative=alternative,
-        )
-        return self._with_whole_lines(bounds)
-
-    def p_value(
-        self, null: Any = 0.0, method: str = "percentile", alternative: str = "two-sided"
-    ) -> Floats:
-        """Compute p-values by inverting an interval: the level at which it leaves ``null`` out.
-
-        Parameters
-        ----------
-        null : float or (p,) array_like
-            The values in question.
-        method, alternative : str
-            Of the interval; "less" tests against values above the upper limit.
-
-        Returns
-        -------
-        (p,) array
-            At least the smallest that so many replicates can show; NaN where there is none.
-
-        Raises
-        ------
-        ValueError
-            For an unknown method, or null values of another number.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
-        >>> bool(boot.p_value()[0] > 0.05), float(boot.p_value(null=9.0)[0])
-        (True, 0.002)
-        """
-        try:
-            values = np.broadcast_to(np.asarray(null, dtype=float), self.estimate.shape)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"null: {null!r}; pass one number, or {len(self.names)}, one a parameter"
-            ) from None
-        kept = len(self.data) - self.n_failed
-        smallest = (2 if str(alternative).lower() == "two-sided" else 1) / (kept + 1)
-        if str(method).lower() == "normal":
-            smallest = 1e-12
-
-        def interval_at(level: float) -> ConfidenceInterval:
-            return self.confidence_interval(method, level, alternative)
-
-        return self.identified(p_values(interval_at, values, smallest))
-
-    def simultaneous(
-        self, confidence_level: float = 0.95, names: Sequence[str] | None = None
-    ) -> ConfidenceInterval:
-        """Compute sup-t intervals, which hold for all parameters, or a subset, at once.
-
-        Parameters
-        ----------
-        confidence_level : float
-            Probability that all hold together.
-        names : sequence of str, optional
-            The parameters, in the order wanted; by default all that vary.
-
-        Returns
-        -------
-        ConfidenceInterval
-            Estimate ± c SE, with c from the largest deviation (Montiel Olea and Plagborg-Møller
-            2019).
-
-        Raises
-        ------
-        ValueError
-            For names that are not the parameters', parameters with infinite replicates or not
-            identified, and a level that so few replicates cannot show.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> spread = Estimator(lambda y: {"mean": y.mean(), "sd": y.std()}, args=y)
-        >>> boot = bootstrap(spread, n_resamples=999, rng=0)
-        >>> both, one = boot.simultaneous(), boot.simultaneous(names=["mean"])
-        >>> bool(both.high[0] > one.high[0])
-        True
-        """
-        if not self.quantiles:
-            raise ValueError(f"simultaneous: the replicates of {self.sampling} make no quantiles")
-        chosen = self.chosen(names)
-        lost = [self.names[j] for j in chosen if (self.flat() | self.diverges())[j]]
-        if lost:
-            raise ValueError(f"names: {lost} have no standard error; leave them out")
-        return simultaneous_interval(
-            self.finite()[:, chosen], self.estimate[chosen], confidence_level
-        )
 
     def derive(
         self, function: Callable[[Floats], Any], names: Sequence[str] | None = None
@@ -254,11 +79,114 @@ class Bootstrap(Spread):
             estimate=estimate,
             data=replace(self.data, estimates=derived),
             centre=centre,
+            own_standard_error=None,
             fixed=(),
             not_identified=self._moved_along_flat(function, estimate, labels),
             audits=(),
             alarms=(),
         )
+
+    def extend(
+        self,
+        n: int,
+        *,
+        sampling: Plan | None = None,
+        n_jobs: int | None = 1,
+        progress: bool | None = None,
+    ) -> Bootstrap:
+        """Add replicates that continue the same streams: as many at once would be the same.
+
+        Parameters
+        ----------
+        n : int
+            How many to add.
+        sampling : plan, optional
+            The plan, where it was loaded from a file that holds only its text.
+        n_jobs, progress
+            As of `bootstrap`.
+
+        Returns
+        -------
+        Bootstrap
+            Of all replicates.
+
+        Raises
+        ------
+        ValueError
+            Where there is no fit or plan at hand, of derived quantities, of several runs joined,
+            and of a run's part.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> mean = Estimator(np.mean, args=np.arange(9.0))
+        >>> more = bootstrap(mean, n_resamples=100, rng=0).extend(100)
+        >>> at_once = bootstrap(mean, n_resamples=200, rng=0)
+        >>> bool(np.array_equal(more.replicates, at_once.replicates))
+        True
+        """
+        fit, plan = self._to_go_on(n, sampling)
+        count = len(self.data) + n
+        if plan.n_available is not None and count > plan.n_available:
+            raise ValueError(f"n: {plan} holds {plan.n_available} samples, not {count}")
+        with single_threaded():
+            task = Task.prepare(fit, plan, self.refit, self.seed)
+            whole = range(len(self.data) // task.size)
+            known = {
+                chunk: self.data.take(chunk * task.size + np.arange(task.size)) for chunk in whole
+            }
+            run = Run(task, count, n_jobs, shown(progress), known=known).collect()
+            return self.holding(task, run)
+
+    def _to_go_on(self, n: Any, sampling: Plan | None) -> tuple[Fit | Estimator, Plan]:
+        """Check that a run can go on."""
+        plan = self.sampling if sampling is None else sampling
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"n: {n!r}; pass how many replicates to add, 1 or more")
+        if self.fit is None:
+            raise ValueError("extend: was loaded without its fit; pass load(path, fit=mle)")
+        if isinstance(plan, str):
+            raise ValueError(f"sampling: the file holds only its text, {plan}; pass the plan")
+        if self.derivation or len(self.seeds) > 1 or self.numbers is not None:
+            raise ValueError(
+                "extend: these are derived quantities, several runs joined, or a part of a run; "
+                "extend the one run that they are from"
+            )
+        if sampling is not None:
+            plan = ready(self.fit, sampling)
+            if str(plan) != str(self.sampling):
+                raise ValueError(f"sampling: {plan} is not the run's plan, {self.sampling}")
+        return self.fit, plan
+
+    def holding(self, task: Task, run: Collected) -> Bootstrap:
+        """Hold what a run collected, examined where it is not to be handed over in a hurry."""
+        consecutive = np.array_equal(run.numbers, np.arange(len(run.numbers)))
+        held = replace(
+            self,
+            data=run.data,
+            numbers=None if consecutive else run.numbers,
+            seconds=run.seconds,
+            stopped=run.reason,
+            cache={},
+        )
+        return held if run.interrupted else held.examined(task)
+
+    def examined(self, task: Task | None = None) -> Bootstrap:
+        """Audit a few of the replicates and raise the alarms, as `bootstrap` does at its end.
+
+        Raises
+        ------
+        ValueError
+            Where there is no fit or plan at hand.
+        """
+        if self.fit is None or isinstance(self.sampling, str):
+            raise ValueError("examined: takes the fit and the plan; pass load(path, fit=mle)")
+        with single_threaded():
+            known = task or Task.prepare(self.fit, self.sampling, self.refit, self.seed)
+            numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
+            audits, alarms = examine(self.fit, known, self.data, numbers)
+        return replace(self, audits=audits, alarms=alarms)
 
     def to_frame(self, confidence_level: float = 0.95) -> Any:
         """Return estimate, bias, standard error and percentile interval as a pandas DataFrame."""
@@ -266,7 +194,7 @@ class Bootstrap(Spread):
             import pandas as pd
         except ImportError:
             raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
-        low, high = self._ends(confidence_level)
+        low, high = percentile_ends(self, confidence_level)
         columns = {
             "estimate": self.estimate,
             "bias": self.bias,
@@ -277,81 +205,121 @@ class Bootstrap(Spread):
         }
         return pd.DataFrame(columns, index=list(self.names))
 
-    def _ends(self, confidence_level: float) -> tuple[Floats, Floats]:
-        """Return the percentile interval's ends, NaN where there are too few replicates for it."""
-        nothing = np.full(len(self.names), np.nan)
-        if not self.quantiles:
-            bounds = self.confidence_interval("normal", confidence_level)
-            return bounds.low, bounds.high
-        if len(self.data) - self.n_failed < fewest_replicates(confidence_level):
-            return nothing, nothing
-        bounds = self.confidence_interval(confidence_level=confidence_level)
-        return bounds.low, bounds.high
+    def plot(
+        self,
+        kind: str = "histogram",
+        *,
+        names: Sequence[str] | None = None,
+        confidence_level: float = 0.95,
+        method: str = "percentile",
+        ax: Any = None,
+    ) -> tuple[Figure, NDArray[Any]]:
+        """Draw each parameter's replicates, or how its standard error and interval settle.
 
-    def save(self, path: str | Path) -> None:
-        """Write the replicates to one file, whole or not at all; `load` reads it."""
-        about = {
+        Parameters
+        ----------
+        kind : str
+            "histogram", with the estimate, the shaded interval and the normal curve that the
+            Hessian claims; or "trace", of standard error and interval against the number of
+            replicates, in bands of 2 Monte Carlo errors.
+        names : sequence of str, optional
+            The parameters, in the order wanted; by default all but held ones.
+        confidence_level, method
+            Of the interval, as of `confidence_interval`.
+        ax : Axes or array of Axes, optional
+            Where to draw, one for each parameter; by default a new figure of pyplot's.
+
+        Returns
+        -------
+        Figure, array of Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib: pip install "bootmle[plot]".
+        ValueError, TypeError
+            For an unknown kind, unknown names, another number of Axes, a trace of replicates that
+            are no draws (`Jackknife`), and a method or level without an interval.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.random.default_rng(0).normal(size=50)
+        >>> boot = bootstrap(Estimator(np.mean, args=y, names=["mean"]), n_resamples=999, rng=0)
+        >>> figure, panels = boot.plot(ax=Figure().subplots())
+        >>> panels[0].get_title()
+        'mean'
+        """
+        options: dict[str, Any] = {"names": names, "confidence_level": confidence_level}
+        if kind == "trace":
+            return plot_trace(self, ax, method=method, **options)
+        if kind != "histogram":
+            raise ValueError(f"kind: {kind!r} is unknown; use 'histogram' or 'trace'")
+        errors = self._hessian_errors()
+        return plot_histograms(self, ax, method=method, hessian_errors=errors, **options)
+
+    def _hessian_errors(self) -> Floats | None:
+        """Read standard errors off the Hessian; None where none follow from it."""
+        if not isinstance(self.fit, Fit) or self.derivation or self.fit.status is Status.AT_BOUND:
+            return None
+        errors = np.zeros(len(self.names))
+        errors[self.fit.free] = self.fit.information.standard_errors
+        return errors
+
+    def record(self) -> dict[str, Any]:
+        """Return what belongs to the replicates in a form that JSON holds."""
+        return {
             "names": list(self.names),
+            "estimate": self.estimate.tolist(),
             "seeds": [str(seed) for seed in self.seeds or (self.seed,)],
             "sampling": str(self.sampling),
             "rescaling": list(self.rescaling),
             "quantiles": self.quantiles,
             "drawn": self.drawn,
-            "centre": None if self.centre is None else self.centre.tolist(),
+            "centre": _listed(self.centre),
+            "own_standard_error": _listed(self.own_standard_error),
             "refit": self.refit,
             "fixed": list(self.fixed),
             "n_shared": self.n_shared,
-            "seconds": self.seconds,
             "not_identified": list(self.not_identified),
             "notes": list(self.notes),
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the replicates to one file, whole or not at all; `load` reads it.
+
+        With the jackknife that BCa takes, where contributions make it cheap or it was computed.
+        """
+        if self._by_weights() and self._draws_units():
+            self.jackknife()
+        known = self.jackknife() if "jackknife" in self.cache else (None, None)
+        about = {
+            **self.record(),
+            "numbers": _listed(self.numbers),
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "jackknife": _listed(known[0]),
+            "strata": _listed(known[1]),
             "audits": [audit.to_json() for audit in self.audits],
             "alarms": [alarm.to_json() for alarm in self.alarms],
         }
-        write_run(path, about, self.estimate, self.data)
+        write_run(path, about, self.data)
+
+    def _by_weights(self) -> bool:
+        """Whether a jackknife is solved on the expansion."""
+        return isinstance(self.fit, Fit) and self.fit.likelihood.by_weights
+
+    def _draws_units(self) -> bool:
+        """Whether the plan draws units that can be left out."""
+        if self.fit is None or isinstance(self.sampling, str):
+            return False
+        return self.sampling.units(n_observations(self.fit)) is not None
 
     def __str__(self) -> str:
         """Show the table to read and paste."""
-        return "\n".join([self._table(), "", *self._closing()])
-
-    def _table(self) -> str:
-        """Lay out estimates, standard errors and intervals."""
-        errors, mcse = self.standard_error, self.standard_error_mcse
-        ends = np.column_stack(self._ends(0.95))
-        rows = [
-            [name, f"{numbers[0]:.6g}", "fixed"] + [""] * 3
-            if name in self.fixed
-            else [name, *_row(*numbers)]
-            for name, *numbers in zip(self.names, self.estimate, errors, mcse, *ends.T, strict=True)
-        ]
-        return align(["", "estimate", "bootstrap SE", "± MC", "95% low", "95% high"], rows)
-
-    def _closing(self) -> list[str]:
-        """Say how many replicates there are, what failed, how long it took, and the seed."""
-        count = len(self.data)
-        failures = f"{self.n_failed:,} failed" if self.n_failed else "none failed"
-        lines = [
-            f"B = {count:,} replicates by {self.sampling}, {failures}; "
-            f"{duration(self.seconds)}; seed {self.seed}",
-        ]
-        reasons = Counter(
-            self.data.messages.get(int(k)) or Status(self.status[k]).message
-            for k in np.flatnonzero(self.data.failed)
-        )
-        shown = reasons.most_common(3)
-        lines += [f"failed, {times:,} times: {reason}" for reason, times in shown]
-        rest = self.n_failed - sum(times for _, times in shown)
-        lines += [f"failed, {rest:,} times: for other reasons, in boot.data.messages"] * (rest > 0)
-        divergent = int(self.data.divergent.sum())
-        if divergent:
-            lines.append(
-                f"{divergent:,} replicates have no finite optimum: standard errors are those of "
-                f"the others, intervals count them as infinite"
-            )
-        if self.not_identified:
-            lines.append(f"not identified by the data: {', '.join(self.not_identified)}")
-        lines += self.notes
-        lines += [str(audit) for audit in self.audits if isinstance(audit, ExpansionAudit)]
-        return lines + [f"! {alarm}" for alarm in self.alarms]
+        return overview(self)
 
     def _moved_along_flat(
         self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]
@@ -371,10 +339,6 @@ class Bootstrap(Spread):
         return tuple(name for name, one in zip(labels, moved, strict=True) if one)
 
 
-def _row(value: float, error: float, mcse: float, low: float, high: float) -> list[str]:
-    """Show one parameter's numbers with the digits that its standard error supports."""
-    if error == 0:
-        return [f"{number:.6g}" for number in (value, error, mcse, low, high)]
-    cells = [rounded_like(each, error, 3) for each in (value, error, mcse)]
-    ends = [rounded_like(end, error, 3) if np.isfinite(end) else f"{end:g}" for end in (low, high)]
-    return [*cells, *ends]
+def _listed(values: NDArray[Any] | None) -> list[Any] | None:
+    """Return an array as JSON holds it."""
+    return None if values is None else values.tolist()

@@ -19,6 +19,9 @@ from bootmle.summaries import spread
 
 __all__ = ["Spread"]
 
+_HEAVY = 0.1
+"""Share of the variance by one replicate; of normal ones it is about 2 log(B) / B."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
@@ -44,6 +47,10 @@ class Spread:
         How long it took.
     seeds : tuple of int
         The same of all runs that were joined.
+    numbers : (B,) int array or None
+        Numbers of the replicates, which tell their streams; None where they are 0, 1, ... B − 1.
+    stopped : str
+        What stopped the run before its last replicate; empty where nothing did.
     rescaling : tuple of float
         Factors on the replicates' deviations and on their mean's, where samples are of another
         size than the data (`Subsample`, `Jackknife`).
@@ -53,6 +60,8 @@ class Spread:
         Whether samples are drawn at random, so that another seed gives others.
     centre : (p,) array or None
         What the replicates spread around, where that is not the estimate (moving blocks).
+    own_standard_error : (p,) array or None
+        The fit's own standard errors, by the formula of `Replicates.standard_errors`.
     refit : str
         "verified" or "expansion".
     fixed : tuple of str
@@ -80,10 +89,13 @@ class Spread:
     n_shared: int
     seconds: float
     seeds: tuple[int, ...] = ()
+    numbers: NDArray[np.intp] | None = field(default=None, repr=False)
+    stopped: str = ""
     rescaling: tuple[float, float] = (1.0, 1.0)
     quantiles: bool = True
     drawn: bool = True
     centre: Floats | None = None
+    own_standard_error: Floats | None = None
     refit: str = "verified"
     fixed: tuple[str, ...] = ()
     not_identified: tuple[str, ...] = ()
@@ -138,15 +150,40 @@ class Spread:
         return matrix
 
     @property
+    def covariance_mcse(self) -> Floats:
+        """Monte Carlo error of each entry of `covariance`, (p, p)."""
+        matrix = spread.covariance_mcse(self.finite()) * (self.drawn or self.quantiles)
+        flat = self.flat()
+        matrix[flat, :] = np.nan
+        matrix[:, flat] = np.nan
+        return matrix
+
+    @property
     def bias(self) -> Floats:
         """Mean of the replicates less the estimate, (p,)."""
         shift = spread.mean_shift(self.finite(), self.estimate)
         return self.identified(shift * self.rescaling[1] / self.rescaling[0])
 
     @property
+    def bias_mcse(self) -> Floats:
+        """Monte Carlo error of `bias`, (p,)."""
+        finite = self.finite()
+        error = spread.standard_error(finite) / np.sqrt(max(len(finite), 1))
+        error = error * (self.drawn or self.quantiles)
+        return self.identified(error * self.rescaling[1] / self.rescaling[0])
+
+    @property
     def skewness(self) -> Floats:
         """Skewness of the replicates that have a finite optimum, (p,)."""
         return self.identified(spread.skewness(self.finite()))
+
+    @property
+    def heavy_tails(self) -> NDArray[np.bool_]:
+        """Where one replicate makes much of the variance, so that the SE grows with B, (p,)."""
+        finite = self.finite()
+        count = max(len(finite), 2)
+        usual = 2 * np.log(count) / count
+        return np.asarray(spread.largest_share(finite) > max(_HEAVY, 3 * usual))
 
     def chosen(self, names: Sequence[str] | None) -> list[int]:
         """Find parameters by name; all that vary by default."""
@@ -172,9 +209,9 @@ class Spread:
 
     def finite(self) -> Floats:
         """Return the replicates with a finite optimum."""
-        return self._rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
+        return self.rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
 
-    def _rescaled(self, replicates: Floats) -> Floats:
+    def rescaled(self, replicates: Floats) -> Floats:
         """Put deviations from the centre around the estimate, scaled to samples of n."""
         if self.centre is None and self.rescaling[0] == 1:
             return replicates
@@ -183,7 +220,7 @@ class Spread:
 
     def ordered(self) -> tuple[Floats, Floats]:
         """Sort the replicates, undetermined ones as the worst at either end."""
-        kept = self._rescaled(self.replicates[~self.data.failed])
+        kept = self.rescaled(self.replicates[~self.data.failed])
         low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
         high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
         return low, high

@@ -248,7 +248,8 @@ def test_evaluations_are_counted() -> None:
     calls[0] = 0
     boot = bootstrap(mle, n_resamples=64, rng=1)
     counted = boot.n_shared + boot.data.n_evaluations.sum()
-    assert calls[0] == pytest.approx(counted, rel=0.05)
+    # The alarms look at each of 64 estimates, the fit's own sandwich takes 4 for each of 3.
+    assert 0 <= calls[0] - counted <= 64 + 12
 
 
 def test_evaluations_stay_within_the_budget_for_twelve_parameters() -> None:

@@ -532,3 +532,46 @@ def test_a_column_of_one_cluster_is_refused_when_it_is_read() -> None:
     estimator = Estimator(lambda table: [table["y"].mean(), table["y"].std()], args)
     with pytest.raises(ValueError, match=r"clusters: all rows belong to .*; two clusters"):
         bootstrap(estimator, sampling=Clustered("firm"), n_resamples=9, rng=0)
+
+
+def of_batches(params: Any, y: Any, batch: Any) -> Any:
+    """Contributions of clusters with an intercept of their own, unlike any sum over rows."""
+    mean, log_sigma, log_tau = params
+    _, codes = np.unique(batch, return_inverse=True)
+    counts = np.bincount(codes)
+    centred = y - mean
+    sums, squares = np.bincount(codes, centred), np.bincount(codes, centred**2)
+    within, between = np.exp(2 * log_sigma), np.exp(2 * log_tau)
+    total = within + counts * between
+    quadratic = squares / within - between * sums**2 / (within * total)
+    return 0.5 * (quadratic + (counts - 1) * np.log(within) + np.log(total))
+
+
+def test_one_contribution_for_each_cluster_is_weighted_by_its_cluster(weights_of: Any) -> None:
+    rng = np.random.default_rng(4)
+    batch = np.repeat(np.arange(25), 4)
+    y = 3.0 + np.repeat(rng.normal(0, 1.5, 25), 4) + rng.normal(0, 1.0, 100)
+    mle = fit(of_batches, [1.0, 0.0, 0.0], (y, batch))
+    by_labels = bootstrap(mle, sampling=Clustered(batch), n_resamples=64, rng=0)
+    by_number = bootstrap(mle, sampling=Clustered(np.arange(25)), n_resamples=64, rng=0)
+    assert_array_equal(by_labels.replicates, by_number.replicates)
+    assert str(by_labels.sampling) == "Clustered(25 clusters)"
+    weights = weights_of(Clustered(np.arange(25)), 0, 25, 64)
+    for k in (0, 5, 63):
+        drawn = np.repeat(np.arange(25), weights[k].astype(int))
+        rows = np.concatenate([np.flatnonzero(batch == each) for each in drawn])
+        fresh = np.repeat(np.arange(25), 4)
+        alone = fit(of_batches, mle.estimate, (y[rows], fresh))
+        assert_allclose(by_labels.replicates[k], alone.estimate, rtol=2e-3)
+    with pytest.raises(ValueError, match="within: the objective returns one contribution for each"):
+        bootstrap(mle, sampling=Clustered(batch, within="cases"), n_resamples=9)
+
+
+def test_strata_of_clusters_follow_their_contributions(weights_of: Any) -> None:
+    rng = np.random.default_rng(4)
+    batch = np.repeat([3, 0, 2, 1, 9, 8, 7, 6], 4)
+    strata = np.repeat(["a", "b", "a", "b", "b", "a", "b", "a"], 4)
+    y = rng.normal(0, 1.0, 32)
+    plan = Clustered(batch, strata=strata).prepared(8, (y, batch))
+    weights = weights_of(plan, 0, 8, 50)
+    assert_array_equal(weights[:, strata[::4] == "a"].sum(axis=1), np.full(50, 4.0))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from bootmle import (
@@ -200,12 +200,27 @@ def test_plans_without_a_jackknife_of_their_own_are_refused(
         boot.confidence_interval("bca")
 
 
-def test_a_saved_run_has_none_without_its_fit(
+def test_a_saved_run_holds_the_jackknife_that_contributions_make_cheap(
     data_of: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    bootstrap(warpbreaks(data_of), n_resamples=99, rng=0).save(tmp_path / "run")
+    boot = bootstrap(warpbreaks(data_of), n_resamples=999, rng=0)
+    boot.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    for level in (0.8, 0.95):
+        one, other = (each.confidence_interval("bca", level) for each in (again, boot))
+        assert_array_equal(one.low, other.low)
+        assert_array_equal(one.high, other.high)
+
+
+def test_a_saved_run_of_an_estimator_has_none_unless_it_was_computed(tmp_path: Path) -> None:
+    y = np.random.default_rng(3).exponential(1.0, 12)
+    boot = bootstrap(Estimator(lambda y: [y.mean(), 1000 * y.std()], y), n_resamples=999, rng=0)
+    boot.save(tmp_path / "before")
     with pytest.raises(ValueError, match="compute it before saving"):
-        load(tmp_path / "run").confidence_interval("bca")
+        load(tmp_path / "before").confidence_interval("bca")
+    bounds = boot.confidence_interval("bca", 0.9)
+    boot.save(tmp_path / "after")
+    assert_array_equal(load(tmp_path / "after").confidence_interval("bca", 0.9).low, bounds.low)
 
 
 def test_a_corrected_level_beyond_the_outermost_replicate_is_refused() -> None:

@@ -24,7 +24,7 @@ __all__ = [
     "read_level",
 ]
 
-METHODS = ("percentile", "basic", "normal", "bca")
+METHODS = ("percentile", "basic", "normal", "bca", "studentized")
 ALTERNATIVES = ("two-sided", "less", "greater")
 
 

@@ -8,6 +8,8 @@ from bootmle.arrays import Floats
 
 __all__ = [
     "covariance",
+    "covariance_mcse",
+    "largest_share",
     "mean_shift",
     "quantile_standard_error",
     "skewness",
@@ -122,6 +124,63 @@ def covariance(estimates: Floats) -> Floats:
     if len(estimates) < 2:
         return np.full((size, size), np.nan)
     return np.atleast_2d(np.cov(estimates, rowvar=False))
+
+
+def covariance_mcse(estimates: Floats) -> Floats:
+    """Compute the Monte Carlo error of each covariance: √((m₂₂ − c²)/B) of B replicates.
+
+    m₂₂ is the mean of the squared products of two deviations, c their covariance (the delta method;
+    on the diagonal it is the error of a variance).
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+
+    Returns
+    -------
+    (p, p) array
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).standard_normal((5000, 2))
+    >>> (covariance_mcse(draws) * np.sqrt(5000)).round(1)
+    array([[1.4, 1. ],
+           [1. , 1.4]])
+    """
+    count, size = estimates.shape
+    if count < 4:
+        return np.full((size, size), np.nan)
+    squared = (estimates - estimates.mean(axis=0)) ** 2
+    spread = squared.T @ squared / count - covariance(estimates) ** 2
+    return np.asarray(np.sqrt(np.maximum(spread, 0.0) / count))
+
+
+def largest_share(estimates: Floats) -> Floats:
+    """Compute the share of the variance that a single replicate makes.
+
+    The largest squared deviation over their sum; where tails are so heavy that the variance grows
+    with B it stays large.
+
+    Parameters
+    ----------
+    estimates : (B, p) array
+        Finite replicates.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> largest_share(np.array([[0.0, 1.0], [0.0, 2.0], [3.0, 3.0]])).round(3)
+    array([0.667, 0.5  ])
+    """
+    if len(estimates) < 2:
+        return np.zeros(estimates.shape[1])
+    squared = (estimates - estimates.mean(axis=0)) ** 2
+    total = squared.sum(axis=0)
+    return np.asarray(squared.max(axis=0) / np.where(total > 0, total, 1.0))
 
 
 def mean_shift(estimates: Floats, estimate: Floats) -> Floats:

@@ -1,0 +1,200 @@
+"""Running a task: chunk after chunk, from disk or computed, until it is done or stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.arrays import Floats
+from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.parallel import compute_chunks
+from bootmle.execution.progress import Progress
+from bootmle.execution.stopping import Deadline, sigterm_interrupts
+from bootmle.replicates import Replicates
+from bootmle.summaries.spread import standard_error, standard_error_mcse
+from bootmle.task import Task
+
+__all__ = ["Collected", "Run", "worst_relative_error"]
+
+_FEWEST = 100
+_EVERY = 1.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collected:
+    """What a run has, and what stopped it.
+
+    Attributes
+    ----------
+    data : Replicates
+    numbers : (B,) int array
+        Their numbers, which tell their streams.
+    seconds : float
+        How long they took, in all sittings.
+    reason : str
+        What stopped the run before its last chunk; empty where nothing did.
+    interrupted : bool
+        Whether that was Ctrl-C or SIGTERM.
+    """
+
+    data: Replicates
+    numbers: NDArray[np.intp]
+    seconds: float
+    reason: str = ""
+    interrupted: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """One sitting of a run.
+
+    Attributes
+    ----------
+    task : Task
+    count : int
+        Number of replicates in all.
+    n_jobs : int or None
+    show : bool
+        Whether to show progress.
+    known : mapping
+        Chunks that are at hand.
+    store : Checkpoint or None
+        Where chunks are kept.
+    shard : (int, int)
+        Which of how many parts of the run, from 1.
+    precision : float or None
+        Relative Monte Carlo error of every standard error at which to stop.
+    deadline : Deadline or None
+    """
+
+    task: Task
+    count: int
+    n_jobs: int | None
+    show: bool
+    known: Mapping[int, Replicates] = field(default_factory=dict)
+    store: Checkpoint | None = None
+    shard: tuple[int, int] = (1, 1)
+    precision: float | None = None
+    deadline: Deadline | None = None
+    _done: dict[int, Replicates] = field(default_factory=dict)
+    _seconds: float = 0.0
+    _checked: int = 0
+
+    @property
+    def chunks(self) -> range:
+        """Numbers of the chunks that belong to this part."""
+        part, parts = self.shard
+        return range(part - 1, -(-self.count // self.task.size), parts)
+
+    @property
+    def n_missing(self) -> int:
+        """Number of replicates still to be computed."""
+        there = set(self.known) | set(() if self.store is None else self.store.chunks())
+        return sum(self._length(chunk) for chunk in self.chunks if chunk not in there)
+
+    def collect(self) -> Collected:
+        """Go through the chunks in order until a reason to stop, or the end."""
+        reason, interrupted = "", False
+        with ExitStack() as stack:
+            if self.store is not None:
+                stack.enter_context(self.store)
+            stack.enter_context(sigterm_interrupts())
+            try:
+                reason = self._go_through()
+            except KeyboardInterrupt as stop:
+                reason, interrupted = f"interrupted ({stop})" if str(stop) else "interrupted", True
+            if self.store is not None:
+                self.store.flush()
+        return self._collected(reason, interrupted)
+
+    def _go_through(self) -> str:
+        """Take each chunk from where it is, or compute it; return what stopped this."""
+        at_hand = self._at_hand()
+        missing = [chunk for chunk in self.chunks if chunk not in at_hand]
+        total = sum(self._length(chunk) for chunk in self.chunks)
+        with (
+            closing(compute_chunks(self.task, missing, self.n_jobs)) as computed,
+            Progress(total, show=self.show) as progress,
+        ):
+            for chunk in self.chunks:
+                data = at_hand.pop(chunk, None)
+                if data is None:
+                    data = self._keep(*self._next(computed))
+                self._done[chunk] = data
+                progress.advance(data.first(self._length(chunk)))
+                reason = self._reason_to_stop()
+                if reason:
+                    return reason
+        return ""
+
+    def _at_hand(self) -> dict[int, Replicates]:
+        """Collect the chunks that need not be computed."""
+        found = {chunk: data for chunk, data in self.known.items() if chunk in self.chunks}
+        if self.store is not None:
+            for chunk in set(self.store.chunks()) & set(self.chunks):
+                stored = self.store.read(chunk)
+                if stored is not None:
+                    found[chunk] = stored[0]
+                    self._seconds += stored[1]
+        return found
+
+    def _keep(self, chunk: int, data: Replicates, seconds: float) -> Replicates:
+        """Store a chunk that was computed."""
+        self._seconds += seconds
+        if self.store is not None:
+            self.store.write(chunk, data, seconds)
+        return data
+
+    @staticmethod
+    def _next(computed: Iterator[tuple[int, Replicates]]) -> tuple[int, Replicates, float]:
+        """Wait for the next chunk; also return how long that took."""
+        started = time.perf_counter()
+        chunk, data = next(computed)
+        return chunk, data, time.perf_counter() - started
+
+    def _length(self, chunk: int) -> int:
+        """Count the replicates of a chunk that are asked for."""
+        return min(self.task.size, self.count - chunk * self.task.size)
+
+    def _reason_to_stop(self) -> str:
+        """Say why to stop after this chunk; empty where nothing is reached."""
+        if len(self._done) == len(self.chunks):
+            return ""
+        if self.deadline is not None and self.deadline.passed():
+            return "the deadline"
+        done = len(self._done) * self.task.size
+        if self.precision is None or done < max(_FEWEST, _EVERY * self._checked):
+            return ""
+        self._checked = done
+        reached = worst_relative_error(self._joined()[0])
+        return f"precision={self.precision:g}" if reached <= self.precision else ""
+
+    def _joined(self) -> tuple[Replicates, NDArray[np.intp]]:
+        """Join what is done, with the replicates' numbers."""
+        size = self.task.size
+        lengths = {chunk: self._length(chunk) for chunk in self._done}
+        parts = [data.first(lengths[chunk]) for chunk, data in self._done.items()]
+        numbers = [chunk * size + np.arange(lengths[chunk]) for chunk in self._done]
+        return Replicates.concatenate(parts), np.concatenate(numbers)
+
+    def _collected(self, reason: str, interrupted: bool) -> Collected:
+        """Put together what there is."""
+        if not self._done:
+            nothing = Replicates.none(self.task.refit.n_params)
+            return Collected(nothing, np.empty(0, np.intp), 0.0, reason, interrupted)
+        return Collected(*self._joined(), self._seconds, reason, interrupted)
+
+
+def worst_relative_error(data: Replicates) -> float:
+    """Return the largest Monte Carlo error of a standard error, relative to it."""
+    finite: Floats = data.estimates[~(data.failed | data.divergent)]
+    if len(finite) < _FEWEST:
+        return np.inf
+    errors, mcse = standard_error(finite), standard_error_mcse(finite)
+    varies = errors > 0
+    return float(np.max(mcse[varies] / errors[varies], initial=0.0))
