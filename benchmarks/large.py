@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 
 from bootmle import Bootstrap, Fit, bootstrap
 from bootmle.arrays import Floats
-from bootmle.bootstrapping import CHUNK
 from bootmle.fitting import LikelihoodRefit
+from bootmle.task import CHUNK
 from judging import Verdict, judge, solve_all
 from problems import MODES, SEED, Problem, draw, large_problems
 

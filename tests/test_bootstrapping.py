@@ -16,9 +16,9 @@ from bootmle import (
     Given,
     Status,
     bootstrap,
-    bootstrapping,
     fit,
     load,
+    task,
 )
 from bootmle.audits import ExpansionAudit
 from bootmle.fitting.lattice import value_lattice
@@ -84,7 +84,7 @@ def test_long_data_are_run_in_smaller_chunks_to_the_same_optima(
 ) -> None:
     mle = poisson_fit()
     usual = bootstrap(mle, n_resamples=70, rng=7)
-    monkeypatch.setattr(bootstrapping, "CHUNK_CAP", cap)
+    monkeypatch.setattr(task, "CHUNK_CAP", cap)
     other = bootstrap(mle, n_resamples=70, rng=7)
     gaps = (other.replicates - usual.replicates) @ np.linalg.cholesky(mle.information.matrix)
     # Other batch shapes may change last bits; a difference step of 1e-4 makes the most of them.

@@ -16,14 +16,17 @@ MODULES = {
     "likelihood": {"dependence", "jacobian", "likelihood", "reading"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
-    "results": {"jackknifing", "loading", "results", "spreads"},
-    "bootstrapping": {"bootstrapping", "arguments"},
+    "running": {"running", "task"},
+    "results": {
+        *("examination", "inference", "jackknifing", "loading", "overview", "results", "spreads"),
+    },
+    "bootstrapping": {"arguments", "bootstrapping", "checkpointing", "identity"},
 }
 """Layers of several modules; every other module or folder is a layer of its own name."""
 
 NOTHING = {"foundation", "words"}
 TRUNK = {"likelihood", "derivatives", "sampling", "fitting", "replicates"}
-RUN = TRUNK | {"execution", "summaries", "warnings", "results", "bootstrapping"}
+RUN = TRUNK | {"execution", "summaries", "warnings", "running", "results", "bootstrapping"}
 MAY_IMPORT: dict[str, set[str]] = {
     "foundation": set(),
     "words": set(),
@@ -35,11 +38,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "execution": {"replicates"},
     "summaries": {"replicates"},
     "warnings": {"likelihood", "fitting", "replicates"},
-    "results": TRUNK | {"execution", "summaries", "warnings"},
+    "running": TRUNK | {"execution", "summaries"},
+    "results": TRUNK | {"execution", "summaries", "warnings", "running"},
     "bootstrapping": RUN,
     "crosschecks": RUN,
     "simulation": RUN | {"crosschecks"},
-    "cli": {"bootmle", "demo"},
+    "adapters": {"likelihood", "fitting"},
+    "cli": {"bootmle", "commands", "demo"},
+    "commands": RUN | {"crosschecks"},
     "demo": RUN | {"bootmle", "crosschecks", "simulation"},
     "bootmle": RUN | {"crosschecks", "simulation"},
 }

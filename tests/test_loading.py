@@ -96,7 +96,7 @@ def test_files_of_other_parameters_or_estimates_are_refused(
     boot_of([500.0, 1.0], RANKS[:, None] * TWO, seed=9).save(moved)
     for other in (renamed, moved):
         with pytest.raises(
-            ValueError, match=r"another estimate|only runs of the same fit"
+            ValueError, match=r"has (estimate|names) .*; only runs of the same fit"
         ) as caught:
             load(one, other)
         assert str(other) in str(caught.value)

@@ -66,7 +66,7 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
 def test_all_holds_names_of_the_design_and_those_that_work_already() -> None:
     names = set(bootmle.__all__)
     assert len(names) == len(bootmle.__all__)
-    assert names <= {*VERBS, *RESULTS, *PLANS, "Estimator", "load"}
+    assert names <= {*VERBS, *RESULTS, *PLANS, "Estimator", "Interrupted", "load"}
     assert names >= {"fit", "bootstrap", "Estimator", "load", "Cases", "Fit", "Bootstrap"}
 
 

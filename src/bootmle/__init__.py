@@ -13,6 +13,7 @@ sources beside them, and says why they disagree.
 from bootmle.bootstrapping import bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, Verdict, crosscheck
 from bootmle.derivatives import information
+from bootmle.execution.stopping import Interrupted
 from bootmle.fitting import Estimator, Fit, fit
 from bootmle.loading import load
 from bootmle.results import Bootstrap
@@ -42,6 +43,7 @@ __all__ = [
     "Fit",
     "Flag",
     "Given",
+    "Interrupted",
     "Jackknife",
     "Parametric",
     "Status",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from bootmle.status import Status
 __all__ = [
     "check_count",
     "check_plan",
+    "check_precision",
     "check_refit",
     "read_seed",
+    "read_shard",
     "refuse_unknown",
 ]
 
@@ -104,3 +107,31 @@ def read_seed(rng: Any) -> int:
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
         raise ValueError(f"rng: {rng!r}; pass a whole number not below 0, a Generator, or None")
     return int(rng)
+
+
+def check_precision(precision: Any, sampling: Plan) -> None:
+    """Refuse a precision that is no share, and one for a plan that draws all there is."""
+    if precision is None:
+        return
+    if not isinstance(precision, Real) or not 0 < float(precision) < 1:
+        raise ValueError(
+            f"precision: {precision!r}; pass the largest error of an SE as a share of it, such as "
+            f"0.02"
+        )
+    if sampling.exhaustive:
+        raise ValueError(f"precision: {sampling!r} has as many samples as there are; leave it out")
+
+
+def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
+    """Read which part of how many is asked for; the whole by default."""
+    if shard is None:
+        return 1, 1
+    numbers = tuple(shard) if isinstance(shard, tuple | list) else ()
+    whole = all(isinstance(each, int) and not isinstance(each, bool) for each in numbers)
+    if len(numbers) != 2 or not whole or not 1 <= numbers[0] <= numbers[1]:
+        raise ValueError(f"shard: {shard!r}; pass (i, k), the i-th of k parts, i from 1 to k")
+    if checkpoint is None:
+        raise ValueError("shard: parts are merged from directories; name one with checkpoint=")
+    if precision is not None:
+        raise ValueError("precision: a shard sees only its own part of the run; leave one out")
+    return numbers

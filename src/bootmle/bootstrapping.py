@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bootmle.alarms import Alarm, likelihood_alarms, mode_alarms
 from bootmle.arguments import (
     check_count,
     check_plan,
+    check_precision,
     check_refit,
-    read_seed,
+    read_shard,
     refuse_unknown,
 )
 from bootmle.arrays import Floats
-from bootmle.audits import ColdAudit, ExpansionAudit, audit_cold, audit_expansion
-from bootmle.execution.parallel import check_n_jobs, run_chunks
-from bootmle.execution.progress import announce, shown, with_progress
-from bootmle.fitting import Estimator, EstimatorRefit, Fit, LikelihoodRefit
-from bootmle.fitting.scores import whitened_scores
+from bootmle.checkpointing import keep, note_stop, settle
+from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.parallel import check_n_jobs
+from bootmle.execution.progress import announce, shown
+from bootmle.execution.stopping import Interrupted, read_deadline
+from bootmle.fitting import Estimator, Fit
+from bootmle.fitting.scores import own_errors
 from bootmle.replicates import Replicates
-from bootmle.resample import Resample
 from bootmle.results import Bootstrap
-from bootmle.sampling import Blocks, Cases, Plan, draw_resample
+from bootmle.running import Collected, Run, worst_relative_error
+from bootmle.sampling import Cases, Clustered, Plan
 from bootmle.status import Status
+from bootmle.task import Task, n_observations
 from bootmle.threads import single_threaded
 
 __all__ = ["bootstrap"]
 
-CHUNK = 64
-"""Replicates that move together: the unit of work, whatever B and n_jobs are."""
-
-CHUNK_CAP = 2**22
-"""Most observations that one chunk's replicates have together: fewer replicates of long data."""
-
-_EXPANSION_AUDIT = 50
-_COLD_AUDIT = 3
-_COLD_EVERY = 650
+_FEW_CLUSTERS = 40
 
 
 def bootstrap(
@@ -50,10 +45,14 @@ def bootstrap(
     *,
     sampling: Plan = Cases(),  # noqa: B008  (frozen)
     n_resamples: int = 1999,
+    precision: float | None = None,
     refit: str = "verified",
     n_jobs: int | None = 1,
     rng: int | np.random.Generator | None = None,
     progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+    shard: tuple[int, int] | None = None,
+    deadline: float | datetime | None = None,
     **unknown: Any,
 ) -> Bootstrap:
     """Refit on bootstrap samples, in parallel, and collect the replicates.
@@ -69,6 +68,9 @@ def bootstrap(
     n_resamples : int
         Number of replicates B, at least 2; no more than there are with `Given`, as many as there
         are with `Jackknife`.
+    precision : float, optional
+        Stop once the Monte Carlo error of every standard error is at most this share of it, with
+        n_resamples as the limit; the result says which stopped it.
     refit : str
         "verified": every replicate is certified at its optimum; "expansion": the optimum of the
         shared expansion, without evaluations for each replicate, its error measured on a sample.
@@ -77,7 +79,16 @@ def bootstrap(
     rng : int, Generator or None
         Seed; a Generator is drawn from once. The seed used is kept on the result.
     progress : bool, optional
-        Show a bar and a forecast; by default on a terminal and in a notebook.
+        Show a bar and a forecast; by default on a terminal and in a notebook. In a log file it is
+        a line a minute.
+    checkpoint : str or Path, optional
+        A directory that keeps every finished chunk. The same call again computes what is missing,
+        or more where n_resamples is raised; `load` reads it at any time.
+    shard : (int, int), optional
+        (i, k): only the i-th of k parts of the run, from 1; with checkpoint, in one directory or
+        in several that `load` merges.
+    deadline : float or datetime, optional
+        Seconds from now, or the moment, by which to stop with what is done: one chunk at least.
 
     Returns
     -------
@@ -89,6 +100,10 @@ def bootstrap(
         For arguments that cannot be used, and a plan that does not suit the objective.
     RuntimeError
         Where no replicate could be estimated, with the commonest reason.
+    Interrupted
+        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds what is done.
+    OSError
+        Where a checkpoint cannot be written; the chunks before are safe.
 
     Examples
     --------
@@ -103,151 +118,129 @@ def bootstrap(
     refuse_unknown(unknown)
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
-    sampling = _prepare(fit, sampling)
-    count = check_count(n_resamples, sampling)
-    check_refit(fit, sampling, refit)
-    seed = read_seed(rng)
-    started = time.perf_counter()
+    check_precision(precision, sampling)
+    part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
+    path = None if checkpoint is None else Path(checkpoint)
     with single_threaded():
-        task = _Task(_refitter(fit, refit), sampling, seed, _n(fit))
-        show = shown(progress)
-        if show:
-            announce(_forecast(fit, count, workers), count, workers)
-        chunks = run_chunks(task, -(-count // task.size), n_jobs)
-        replicates = Replicates.concatenate(list(with_progress(chunks, count, show))).first(count)
-        _refuse_empty(replicates)
-        audits = _audit(task, replicates)
-        centre = _centre(task)
-        alarms = _raise_alarms(fit, task, replicates, audits)
+        setup = _set_up(fit, sampling, refit, rng, n_resamples, path)
+        run = Run(
+            setup.task,
+            setup.count,
+            n_jobs,
+            shown(progress),
+            store=setup.store,
+            shard=part,
+            precision=precision,
+            deadline=until,
+        )
+        if run.show:
+            announce(_forecast(setup.blank, run.n_missing, workers), run.n_missing, workers)
+        collected = run.collect()
+        if collected.interrupted:
+            raise _interrupted(setup, collected)
+        _refuse_empty(collected.data)
+        if path is not None and precision is not None:
+            note_stop(path, len(collected.data), collected.reason)
+        return _result(setup, collected, precision)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SetUp:
+    """A run that is about to start: its task, how many replicates, and what is on record of it."""
+
+    task: Task
+    count: int
+    blank: Bootstrap
+    store: Checkpoint | None
+
+
+def _set_up(
+    fit: Fit | Estimator, sampling: Plan, refit: str, rng: Any, n_resamples: Any, path: Path | None
+) -> _SetUp:
+    """Settle what is to be computed; again where another process has just begun the same run."""
+    for last in (False, True):
+        settled = settle(fit, sampling, refit, rng, path)
+        count = check_count(n_resamples, settled.plan)
+        check_refit(settled.fit, settled.plan, refit)
+        task = Task.prepare(settled.fit, settled.plan, refit, settled.seed)
+        blank = _blank(settled.fit, task, refit)
+        if path is None:
+            break
+        try:
+            return _SetUp(task, count, blank, keep(path, settled, blank.record(), refit, count))
+        except FileExistsError:
+            if last:
+                raise
+    return _SetUp(task, count, blank, None)
+
+
+def _blank(fit: Fit | Estimator, task: Task, refit: str) -> Bootstrap:
+    """Describe a run without its replicates."""
+    sampling, centre = task.sampling, task.centre()
     return Bootstrap(
         fit=fit,
         names=fit.names,
         estimate=fit.estimate,
-        data=replicates,
-        seed=seed,
-        seeds=(seed,),
+        data=Replicates.none(task.refit.n_params),
+        seed=task.seed,
+        seeds=(task.seed,),
         sampling=sampling,
         rescaling=sampling.rescaling(task.n),
         quantiles=sampling.quantiles,
         drawn=sampling.n_available is None,
         centre=centre,
+        own_standard_error=_own_errors(fit, task),
         refit=refit,
         fixed=_fixed(fit),
         n_shared=task.refit.n_shared,
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
         not_identified=fit.not_identified if isinstance(fit, Fit) else (),
         notes=_notes(fit, sampling, centre),
-        audits=audits,
-        alarms=alarms,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What a worker needs to compute any chunk."""
-
-    refit: LikelihoodRefit | EstimatorRefit
-    sampling: Plan
-    seed: int
-    n: int
-
-    @property
-    def size(self) -> int:
-        """Replicates in a chunk."""
-        return max(1, min(CHUNK, CHUNK_CAP // self.n))
-
-    def __call__(self, chunk: int) -> Replicates:
-        """Compute one chunk, whole: its shape must not depend on how many are asked for."""
-        with single_threaded():
-            numbers = range(chunk * self.size, (chunk + 1) * self.size)
-            return Replicates.from_outcomes(*self.refit([self.draw(number) for number in numbers]))
-
-    def draw(self, replicate: int) -> Resample:
-        """Draw one resample from its own stream."""
-        return draw_resample(self.sampling, self.n, self.seed, replicate)
-
-
-def _audit(task: _Task, replicates: Replicates) -> tuple[ExpansionAudit | ColdAudit, ...]:
-    """Compute a random few replicates again: verified, and cold by SciPy."""
-    if not isinstance(task.refit, LikelihoodRefit):
-        return ()
-    usable = np.flatnonzero(np.isfinite(replicates.estimates).all(axis=1))
-    order = np.random.default_rng([task.seed, len(replicates)]).permutation(usable)
-    audits: list[ExpansionAudit | ColdAudit] = []
-    if not task.refit.verified:
-        audits.append(_run_audit(audit_expansion, task, replicates, order[:_EXPANSION_AUDIT]))
-    cold = min(_COLD_AUDIT, len(replicates) // _COLD_EVERY)
-    if cold:
-        audits.append(_run_audit(audit_cold, task, replicates, order[:cold]))
-    return tuple(audits)
-
-
-def _run_audit(
-    audit: Callable[..., Any], task: _Task, replicates: Replicates, chosen: NDArray[np.intp]
-) -> Any:
-    """Audit the chosen replicates."""
-    resamples = [task.draw(int(number)) for number in chosen]
-    return audit(task.refit, resamples, replicates.take(chosen))
-
-
-def _raise_alarms(
-    fit: Fit | Estimator,
-    task: _Task,
-    replicates: Replicates,
-    audits: tuple[ExpansionAudit | ColdAudit, ...],
-) -> tuple[Alarm, ...]:
-    """Collect the alarms that fired."""
-    alarms = [alarm for audit in audits for alarm in audit.alarms()]
-    if isinstance(task.refit, LikelihoodRefit) and isinstance(fit, Fit):
-        rowwise = task.sampling.independent_rows
-        alarms += likelihood_alarms(fit, task.refit, replicates, independent_rows=rowwise)
-    return (*alarms, *mode_alarms(fit.names, replicates))
-
-
-def _refitter(fit: Fit | Estimator, refit: str) -> LikelihoodRefit | EstimatorRefit:
-    """Prepare what all refits share."""
+def _own_errors(fit: Fit | Estimator, task: Task) -> Floats | None:
+    """Compute the fit's own standard errors, by the formula of each replicate's."""
     if isinstance(fit, Estimator):
-        return EstimatorRefit(fit)
-    return LikelihoodRefit.prepare(fit, verified=refit == "verified")
+        return fit.errors
+    units = task.sampling.units(task.n) if task.studentizes else None
+    return None if units is None else own_errors(fit, units)
 
 
-def _n(fit: Fit | Estimator) -> int:
-    """Return the number of observations that are resampled."""
-    n = fit.n if isinstance(fit, Estimator) else fit.likelihood.n
-    assert n is not None
-    return n
+def _result(setup: _SetUp, collected: Collected, precision: float | None) -> Bootstrap:
+    """Examine what was collected, and say what stopped it."""
+    held = setup.blank.holding(setup.task, collected)
+    damaged = [] if setup.store is None else setup.store.damaged
+    notes = [f"damaged, and computed again: {text}" for text in damaged]
+    if precision is not None and not collected.reason:
+        worst = worst_relative_error(collected.data)
+        notes.append(
+            f"precision={precision:g} was not reached with n_resamples={setup.count:,}: the worst "
+            f"error of an SE is {worst:.2g} of it"
+        )
+    return replace(held, notes=(*held.notes, *notes))
 
 
-def _forecast(fit: Fit | Estimator, count: int, workers: int) -> float:
+def _interrupted(setup: _SetUp, collected: Collected) -> Interrupted:
+    """Say how a run that was interrupted goes on."""
+    done = len(collected.data)
+    partial = None if done < 2 else setup.blank.holding(setup.task, collected)
+    where = (
+        "they are in sys.last_value.partial, or .partial of the bootmle.Interrupted caught"
+        if setup.store is None
+        else f"they are in {setup.store.path}, where the same call goes on"
+    )
+    return Interrupted(f"{done:,} of {setup.count:,} replicates are done: {where}", partial)
+
+
+def _forecast(blank: Bootstrap, count: int, workers: int) -> float:
     """Forecast the run's seconds from the time of one evaluation."""
+    fit = blank.fit
     if isinstance(fit, Estimator):
         return count * fit.seconds / workers
-    size = fit.metric.size
-    evaluations = (2 if fit.likelihood.by_weights else 6) * (size + 1)
+    assert fit is not None
+    evaluations = (2 if fit.likelihood.by_weights else 6) * (fit.metric.size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
-
-
-def _prepare(fit: Fit | Estimator, sampling: Plan) -> Plan:
-    """Make a plan ready for the data: look up labels, choose a block length."""
-    if isinstance(sampling, Blocks) and sampling.length is None and isinstance(fit, Fit):
-        scores = whitened_scores(fit)
-        pulls = None if scores is None else scores @ fit.metric.factor.T
-        sampling = sampling if pulls is None else sampling.with_length_for(pulls)
-    return sampling.prepared(_n(fit), _args(fit))
-
-
-def _centre(task: _Task) -> Floats | None:
-    """Refit with the weights that a plan draws on average; None where they are all alike."""
-    weights = task.sampling.expected_weights(task.n)
-    if weights is None or not task.refit.by_weights:
-        return None
-    (outcome, *_), _ = task.refit([Resample(task.n, fractions=weights)] * 2)
-    return outcome.params if np.isfinite(outcome.params).all() else None
-
-
-def _args(fit: Fit | Estimator) -> tuple[Any, ...]:
-    """Return the data."""
-    return fit.args if isinstance(fit, Estimator) else fit.likelihood.args
 
 
 def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
@@ -258,15 +251,22 @@ def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
 
 
 def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple[str, ...]:
-    """Say why refits resample rows although the objective returns contributions."""
-    if sampling.expected_weights(_n(fit)) is not None and centre is None:
-        return (
+    """Say how resamples act, where that is not what the objective's form or the plan suggests."""
+    notes = []
+    if sampling.expected_weights(n_observations(fit)) is not None and centre is None:
+        notes.append(
             "moving blocks reach the ends of the series less often than its middle, and are not "
-            "centred here: use kind='stationary'",
+            "centred here: use kind='stationary'"
         )
     if isinstance(fit, Fit) and fit.likelihood.separable and not fit.likelihood.by_weights:
-        return (f"refits resample the rows: {fit.likelihood.rows.value}",)
-    return ()
+        notes.append(f"refits resample the rows: {fit.likelihood.rows.value}")
+    if isinstance(sampling, Clustered) and len(sampling.members) < _FEW_CLUSTERS:
+        count = len(sampling.members)
+        notes.append(
+            f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
+            f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size"
+        )
+    return tuple(notes)
 
 
 def _refuse_empty(replicates: Replicates) -> None:

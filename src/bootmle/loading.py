@@ -1,47 +1,62 @@
-"""The verb `load`: saved replicates, of one run or of several."""
+"""The verb `load`: saved replicates and run directories, of one run or of several."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.alarms import Alarm
 from bootmle.arrays import Floats
 from bootmle.audits import audit_from_json
+from bootmle.execution.checkpoint import is_run
+from bootmle.execution.merging import read_directories
 from bootmle.execution.storage import read_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
+from bootmle.sampling import read_plan
 
 __all__ = ["load"]
 
-Run = tuple[dict[str, Any], Floats, Replicates]
+_SAME = ("names", "estimate", "sampling", "refit", "fixed")
 
-_SAME = ("names", "sampling", "refit", "fixed")
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """One run as it was read: what is on record of it, its replicates and their numbers."""
+
+    path: str
+    record: Mapping[str, Any]
+    data: Replicates
+    numbers: NDArray[np.intp] | None
 
 
 def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
-    """Read saved replicates; several files are joined in the order given.
+    """Read saved replicates, and run directories at any time; several are joined.
 
     Parameters
     ----------
     *paths : str or Path
-        Files that `Bootstrap.save` wrote.
+        Files that `Bootstrap.save` wrote, of different seeds; directories that ``checkpoint``
+        named, which hold parts of one run.
     fit : Fit or Estimator, optional
-        What was refitted, to hang on the result.
+        What was refitted: to extend the run, for BCa intervals, or to crosscheck.
 
     Returns
     -------
     Bootstrap
+        Merged parts are the undivided run, bit for bit; what is missing is named in its notes.
 
     Raises
     ------
     ValueError
         For files that are not such, are damaged, or do not belong together: other parameters,
-        estimates, plans or refits, or the same seed.
+        estimates, plans or refits, or the same seed; parts of a run that disagree.
 
     Examples
     --------
@@ -56,56 +71,108 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     True
     """
     if not paths:
-        raise ValueError("paths: name at least one file")
-    runs = [read_run(path) for path in paths]
-    if len(runs) > 1 and not runs[0][0]["drawn"]:
+        raise ValueError("paths: name at least one file or directory")
+    runs = _read(paths)
+    first = runs[0]
+    if len(runs) > 1 and not first.record["drawn"]:
         raise ValueError(
-            f"paths: {runs[0][0]['sampling']} has the same samples in every run; load one of them"
+            f"paths: {first.record['sampling']} has the same samples in every run; load one of them"
         )
-    for path, run in zip(paths[1:], runs[1:], strict=True):
-        _check_same(paths[0], runs[0], path, run)
-    about, estimate, _ = runs[0]
-    if fit is not None and not np.array_equal(fit.estimate, estimate):
-        raise ValueError(f"fit: its estimate {fit.estimate} is not that of {paths[0]}, {estimate}")
-    seeds = _seeds(runs)
+    for run in runs[1:]:
+        _check_same(first, run)
+    estimate = np.array(first.record["estimate"], dtype=float)
+    if fit is not None and not np.allclose(fit.estimate, estimate, rtol=1e-6, atol=1e-9):
+        raise ValueError(f"fit: its estimate is {fit.estimate}, that of {first.path} {estimate}")
+    return _joined(runs, estimate, fit)
+
+
+def _read(paths: Sequence[str | Path]) -> list[_Stored]:
+    """Read every file, and all directories as the parts of one run."""
+    places = [Path(path) for path in paths]
+    runs = []
+    for place in places:
+        if not place.is_dir():
+            record, data = read_run(place)
+            numbers = record["numbers"]
+            kept = None if numbers is None else np.array(numbers, dtype=np.intp)
+            runs.append(_Stored(str(place), record, data, kept))
+        elif not is_run(place):
+            raise ValueError(f"paths: {place} is a directory without run.json; nothing ran there")
+    parts = [place for place in places if place.is_dir()]
+    return [*runs, _read_parts(parts)] if parts else runs
+
+
+def _read_parts(parts: Sequence[Path]) -> _Stored:
+    """Merge the directories of one run."""
+    merged = read_directories(parts)
+    record = {
+        **merged.manifest["record"],
+        "notes": [
+            *merged.manifest["record"]["notes"],
+            *([merged.missing] if merged.missing else []),
+        ],
+        "seconds": merged.seconds,
+        "stopped": merged.manifest["stopped"],
+        "jackknife": None,
+        "strata": None,
+        "audits": [],
+        "alarms": [],
+    }
+    consecutive = np.array_equal(merged.numbers, np.arange(len(merged.numbers)))
+    numbers = None if consecutive else merged.numbers
+    return _Stored(", ".join(map(str, parts)), record, merged.data, numbers)
+
+
+def _joined(runs: Sequence[_Stored], estimate: Floats, fit: Fit | Estimator | None) -> Bootstrap:
+    """Make one Bootstrap of all runs."""
+    about, seeds = runs[0].record, _seeds(runs)
+    cache = {name: about[name] for name in ("jackknife", "strata") if about[name] is not None}
+    sampling = None if fit is None else read_plan(about["sampling"])
     return Bootstrap(
         fit=fit,
         names=tuple(about["names"]),
         estimate=estimate,
-        data=Replicates.concatenate([run[2] for run in runs]),
+        data=Replicates.concatenate([run.data for run in runs]),
         seed=seeds[0],
         seeds=seeds,
-        sampling=about["sampling"],
+        numbers=runs[0].numbers if len(runs) == 1 else None,
+        stopped=about["stopped"],
+        sampling=about["sampling"] if sampling is None else sampling,
         rescaling=tuple(about["rescaling"]),
         quantiles=about["quantiles"],
         drawn=about["drawn"],
-        centre=None if about["centre"] is None else np.array(about["centre"]),
+        centre=_array(about["centre"]),
+        own_standard_error=_array(about["own_standard_error"]),
         refit=about["refit"],
         fixed=tuple(about["fixed"]),
-        n_shared=sum(run[0]["n_shared"] for run in runs),
-        seconds=sum(run[0]["seconds"] for run in runs),
+        n_shared=sum(run.record["n_shared"] for run in runs),
+        seconds=sum(run.record["seconds"] for run in runs),
         not_identified=tuple(about["not_identified"]),
-        notes=tuple(about["notes"]),
-        audits=tuple(audit_from_json(audit) for run in runs for audit in run[0]["audits"]),
-        alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run[0]["alarms"]),
+        notes=tuple(dict.fromkeys(note for run in runs for note in run.record["notes"])),
+        audits=tuple(audit_from_json(audit) for run in runs for audit in run.record["audits"]),
+        alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run.record["alarms"]),
+        cache={name: np.array(values, dtype=float) for name, values in cache.items()},
     )
 
 
-def _check_same(first: str | Path, one: Run, path: str | Path, other: Run) -> None:
+def _array(values: list[float] | None) -> Floats | None:
+    """Read an array that may not be there."""
+    return None if values is None else np.array(values, dtype=float)
+
+
+def _check_same(one: _Stored, other: _Stored) -> None:
     """Refuse runs of another fit, plan or kind of refit, naming what differs."""
     for key in _SAME:
-        if one[0][key] != other[0][key]:
+        if one.record[key] != other.record[key]:
             raise ValueError(
-                f"paths: {path} has {key} {other[0][key]!r}, {first} has {one[0][key]!r}; only "
-                f"runs of the same fit and plan can be joined"
+                f"paths: {other.path} has {key} {other.record[key]!r}, {one.path} has "
+                f"{one.record[key]!r}; only runs of the same fit and plan can be joined"
             )
-    if not np.array_equal(one[1], other[1]):
-        raise ValueError(f"paths: {path} holds another estimate than {first}")
 
 
-def _seeds(runs: Sequence[Run]) -> tuple[int, ...]:
+def _seeds(runs: Sequence[_Stored]) -> tuple[int, ...]:
     """List the seeds of all runs; the same one twice would count its replicates twice."""
-    seeds = tuple(int(seed) for run in runs for seed in run[0]["seeds"])
+    seeds = tuple(int(seed) for run in runs for seed in run.record["seeds"])
     repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
     if repeated:
         raise ValueError(f"paths: seeds {repeated} repeat, so the files hold the same replicates")

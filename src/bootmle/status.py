@@ -29,6 +29,7 @@ class Status(IntEnum):
     NOT_CERTIFIED = -1
     NOT_FINITE = -2
     RAISED = -3
+    WORKER_DIED = -4
 
     @property
     def failed(self) -> bool:
@@ -53,4 +54,5 @@ _MESSAGES = {
     Status.NOT_CERTIFIED: "no certified optimum was reached",
     Status.NOT_FINITE: "the objective is not finite",
     Status.RAISED: "the objective raised an exception",
+    Status.WORKER_DIED: "the worker process died",
 }

@@ -1,96 +1,156 @@
-"""Workers: chunks in order, failures as themselves, threads as they were before."""
+"""Workers: chunks in order, failures as themselves, the task sent once, threads as they were."""
 
+import _thread
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bootmle import Estimator, bootstrap, fit
-from bootmle.execution.parallel import check_n_jobs, run_chunks
+from bootmle.execution.parallel import check_n_jobs, compute_chunks
 from bootmle.replicates import Replicates
 from bootmle.threads import single_threaded
 
-WORKERS = pytest.mark.parametrize(
-    ("backend", "n_jobs"), [("sequential", 1), ("threading", 2), ("loky", 2)]
-)
-Compute = Callable[[int], Replicates]
+BACKENDS = [("sequential", 1), ("threading", 2), ("loky", 2)]
+WORKERS = pytest.mark.parametrize(("backend", "n_jobs"), BACKENDS)
+EVERY = pytest.mark.parametrize(("backend", "n_jobs"), [*BACKENDS, ("multiprocessing", 2)])
+NESTING = pytest.mark.parametrize("backend", ["threading", "loky"])
+Computation = Callable[..., Any]
+Expected = Callable[[int], Any]
 
 
 class OwnError(Exception):
     """An exception that only the user's code knows."""
 
 
-def numbering(pause: float = 0.0, fails_at: int | None = None) -> Compute:
-    """Chunks that carry their number in every array; the first may be late, one may raise."""
-
-    def numbered(chunk: int) -> Replicates:
-        time.sleep(pause if chunk == 0 else 0.0)
-        if chunk == fails_at:
-            raise ZeroDivisionError(f"chunk {chunk}")
-        whole = np.full(3, chunk, dtype=np.int64)
-        values = chunk + np.array([0.0, 1000.0]) * np.ones((3, 1))
-        messages = {0: f"no. {chunk}"}
-        return Replicates(values, whole.astype(np.int8), whole / 4, whole, whole, messages)
-
-    return numbered
-
-
 def blas_threads() -> list[int]:
     return [int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-@WORKERS
-def test_chunks_come_in_order_though_the_first_is_done_last(backend: str, n_jobs: int) -> None:
-    with joblib.parallel_config(backend=backend):
-        chunks = list(run_chunks(numbering(pause=0.2), 7, n_jobs))
-    assert [int(chunk.status[0]) for chunk in chunks] == list(range(7))
-    assert [chunk.messages for chunk in chunks] == [{0: f"no. {k}"} for k in range(7)]
-    np.testing.assert_array_equal(
-        [chunk.estimates[0, 1] for chunk in chunks], 1000.0 + np.arange(7)
-    )
+@EVERY
+def test_chunks_come_in_the_order_asked_for_though_the_first_is_done_last(
+    backend: str, n_jobs: int, computation: Computation, expected: Expected
+) -> None:
+    order = [5, 0, 7, 3, 2, 11, 4]
+    with parallel_config(backend=backend):
+        numbers, chunks = zip(*compute_chunks(computation(late=(5,)), order, n_jobs), strict=True)
+    assert list(numbers) == order
+    values = expected(24).reshape(12, 2, 2)[order].reshape(-1, 2)
+    assert Replicates.concatenate(chunks).estimates.tobytes() == values.tobytes()
+
+
+@EVERY
+def test_an_exception_outside_the_users_code_surfaces_as_itself(
+    backend: str, n_jobs: int, computation: Computation
+) -> None:
+    with (
+        parallel_config(backend=backend),
+        pytest.raises(ZeroDivisionError, match="replicate 5"),
+    ):
+        list(compute_chunks(computation(fails_at=5), range(5), n_jobs))
+
+
+def test_an_exception_that_cannot_be_read_is_no_death() -> None:
+    class TwoArguments(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__("both")
+
+    class Raising:
+        size = 2
+
+        def __call__(self, chunk: int) -> Replicates:
+            raise TwoArguments(1, 2)
+
+    with pytest.raises(RuntimeError, match=r"n_jobs: what a worker .* raised cannot be unpickled"):
+        list(compute_chunks(Raising(), range(3), 2))  # type: ignore[arg-type]
+
+
+def test_one_worker_computes_a_chunk_only_when_it_is_asked_for(computation: Computation) -> None:
+    chunks = compute_chunks(computation(fails_at=4), range(1000), 1)
+    assert next(chunks)[0] == 0
+    assert next(chunks)[0] == 1
+    with pytest.raises(ZeroDivisionError):
+        next(chunks)
+
+
+@pytest.mark.parametrize(("chunks", "n_jobs"), [([3], 2), (range(4), 1)])
+def test_a_single_chunk_and_a_single_worker_start_no_process(
+    chunks: Any, n_jobs: int, computation: Computation, tmp_path: Path
+) -> None:
+    computed = list(compute_chunks(computation(log=tmp_path / "log"), chunks, n_jobs))
+    assert [number for number, _ in computed] == list(chunks)
+    assert not (tmp_path / "log").exists()
 
 
 @WORKERS
-def test_an_exception_outside_the_users_code_surfaces_as_itself(backend: str, n_jobs: int) -> None:
-    with joblib.parallel_config(backend=backend), pytest.raises(ZeroDivisionError, match="chunk 2"):
-        list(run_chunks(numbering(fails_at=2), 5, n_jobs))
+def test_no_chunks_are_nothing(backend: str, n_jobs: int, computation: Computation) -> None:
+    with parallel_config(backend=backend):
+        assert list(compute_chunks(computation(), [], n_jobs)) == []
 
 
-def test_one_worker_computes_a_chunk_only_when_it_is_asked_for() -> None:
-    seen: list[int] = []
-
-    def compute(chunk: int) -> Replicates:
-        seen.append(chunk)
-        return numbering()(chunk)
-
-    chunks = run_chunks(compute, 1000, 1)
-    assert seen == []
-    next(chunks)
-    next(chunks)
-    assert seen == [0, 1]
+def written() -> int:
+    """Bytes that this process has written: to files, pipes and shared memory."""
+    counters = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counters["wchar"])
 
 
-def test_a_single_chunk_starts_no_workers() -> None:
-    seen: list[int] = []
+def test_processes_get_the_task_and_its_data_once(
+    computation: Computation, expected: Expected, tmp_path: Path
+) -> None:
+    # Strings are no array that could be mapped, and the array is too small for joblib to map it.
+    data = (np.zeros(100_000), [f"{number:0100}" for number in range(10_000)])
+    task = computation(log=tmp_path / "log", data=data, late=(0, 1, 2, 3))
+    before = written() if Path("/proc/self/io").exists() else 0
+    chunks = [chunk for _, chunk in compute_chunks(task, range(40), 2)]
+    if before:
+        assert 1_800_000 < written() - before < 2_200_000
+    packed, *opened = (tmp_path / "log").read_text().splitlines()
+    assert packed == f"pickled {os.getpid()}"
+    assert [event.split()[0] for event in opened] == ["opened"] * 2
+    assert len({*opened, f"opened {os.getpid()}"}) == 3
+    assert Replicates.concatenate(chunks).estimates.tobytes() == expected(80).tobytes()
 
-    def compute(chunk: int) -> Replicates:
-        seen.append(chunk)
-        return numbering()(chunk)
 
-    with joblib.parallel_config(backend="loky"):
-        (only,) = run_chunks(compute, 1, 2)
-    assert seen == [0]
-    assert len(only) == 3
+def test_threads_get_the_task_itself(computation: Computation, tmp_path: Path) -> None:
+    with parallel_config(backend="threading"):
+        list(compute_chunks(computation(log=tmp_path / "log"), range(4), 2))
+    assert not (tmp_path / "log").exists()
 
 
-def test_no_chunks_are_nothing() -> None:
-    assert list(run_chunks(numbering(), 0, 1)) == []
+@NESTING
+def test_closing_early_stops_the_workers_without_a_word(
+    backend: str, computation: Computation, expected: Expected
+) -> None:
+    task = computation(late=tuple(range(2, 1000)), seconds=0.5 if backend == "threading" else 60)
+    with parallel_config(backend=backend):
+        chunks = compute_chunks(task, range(1000), 2)
+        assert [next(chunks)[0], next(chunks)[0]] == [0, 1]
+        start = time.monotonic()
+        chunks.close()
+        assert time.monotonic() - start < 5.0
+        again = [chunk for _, chunk in compute_chunks(computation(), range(3), 2)]
+    np.testing.assert_array_equal(Replicates.concatenate(again).estimates, expected(6))
+
+
+@NESTING
+def test_an_interrupt_while_waiting_ends_the_wait(backend: str, computation: Computation) -> None:
+    task = computation(late=tuple(range(2, 40)), seconds=0.5 if backend == "threading" else 60)
+    with parallel_config(backend=backend):
+        chunks = compute_chunks(task, range(40), 2)
+        next(chunks)
+        start = time.monotonic()
+        threading.Timer(0.2, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(chunks)
+        assert time.monotonic() - start < 5.0
 
 
 def test_the_number_of_workers_is_that_of_joblib() -> None:
@@ -99,6 +159,24 @@ def test_the_number_of_workers_is_that_of_joblib() -> None:
     assert check_n_jobs(None) == 1
     with joblib.parallel_config(backend="threading", n_jobs=2):
         assert check_n_jobs(None) == 2
+
+
+@NESTING
+def test_inside_a_worker_there_is_one_worker_and_one_thread(backend: str) -> None:
+    def inside() -> tuple[list[int], Any, list[int]]:
+        def own_threads(y: Any) -> list[float]:
+            return [float(os.getpid()), float(threading.get_ident()), float(y.mean())]
+
+        many = Estimator(own_threads, args=np.arange(10.0))
+        replicates = bootstrap(many, n_resamples=130, rng=0, n_jobs=-1).replicates
+        here = [os.getpid(), threading.get_ident()]
+        return [check_n_jobs(n_jobs) for n_jobs in (-1, 2, None)], replicates, here
+
+    with parallel_config(backend=backend):
+        for workers, replicates, here in Parallel(n_jobs=2)(delayed(inside)() for _ in range(2)):
+            assert workers == [1, 1, 1]
+            np.testing.assert_array_equal(replicates[:, :2], np.tile(here, (130, 1)))
+    assert check_n_jobs(2) == 2
 
 
 def test_linear_algebra_has_one_thread_inside_the_block_and_its_own_number_after_it() -> None:

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-import tqdm.std
 
 from bootmle import Estimator, Status, bootstrap, fit
-from bootmle.execution.progress import announce, shown, with_progress
+from bootmle.execution import progress
+from bootmle.execution.progress import Progress, announce, shown
 from bootmle.replicates import Replicates
 from bootmle.simulation import poisson
 
@@ -27,26 +26,23 @@ def chunk_of(size: int, n_failed: int) -> Replicates:
     return Replicates(np.zeros((size, 2)), status, np.zeros(size), none, none)
 
 
-def slowly(chunks: list[Replicates]) -> Iterator[Replicates]:
+def advance(total: int, chunks: list[Replicates], pause: float = 0.0) -> None:
     """Chunks further apart than the tenth of a second that tqdm waits before it draws again."""
-    for chunk in chunks:
-        time.sleep(0.13)
-        yield chunk
+    with Progress(total, show=True) as bar:
+        for chunk in chunks:
+            time.sleep(pause)
+            bar.advance(chunk)
 
 
-@pytest.mark.parametrize("show", [False, True])
-def test_chunks_pass_through_as_they_are(show: bool, capsys: Capture) -> None:
-    chunks = [chunk_of(4, 1), chunk_of(4, 0), chunk_of(4, 2)]
-    passed = list(with_progress(iter(chunks), 12, show))
-    assert all(one is other for one, other in zip(passed, chunks, strict=True))
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert bool(captured.err) is show
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let standard error be a terminal."""
+    monkeypatch.setattr(progress, "_watched", lambda: True)
 
 
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_counts_replicates_and_failures(capsys: Capture) -> None:
-    chunks = [chunk_of(4, 1), chunk_of(4, 0), chunk_of(4, 2)]
-    list(with_progress(slowly(chunks), 12, True))
+    advance(12, [chunk_of(4, 1), chunk_of(4, 0), chunk_of(4, 2)], 0.13)
     drawn = capsys.readouterr().err
     for count, failures in ((4, 1), (8, 1), (12, 3)):
         assert any(
@@ -55,27 +51,26 @@ def test_the_bar_counts_replicates_and_failures(capsys: Capture) -> None:
         )
 
 
-def test_the_bar_ends_at_the_number_asked_for(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    advances: list[float] = []
-    update = tqdm.std.tqdm.update
-
-    def recorded(bar: Any, n: float = 1) -> bool | None:
-        advances.append(n)
-        return update(bar, n)
-
-    monkeypatch.setattr(tqdm.std.tqdm, "update", recorded)
-    list(with_progress(iter([chunk_of(8, 0), chunk_of(8, 0)]), 10, True))
-    assert advances == [8, 2]
-    assert "0/10 " in capsys.readouterr().err
-
-
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_is_wiped_at_the_end(capsys: Capture) -> None:
-    list(with_progress(iter([chunk_of(8, 0)]), 8, True))
+    advance(8, [chunk_of(8, 0)])
     drawn = capsys.readouterr().err
     assert "0/8 " in drawn
     assert drawn.split("\r")[-1].strip() == ""
+
+
+def test_a_log_file_gets_a_line_a_minute(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(np.arange(0.0, 400.0, 30.0))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    advance(400, [chunk_of(50, 1) for _ in range(4)])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    # Told at the first look after every minute: the clock jumps by half of one at each look.
+    assert [line.split(maxsplit=1)[1] for line in lines] == [
+        "100 of 400 refits, 2 failed, about 3.0 min left".replace("3.0", "4.5"),
+        "200 of 400 refits, 4 failed, about 3.0 min left",
+    ]
 
 
 def test_a_long_run_is_forecast_in_one_line_and_a_short_one_is_not(capsys: Capture) -> None:
@@ -89,6 +84,7 @@ def test_a_long_run_is_forecast_in_one_line_and_a_short_one_is_not(capsys: Captu
     assert captured.out == ""
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize(
     ("n_jobs", "forecast"), [(1, "60.0 min on 1 core"), (2, "30.0 min on 2 cores")]
 )
@@ -104,6 +100,7 @@ def test_the_forecast_is_calls_times_seconds_by_workers(
     assert rest
 
 
+@pytest.mark.usefixtures("terminal")
 def test_the_forecast_of_a_likelihood_stands_before_the_bar(capsys: Capture) -> None:
     model = poisson(2)
     mle = fit(model.nll, model.truth, model.data(60, rng=1))
@@ -143,6 +140,7 @@ def test_a_terminal_gets_bar_and_forecast_unless_it_asks_for_quiet(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_does_not_change_a_replicate(capsys: Capture) -> None:
     np.testing.assert_array_equal(run(True).replicates, run(False).replicates)
     assert "/70 " in capsys.readouterr().err

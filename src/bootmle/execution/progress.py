@@ -1,16 +1,19 @@
-"""The progress bar and the forecast: on a terminal or in a notebook, quiet elsewhere."""
+"""Progress: a bar on a terminal or in a notebook, a line a minute in a log file."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from types import TracebackType
+from typing import Any, Self
 
 from bootmle.replicates import Replicates
 from bootmle.tables import duration
 
-__all__ = ["announce", "shown", "with_progress"]
+__all__ = ["Progress", "announce", "shown"]
 
 _LONG = 10.0
+_EVERY = 60.0
 
 
 def shown(progress: bool | None) -> bool:
@@ -21,7 +24,7 @@ def shown(progress: bool | None) -> bool:
     >>> shown(False)
     False
     """
-    return (_in_notebook() or sys.stderr.isatty()) if progress is None else progress
+    return _watched() if progress is None else progress
 
 
 def announce(seconds: float, count: int, workers: int) -> None:
@@ -31,19 +34,56 @@ def announce(seconds: float, count: int, workers: int) -> None:
         print(f"{count:,} refits: about {duration(seconds)} on {on}", file=sys.stderr, flush=True)
 
 
-def with_progress(chunks: Iterable[Replicates], total: int, show: bool) -> Iterator[Replicates]:
-    """Pass chunks on while a bar counts replicates and failures."""
-    from tqdm.auto import tqdm  # here, since it is slow to import
+class Progress:
+    """Count replicates and failures where somebody may see them."""
 
-    failures, done = 0, 0
-    with tqdm(total=total, unit="refit", disable=not show, leave=False) as bar:
-        for chunk in chunks:
-            advance = min(len(chunk), total - done)
-            failures += int(chunk.failed[:advance].sum())
-            done += advance
-            bar.set_postfix_str(f"{failures} failed", refresh=False)
-            bar.update(advance)
-            yield chunk
+    def __init__(self, total: int, *, show: bool) -> None:
+        """Say how many there will be."""
+        self.total = total
+        self.done = self.failures = 0
+        self.started = self.told = time.monotonic()
+        self.bar: Any = None
+        self.lines = show and not _watched()
+        if show and not self.lines:
+            from tqdm.auto import tqdm  # here, since it is slow to import
+
+            self.bar = tqdm(total=total, unit="refit", leave=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def advance(self, data: Replicates) -> None:
+        """Count the replicates of a chunk that is done."""
+        self.done += len(data)
+        self.failures += int(data.failed.sum())
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"{self.failures} failed", refresh=False)
+            self.bar.update(len(data))
+        elif self.lines and time.monotonic() - self.told >= _EVERY:
+            self.told = time.monotonic()
+            print(self.line(self.told - self.started), file=sys.stderr, flush=True)
+
+    def line(self, seconds: float) -> str:
+        """Say how far it is after so many seconds."""
+        left = duration(seconds * (self.total - self.done) / max(self.done, 1))
+        return (
+            f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} refits, "
+            f"{self.failures:,} failed, about {left} left"
+        )
+
+
+def _watched() -> bool:
+    """Whether somebody is looking: at a terminal or a notebook."""
+    return _in_notebook() or sys.stderr.isatty()
 
 
 def _in_notebook() -> bool:

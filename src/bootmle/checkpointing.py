@@ -1,0 +1,111 @@
+"""A run that can be gone on with: what it is, and where its chunks are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootmle.arguments import read_seed
+from bootmle.execution.checkpoint import (
+    Checkpoint,
+    Manifest,
+    is_run,
+    read_manifest,
+    write_manifest,
+)
+from bootmle.fitting import Estimator, Fit
+from bootmle.identity import describe, differences, restored, start_of, versions
+from bootmle.sampling import Plan
+from bootmle.task import ready
+
+__all__ = ["Settled", "keep", "note_stop", "settle"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """What a run computes, settled by its first sitting.
+
+    Attributes
+    ----------
+    fit : Fit or Estimator
+        At the estimate, and in the metric, that the run began with.
+    plan : Plan
+        Ready for the data.
+    seed : int
+    manifest : dict or None
+        Of the run that is gone on with; None where it begins.
+    """
+
+    fit: Fit | Estimator
+    plan: Plan
+    seed: int
+    manifest: Manifest | None
+
+
+def settle(
+    fit: Fit | Estimator, sampling: Plan, refit: str, rng: Any, checkpoint: str | Path | None
+) -> Settled:
+    """Settle what a run computes: as asked, or as the run in the directory began.
+
+    Raises
+    ------
+    ValueError
+        Where the directory holds another run, naming what differs.
+    """
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is None or not is_run(path):
+        return Settled(fit, ready(fit, sampling), read_seed(rng), None)
+    manifest = read_manifest(path)
+    stored = manifest["run"]
+    seed = int(stored["seed"]) if rng is None else read_seed(rng)
+    own, elsewhere = fit, []
+    try:
+        own = restored(fit, manifest["start"])
+    except ValueError as error:
+        elsewhere = [str(error)]
+    plan = ready(own, sampling)
+    described = describe(own, plan, refit, seed)
+    if elsewhere:
+        del described["objective"]
+    different = [*differences(stored, described), *elsewhere]
+    if different:
+        raise ValueError(
+            f"checkpoint: {path} holds another run: {'; '.join(different)}; name another "
+            f"directory, or delete this one"
+        )
+    return Settled(own, plan, seed, manifest)
+
+
+def keep(
+    path: Path, settled: Settled, record: dict[str, Any], refit: str, count: int
+) -> Checkpoint:
+    """Open the directory, and write down what the run is.
+
+    Raises
+    ------
+    FileExistsError
+        Where another process has just begun it: settle again.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    manifest = settled.manifest
+    if manifest is None:
+        manifest = {
+            "versions": versions(),
+            "run": describe(settled.fit, settled.plan, refit, settled.seed),
+            "start": start_of(settled.fit),
+            "record": record,
+            "n_resamples": count,
+            "stopped": "",
+        }
+        write_manifest(path, manifest, replace=False)
+    elif count > manifest["n_resamples"]:
+        longer = {**manifest, "n_resamples": count, "stopped": ""}
+        write_manifest(path, longer, replace=True)
+    return Checkpoint(path)
+
+
+def note_stop(path: Path, count: int, reason: str) -> None:
+    """Write down that a run is complete with fewer replicates than it was to have."""
+    manifest = read_manifest(path)
+    write_manifest(path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)

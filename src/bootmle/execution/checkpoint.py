@@ -1,0 +1,132 @@
+"""A run on disk: a directory with a manifest, and a file for every chunk that is done."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from bootmle.execution.files import write_whole
+from bootmle.execution.packing import pack, unpack
+from bootmle.replicates import Replicates
+
+__all__ = ["Checkpoint", "Manifest", "is_run", "read_manifest", "write_manifest"]
+
+Manifest = dict[str, Any]
+
+FORMAT = 1
+_MANIFEST = "run.json"
+_CHUNK = re.compile(r"chunk-(\d+)\.bin")
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """The chunks of one run in one directory.
+
+    Attributes
+    ----------
+    path : Path
+        The directory.
+    damaged : list of str
+        Files that could not be read, and will be computed again.
+    """
+
+    path: Path
+    damaged: list[str] = field(default_factory=list)
+    _writer: ThreadPoolExecutor = field(init=False, repr=False)
+    _writing: list[Future[None]] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        """Start the thread that writes while others compute."""
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="bootmle-checkpoint")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.shutdown(wait=True)
+
+    def chunks(self) -> list[int]:
+        """List the numbers of the chunks that are there."""
+        found = (_CHUNK.fullmatch(path.name) for path in self.path.iterdir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def file_of(self, chunk: int) -> Path:
+        """Name a chunk's file."""
+        return self.path / f"chunk-{chunk:07d}.bin"
+
+    def read(self, chunk: int) -> tuple[Replicates, float] | None:
+        """Read a chunk and its seconds; None where it is damaged, which is remembered."""
+        path = self.file_of(chunk)
+        try:
+            number, data, seconds = unpack(path.read_bytes())
+            if number != chunk:
+                raise ValueError(f"it holds chunk {number}")
+        except (OSError, ValueError) as error:
+            self.damaged.append(f"{path}: {error}")
+            return None
+        return data, seconds
+
+    def write(self, chunk: int, data: Replicates, seconds: float) -> None:
+        """Write a chunk in the background; an error of an earlier one is raised here."""
+        self._settle([future for future in self._writing if future.done()])
+        stored, path = pack(chunk, data, seconds), self.file_of(chunk)
+        write = self._writer.submit(write_whole, path, lambda file: file.write(stored))
+        self._writing.append(write)
+
+    def flush(self) -> None:
+        """Wait until everything is on disk."""
+        self._settle(list(self._writing))
+
+    def _settle(self, futures: list[Future[None]]) -> None:
+        """Wait for writes, and say what a failure means."""
+        for future in futures:
+            self._writing.remove(future)
+            try:
+                future.result()
+            except OSError as error:
+                done = len(self.chunks())
+                raise OSError(
+                    error.errno,
+                    f"checkpoint: {self.path} cannot be written ({error.strerror}); {done} chunks "
+                    f"are safe there; make room, then the same call goes on",
+                ) from error
+
+
+def is_run(path: Path) -> bool:
+    """Whether a directory holds a run."""
+    return (path / _MANIFEST).is_file()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a run's manifest.
+
+    Raises
+    ------
+    ValueError
+        For a manifest that is damaged, or of another version's format.
+    """
+    try:
+        manifest: Manifest = json.loads((path / _MANIFEST).read_text())
+        known = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"checkpoint: {path / _MANIFEST} is damaged ({error})") from error
+    if known != FORMAT:
+        raise ValueError(f"checkpoint: {path} has format {known}, this version reads {FORMAT}")
+    return manifest
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) -> None:
+    """Write a run's manifest.
+
+    Raises
+    ------
+    FileExistsError
+        Where there is one that is not to be replaced.
+    """
+    text = json.dumps({**manifest, "format": FORMAT}, indent=1)
+    write_whole(path / _MANIFEST, lambda file: file.write(text.encode()), replace=replace)

@@ -1,0 +1,41 @@
+"""What the workers compute: chunks of replicates, or of anything else that can be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self, TypeVar
+
+__all__ = ["Computation", "Joinable"]
+
+
+class Joinable(Protocol):
+    """A result whose parts can be joined, such as `Replicates`."""
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self], /) -> Self:
+        """Join parts in order."""
+        ...
+
+
+Result_co = TypeVar("Result_co", bound=Joinable, covariant=True)
+
+
+class Computation(Protocol[Result_co]):
+    """A task in chunks of equal size, the same wherever it is computed."""
+
+    @property
+    def size(self) -> int:
+        """Members of a chunk."""
+        ...
+
+    def __call__(self, chunk: int, /) -> Result_co:
+        """Compute a whole chunk."""
+        ...
+
+    def part(self, chunk: int, first: int, last: int, /) -> Result_co:
+        """Compute the members first, ..., last - 1 of a chunk."""
+        ...
+
+    def lost(self, chunk: int, first: int, last: int, reason: str, /) -> Result_co:
+        """Report the members first, ..., last - 1 of a chunk as failed, with the reason."""
+        ...

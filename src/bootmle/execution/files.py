@@ -1,0 +1,63 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+__all__ = ["write_whole"]
+
+
+def write_whole(target: Path, write: Callable[[BinaryIO], object], *, replace: bool = True) -> None:
+    """Write a file under a temporary name, force it to the disk, and rename it.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+    write : callable
+        ``write(file)`` writes its contents.
+    replace : bool
+        Whether to replace one that exists, rather than raise.
+
+    Raises
+    ------
+    FileExistsError
+        Where it exists and is not to be replaced: of several processes one comes first.
+    OSError
+        Where it cannot be written; nothing is left behind then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_whole(Path(folder) / "a", lambda file: file.write(b"whole"))
+    ...     (Path(folder) / "a").read_bytes()
+    b'whole'
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(target)
+        else:
+            os.link(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Force a directory's entries to the disk, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

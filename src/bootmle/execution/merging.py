@@ -1,0 +1,119 @@
+"""Run directories read back: one, or several that hold parts of the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.execution.checkpoint import Checkpoint, Manifest, read_manifest
+from bootmle.replicates import Replicates
+
+__all__ = ["Merged", "read_directories"]
+
+Chunks = dict[int, Replicates]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """The chunks of one run, from all its directories.
+
+    Attributes
+    ----------
+    manifest : dict
+    data : Replicates
+    numbers : (B,) int array
+        Their numbers in the run.
+    seconds : float
+    missing : str
+        What is missing, in words; empty where the run is complete.
+    """
+
+    manifest: Manifest
+    data: Replicates
+    numbers: NDArray[np.intp]
+    seconds: float
+    missing: str
+
+
+def read_directories(paths: Sequence[Path]) -> Merged:
+    """Read the parts of one run.
+
+    Raises
+    ------
+    ValueError
+        Where directories are of different runs, overlap and disagree, or hold nothing yet.
+    """
+    manifests = [read_manifest(path) for path in paths]
+    for path, manifest in zip(paths[1:], manifests[1:], strict=True):
+        _check_same(paths[0], manifests[0], path, manifest)
+    chunks: Chunks = {}
+    seconds, damaged = 0.0, []
+    for path in paths:
+        with Checkpoint(path) as store:
+            for chunk in store.chunks():
+                stored = store.read(chunk)
+                if stored is not None:
+                    _add(chunks, chunk, stored[0], path)
+                    seconds += stored[1]
+            damaged += store.damaged
+    size, count = manifests[0]["run"]["chunk"], max(each["n_resamples"] for each in manifests)
+    wanted = range(-(-count // size))
+    there = [chunk for chunk in wanted if chunk in chunks]
+    if not there:
+        raise ValueError(f"paths: {_named(paths)} holds no finished chunk yet")
+    lengths = [min(size, count - chunk * size) for chunk in there]
+    parts = [chunks[chunk].first(length) for chunk, length in zip(there, lengths, strict=True)]
+    numbers = [chunk * size + np.arange(n) for chunk, n in zip(there, lengths, strict=True)]
+    lost = [chunk for chunk in wanted if chunk not in chunks]
+    return Merged(
+        manifests[0],
+        Replicates.concatenate(parts),
+        np.concatenate(numbers),
+        seconds,
+        _missing(lost, size, count, damaged),
+    )
+
+
+def _check_same(first: Path, one: Manifest, path: Path, other: Manifest) -> None:
+    """Refuse directories of another run, or of a run begun from another estimate."""
+    for part in ("run", "start"):
+        for name, value in one[part].items():
+            if name != "objective" and other[part].get(name) != value:
+                raise ValueError(
+                    f"paths: {path} has {name} {other[part].get(name)!r}, {first} has {value!r}; "
+                    f"only parts of the same run can be merged: copy {first}/run.json to where "
+                    f"another part is to be computed, before it starts"
+                )
+
+
+def _add(chunks: Chunks, chunk: int, data: Replicates, path: Path) -> None:
+    """Take a chunk; one that is there already must be the same."""
+    known = chunks.setdefault(chunk, data)
+    same = known is data or (
+        np.array_equal(known.estimates, data.estimates, equal_nan=True)
+        and np.array_equal(known.status, data.status)
+    )
+    if not same:
+        raise ValueError(f"paths: chunk {chunk} of {path} differs from that of another directory")
+
+
+def _missing(chunks: list[int], size: int, count: int, damaged: list[str]) -> str:
+    """Say which replicates are missing, and which files are damaged."""
+    if not chunks:
+        return ""
+    breaks = np.flatnonzero(np.diff(chunks) > 1) + 1
+    spans = [(int(span[0]), int(span[-1])) for span in np.split(np.array(chunks), breaks)]
+    listed = [f"{a * size} to {min((b + 1) * size, count) - 1}" for a, b in spans[:5]]
+    more = f" and {len(spans) - 5} more stretches" if len(spans) > 5 else ""
+    lost = sum(min(size, count - chunk * size) for chunk in chunks)
+    bad = f"; damaged: {', '.join(damaged)}" if damaged else ""
+    return f"{lost:,} of {count:,} replicates are missing: {', '.join(listed)}{more}{bad}"
+
+
+def _named(paths: Sequence[Path]) -> str:
+    """Name the directories."""
+    return ", ".join(map(str, paths))

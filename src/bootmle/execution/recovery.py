@@ -1,0 +1,70 @@
+"""What becomes of a chunk whose worker died: alone, then by halves, down to the culprit."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bootmle.execution.computation import Computation, Joinable
+from bootmle.execution.parcel import StoredParcel
+from bootmle.execution.pools import call_alone
+
+__all__ = ["Recovery"]
+
+Result = TypeVar("Result", bound=Joinable)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery(Generic[Result]):
+    """Computes again what was lost with a worker: on this machine, one piece at a time.
+
+    Attributes
+    ----------
+    task : Computation
+        The computation.
+    parcel : StoredParcel
+        The same, packed.
+    """
+
+    task: Computation[Result]
+    parcel: StoredParcel
+
+    def compute(self, chunk: int) -> Result:
+        """Compute a chunk alone; by halves, if it kills its process again."""
+        try:
+            return call_alone(_whole, self.parcel, chunk)  # type: ignore[no-any-return]
+        except BrokenExecutor as death:
+            return self._halves(chunk, 0, self.task.size, death)
+
+    def _part(self, chunk: int, first: int, last: int) -> Result:
+        """Compute a part of a chunk alone; by halves, if it kills its process."""
+        try:
+            return call_alone(_part, self.parcel, chunk, first, last)  # type: ignore[no-any-return]
+        except BrokenExecutor as death:
+            return self._halves(chunk, first, last, death)
+
+    def _halves(self, chunk: int, first: int, last: int, death: BrokenExecutor) -> Result:
+        """Compute both halves of what killed its process; a single member has failed."""
+        if last - first == 1:
+            return self.task.lost(chunk, first, last, _reason(death))
+        middle = (first + last) // 2
+        parts = [self._part(chunk, first, middle), self._part(chunk, middle, last)]
+        return type(parts[0]).concatenate(parts)
+
+
+def _whole(parcel: StoredParcel, chunk: int) -> object:
+    """Compute a chunk, in the worker."""
+    return parcel.open()(chunk)
+
+
+def _part(parcel: StoredParcel, chunk: int, first: int, last: int) -> object:
+    """Compute a part of a chunk, in the worker."""
+    return parcel.open().part(chunk, first, last)
+
+
+def _reason(death: BrokenExecutor) -> str:
+    """Say how a process ended; joblib names its exit code where the system tells it."""
+    codes = re.search(r"\{(.+)\}", str(death))
+    return "its worker process died" + (f": {codes.group(1)}" if codes else "")

@@ -1,0 +1,97 @@
+"""What stops a run before its last chunk: a precision reached, a deadline, Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from numbers import Real
+from typing import Any
+
+__all__ = ["Deadline", "Interrupted", "read_deadline", "sigterm_interrupts"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run that Ctrl-C or SIGTERM stopped in good order.
+
+    Attributes
+    ----------
+    partial : Bootstrap or None
+        What was done by then; None where that is less than two replicates.
+    """
+
+    def __init__(self, message: str, partial: Any) -> None:
+        """Say how to go on, and hand over what is done."""
+        super().__init__(message)
+        self.partial = partial
+
+
+@dataclass(slots=True)
+class Deadline:
+    """A moment by which a run is to be done.
+
+    Attributes
+    ----------
+    at : float
+        On the clock of `time.monotonic`.
+    """
+
+    at: float
+    _last: float = field(default_factory=time.monotonic)
+    _longest: float = 0.0
+
+    def passed(self) -> bool:
+        """Whether another wait, as long as the longest since the last call, would be too long."""
+        now = time.monotonic()
+        self._longest = max(self._longest, now - self._last)
+        self._last = now
+        return now + self._longest > self.at
+
+
+def read_deadline(deadline: Any) -> Deadline | None:
+    """Read seconds from now, or a moment.
+
+    Raises
+    ------
+    ValueError
+        For anything else, and a number that is not positive.
+
+    Examples
+    --------
+    >>> read_deadline(3600).passed()
+    False
+    >>> read_deadline(-1)
+    Traceback (most recent call last):
+    ValueError: deadline: -1; pass seconds from now, or a datetime
+    """
+    if deadline is None:
+        return None
+    if isinstance(deadline, datetime):
+        seconds = (deadline - datetime.now(deadline.tzinfo)).total_seconds()
+        return Deadline(time.monotonic() + seconds)
+    is_bool = isinstance(deadline, bool)
+    if is_bool or not isinstance(deadline, Real) or not float(deadline) > 0:
+        raise ValueError(f"deadline: {deadline!r}; pass seconds from now, or a datetime")
+    return Deadline(time.monotonic() + float(deadline))
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM stop a run in good order, as Ctrl-C does, where nobody else handles it."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
