@@ -38,7 +38,7 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("--n-resamples", "1", "give 2 or more"),
         ("--n-jobs", "0", "give 1 or more, or -1"),
         ("--rng", "-3", "give 0 or more"),
-        ("--rng", "three", "invalid int value"),
+        ("--rng", "three", "give a whole number"),
     ],
 )
 def test_bad_values_name_the_option_the_value_and_the_way_out(

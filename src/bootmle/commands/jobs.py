@@ -1,0 +1,130 @@
+"""Job files: Python files that hold a model, named as ``file.py:name``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from bootmle.execution.files import write_whole
+from bootmle.fitting import Estimator, Fit
+from bootmle.sampling import Plan
+
+__all__ = ["Job", "JobError", "read_job"]
+
+_NAME = "job.json"
+
+
+class JobError(ValueError):
+    """A job that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A model in a file, and the plan beside it.
+
+    Attributes
+    ----------
+    file : Path
+    model : str
+        Name of a Fit or Estimator, or of a function that returns one.
+    sampling : str or None
+        Name of a plan; Cases() where there is none.
+    """
+
+    file: Path
+    model: str
+    sampling: str | None = None
+
+    def load(self) -> tuple[Fit | Estimator, Plan | None]:
+        """Run the file, and take the model and the plan from it.
+
+        Raises
+        ------
+        JobError
+            Where the file or a name in it is missing, or is something else.
+        """
+        module = _module(self.file)
+        found = self._named(module, self.model)
+        fit = found if isinstance(found, Fit | Estimator) else _called(found, self.model)
+        if not isinstance(fit, Fit | Estimator):
+            raise JobError(
+                f"{self.model}: is of {type(fit).__name__}; a Fit or an Estimator is needed, or a "
+                f"function that returns one"
+            )
+        plan = None if self.sampling is None else self._named(module, self.sampling)
+        if plan is not None and not isinstance(plan, Plan):
+            raise JobError(f"{self.sampling}: is of {type(plan).__name__}; name a plan")
+        return fit, plan
+
+    def _named(self, module: Any, name: str) -> Any:
+        """Find a name in the file."""
+        if not hasattr(module, name):
+            raise JobError(f"{self.file} has no {name!r}")
+        return getattr(module, name)
+
+    def remember(self, run: Path) -> None:
+        """Write down beside a run what it is computed from, unless that is known."""
+        if self.remembered(run) is not None:
+            return
+        run.mkdir(parents=True, exist_ok=True)
+        held = {"file": str(self.file), "model": self.model, "sampling": self.sampling}
+        write_whole(run / _NAME, lambda file: file.write(json.dumps(held).encode()))
+
+    @classmethod
+    def remembered(cls, run: Path) -> Job | None:
+        """Read what a run was computed from; None where that is not known."""
+        try:
+            held = json.loads((run / _NAME).read_text())
+            return cls(Path(held["file"]), held["model"], held["sampling"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def read_job(text: str, sampling: str | None = None) -> Job:
+    """Read ``file.py:name``.
+
+    Raises
+    ------
+    JobError
+        For text of another form, and a file that does not exist.
+
+    Examples
+    --------
+    >>> read_job("job.py")
+    Traceback (most recent call last):
+    bootmle.commands.jobs.JobError: 'job.py': name a file and a model in it, such as job.py:model
+    """
+    file, _, name = text.rpartition(":")
+    if not file or not name.isidentifier():
+        raise JobError(f"{text!r}: name a file and a model in it, such as job.py:model")
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise JobError(f"{path}: there is no such file")
+    return Job(path, name, sampling)
+
+
+def _module(path: Path) -> Any:
+    """Run a file as a module, which workers get by value: they need not find it."""
+    name = f"bootmle_job_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise JobError(f"{path}: is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    spec.loader.exec_module(module)
+    cloudpickle.register_pickle_by_value(module)
+    return module
+
+
+def _called(function: Any, name: str) -> Any:
+    """Call what is to return the model."""
+    if not callable(function):
+        raise JobError(f"{name}: is of {type(function).__name__}; name a Fit or a function")
+    return function()

@@ -1,0 +1,152 @@
+"""``bootmle report``: what run directories hold, as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bootmle.commands.jobs import Job, JobError, read_job
+from bootmle.commands.run import BAD_ARGUMENTS, DONE
+from bootmle.crosschecks import crosscheck
+from bootmle.fitting import Estimator, Fit
+from bootmle.loading import load
+from bootmle.overview import percentile_ends
+from bootmle.results import Bootstrap
+from bootmle.sampling import Plan
+from bootmle.status import Status
+from bootmle.task import ready
+
+__all__ = ["report"]
+
+
+def report(arguments: Namespace) -> int:
+    """Print the table and the cross-check of one run, from one or several directories.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed: paths, job, confidence_level, form ("table", "json" or "csv").
+
+    Returns
+    -------
+    int
+        0, or 2 where the paths or the job cannot be read.
+    """
+    paths = [Path(path) for path in arguments.paths]
+    try:
+        fit, plan = _model(arguments.job, paths)
+        boot = _with_plan(load(*paths, fit=fit), plan)
+    except (JobError, ValueError, OSError) as error:
+        print(f"bootmle report: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    if arguments.form == "csv":
+        _print_csv(boot, arguments.confidence_level)
+    elif arguments.form == "json":
+        print(json.dumps(_json(boot, arguments.confidence_level), indent=1))
+    else:
+        _print_table(boot)
+    return DONE
+
+
+def _model(text: str | None, paths: Sequence[Path]) -> tuple[Fit | Estimator | None, Plan | None]:
+    """Load the model that is named, or that the run remembers; none where its file is gone."""
+    if text is not None:
+        return read_job(text).load()
+    remembered = [job for job in map(Job.remembered, paths) if job is not None]
+    if not remembered or not remembered[0].file.is_file():
+        return None, None
+    return remembered[0].load()
+
+
+def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
+    """Put the plan back in place of its text, and examine the replicates with it."""
+    if boot.fit is None:
+        return boot
+    if plan is not None:
+        boot = replace(boot, sampling=ready(boot.fit, plan))
+    return boot if isinstance(boot.sampling, str) else boot.examined()
+
+
+def _print_table(boot: Bootstrap) -> None:
+    """Print the table; below it the cross-check, or why there is none."""
+    print(boot)
+    print()
+    if isinstance(boot.fit, Fit):
+        print(crosscheck(boot))
+    elif boot.fit is None:
+        print("no cross-check without the model: name it with --job job.py:model")
+    else:
+        print("no cross-check: an Estimator has no likelihood")
+
+
+def _columns(boot: Bootstrap, confidence_level: float) -> dict[str, list[float]]:
+    """List what is told of each parameter."""
+    low, high = percentile_ends(boot, confidence_level)
+    figures = {
+        "estimate": boot.estimate,
+        "bias": boot.bias,
+        "standard_error": boot.standard_error,
+        "standard_error_mcse": boot.standard_error_mcse,
+        "quantile_standard_error": boot.quantile_standard_error,
+        "low": low,
+        "high": high,
+    }
+    return {name: values.tolist() for name, values in figures.items()}
+
+
+def _print_csv(boot: Bootstrap, confidence_level: float) -> None:
+    """Print a row for each parameter."""
+    columns = _columns(boot, confidence_level)
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(["name", *columns])
+    rows.writerows(zip(boot.names, *columns.values(), strict=True))
+
+
+def _json(boot: Bootstrap, confidence_level: float) -> dict[str, Any]:
+    """Gather everything; what is not finite as text, which JSON has no number for."""
+    parameters = [
+        dict(zip(("name", *columns), row, strict=True))
+        for columns in [_columns(boot, confidence_level)]
+        for row in zip(boot.names, *columns.values(), strict=True)
+    ]
+    found: dict[str, Any] = {
+        "parameters": parameters,
+        "confidence_level": confidence_level,
+        "n_replicates": len(boot.data),
+        "n_failed": boot.n_failed,
+        "status": {each.name: int(np.sum(boot.status == each)) for each in Status},
+        "sampling": str(boot.sampling),
+        "seed": str(boot.seed),
+        "seconds": boot.seconds,
+        "stopped": boot.stopped,
+        "notes": list(boot.notes),
+        "alarms": [str(alarm) for alarm in boot.alarms],
+    }
+    if isinstance(boot.fit, Fit):
+        check = crosscheck(boot)
+        found["crosscheck"] = {
+            "standard_errors": {
+                source: errors.tolist() for source, errors in check.standard_errors.items()
+            },
+            "verdicts": {source: str(verdict) for source, verdict in check.verdicts.items()},
+            "flags": sorted(flag.name for flag in check.flags),
+        }
+    plain: dict[str, Any] = _plain(found)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Replace numbers that are not finite by their text, wherever they are."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value

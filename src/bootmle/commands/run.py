@@ -1,0 +1,57 @@
+"""``bootmle run``: a job's replicates into a directory."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from bootmle.bootstrapping import bootstrap
+from bootmle.commands.jobs import JobError, read_job
+from bootmle.execution.stopping import Interrupted
+
+__all__ = ["BAD_ARGUMENTS", "DONE", "FAILED", "STOPPED", "run"]
+
+DONE, FAILED, BAD_ARGUMENTS, STOPPED = 0, 1, 2, 3
+
+
+def run(arguments: Namespace) -> int:
+    """Run a job, and print what there is at the end.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed: job, sampling, out, n_resamples, n_jobs, shard, deadline, precision, refit, rng,
+        progress.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 2 for arguments that make no sense, 3 stopped in good order with work
+        left.
+    """
+    out = Path(arguments.out)
+    try:
+        job = read_job(arguments.job, arguments.sampling)
+        fit, plan = job.load()
+    except JobError as error:
+        print(f"bootmle run: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    options: dict[str, Any] = {} if plan is None else {"sampling": plan}
+    for name in ("n_resamples", "n_jobs", "shard", "deadline", "precision", "refit", "rng"):
+        options[name] = getattr(arguments, name)
+    try:
+        job.remember(out)
+        boot = bootstrap(fit, checkpoint=out, progress=arguments.progress, **options)
+    except Interrupted as stop:
+        print(f"bootmle run: {stop}", file=sys.stderr)
+        return STOPPED
+    except (ValueError, TypeError) as error:
+        print(f"bootmle run: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    except (RuntimeError, OSError) as error:
+        print(f"bootmle run: {error}", file=sys.stderr)
+        return FAILED
+    print(boot)
+    return STOPPED if boot.stopped == "the deadline" else DONE

@@ -1,0 +1,258 @@
+"""Batch jobs from the command line: run, go on, report and status, with their exit codes."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bootmle import Clustered, bootstrap, fit, load
+from bootmle.cli import main
+from bootmle.commands.status import _forecast
+from bootmle.simulation import logit
+
+JOB = """
+import os, signal
+import numpy as np
+from bootmle import Clustered, Estimator, fit
+from bootmle.simulation import logit
+
+M = logit(2)
+DATA = M.data(90, rng=1)
+
+def nll(params, X, y):
+    return M.nll(params, X, y)
+
+def model():
+    return fit(nll, M.truth, DATA, names=["const", "x1", "x2"])
+
+ready = Estimator(lambda y: {"mean": y.mean(), "sd": 1000 * y.std()}, np.arange(30.0))
+plan = Clustered(np.arange(90) // 3)
+
+class Stopping:
+    def __init__(self, at, how):
+        self.at, self.how, self.calls = at, how, 0
+
+    def __call__(self, y):
+        self.calls += 1
+        if self.calls == self.at:
+            os.kill(os.getpid(), self.how)
+        return [y.mean(), 1000 * y.std()]
+
+interrupted = Estimator(Stopping(100, signal.SIGINT), np.arange(30.0))
+terminated = Estimator(Stopping(100, signal.SIGTERM), np.arange(30.0))
+failing = Estimator(lambda y: [1.0] if y[0] == 0 and y[1] == 1 else 1 / 0, np.arange(30.0))
+number = 3
+"""
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> str:
+    path = tmp_path / "job.py"
+    path.write_text(JOB)
+    return str(path)
+
+
+def test_a_run_is_the_bootstrap_of_its_model(job: str, tmp_path: Path, capsys: Capture) -> None:
+    out = str(tmp_path / "runs" / "a")
+    assert main(["run", f"{job}:model", "--out", out, "-n", "150", "--rng", "0"]) == 0
+    shown = capsys.readouterr().out
+    model = logit(2)
+    mle = fit(model.nll, model.truth, model.data(90, rng=1), names=["const", "x1", "x2"])
+    usual = bootstrap(mle, n_resamples=150, rng=0)
+    assert np.array_equal(load(out).replicates, usual.replicates)
+    assert shown.split("\n\n")[0] == str(usual).split("\n\n")[0]
+
+
+def test_plans_and_shards_are_taken_from_the_command(job: str, tmp_path: Path) -> None:
+    common = ["run", f"{job}:model", "--sampling", "plan", "-n", "150", "--rng", "0"]
+    paths = [str(tmp_path / name) for name in "ab"]
+    for i, path in enumerate(paths, 1):
+        assert main([*common, "--out", path, "--shard", f"{i}/2"]) == 0
+    model = logit(2)
+    mle = fit(model.nll, model.truth, model.data(90, rng=1), names=["const", "x1", "x2"])
+    usual = bootstrap(mle, sampling=Clustered(np.arange(90) // 3), n_resamples=150, rng=0)
+    assert np.array_equal(load(*paths).replicates, usual.replicates)
+
+
+def test_a_deadline_leaves_work_and_the_same_command_does_it(
+    job: str, tmp_path: Path, capsys: Capture
+) -> None:
+    out = str(tmp_path / "run")
+    command = ["run", f"{job}:ready", "--out", out, "-n", "150", "--rng", "0"]
+    assert main([*command, "--deadline", "0.000001s"]) == 3
+    assert main(["status", out]) == 0
+    shown = capsys.readouterr().out
+    assert "64 of 150 replicates (43%)" in shown
+    assert "none failed" in shown
+    assert main(command) == 0
+    assert main(["status", out]) == 0
+    assert "150 of 150 replicates (100%)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["interrupted", "terminated"])
+def test_signals_stop_in_good_order(name: str, job: str, tmp_path: Path, capsys: Capture) -> None:
+    out = str(tmp_path / "run")
+    assert main(["run", f"{job}:{name}", "--out", out, "-n", "150", "--rng", "0"]) == 3
+    assert "64 of 150 replicates are done: they are in" in capsys.readouterr().err
+    assert len(load(out).data) == 64
+
+
+def test_a_process_that_is_told_to_end_ends_with_3(job: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    code = "import sys; from bootmle.cli import main; sys.exit(main(sys.argv[1:]))"
+    arguments = ["run", f"{job}:model", "--out", str(out), "-n", "200000", "--rng", "0"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
+    while not list(out.glob("chunk-*")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert b"where the same call goes on" in error
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("number", [], "number: is of int; name a Fit or a function"),
+        ("gone", [], "has no 'gone'"),
+        ("model", ["--sampling", "gone"], "has no 'gone'"),
+        ("model", ["--sampling", "number"], "number: is of int; name a plan"),
+        ("ready", ["--refit", "expansion"], "refit: 'expansion'"),
+    ],
+)
+def test_bad_arguments_end_with_2(
+    model: str, options: list[str], message: str, job: str, tmp_path: Path, capsys: Capture
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["run", f"{job}:{model}", "--out", out, *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_job_that_is_none_ends_with_2(tmp_path: Path, capsys: Capture) -> None:
+    out = str(tmp_path / "run")
+    for text, message in (("job.py", "such as job.py:model"), ("no.py:model", "no such file")):
+        assert main(["run", text, "--out", out]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["status", out]) == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert main(["report", out]) == 2
+
+
+def test_a_run_without_a_replicate_ends_with_1(job: str, tmp_path: Path, capsys: Capture) -> None:
+    out = str(tmp_path / "run")
+    assert main(["run", f"{job}:failing", "--out", out, "-n", "70", "--rng", "0"]) == 1
+    assert "no replicate of 70 worked" in capsys.readouterr().err
+    assert main(["status", out]) == 0
+    assert "70 times: the objective raised an exception" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "advice"),
+    [
+        ("--shard", "0/3", "such as 3/16"),
+        ("--shard", "4/3", "such as 3/16"),
+        ("--shard", "3", "such as 3/16"),
+        ("--deadline", "3x", "such as 90m, 3h or 2h30m"),
+        ("--deadline", "", "such as 90m, 3h or 2h30m"),
+        ("-n", "1", "give 2 or more"),
+        ("--jobs", "0", "or -1 for one a core"),
+    ],
+)
+def test_bad_options_name_the_value_and_the_way_out(
+    option: str, value: str, advice: str, capsys: Capture
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "job.py:model", "--out", "runs/a", option, value])
+    assert stop.value.code == 2
+    assert advice in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90.0), ("1.5", 1.5), ("90m", 5400.0), ("2h30m", 9000.0), ("1d", 86400.0)],
+)
+def test_durations(text: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bootmle.commands import run as command
+
+    seen = []
+    monkeypatch.setattr(command, "run", lambda arguments: seen.append(arguments) or 0)
+    main(["run", "job.py:model", "--out", "runs/a", "--deadline", text])
+    assert seen[0].deadline == seconds
+
+
+@pytest.mark.parametrize("command", ["run", "report", "status", "demo"])
+def test_every_command_has_help_with_an_example(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert f"example: bootmle {command} " in capsys.readouterr().out
+
+
+@pytest.fixture
+def finished(job: str, tmp_path: Path, capsys: Capture) -> str:
+    out = str(tmp_path / "run")
+    assert main(["run", f"{job}:model", "--out", out, "-n", "200", "--rng", "0"]) == 0
+    capsys.readouterr()
+    return out
+
+
+def test_a_report_has_the_table_and_the_crosscheck(finished: str, capsys: Capture) -> None:
+    assert main(["report", finished]) == 0
+    shown = capsys.readouterr().out
+    assert "B = 200 replicates by Cases()" in shown
+    assert "SE of  bootstrap" in shown
+    assert "hessian: agrees with the bootstrap" in shown
+
+
+def test_a_report_without_the_job_says_how_to_name_it(
+    finished: str, job: str, capsys: Capture
+) -> None:
+    moved = str(Path(job).with_name("moved.py"))
+    os.rename(job, moved)
+    assert main(["report", finished]) == 0
+    assert "no cross-check without the model: name it with --job" in capsys.readouterr().out
+    assert main(["report", finished, "--job", f"{moved}:model"]) == 0
+    assert "SE of  bootstrap" in capsys.readouterr().out
+
+
+def test_a_report_as_csv(finished: str, capsys: Capture) -> None:
+    assert main(["report", finished, "--csv", "--confidence-level", "0.9"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    boot = load(finished)
+    bounds = boot.confidence_interval(confidence_level=0.9)
+    assert [row["name"] for row in rows] == ["const", "x1", "x2"]
+    assert [float(row["standard_error"]) for row in rows] == boot.standard_error.tolist()
+    assert [float(row["low"]) for row in rows] == bounds.low.tolist()
+    assert [float(row["high"]) for row in rows] == bounds.high.tolist()
+
+
+def test_a_report_as_json(finished: str, capsys: Capture) -> None:
+    assert main(["report", finished, "--json"]) == 0
+    text = capsys.readouterr().out
+    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    boot = load(finished)
+    assert [each["bias"] for each in found["parameters"]] == boot.bias.tolist()
+    assert found["n_replicates"] == 200
+    assert found["status"]["CERTIFIED"] == 200
+    assert set(found["crosscheck"]["verdicts"]) >= {"bootstrap", "hessian", "sandwich"}
+
+
+def test_a_forecast_is_made_of_the_latest_chunks() -> None:
+    moments = [0.0, 500.0, *(1000.0 + 10.0 * np.arange(21))]
+    running = _forecast(moments, 64, 640, 1205.0)
+    assert running.startswith("6.4 refits a second; about 100.0 s left, until ")
+    assert _forecast(moments, 64, 640, 1300.0) == (
+        "6.4 refits a second; not running: the last chunk came 100.0 s ago"
+    )
+    slow = _forecast([0.0, 640.0], 64, 64, 700.0)
+    assert slow.startswith("6.0 refits a minute; about 10.7 min left, until ")
+    assert _forecast([5.0], 64, 64, 700.0) == "no rate yet"
