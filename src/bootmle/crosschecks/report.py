@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.crosschecks.findings import Finding
 from bootmle.crosschecks.flags import Flag, Verdict
+from bootmle.crosschecks.picture import plot_crosscheck
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.derivatives import Information
 from bootmle.summaries.intervals import ConfidenceInterval
 from bootmle.tables import align, rounded, rounded_like
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["Crosscheck"]
 
@@ -84,6 +89,42 @@ class Crosscheck:
         columns = {"estimate": self.estimate, **self.standard_errors}
         columns["sampling_error"] = self.sampling_error
         return pd.DataFrame(columns, index=list(self.names))
+
+    def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
+        """Draw the standard errors of all sources as multiples of the reference's.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default a new figure of pyplot's.
+
+        Returns
+        -------
+        Figure, Axes
+            A row for each parameter, held ones left out, and in it a mark for each source, on a
+            logarithmic axis; grey bands are `tolerance`, and a mark outside its own is ringed.
+            The reference has a bar of 2 Monte Carlo errors to each side. What is withheld is
+            listed at the edge.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib: pip install "bootmle[plot]".
+        ValueError, TypeError
+            For more than one Axes, or something else.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from bootmle import crosscheck, fit
+        >>> y = np.random.default_rng(0).poisson(3.0, 300)
+        >>> mle = fit(lambda params, y: np.exp(params[0]) - y * params[0], {"rate": 0.0}, args=y)
+        >>> figure, panel = crosscheck(mle).plot(Figure().subplots())
+        >>> [label.get_text() for label in panel.get_yticklabels()]
+        ['rate']
+        """
+        return plot_crosscheck(self, ax)
 
     def __str__(self) -> str:
         """Show the table, a sentence for each source, then findings and remedies."""
