@@ -123,8 +123,8 @@ def _cautions(boot: Inference) -> Iterator[str]:
     off = _off_centre(boot)
     if off.any():
         yield (
-            f"off centre or skewed: {_listed(boot, off)}; percentile intervals are likely to cover too little: "
-            f"use confidence_interval({_better(boot)!r})"
+            f"off centre or skewed: {_listed(boot, off)}; percentile intervals are likely to cover "
+            f"too little: use confidence_interval({_better(boot)!r})"
         )
     yield from (f"! {alarm}" for alarm in boot.alarms)
 

@@ -75,6 +75,7 @@ class Bootstrap(Inference):
         return replace(
             self,
             derivation=(*self.derivation, function),
+            origin=self if self.origin is None else self.origin,
             names=labels,
             estimate=estimate,
             data=replace(self.data, estimates=derived),

@@ -76,6 +76,8 @@ class Spread:
         What fired.
     derivation : tuple of callable
         The functions that these quantities were derived by, where they were.
+    origin : Bootstrap or None
+        The replicates of the parameters themselves, where these quantities were derived.
     cache : dict
         What was computed once and is asked for again.
     """
@@ -103,6 +105,7 @@ class Spread:
     audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
+    origin: Any = field(default=None, repr=False)
     cache: dict[str, Floats] = field(default_factory=dict, repr=False)
 
     @property

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -184,10 +185,15 @@ def test_bad_options_name_the_value_and_the_way_out(
 def test_durations(text: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     from bootmle.commands import run as command
 
-    seen = []
-    monkeypatch.setattr(command, "run", lambda arguments: seen.append(arguments) or 0)
-    main(["run", "job.py:model", "--out", "runs/a", "--deadline", text])
-    assert seen[0].deadline == seconds
+    seen: list[float] = []
+
+    def record(arguments: Namespace) -> int:
+        seen.append(arguments.deadline)
+        return 0
+
+    monkeypatch.setattr(command, "run", record)
+    assert main(["run", "job.py:model", "--out", "runs/a", "--deadline", text]) == 0
+    assert seen == [seconds]
 
 
 @pytest.mark.parametrize("command", ["run", "report", "status", "demo"])

@@ -12,16 +12,18 @@ import joblib
 import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
+from joblib.parallel import ThreadingBackend
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bootmle import Estimator, bootstrap, fit
+from bootmle.execution import parallel
 from bootmle.execution.parallel import check_n_jobs, compute_chunks
 from bootmle.replicates import Replicates
 from bootmle.threads import single_threaded
 
-BACKENDS = [("sequential", 1), ("threading", 2), ("loky", 2)]
-WORKERS = pytest.mark.parametrize(("backend", "n_jobs"), BACKENDS)
-EVERY = pytest.mark.parametrize(("backend", "n_jobs"), [*BACKENDS, ("multiprocessing", 2)])
+WORKERS = pytest.mark.parametrize(
+    ("backend", "n_jobs"), [("sequential", 1), ("threading", 2), ("loky", 2)]
+)
 NESTING = pytest.mark.parametrize("backend", ["threading", "loky"])
 Computation = Callable[..., Any]
 Expected = Callable[[int], Any]
@@ -35,7 +37,7 @@ def blas_threads() -> list[int]:
     return [int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-@EVERY
+@WORKERS
 def test_chunks_come_in_the_order_asked_for_though_the_first_is_done_last(
     backend: str, n_jobs: int, computation: Computation, expected: Expected
 ) -> None:
@@ -47,7 +49,7 @@ def test_chunks_come_in_the_order_asked_for_though_the_first_is_done_last(
     assert Replicates.concatenate(chunks).estimates.tobytes() == values.tobytes()
 
 
-@EVERY
+@WORKERS
 def test_an_exception_outside_the_users_code_surfaces_as_itself(
     backend: str, n_jobs: int, computation: Computation
 ) -> None:
@@ -56,6 +58,39 @@ def test_an_exception_outside_the_users_code_surfaces_as_itself(
         pytest.raises(ZeroDivisionError, match="replicate 5"),
     ):
         list(compute_chunks(computation(fails_at=5), range(5), n_jobs))
+
+
+class ListingBackend(ThreadingBackend):
+    """Stands for Ray's: without generators, and not in this process, for all that joblib knows."""
+
+    supports_return_generator = False
+    supports_sharedmem = False
+
+
+def test_a_backend_without_generators_gives_the_same(
+    computation: Computation, expected: Expected, tmp_path: Path
+) -> None:
+    with parallel_config(backend=ListingBackend()):
+        computed = list(compute_chunks(computation(log=tmp_path / "log"), range(5), 2))
+    together = Replicates.concatenate([chunk for _, chunk in computed])
+    np.testing.assert_array_equal(together.estimates, expected(10))
+    events = (tmp_path / "log").read_text().split()
+    assert events == ["pickled", str(os.getpid()), "opened", str(os.getpid())]
+
+
+def test_loky_stands_in_for_multiprocessing_which_notices_no_death(
+    computation: Computation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def pool(source: Any, chunks: list[int], **settings: Any) -> Any:
+        asked.append(settings["backend"])
+        yield from ((chunk, source.open()(chunk)) for chunk in chunks)
+
+    monkeypatch.setattr(parallel, "joblib_pool", pool)
+    with parallel_config(backend="multiprocessing"):
+        assert len(list(compute_chunks(computation(), range(5), 2))) == 5
+    assert asked == ["loky"]
 
 
 def test_an_exception_that_cannot_be_read_is_no_death() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bootmle.bootstrapping import bootstrap
+from bootmle.crosschecks.delta import check_derived
 from bootmle.crosschecks.evidence import clusters_of, gather, strata_of
 from bootmle.crosschecks.findings import find
 from bootmle.crosschecks.given import judge_given
@@ -37,8 +38,9 @@ def crosscheck(
     Parameters
     ----------
     boot : Bootstrap or Fit
-        The bootstrap of a fit; a Fit alone is checked against its sandwich, or its Hessian where
-        the objective returns only a total.
+        The bootstrap of a fit, or quantities derived from it, which the other sources have by the
+        delta method; a Fit alone is checked against its sandwich, or its Hessian where the
+        objective returns only a total.
     covariances : mapping, optional
         Sources in doubt: name to (p, p) matrix, LbfgsInvHessProduct or OptimizeResult.
     simulate : callable, optional
@@ -78,6 +80,23 @@ def crosscheck(
     True
     """
     booted = boot if isinstance(boot, Bootstrap) else None
+    if booted is not None and booted.origin is not None:
+        if profile:
+            raise ValueError("profile: is of parameters, not of derived quantities; leave it out")
+        check, sources = _check(booted.origin, covariances, simulate, profile)
+        with single_threaded():
+            return check_derived(booted, check, sources)
+    return _check(boot, covariances, simulate, profile)[0]
+
+
+def _check(
+    boot: Bootstrap | Fit,
+    covariances: Mapping[str, Any] | None,
+    simulate: Callable[..., Any] | None,
+    profile: bool,
+) -> tuple[Crosscheck, list[Source]]:
+    """Check the errors of the parameters; also return their sources."""
+    booted = boot if isinstance(boot, Bootstrap) else None
     fit = _read_fit(boot)
     given = read_sources(fit, covariances)
     with single_threaded():
@@ -92,7 +111,7 @@ def crosscheck(
     name = evidence.reference.name
     own = [known[each] for each in OWN if each in known and each != name]
     sources = [evidence.reference, *own, *given]
-    return Crosscheck(
+    check = Crosscheck(
         names=fit.names,
         estimate=fit.estimate,
         standard_errors={source.name: source.standard_errors for source in sources},
@@ -108,6 +127,7 @@ def crosscheck(
         conditioning=measure_conditioning(fit, booted),
         reparameterizations=suggest_transforms(evidence),
     )
+    return check, sources
 
 
 def _read_fit(boot: Any) -> Fit:

@@ -68,6 +68,12 @@ class Evidence:
         return np.asarray(np.maximum(2 * error, _ROUNDING * size))
 
     @property
+    def varies(self) -> NDArray[np.bool_]:
+        """Which quantities have a standard error at all: all but parameters that are held."""
+        derived = self.boot is not None and self.boot.origin is not None
+        return np.ones_like(self.relative, dtype=bool) if derived else self.fit.free
+
+    @property
     def plan(self) -> Plan | str | None:
         """What the bootstrap draws."""
         return None if self.boot is None else self.boot.sampling
@@ -124,7 +130,8 @@ class Evidence:
 
     def named(self, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
         """Name the parameters that are chosen."""
-        return tuple(name for name, one in zip(self.fit.names, chosen, strict=True) if one)
+        names = self.fit.names if self.boot is None else self.boot.names
+        return tuple(name for name, one in zip(names, chosen, strict=True) if one)
 
     @property
     def skewed(self) -> tuple[str, ...]:

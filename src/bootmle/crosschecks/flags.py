@@ -27,6 +27,7 @@ class Flag(Enum):
     SKEWED = "a skewed sampling distribution"
     HEAVY_TAILED = "a heavy-tailed sampling distribution"
     SMALL_SAMPLE = "a sample too small for the curvature at one point"
+    NONLINEAR = "a function that bends over the spread of the estimates"
     SEARCH_PATH = "a matrix of the search path, not a curvature"
     ROUNDING = "second differences lost in rounding"
     UNEXPLAINED = "a disagreement that the measured quantities do not explain"

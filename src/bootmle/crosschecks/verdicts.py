@@ -50,7 +50,7 @@ def withheld_from(evidence: Evidence) -> Verdict | None:
         )
         flat = information.definiteness == "singular"
         return Verdict(False, reason, Flag.NOT_IDENTIFIED if flat else Flag.NOT_POSITIVE_DEFINITE)
-    if not np.isfinite(evidence.reference.standard_errors[evidence.fit.free]).all():
+    if not np.isfinite(evidence.reference.standard_errors[evidence.varies]).all():
         return Verdict(False, "cannot be compared: the reference is not finite", Flag.UNEXPLAINED)
     return None
 

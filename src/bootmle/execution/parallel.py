@@ -10,7 +10,7 @@ from pickle import PicklingError
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.parallel import get_active_backend
+from joblib.parallel import MultiprocessingBackend, get_active_backend
 
 from bootmle.execution.computation import Computation, Joinable
 from bootmle.execution.parcel import Parcel, StoredParcel
@@ -21,6 +21,8 @@ from bootmle.replicates import Replicates
 __all__ = ["Computation", "check_n_jobs", "compute_chunks", "run_chunks"]
 
 Result = TypeVar("Result", bound=Joinable)
+
+_AS_READY = "generator_unordered"
 
 
 def check_n_jobs(n_jobs: Any) -> int:
@@ -54,7 +56,8 @@ def compute_chunks(
     one; all others are kept. One worker and a single chunk run in the caller's process, and
     threads share it: there, a death cannot be survived.
 
-    The backend is what `joblib.parallel_config` says. Each worker process gets the task and its
+    The backend is what `joblib.parallel_config` says (loky for multiprocessing, whose pool cannot
+    notice a death). Each worker process gets the task and its
     data once. Closing the iterator stops the workers, Dask's at the end of their chunk.
 
     Parameters
@@ -90,7 +93,7 @@ def _compute_unordered(
     """Compute chunks on the active backend; what is lost with a worker, once more."""
     backend, _ = get_active_backend()
     if getattr(backend, "supports_sharedmem", False):
-        yield from joblib_pool(task, chunks, n_jobs, "generator_unordered")
+        yield from joblib_pool(task, chunks, n_jobs=n_jobs, return_as=_AS_READY)
         return
     parcel = Parcel.pack(task)
     with parcel.stored() as stored, closing(_pool(backend, parcel, stored, chunks, n_jobs)) as pool:
@@ -102,11 +105,14 @@ def _compute_unordered(
 def _pool(
     backend: Any, parcel: Parcel, stored: StoredParcel, chunks: list[int], n_jobs: int | None
 ) -> Generator[tuple[int, Any], None, None]:
-    """Choose the pool for a backend of processes; not every one of joblib's has generators."""
+    """Choose the pool for a backend of processes."""
     if hasattr(backend, "client"):
         return dask_pool(backend.client, parcel, chunks, **backend.submit_kwargs)
-    return_as = "generator_unordered" if backend.supports_return_generator else "list"
-    return joblib_pool(stored, chunks, n_jobs, return_as)
+    # The pool of multiprocessing waits for ever for a worker that died, so loky stands in for it.
+    if type(backend) is MultiprocessingBackend:
+        return joblib_pool(stored, chunks, n_jobs=n_jobs, return_as=_AS_READY, backend="loky")
+    return_as = _AS_READY if backend.supports_return_generator else "list"
+    return joblib_pool(stored, chunks, n_jobs=n_jobs, return_as=return_as)
 
 
 def _in_order(

@@ -20,8 +20,8 @@ Numbered = Generator[tuple[int, Any], None, None]
 """(chunk, result), as they are ready; the result is None where a worker died."""
 
 
-def joblib_pool(source: Any, chunks: list[int], n_jobs: int | None, return_as: str) -> Numbered:
-    """Compute chunks on joblib's workers, from the computation itself or from its parcel.
+def joblib_pool(source: Any, chunks: list[int], **settings: Any) -> Numbered:
+    """Compute chunks with `joblib.Parallel`, from the computation itself or from its parcel.
 
     One worker that dies takes joblib's pool with it: all chunks in flight are lost, and the
     others go to a fresh pool.
@@ -31,7 +31,7 @@ def joblib_pool(source: Any, chunks: list[int], n_jobs: int | None, return_as: s
         sent: list[int] = []
         calls = (delayed(_numbered)(source, chunk) for chunk in _noted([*left], sent))
         try:
-            with _quietly_closed(_results(calls, n_jobs, return_as)) as results:
+            with _quietly_closed(_results(calls, **settings)) as results:
                 for chunk, result in results:
                     del left[chunk]
                     yield chunk, result
@@ -107,13 +107,10 @@ def _distributed() -> Any:
     return import_module("distributed")
 
 
-def _results(
-    calls: Iterable[Any], n_jobs: int | None, return_as: str
-) -> Generator[Any, None, None]:
+def _results(calls: Iterable[Any], **settings: Any) -> Generator[Any, None, None]:
     """Start joblib's workers; a chunk is worth a message of its own."""
-    pool: Any = Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1)
     with _deaths_told_apart():
-        yield from pool(calls)
+        yield from Parallel(batch_size=1, **settings)(calls)
 
 
 @contextmanager
