@@ -27,6 +27,7 @@ from bootmle import (
     load,
 )
 from bootmle.execution.packing import pack, unpack
+from bootmle.replicates import Replicates
 from bootmle.simulation import logit, poisson
 
 N = 60
@@ -246,7 +247,7 @@ def test_an_overlap_must_agree(mle: Fit, whole: Bootstrap, tmp_path: Path) -> No
     bootstrap(mle, n_resamples=200, rng=0, checkpoint=one)
     bootstrap(mle, n_resamples=300, rng=0, checkpoint=other)
     assert_same(load(one, other), whole)
-    chunk, data, seconds = unpack((one / chunks_in(one)[0]).read_bytes())
+    chunk, data, seconds = unpack((one / chunks_in(one)[0]).read_bytes(), Replicates)
     moved = replace(data, estimates=data.estimates + 1e-12)
     (one / chunks_in(one)[0]).write_bytes(pack(chunk, moved, seconds))
     with pytest.raises(ValueError, match=r"paths: chunk 0 of .*other differs"):

@@ -16,7 +16,7 @@ MODULES = {
     "likelihood": {"dependence", "jacobian", "likelihood", "reading"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
-    "running": {"running", "task"},
+    "running": {"precision", "running", "task"},
     "results": {
         *("examination", "inference", "jackknifing", "loading", "overview", "results", "spreads"),
     },

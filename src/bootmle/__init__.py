@@ -28,6 +28,8 @@ from bootmle.sampling import (
     Stratified,
     Subsample,
 )
+from bootmle.simulation.coverage import coverage
+from bootmle.simulation.study import Coverage
 from bootmle.status import Status
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __all__ = [
     "Bootstrap",
     "Cases",
     "Clustered",
+    "Coverage",
     "Crosscheck",
     "Estimator",
     "Fit",
@@ -51,6 +54,7 @@ __all__ = [
     "Subsample",
     "Verdict",
     "bootstrap",
+    "coverage",
     "crosscheck",
     "fit",
     "information",

@@ -24,20 +24,20 @@ __all__ = [
 _REFITS = ("verified", "expansion")
 
 
-def refuse_unknown(unknown: dict[str, Any]) -> None:
+def refuse_unknown(unknown: dict[str, Any], verb: str = "bootstrap") -> None:
     """Name the keyword that was meant."""
     for name in unknown:
         if name in {"seed", "random_state"}:
             raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for it")
-        raise TypeError(f"bootstrap() has no argument {name!r}")
+        raise TypeError(f"{verb}() has no argument {name!r}")
 
 
-def check_count(n_resamples: Any, sampling: Plan) -> int:
-    """Check the number of replicates."""
+def check_count(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
+    """Check the number of replicates, or of data sets."""
     whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
     if not whole or n_resamples < 2:
         raise ValueError(
-            f"n_resamples: {n_resamples!r}; a spread needs a whole number of at least 2"
+            f"{argument}: {n_resamples!r}; a spread needs a whole number of at least 2"
         )
     available = sampling.n_available
     if available is not None and available < 2:

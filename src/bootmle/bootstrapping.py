@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from bootmle.execution.progress import announce, shown
 from bootmle.execution.stopping import Interrupted, read_deadline
 from bootmle.fitting import Estimator, Fit
 from bootmle.fitting.scores import own_errors
+from bootmle.precision import precise_enough, worst_relative_error
 from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
-from bootmle.running import Collected, Run, worst_relative_error
+from bootmle.running import Collected, Run
 from bootmle.sampling import Cases, Clustered, Plan
 from bootmle.status import Status
 from bootmle.task import Task, n_observations
@@ -130,8 +132,8 @@ def bootstrap(
             shown(progress),
             store=setup.store,
             shard=part,
-            precision=precision,
             deadline=until,
+            enough=None if precision is None else partial(precise_enough, precision=precision),
         )
         if run.show:
             announce(_forecast(setup.blank, run.n_missing, workers), run.n_missing, workers)
@@ -151,7 +153,7 @@ class _SetUp:
     task: Task
     count: int
     blank: Bootstrap
-    store: Checkpoint | None
+    store: Checkpoint[Replicates] | None
 
 
 def _set_up(
@@ -167,7 +169,9 @@ def _set_up(
         if path is None:
             break
         try:
-            return _SetUp(task, count, blank, keep(path, settled, blank.record(), refit, count))
+            return _SetUp(
+                task, count, blank, keep(path, settled, blank.record(), count, Replicates)
+            )
         except FileExistsError:
             if last:
                 raise
@@ -207,7 +211,7 @@ def _own_errors(fit: Fit | Estimator, task: Task) -> Floats | None:
     return None if units is None else own_errors(fit, units)
 
 
-def _result(setup: _SetUp, collected: Collected, precision: float | None) -> Bootstrap:
+def _result(setup: _SetUp, collected: Collected[Replicates], precision: float | None) -> Bootstrap:
     """Examine what was collected, and say what stopped it."""
     held = setup.blank.holding(setup.task, collected)
     damaged = [] if setup.store is None else setup.store.damaged
@@ -221,7 +225,7 @@ def _result(setup: _SetUp, collected: Collected, precision: float | None) -> Boo
     return replace(held, notes=(*held.notes, *notes))
 
 
-def _interrupted(setup: _SetUp, collected: Collected) -> Interrupted:
+def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted:
     """Say how a run that was interrupted goes on."""
     done = len(collected.data)
     partial = None if done < 2 else setup.blank.holding(setup.task, collected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bootmle.arguments import read_seed
 from bootmle.execution.checkpoint import (
@@ -21,6 +21,8 @@ from bootmle.task import ready
 
 __all__ = ["Settled", "keep", "note_stop", "settle"]
 
+Kind = TypeVar("Kind")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settled:
@@ -33,6 +35,8 @@ class Settled:
     plan : Plan
         Ready for the data.
     seed : int
+    description : dict
+        What tells the run from others, where it is kept in a directory.
     manifest : dict or None
         Of the run that is gone on with; None where it begins.
     """
@@ -40,23 +44,32 @@ class Settled:
     fit: Fit | Estimator
     plan: Plan
     seed: int
+    description: dict[str, Any]
     manifest: Manifest | None
 
 
 def settle(
-    fit: Fit | Estimator, sampling: Plan, refit: str, rng: Any, checkpoint: str | Path | None
+    fit: Fit | Estimator,
+    sampling: Plan,
+    refit: str,
+    rng: Any,
+    checkpoint: Path | None,
+    **more: Any,
 ) -> Settled:
     """Settle what a run computes: as asked, or as the run in the directory began.
+
+    What is in ``more`` belongs to the run's description, too.
 
     Raises
     ------
     ValueError
         Where the directory holds another run, naming what differs.
     """
-    path = None if checkpoint is None else Path(checkpoint)
-    if path is None or not is_run(path):
-        return Settled(fit, ready(fit, sampling), read_seed(rng), None)
-    manifest = read_manifest(path)
+    if checkpoint is None or not is_run(checkpoint):
+        plan, seed = ready(fit, sampling), read_seed(rng)
+        described = {} if checkpoint is None else describe(fit, plan, refit, seed) | more
+        return Settled(fit, plan, seed, described, None)
+    manifest = read_manifest(checkpoint)
     stored = manifest["run"]
     seed = int(stored["seed"]) if rng is None else read_seed(rng)
     own, elsewhere = fit, []
@@ -65,22 +78,22 @@ def settle(
     except ValueError as error:
         elsewhere = [str(error)]
     plan = ready(own, sampling)
-    described = describe(own, plan, refit, seed)
+    described = describe(own, plan, refit, seed) | more
     if elsewhere:
         del described["objective"]
     different = [*differences(stored, described), *elsewhere]
     if different:
         raise ValueError(
-            f"checkpoint: {path} holds another run: {'; '.join(different)}; name another "
+            f"checkpoint: {checkpoint} holds another run: {'; '.join(different)}; name another "
             f"directory, or delete this one"
         )
-    return Settled(own, plan, seed, manifest)
+    return Settled(own, plan, seed, described, manifest)
 
 
 def keep(
-    path: Path, settled: Settled, record: dict[str, Any], refit: str, count: int
-) -> Checkpoint:
-    """Open the directory, and write down what the run is.
+    path: Path, settled: Settled, record: dict[str, Any], count: int, kind: type[Kind]
+) -> Checkpoint[Kind]:
+    """Open the directory for results of one kind, and write down what the run is.
 
     Raises
     ------
@@ -92,7 +105,7 @@ def keep(
     if manifest is None:
         manifest = {
             "versions": versions(),
-            "run": describe(settled.fit, settled.plan, refit, settled.seed),
+            "run": settled.description,
             "start": start_of(settled.fit),
             "record": record,
             "n_resamples": count,
@@ -102,7 +115,7 @@ def keep(
     elif count > manifest["n_resamples"]:
         longer = {**manifest, "n_resamples": count, "stopped": ""}
         write_manifest(path, longer, replace=True)
-    return Checkpoint(path)
+    return Checkpoint(path, kind)
 
 
 def note_stop(path: Path, count: int, reason: str) -> None:

@@ -104,7 +104,7 @@ def _read(paths: Sequence[str | Path]) -> list[_Stored]:
 
 def _read_parts(parts: Sequence[Path]) -> _Stored:
     """Merge the directories of one run."""
-    merged = read_directories(parts)
+    merged = read_directories(parts, Replicates)
     record = {
         **merged.manifest["record"],
         "notes": [

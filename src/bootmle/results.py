@@ -17,6 +17,7 @@ from bootmle.execution.storage import write_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.inference import Inference
 from bootmle.overview import overview, percentile_ends
+from bootmle.replicates import Replicates
 from bootmle.running import Collected, Run
 from bootmle.sampling import Plan
 from bootmle.status import Status
@@ -138,7 +139,7 @@ class Bootstrap(Inference):
                 chunk: self.data.take(chunk * task.size + np.arange(task.size)) for chunk in whole
             }
             run = Run(task, count, n_jobs, shown(progress), known=known).collect()
-            return self.holding(task, run)
+            return replace(self, sampling=plan).holding(task, run)
 
     def _to_go_on(self, n: Any, sampling: Plan | None) -> tuple[Fit | Estimator, Plan]:
         """Check that a run can go on."""
@@ -160,7 +161,7 @@ class Bootstrap(Inference):
                 raise ValueError(f"sampling: {plan} is not the run's plan, {self.sampling}")
         return self.fit, plan
 
-    def holding(self, task: Task, run: Collected) -> Bootstrap:
+    def holding(self, task: Task, run: Collected[Replicates]) -> Bootstrap:
         """Hold what a run collected, examined where it is not to be handed over in a hurry."""
         consecutive = np.array_equal(run.numbers, np.arange(len(run.numbers)))
         held = replace(

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.arrays import Floats
 from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.computation import Computation, Countable
 from bootmle.execution.parallel import compute_chunks
 from bootmle.execution.progress import Progress
 from bootmle.execution.stopping import Deadline, sigterm_interrupts
-from bootmle.replicates import Replicates
-from bootmle.summaries.spread import standard_error, standard_error_mcse
-from bootmle.task import Task
 
-__all__ = ["Collected", "Run", "worst_relative_error"]
+__all__ = ["Collected", "Run"]
 
-_FEWEST = 100
+Result = TypeVar("Result", bound=Countable)
+Result_co = TypeVar("Result_co", bound=Countable, covariant=True)
+
 _EVERY = 1.05
 
 
+class Beginning(Computation[Result_co], Protocol[Result_co]):
+    """A computation that knows what no result at all looks like."""
+
+    def none(self) -> Result_co:
+        """Return a result without members."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Collected:
+class Collected(Generic[Result]):
     """What a run has, and what stopped it.
 
     Attributes
     ----------
-    data : Replicates
+    data : Replicates, or another kind of results
     numbers : (B,) int array
         Their numbers, which tell their streams.
     seconds : float
@@ -42,7 +50,7 @@ class Collected:
         Whether that was Ctrl-C or SIGTERM.
     """
 
-    data: Replicates
+    data: Result
     numbers: NDArray[np.intp]
     seconds: float
     reason: str = ""
@@ -50,14 +58,14 @@ class Collected:
 
 
 @dataclass(slots=True)
-class Run:
+class Run(Generic[Result]):
     """One sitting of a run.
 
     Attributes
     ----------
-    task : Task
+    task : Task, or another computation
     count : int
-        Number of replicates in all.
+        Number of replicates, or other members, in all.
     n_jobs : int or None
     show : bool
         Whether to show progress.
@@ -67,21 +75,24 @@ class Run:
         Where chunks are kept.
     shard : (int, int)
         Which of how many parts of the run, from 1.
-    precision : float or None
-        Relative Monte Carlo error of every standard error at which to stop.
     deadline : Deadline or None
+    enough : callable or None
+        ``enough(results)`` returns the reason to stop with these, empty where there is none.
+    unit : str
+        What is counted.
     """
 
-    task: Task
+    task: Beginning[Result]
     count: int
     n_jobs: int | None
     show: bool
-    known: Mapping[int, Replicates] = field(default_factory=dict)
-    store: Checkpoint | None = None
+    known: Mapping[int, Result] = field(default_factory=dict)
+    store: Checkpoint[Result] | None = None
     shard: tuple[int, int] = (1, 1)
-    precision: float | None = None
     deadline: Deadline | None = None
-    _done: dict[int, Replicates] = field(default_factory=dict)
+    enough: Callable[[Result], str] | None = None
+    unit: str = "refit"
+    _done: dict[int, Result] = field(default_factory=dict)
     _seconds: float = 0.0
     _checked: int = 0
 
@@ -97,7 +108,7 @@ class Run:
         there = set(self.known) | set(() if self.store is None else self.store.chunks())
         return sum(self._length(chunk) for chunk in self.chunks if chunk not in there)
 
-    def collect(self) -> Collected:
+    def collect(self) -> Collected[Result]:
         """Go through the chunks in order until a reason to stop, or the end."""
         reason, interrupted = "", False
         with ExitStack() as stack:
@@ -119,7 +130,7 @@ class Run:
         total = sum(self._length(chunk) for chunk in self.chunks)
         with (
             closing(compute_chunks(self.task, missing, self.n_jobs)) as computed,
-            Progress(total, show=self.show) as progress,
+            Progress(total, show=self.show, unit=self.unit) as progress,
         ):
             for chunk in self.chunks:
                 data = at_hand.pop(chunk, None)
@@ -132,7 +143,7 @@ class Run:
                     return reason
         return ""
 
-    def _at_hand(self) -> dict[int, Replicates]:
+    def _at_hand(self) -> dict[int, Result]:
         """Collect the chunks that need not be computed."""
         found = {chunk: data for chunk, data in self.known.items() if chunk in self.chunks}
         if self.store is not None:
@@ -143,7 +154,7 @@ class Run:
                     self._seconds += stored[1]
         return found
 
-    def _keep(self, chunk: int, data: Replicates, seconds: float) -> Replicates:
+    def _keep(self, chunk: int, data: Result, seconds: float) -> Result:
         """Store a chunk that was computed."""
         self._seconds += seconds
         if self.store is not None:
@@ -151,7 +162,7 @@ class Run:
         return data
 
     @staticmethod
-    def _next(computed: Iterator[tuple[int, Replicates]]) -> tuple[int, Replicates, float]:
+    def _next(computed: Iterator[tuple[int, Result]]) -> tuple[int, Result, float]:
         """Wait for the next chunk; also return how long that took."""
         started = time.perf_counter()
         chunk, data = next(computed)
@@ -168,33 +179,21 @@ class Run:
         if self.deadline is not None and self.deadline.passed():
             return "the deadline"
         done = len(self._done) * self.task.size
-        if self.precision is None or done < max(_FEWEST, _EVERY * self._checked):
+        if self.enough is None or done < _EVERY * self._checked:
             return ""
         self._checked = done
-        reached = worst_relative_error(self._joined()[0])
-        return f"precision={self.precision:g}" if reached <= self.precision else ""
+        return self.enough(self._joined()[0])
 
-    def _joined(self) -> tuple[Replicates, NDArray[np.intp]]:
+    def _joined(self) -> tuple[Result, NDArray[np.intp]]:
         """Join what is done, with the replicates' numbers."""
         size = self.task.size
         lengths = {chunk: self._length(chunk) for chunk in self._done}
         parts = [data.first(lengths[chunk]) for chunk, data in self._done.items()]
         numbers = [chunk * size + np.arange(lengths[chunk]) for chunk in self._done]
-        return Replicates.concatenate(parts), np.concatenate(numbers)
+        return type(parts[0]).concatenate(parts), np.concatenate(numbers)
 
-    def _collected(self, reason: str, interrupted: bool) -> Collected:
+    def _collected(self, reason: str, interrupted: bool) -> Collected[Result]:
         """Put together what there is."""
         if not self._done:
-            nothing = Replicates.none(self.task.refit.n_params)
-            return Collected(nothing, np.empty(0, np.intp), 0.0, reason, interrupted)
+            return Collected(self.task.none(), np.empty(0, np.intp), 0.0, reason, interrupted)
         return Collected(*self._joined(), self._seconds, reason, interrupted)
-
-
-def worst_relative_error(data: Replicates) -> float:
-    """Return the largest Monte Carlo error of a standard error, relative to it."""
-    finite: Floats = data.estimates[~(data.failed | data.divergent)]
-    if len(finite) < _FEWEST:
-        return np.inf
-    errors, mcse = standard_error(finite), standard_error_mcse(finite)
-    varies = errors > 0
-    return float(np.max(mcse[varies] / errors[varies], initial=0.0))

@@ -86,6 +86,10 @@ class Task:
         outcome = Outcome(nothing, Status.WORKER_DIED, np.nan, reason)
         return Replicates.from_outcomes([outcome] * (last - first), [(0, 0)] * (last - first))
 
+    def none(self) -> Replicates:
+        """Begin without any replicate."""
+        return Replicates.none(self.refit.n_params)
+
     def draw(self, replicate: int) -> Resample:
         """Draw one resample from its own stream."""
         return draw_resample(self.sampling, self.n, self.seed, replicate)

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,24 @@ def test_loky_stands_in_for_multiprocessing_which_notices_no_death(
     assert asked == ["loky"]
 
 
+def test_whoever_takes_the_last_chunk_does_not_stop_the_workers(
+    computation: Computation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+
+    def pool(source: Any, chunks: list[int], **settings: Any) -> Any:
+        yield from ((chunk, source(chunk)) for chunk in chunks)
+        ended.append(True)
+
+    monkeypatch.setattr(parallel, "joblib_pool", pool)
+    with (
+        parallel_config(backend="threading"),
+        closing(compute_chunks(computation(), range(3), 2)) as chunks,
+    ):
+        assert [next(chunks)[0] for _ in range(3)] == [0, 1, 2]
+        assert ended == [True]
+
+
 def test_an_exception_that_cannot_be_read_is_no_death() -> None:
     class TwoArguments(Exception):
         def __init__(self, one: int, two: int) -> None:
@@ -137,21 +156,25 @@ def written() -> int:
     return int(counters["wchar"])
 
 
-def test_processes_get_the_task_and_its_data_once(
+def test_processes_get_the_task_and_its_data_once_and_are_there_for_the_next_run(
     computation: Computation, expected: Expected, tmp_path: Path
 ) -> None:
     # Strings are no array that could be mapped, and the array is too small for joblib to map it.
     data = (np.zeros(100_000), [f"{number:0100}" for number in range(10_000)])
     task = computation(log=tmp_path / "log", data=data, late=(0, 1, 2, 3))
-    before = written() if Path("/proc/self/io").exists() else 0
-    chunks = [chunk for _, chunk in compute_chunks(task, range(40), 2)]
-    if before:
-        assert 1_800_000 < written() - before < 2_200_000
+    for _ in range(2):
+        before = written() if Path("/proc/self/io").exists() else 0
+        with closing(compute_chunks(task, range(40), 2)) as chunks:
+            together = Replicates.concatenate([next(chunks)[1] for _ in range(40)])
+        if before:
+            assert 1_800_000 < written() - before < 2_200_000
+        assert together.estimates.tobytes() == expected(80).tobytes()
     packed, *opened = (tmp_path / "log").read_text().splitlines()
     assert packed == f"pickled {os.getpid()}"
-    assert [event.split()[0] for event in opened] == ["opened"] * 2
+    assert opened.pop(2) == packed
+    assert {event.split()[0] for event in opened} == {"opened"}
+    assert set(opened[:2]) == set(opened[2:])
     assert len({*opened, f"opened {os.getpid()}"}) == 3
-    assert Replicates.concatenate(chunks).estimates.tobytes() == expected(80).tobytes()
 
 
 def test_threads_get_the_task_itself(computation: Computation, tmp_path: Path) -> None:

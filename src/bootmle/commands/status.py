@@ -49,7 +49,7 @@ def _lines(path: Path) -> Iterator[str]:
     """Say how far one run is."""
     manifest = read_manifest(path)
     size, count = manifest["run"]["chunk"], manifest["n_resamples"]
-    with Checkpoint(path) as store:
+    with Checkpoint(path, Replicates) as store:
         chunks = [chunk for chunk in store.chunks() if chunk * size < count]
         stored = {chunk: store.read(chunk) for chunk in chunks}
         moments = [store.file_of(chunk).stat().st_mtime for chunk in chunks]

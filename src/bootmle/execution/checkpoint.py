@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from bootmle.execution.files import write_whole
 from bootmle.execution.packing import pack, unpack
-from bootmle.replicates import Replicates
 
 __all__ = ["Checkpoint", "Manifest", "is_run", "read_manifest", "write_manifest"]
 
 Manifest = dict[str, Any]
+Kind = TypeVar("Kind")
 
 FORMAT = 1
 _MANIFEST = "run.json"
@@ -24,18 +24,21 @@ _CHUNK = re.compile(r"chunk-(\d+)\.bin")
 
 
 @dataclass(slots=True)
-class Checkpoint:
+class Checkpoint(Generic[Kind]):
     """The chunks of one run in one directory.
 
     Attributes
     ----------
     path : Path
         The directory.
+    kind : type
+        What the chunks are: `Replicates`, or another dataclass of arrays and messages.
     damaged : list of str
         Files that could not be read, and will be computed again.
     """
 
     path: Path
+    kind: type[Kind]
     damaged: list[str] = field(default_factory=list)
     _writer: ThreadPoolExecutor = field(init=False, repr=False)
     _writing: list[Future[None]] = field(default_factory=list, repr=False)
@@ -59,11 +62,11 @@ class Checkpoint:
         """Name a chunk's file."""
         return self.path / f"chunk-{chunk:07d}.bin"
 
-    def read(self, chunk: int) -> tuple[Replicates, float] | None:
+    def read(self, chunk: int) -> tuple[Kind, float] | None:
         """Read a chunk and its seconds; None where it is damaged, which is remembered."""
         path = self.file_of(chunk)
         try:
-            number, data, seconds = unpack(path.read_bytes())
+            number, data, seconds = unpack(path.read_bytes(), self.kind)
             if number != chunk:
                 raise ValueError(f"it holds chunk {number}")
         except (OSError, ValueError) as error:
@@ -71,7 +74,7 @@ class Checkpoint:
             return None
         return data, seconds
 
-    def write(self, chunk: int, data: Replicates, seconds: float) -> None:
+    def write(self, chunk: int, data: Kind, seconds: float) -> None:
         """Write a chunk in the background; an error of an earlier one is raised here."""
         self._settle([future for future in self._writing if future.done()])
         stored, path = pack(chunk, data, seconds), self.file_of(chunk)

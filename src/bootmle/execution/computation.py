@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self, TypeVar
 
-__all__ = ["Computation", "Joinable"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Computation", "Countable", "Joinable"]
 
 
 class Joinable(Protocol):
@@ -14,6 +17,23 @@ class Joinable(Protocol):
     @classmethod
     def concatenate(cls, parts: Sequence[Self], /) -> Self:
         """Join parts in order."""
+        ...
+
+
+class Countable(Joinable, Protocol):
+    """A result of which members can be counted, and the first ones kept."""
+
+    def __len__(self) -> int:
+        """Count the members."""
+        ...
+
+    def first(self, count: int, /) -> Self:
+        """Keep the first members."""
+        ...
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which members failed."""
         ...
 
 

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.execution.checkpoint import Checkpoint, Manifest, read_manifest
-from bootmle.replicates import Replicates
+from bootmle.execution.computation import Countable
+from bootmle.execution.packing import pack
 
 __all__ = ["Merged", "read_directories"]
 
-Chunks = dict[int, Replicates]
+Kind = TypeVar("Kind", bound=Countable)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Merged:
+class Merged(Generic[Kind]):
     """The chunks of one run, from all its directories.
 
     Attributes
     ----------
     manifest : dict
-    data : Replicates
+    data : Replicates, or another kind of results
     numbers : (B,) int array
         Their numbers in the run.
     seconds : float
@@ -33,14 +35,14 @@ class Merged:
     """
 
     manifest: Manifest
-    data: Replicates
+    data: Kind
     numbers: NDArray[np.intp]
     seconds: float
     missing: str
 
 
-def read_directories(paths: Sequence[Path]) -> Merged:
-    """Read the parts of one run.
+def read_directories(paths: Sequence[Path], kind: type[Kind]) -> Merged[Kind]:
+    """Read the parts of one run, whose results are of one kind.
 
     Raises
     ------
@@ -50,10 +52,10 @@ def read_directories(paths: Sequence[Path]) -> Merged:
     manifests = [read_manifest(path) for path in paths]
     for path, manifest in zip(paths[1:], manifests[1:], strict=True):
         _check_same(paths[0], manifests[0], path, manifest)
-    chunks: Chunks = {}
+    chunks: dict[int, Kind] = {}
     seconds, damaged = 0.0, []
     for path in paths:
-        with Checkpoint(path) as store:
+        with Checkpoint(path, kind) as store:
             for chunk in store.chunks():
                 stored = store.read(chunk)
                 if stored is not None:
@@ -71,7 +73,7 @@ def read_directories(paths: Sequence[Path]) -> Merged:
     lost = [chunk for chunk in wanted if chunk not in chunks]
     return Merged(
         manifests[0],
-        Replicates.concatenate(parts),
+        kind.concatenate(parts),
         np.concatenate(numbers),
         seconds,
         _missing(lost, size, count, damaged),
@@ -90,14 +92,10 @@ def _check_same(first: Path, one: Manifest, path: Path, other: Manifest) -> None
                 )
 
 
-def _add(chunks: Chunks, chunk: int, data: Replicates, path: Path) -> None:
+def _add(chunks: dict[int, Kind], chunk: int, data: Kind, path: Path) -> None:
     """Take a chunk; one that is there already must be the same."""
     known = chunks.setdefault(chunk, data)
-    same = known is data or (
-        np.array_equal(known.estimates, data.estimates, equal_nan=True)
-        and np.array_equal(known.status, data.status)
-    )
-    if not same:
+    if known is not data and pack(chunk, known, 0.0) != pack(chunk, data, 0.0):
         raise ValueError(f"paths: chunk {chunk} of {path} differs from that of another directory")
 
 

@@ -1,32 +1,36 @@
-"""One chunk of replicates as bytes: a line of JSON, then its arrays, after a checksum of both."""
+"""One chunk of results as bytes: a line of JSON, then its arrays, after a checksum of both."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bootmle.replicates import Replicates
-
 __all__ = ["pack", "unpack"]
 
-_ARRAYS = tuple(field.name for field in fields(Replicates) if field.name != "messages")
+Kind = TypeVar("Kind")
+"""A dataclass of arrays, and of messages."""
+
 _DIGEST = hashlib.sha256().digest_size
 
 
-def pack(chunk: int, data: Replicates, seconds: float) -> bytes:
-    """Write a chunk's number, replicates and seconds into bytes.
+def pack(chunk: int, data: Any, seconds: float) -> bytes:
+    """Write a chunk's number, results and seconds into bytes.
+
+    The results are a dataclass of arrays, and of ``messages`` from place to text.
 
     Examples
     --------
+    >>> from bootmle.replicates import Replicates
     >>> one = Replicates(np.zeros((1, 2)), *np.zeros((4, 1)))
-    >>> unpack(pack(7, one, 0.5))[::2]
+    >>> unpack(pack(7, one, 0.5), Replicates)[::2]
     (7, 0.5)
     """
-    arrays = {name: np.ascontiguousarray(getattr(data, name)) for name in _ARRAYS}
+    names = [field.name for field in fields(data) if field.name != "messages"]
+    arrays = {name: np.ascontiguousarray(getattr(data, name)) for name in names}
     header = {
         "chunk": chunk,
         "seconds": seconds,
@@ -38,8 +42,8 @@ def pack(chunk: int, data: Replicates, seconds: float) -> bytes:
     return hashlib.sha256(payload).digest() + payload
 
 
-def unpack(stored: bytes) -> tuple[int, Replicates, float]:
-    """Read what `pack` wrote.
+def unpack(stored: bytes, kind: type[Kind]) -> tuple[int, Kind, float]:
+    """Read what `pack` wrote of results of one kind.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def unpack(stored: bytes) -> tuple[int, Replicates, float]:
 
     Examples
     --------
-    >>> unpack(b"not a chunk")
+    >>> unpack(b"not a chunk", dict)
     Traceback (most recent call last):
     ValueError: its checksum does not hold
     """
@@ -58,7 +62,8 @@ def unpack(stored: bytes) -> tuple[int, Replicates, float]:
     line, _, body = payload.partition(b"\n")
     header = json.loads(line)
     messages = {int(place): text for place, text in header["messages"].items()}
-    data = Replicates(**_arrays(header["arrays"], body), messages=messages)
+    contents: dict[str, Any] = {**_arrays(header["arrays"], body), "messages": messages}
+    data = kind(**contents)
     return int(header["chunk"]), data, float(header["seconds"])
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from pickle import PicklingError
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from joblib.parallel import MultiprocessingBackend, get_active_backend
 
 from bootmle.execution.computation import Computation, Joinable
 from bootmle.execution.parcel import Parcel, StoredParcel
 from bootmle.execution.pools import dask_pool, joblib_pool
 from bootmle.execution.recovery import Recovery
-from bootmle.replicates import Replicates
 
-__all__ = ["Computation", "check_n_jobs", "compute_chunks", "run_chunks"]
+__all__ = ["Computation", "check_n_jobs", "compute_chunks"]
 
 Result = TypeVar("Result", bound=Joinable)
 
@@ -56,9 +53,9 @@ def compute_chunks(
     one; all others are kept. One worker and a single chunk run in the caller's process, and
     threads share it: there, a death cannot be survived.
 
-    The backend is what `joblib.parallel_config` says (loky for multiprocessing, whose pool cannot
-    notice a death). Each worker process gets the task and its
-    data once. Closing the iterator stops the workers, Dask's at the end of their chunk.
+    The backend is what `joblib.parallel_config` says, with loky for multiprocessing, whose pool
+    notices no death. Each worker process gets the task and its data once. Closing the iterator
+    before its end stops the workers, Dask's and threads at the end of their chunk.
 
     Parameters
     ----------
@@ -116,16 +113,18 @@ def _pool(
 
 
 def _in_order(
-    chunks: Iterable[int], results: Iterable[tuple[int, Result]]
+    chunks: list[int], results: Iterator[tuple[int, Result]]
 ) -> Iterator[tuple[int, Result]]:
-    """Keep results back until their turn comes."""
-    left, ready = iter(chunks), dict[int, Result]()
-    turn = next(left, None)
-    for number, result in results:
-        ready[number] = result
-        while turn in ready:
-            yield turn, ready.pop(turn)
-            turn = next(left, None)
+    """Keep results back until their turn comes; the last one, until the pool is left in peace."""
+    ready, awaited = dict[int, Result](), set(chunks)
+    for chunk in chunks:
+        while chunk not in ready:
+            number, ready[number] = next(results)
+            awaited.remove(number)
+        if not awaited:
+            # Closing an iterator that has not ended stops the workers; the next run can use them.
+            next(results, None)
+        yield chunk, ready.pop(chunk)
 
 
 def _inside_a_worker() -> bool:
@@ -141,29 +140,3 @@ def _inside_a_dask_task() -> bool:
         return distributed is not None and bool(distributed.get_worker())
     except ValueError:
         return False
-
-
-def run_chunks(
-    compute: Callable[[int], Replicates], n_chunks: int, n_jobs: int | None
-) -> Iterator[Replicates]:
-    """Compute chunks 0, 1, ... on joblib's workers and yield them in order.
-
-    Raises
-    ------
-    RuntimeError
-        Where a worker process cannot read the objective, or its data.
-    """
-    if check_n_jobs(n_jobs) == 1 or n_chunks == 1:
-        yield from map(compute, range(n_chunks))
-        return
-    try:
-        with Parallel(n_jobs=n_jobs, return_as="generator") as pool:
-            yield from pool(delayed(compute)(chunk) for chunk in range(n_chunks))
-    except (BrokenExecutor, PicklingError) as error:
-        if "serialize" not in str(error) and "pickle" not in str(error):
-            raise
-        raise RuntimeError(
-            "n_jobs: a worker process could not read the objective or its data: define it in the "
-            "script or notebook itself, or in a module that can be imported from anywhere; or use "
-            'threads (joblib.parallel_config(backend="threading")), or n_jobs=1'
-        ) from error

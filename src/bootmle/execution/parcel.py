@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 import joblib
 import numpy as np
 from numpy.typing import NDArray

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from bootmle.replicates import Replicates
+from bootmle.execution.computation import Countable
 from bootmle.tables import duration
 
 __all__ = ["Progress", "announce", "shown"]
@@ -35,11 +35,11 @@ def announce(seconds: float, count: int, workers: int) -> None:
 
 
 class Progress:
-    """Count replicates and failures where somebody may see them."""
+    """Count replicates, or other units, and failures where somebody may see them."""
 
-    def __init__(self, total: int, *, show: bool) -> None:
+    def __init__(self, total: int, *, show: bool, unit: str = "refit") -> None:
         """Say how many there will be."""
-        self.total = total
+        self.total, self.unit = total, unit
         self.done = self.failures = 0
         self.started = self.told = time.monotonic()
         self.bar: Any = None
@@ -47,7 +47,7 @@ class Progress:
         if show and not self.lines:
             from tqdm.auto import tqdm  # here, since it is slow to import
 
-            self.bar = tqdm(total=total, unit="refit", leave=False)
+            self.bar = tqdm(total=total, unit=unit, leave=False)
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +61,7 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def advance(self, data: Replicates) -> None:
+    def advance(self, data: Countable) -> None:
         """Count the replicates of a chunk that is done."""
         self.done += len(data)
         self.failures += int(data.failed.sum())
@@ -76,7 +76,7 @@ class Progress:
         """Say how far it is after so many seconds."""
         left = duration(seconds * (self.total - self.done) / max(self.done, 1))
         return (
-            f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} refits, "
+            f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} {self.unit}s, "
             f"{self.failures:,} failed, about {left} left"
         )
 

@@ -28,7 +28,7 @@ from bootmle.status import Status
 from bootmle.tables import align, rounded, rounded_like
 from bootmle.threads import single_threaded
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "fit_simulated"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,6 +220,24 @@ def fit(
     with single_threaded():
         likelihood = read_likelihood(fun, args, jac, weights, parameters)
         search = Search(likelihood, optimizer)
+        search.run()
+        return _conclude(likelihood, search)
+
+
+def fit_simulated(fit: Fit, args: Any, start: Floats) -> Fit:
+    """Fit the same model to other data of the same form, from a full parameter vector.
+
+    Raises
+    ------
+    ValueError
+        As of `fit`, and for data of another form. Exceptions of the objective pass through.
+    """
+    own = fit.likelihood.parameters
+    values = np.where(fit.free, start, fit.estimate)
+    parameters = replace(own.with_scales(fit.scales), values=values)
+    likelihood = replace(fit.likelihood.simulated(args), parameters=parameters)
+    with single_threaded():
+        search = Search(likelihood, fit.optimizer)
         search.run()
         return _conclude(likelihood, search)
 

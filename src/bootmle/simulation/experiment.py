@@ -1,0 +1,240 @@
+"""The experiment: a data set simulated at the truth, fitted, bootstrapped and cross-checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from bootmle.alarms import AlarmKind
+from bootmle.arrays import Floats
+from bootmle.bootstrapping import bootstrap
+from bootmle.crosschecks import Crosscheck, Flag, crosscheck
+from bootmle.data import as_args
+from bootmle.fitting import Estimator, Fit, LikelihoodRefit
+from bootmle.fitting.estimator import EstimatorRefit
+from bootmle.fitting.fit import fit_simulated
+from bootmle.replicates import Replicates
+from bootmle.results import Bootstrap
+from bootmle.sampling import Plan, draw_resample
+from bootmle.simulation.trials import Trials
+from bootmle.status import Status
+from bootmle.summaries.derived import derive_at
+from bootmle.task import n_observations, ready
+from bootmle.threads import single_threaded
+
+__all__ = ["BOOTSTRAP_METHODS", "WALD_METHODS", "Experiment"]
+
+BOOTSTRAP_METHODS = ("percentile", "basic", "normal", "bca", "studentized")
+WALD_METHODS = ("hessian", "sandwich", "cluster", "opg")
+
+_CHUNK = 4
+"""Data sets that are computed and stored together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What a worker needs to try any data set.
+
+    Attributes
+    ----------
+    fit : Fit or Estimator
+        The model, fitted to the original data.
+    simulate : callable
+        ``simulate(params, rng, *args) -> args``.
+    truth : (p,) array
+        The parameters that data are simulated at.
+    sampling : Plan
+    seed : int
+        The entropy of all streams.
+    n_resamples : int
+        Replicates of each data set; 1 for a warp study.
+    sources : tuple of str
+        Whose standard errors are collected.
+    methods : tuple of str
+        Whose intervals are.
+    confidence_level : float
+    derive : callable or None
+        Derived quantities, as of `Bootstrap.derive`.
+    """
+
+    fit: Fit | Estimator
+    simulate: Callable[..., Any]
+    truth: Floats
+    sampling: Plan
+    seed: int
+    n_resamples: int
+    sources: tuple[str, ...]
+    methods: tuple[str, ...]
+    confidence_level: float
+    derive: Callable[[Floats], Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Data sets in a chunk."""
+        return _CHUNK
+
+    @cached_property
+    def quantities(self) -> tuple[Floats, tuple[str, ...]]:
+        """The true values of all quantities, and their names."""
+        if self.derive is None:
+            return self.truth, tuple(self.fit.names)
+        values, names = derive_at(self.derive, self.truth, None)
+        return np.concatenate([self.truth, values]), (*self.fit.names, *names)
+
+    def __call__(self, chunk: int) -> Trials:
+        """Try a chunk of data sets."""
+        return self.part(chunk, 0, self.size)
+
+    def part(self, chunk: int, first: int, last: int) -> Trials:
+        """Try some data sets of a chunk."""
+        numbers = range(chunk * self.size + first, chunk * self.size + last)
+        with single_threaded():
+            return Trials.concatenate([self._try(number) for number in numbers])
+
+    def lost(self, chunk: int, first: int, last: int, reason: str) -> Trials:
+        """Record that some data sets of a chunk cannot be tried."""
+        count = last - first
+        lost = self._blank(count, Status.WORKER_DIED)
+        return lost.saying(dict.fromkeys(range(count), reason))
+
+    def none(self) -> Trials:
+        """Begin without any data set."""
+        return self._blank(0, Status.CERTIFIED)
+
+    def _blank(self, count: int, status: Status) -> Trials:
+        """Make room for results."""
+        size = len(self.quantities[1])
+        return Trials.blank(count, len(self.sources), len(self.methods), size, status)
+
+    def _try(self, number: int) -> Trials:
+        """Try one data set; what is raised on the way is its failure."""
+        try:
+            fit = self._refitted(number)
+            if isinstance(fit, Fit) and (fit.status.failed or not np.isfinite(fit.estimate).all()):
+                return self._blank(1, fit.status).saying({0: "; ".join(fit.notes)})
+            return self._measured(fit, number)
+        except Exception as error:  # the user's code may raise anything
+            message = f"{type(error).__name__}: {error}"
+            return self._blank(1, Status.RAISED).saying({0: message})
+
+    def _refitted(self, number: int) -> Fit | Estimator:
+        """Simulate one data set from its own stream, and fit it from the truth."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, 0)))
+        if isinstance(self.fit, Estimator):
+            data = as_args(self.simulate(self.truth.copy(), rng, *self.fit.args))
+            return Estimator(self.fit.function, data, self.fit.names, self.fit.standard_error)
+        data = self.simulate(self.truth.copy(), rng, *self.fit.likelihood.args)
+        return fit_simulated(self.fit, data, self.truth)
+
+    def _measured(self, fit: Fit | Estimator, number: int) -> Trials:
+        """Bootstrap one fit, cross-check it, and collect the numbers."""
+        status = fit.status if isinstance(fit, Fit) else Status.ESTIMATED
+        trial = self._blank(1, status)
+        messages: list[str] = []
+        trial.estimates[0] = self._derived(fit.estimate)
+        entropy = np.random.SeedSequence(self.seed, spawn_key=(number, 1)).generate_state(4)
+        seed = int.from_bytes(entropy.tobytes(), "little")
+        if self.n_resamples == 1:
+            trial.replicate[0] = self._derived(self._replicate(fit, seed))
+            boots = []
+        else:
+            boots = self._bootstrapped(fit, seed)
+            trial.n_failed[0] = boots[0].n_failed
+            trial.alarms[0] = _bits(AlarmKind, (alarm.kind for alarm in boots[0].alarms))
+        checks = self._checked(fit, boots)
+        trial.flags[0] = _bits(Flag, (flag for check in checks for flag in check.flags))
+        known = _joined([check.standard_errors for check in checks])
+        if boots:
+            known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])
+        for place, source in enumerate(self.sources):
+            trial.errors[0, place] = known.get(source, np.nan)
+        for place, method in enumerate(self.methods):
+            low, high = self._interval(method, trial.estimates[0], boots, known, messages)
+            trial.low[0, place], trial.high[0, place] = low, high
+        return trial.saying({0: "; ".join(messages)} if messages else {})
+
+    def _derived(self, params: Floats) -> Floats:
+        """Append the derived quantities to parameters; NaN where they cannot be."""
+        if self.derive is None:
+            return params
+        try:
+            return np.concatenate([params, derive_at(self.derive, params, None)[0]])
+        except (ArithmeticError, ValueError):
+            size = len(self.quantities[1]) - params.size
+            return np.concatenate([params, np.full(size, np.nan)])
+
+    def _replicate(self, fit: Fit | Estimator, seed: int) -> Floats:
+        """Refit one resample, without what many would share."""
+        refit = EstimatorRefit(fit) if isinstance(fit, Estimator) else LikelihoodRefit(fit, None)
+        plan = ready(fit, self.sampling)
+        resample = draw_resample(plan, n_observations(fit), seed, 0)
+        estimates: Floats = Replicates.from_outcomes(*refit([resample])).estimates
+        return np.asarray(estimates[0])
+
+    def _bootstrapped(self, fit: Fit | Estimator, seed: int) -> list[Bootstrap]:
+        """Bootstrap the parameters, and derive."""
+        boot = bootstrap(
+            fit,
+            sampling=self.sampling,
+            n_resamples=self.n_resamples,
+            n_jobs=1,
+            rng=seed,
+            progress=False,
+        )
+        return [boot] if self.derive is None else [boot, boot.derive(self.derive)]
+
+    def _checked(self, fit: Fit | Estimator, boots: list[Bootstrap]) -> list[Crosscheck]:
+        """Cross-check the parameters and what is derived."""
+        if isinstance(fit, Estimator):
+            return []
+        return [crosscheck(boot) for boot in boots] or [crosscheck(fit)]
+
+    def _interval(
+        self,
+        method: str,
+        estimates: Floats,
+        boots: list[Bootstrap],
+        known: dict[str, Floats],
+        messages: list[str],
+    ) -> tuple[Floats, Floats]:
+        """Compute one method's intervals of all quantities; NaN where there are none."""
+        nothing = np.full(estimates.size, np.nan)
+        if method in WALD_METHODS:
+            errors = nothing.copy()
+            found = known.get(method, np.empty(0))
+            errors[: found.size] = found
+            reach = -float(ndtri((1 - self.confidence_level) / 2)) * errors
+            return estimates - reach, estimates + reach
+        low, high, start = nothing.copy(), nothing.copy(), 0
+        for boot in boots:
+            part = slice(start, start + len(boot.names))
+            start += len(boot.names)
+            try:
+                bounds = boot.confidence_interval(method, self.confidence_level)
+            except ValueError as error:
+                messages.append(str(error))
+                continue
+            low[part], high[part] = bounds.low, bounds.high
+        return low, high
+
+
+def _bits(kinds: type[Enum], found: Iterable[Enum]) -> int:
+    """Set a bit for each kind that was found."""
+    order = list(kinds)
+    return sum(1 << order.index(each) for each in set(found))
+
+
+def _joined(parts: list[Any]) -> dict[str, Floats]:
+    """Join the standard errors of parameters and of derived quantities, source by source."""
+    names = parts[0] if parts else ()
+    return {
+        name: np.concatenate([part[name] for part in parts])
+        for name in names
+        if all(name in part for part in parts)
+    }

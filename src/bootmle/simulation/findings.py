@@ -1,0 +1,259 @@
+"""What a simulation study finds, of every standard error and every interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.alarms import AlarmKind
+from bootmle.arrays import Floats
+from bootmle.crosschecks import Flag
+from bootmle.simulation.trials import Trials
+from bootmle.simulation.warping import warped_ends
+from bootmle.status import Status
+from bootmle.summaries.spread import standard_error, standard_error_mcse
+
+__all__ = ["Findings"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """A simulation study of a model at a known truth.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The k quantities: the parameters, then what was derived.
+    truth : (k,) array
+        Their true values.
+    data : Trials
+        What became of every data set.
+    sources : tuple of str
+        Whose standard errors were collected.
+    methods : tuple of str
+        Whose intervals were.
+    confidence_level : float
+    n_resamples : int
+        Replicates of each data set; 1 for a warp study, whose replicates of all data sets stand in
+        for those of one.
+    sampling : str
+    seed : int
+    seconds : float
+    stopped : str
+        What stopped the study before its last data set; empty where nothing did.
+    notes : tuple of str
+    """
+
+    names: tuple[str, ...]
+    truth: Floats
+    data: Trials = field(repr=False)
+    sources: tuple[str, ...]
+    methods: tuple[str, ...]
+    confidence_level: float
+    n_resamples: int
+    sampling: str
+    seed: int
+    seconds: float
+    stopped: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def warp(self) -> bool:
+        """Whether each data set has a single replicate."""
+        return self.n_resamples == 1
+
+    @property
+    def kept(self) -> Trials:
+        """The data sets whose fit did not fail."""
+        return self.data.where(~self.data.failed)
+
+    @property
+    def estimates(self) -> Floats:
+        """Estimates of the data sets whose fit did not fail, (N, k)."""
+        return self.kept.estimates
+
+    @property
+    def n_failed(self) -> int:
+        """Number of data sets whose fit failed."""
+        return int(self.data.failed.sum())
+
+    @property
+    def at_bound(self) -> float:
+        """Share of the data sets whose fit is at a bound."""
+        return float(np.mean(self.kept.status == Status.AT_BOUND)) if len(self.kept) else np.nan
+
+    @property
+    def bias(self) -> Floats:
+        """Mean of the estimates less the truth, (k,)."""
+        return np.asarray(self._finite().mean(axis=0) - self.truth)
+
+    @property
+    def bias_mcse(self) -> Floats:
+        """Monte Carlo error of `bias`, (k,)."""
+        return np.asarray(self.empirical_sd / np.sqrt(max(len(self._finite()), 1)))
+
+    @property
+    def empirical_sd(self) -> Floats:
+        """Standard deviation of the estimates, which every standard error claims to be, (k,)."""
+        return standard_error(self._finite())
+
+    @property
+    def empirical_sd_mcse(self) -> Floats:
+        """Monte Carlo error of `empirical_sd`, (k,)."""
+        return standard_error_mcse(self._finite())
+
+    def _finite(self) -> Floats:
+        """Return the estimates without an infinite one."""
+        estimates = self.estimates
+        return estimates[np.isfinite(estimates).all(axis=1)]
+
+    @property
+    def se_ratio(self) -> dict[str, Floats]:
+        """Mean standard error over `empirical_sd`, source to (k,)."""
+        return {source: self._mean_error(source) / self._spread for source in self.sources}
+
+    @property
+    def se_ratio_mcse(self) -> dict[str, Floats]:
+        """Monte Carlo error of `se_ratio`, source to (k,)."""
+        own = self.empirical_sd_mcse / self._spread
+        return {
+            source: self.se_ratio[source] * np.hypot(own, self._relative_noise(source))
+            for source in self.sources
+        }
+
+    @property
+    def se_variation(self) -> dict[str, Floats]:
+        """Spread of the standard errors over their mean, source to (k,); NaN of a warp study."""
+        return {
+            source: _nanstd(self._errors(source)) / self._mean_error(source)
+            for source in self.sources
+        }
+
+    @property
+    def _spread(self) -> Floats:
+        """The empirical standard deviation, NaN for a quantity that does not vary."""
+        return np.where(self.empirical_sd > 0, self.empirical_sd, np.nan)
+
+    def _errors(self, source: str) -> Floats:
+        """One source's standard errors, (N, k), NaN where withheld or infinite."""
+        errors = self.kept.errors[:, self.sources.index(source)]
+        return np.where(np.isfinite(errors), errors, np.nan)
+
+    def _mean_error(self, source: str) -> Floats:
+        """Average one source's standard errors, (k,)."""
+        if self.warp and source == "bootstrap":
+            return standard_error(self._deviations())
+        return _nanmean(self._errors(source))
+
+    def _relative_noise(self, source: str) -> Floats:
+        """Return the Monte Carlo error of a mean standard error, relative to it, (k,)."""
+        if self.warp and source == "bootstrap":
+            return standard_error_mcse(self._deviations()) / self._mean_error(source)
+        count = np.isfinite(self._errors(source)).sum(axis=0)
+        return np.asarray(self.se_variation[source] / np.sqrt(np.maximum(count, 1)))
+
+    def _deviations(self) -> Floats:
+        """Deviations of single replicates from their estimates, finite ones."""
+        away = self.kept.replicate - self.kept.estimates
+        return away[np.isfinite(away).all(axis=1)]
+
+    def _ends(self, method: str) -> tuple[Floats, Floats]:
+        """One method's intervals, (N, k) each."""
+        kept, place = self.kept, self.methods.index(method)
+        if self.warp and np.isnan(kept.low[:, place]).all():
+            return warped_ends(kept.estimates, self._deviations(), method, self.confidence_level)
+        return kept.low[:, place], kept.high[:, place]
+
+    @property
+    def coverage(self) -> dict[str, Floats]:
+        """Share of the intervals given that hold the truth, method to (k,)."""
+        below, above = self.below, self.above
+        return {method: 1 - below[method] - above[method] for method in self.methods}
+
+    @property
+    def coverage_mcse(self) -> dict[str, Floats]:
+        """Monte Carlo error of `coverage`, method to (k,): not 0 where all intervals cover.
+
+        With 2 added to the intervals that cover and to those that do not (Agresti and Coull 1998).
+        """
+        counts = {method: self._given(method).sum(axis=0) for method in self.methods}
+        shrunk = {
+            method: (counts[method] * share + 2) / (counts[method] + 4)
+            for method, share in self.coverage.items()
+        }
+        return {
+            method: np.sqrt(share * (1 - share) / (counts[method] + 4))
+            for method, share in shrunk.items()
+        }
+
+    @property
+    def below(self) -> dict[str, Floats]:
+        """Share of the intervals given that lie above the truth, method to (k,)."""
+        return self._share(lambda low, high: self.truth < low)
+
+    @property
+    def above(self) -> dict[str, Floats]:
+        """Share of the intervals given that lie below the truth, method to (k,)."""
+        return self._share(lambda low, high: self.truth > high)
+
+    @property
+    def withheld(self) -> dict[str, Floats]:
+        """Share of the data sets without an interval, which is no miss, method to (k,)."""
+        return {method: 1 - _nanmean(self._given(method) * 1.0) for method in self.methods}
+
+    @property
+    def mean_length(self) -> dict[str, Floats]:
+        """Mean length of the intervals given, method to (k,); infinite where one is."""
+        ends = {method: self._ends(method) for method in self.methods}
+        return {
+            method: _nanmean(np.asarray(high - low, dtype=np.float64))
+            for method, (low, high) in ends.items()
+        }
+
+    def _given(self, method: str) -> NDArray[np.bool_]:
+        """Which data sets have an interval, (N, k)."""
+        low, high = self._ends(method)
+        return ~(np.isnan(low) | np.isnan(high))
+
+    def _share(self, which: Callable[[Floats, Floats], NDArray[np.bool_]]) -> dict[str, Floats]:
+        """Return the share of each method's intervals for which something holds."""
+        return {
+            method: _nanmean(np.where(self._given(method), which(*self._ends(method)), np.nan))
+            for method in self.methods
+        }
+
+    @property
+    def flagged(self) -> dict[str, float]:
+        """Share of the data sets that the cross-check flagged, kind to share."""
+        return _shares(self.kept.flags, Flag)
+
+    @property
+    def alarmed(self) -> dict[str, float]:
+        """Share of the data sets that raised an alarm, kind to share."""
+        return _shares(self.kept.alarms, AlarmKind)
+
+
+def _nanmean(values: Floats) -> Floats:
+    """Average over data sets without what is missing; NaN where all is."""
+    count = np.sum(~np.isnan(values), axis=0)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.where(count > 0, np.nansum(values, axis=0) / count, np.nan))
+
+
+def _nanstd(values: Floats) -> Floats:
+    """Compute the standard deviation over data sets, ddof 1, without what is missing."""
+    count = np.sum(~np.isnan(values), axis=0)
+    squares = np.nansum((values - _nanmean(values)) ** 2, axis=0)
+    return np.asarray(np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan))
+
+
+def _shares(bits: NDArray[np.int64], kinds: type[Enum]) -> dict[str, float]:
+    """Return the share of data sets with each kind's bit set, those with any."""
+    found = {
+        str(kind.value): float(np.mean((bits >> place) & 1)) for place, kind in enumerate(kinds)
+    }
+    return {name: share for name, share in found.items() if share > 0}

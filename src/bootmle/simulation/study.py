@@ -1,0 +1,69 @@
+"""The Coverage: a simulation study, as a table, a frame and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bootmle.arrays import Floats
+from bootmle.simulation.findings import Findings
+from bootmle.simulation.picture import plot_coverage
+from bootmle.simulation.telling import tell
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Coverage"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage(Findings):
+    """A simulation study of a model at a known truth; attributes as of `Findings`."""
+
+    def to_frame(self) -> Any:
+        """Return coverage and lengths as a pandas DataFrame, a row for each quantity and method."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
+        figures: dict[str, Mapping[str, Floats]] = {
+            "coverage": self.coverage,
+            "coverage_mcse": self.coverage_mcse,
+            "below": self.below,
+            "above": self.above,
+            "mean_length": self.mean_length,
+            "withheld": self.withheld,
+        }
+        columns = {
+            name: np.concatenate([values[method] for method in self.methods])
+            for name, values in figures.items()
+        }
+        index = pd.MultiIndex.from_product([self.methods, self.names], names=["method", "name"])
+        return pd.DataFrame(columns, index=index)
+
+    def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
+        """Draw each method's coverage of each quantity, with error bars, against the nominal.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default a new figure of pyplot's.
+
+        Returns
+        -------
+        Figure, Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib: pip install "bootmle[plot]".
+        """
+        return plot_coverage(self, ax)
+
+    def __str__(self) -> str:
+        """Show the tables, and a sentence for each quantity."""
+        return tell(self)
