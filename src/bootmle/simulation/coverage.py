@@ -18,7 +18,7 @@ from bootmle.execution.stopping import Interrupted, read_deadline
 from bootmle.fitting import Estimator, Fit
 from bootmle.running import Collected, Run
 from bootmle.sampling import Cases, Clustered, Plan
-from bootmle.simulation.experiment import BOOTSTRAP_METHODS, WALD_METHODS, Experiment
+from bootmle.simulation.experiment import BOOTSTRAP_METHODS, CHUNK, WALD_METHODS, Experiment
 from bootmle.simulation.study import Coverage
 from bootmle.simulation.trials import Trials
 from bootmle.simulation.warping import WARP_METHODS
@@ -118,6 +118,7 @@ def coverage(
         "n_resamples": count,
         "methods": list(chosen),
         "confidence_level": confidence_level,
+        "chunk": CHUNK,
         "derive": None if derive is None else getattr(derive, "__qualname__", repr(derive)),
     }
     with single_threaded():
@@ -134,7 +135,6 @@ def coverage(
             confidence_level,
             derive,
         )
-        settled.description["chunk"] = experiment.size
         store = None if path is None else keep(path, settled, {}, n_sets, Trials)
         show = shown(progress)
         run = Run(experiment, n_sets, workers, show, store=store, shard=part, deadline=until)

@@ -28,12 +28,12 @@ from bootmle.summaries.derived import derive_at
 from bootmle.task import n_observations, ready
 from bootmle.threads import single_threaded
 
-__all__ = ["BOOTSTRAP_METHODS", "WALD_METHODS", "Experiment"]
+__all__ = ["BOOTSTRAP_METHODS", "CHUNK", "WALD_METHODS", "Experiment"]
 
 BOOTSTRAP_METHODS = ("percentile", "basic", "normal", "bca", "studentized")
 WALD_METHODS = ("hessian", "sandwich", "cluster", "opg")
 
-_CHUNK = 4
+CHUNK = 4
 """Data sets that are computed and stored together."""
 
 
@@ -77,7 +77,7 @@ class Experiment:
     @property
     def size(self) -> int:
         """Data sets in a chunk."""
-        return _CHUNK
+        return CHUNK
 
     @cached_property
     def quantities(self) -> tuple[Floats, tuple[str, ...]]:

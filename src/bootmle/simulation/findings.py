@@ -192,27 +192,24 @@ class Findings:
 
     @property
     def below(self) -> dict[str, Floats]:
-        """Share of the intervals given that lie above the truth, method to (k,)."""
+        """Share of the intervals given that the truth lies below, method to (k,)."""
         return self._share(lambda low, high: self.truth < low)
 
     @property
     def above(self) -> dict[str, Floats]:
-        """Share of the intervals given that lie below the truth, method to (k,)."""
+        """Share of the intervals given that the truth lies above, method to (k,)."""
         return self._share(lambda low, high: self.truth > high)
 
     @property
     def withheld(self) -> dict[str, Floats]:
         """Share of the data sets without an interval, which is no miss, method to (k,)."""
-        return {method: 1 - _nanmean(self._given(method) * 1.0) for method in self.methods}
+        return {method: 1 - _nanmean(self._given(method).astype(float)) for method in self.methods}
 
     @property
     def mean_length(self) -> dict[str, Floats]:
         """Mean length of the intervals given, method to (k,); infinite where one is."""
         ends = {method: self._ends(method) for method in self.methods}
-        return {
-            method: _nanmean(np.asarray(high - low, dtype=np.float64))
-            for method, (low, high) in ends.items()
-        }
+        return {method: _nanmean(high - low) for method, (low, high) in ends.items()}
 
     def _given(self, method: str) -> NDArray[np.bool_]:
         """Which data sets have an interval, (N, k)."""
