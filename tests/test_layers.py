@@ -13,7 +13,7 @@ ROOT = Path(bootmle.__file__).parent
 MODULES = {
     "foundation": {"arrays", "data", "estimates", "parameters", "resample", "scales"},
     "words": {"status", "tables", "threads"},
-    "likelihood": {"dependence", "jacobian", "likelihood", "reading"},
+    "likelihood": {"dependence", "jacobian", "likelihood", "reading", "vectorization"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
     "running": {"precision", "running", "task"},

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bootmle.arrays import Floats
 from bootmle.data import as_args, count_rows, take_rows
 from bootmle.parameters import Parameters
+from bootmle.vectorization import Vectorized
 
 __all__ = ["Likelihood", "Rows"]
 
@@ -83,6 +84,23 @@ class Likelihood:
         if values.size != self.n:
             raise ValueError(f"fun: returned {values.size} contributions where there were {self.n}")
         return values
+
+    def contributions_at(self, points: Floats) -> Floats:
+        """Evaluate the contributions at full parameter vectors (k, p), (k, n)."""
+        if isinstance(self.function, Vectorized):
+            return self.function.at(points, *self.args).reshape(len(points), -1)
+        return np.array([self.contributions(point) for point in points])
+
+    def totals_at(self, points: Floats) -> Floats:
+        """Evaluate an objective that returns its total at full parameter vectors (k, p), (k,)."""
+        if isinstance(self.function, Vectorized):
+            return self.scale * self.function.at(points, *self.args).reshape(len(points))
+        return np.array([self.total(point) for point in points])
+
+    @property
+    def vectorized(self) -> bool:
+        """Whether many parameter vectors are evaluated in one call."""
+        return isinstance(self.function, Vectorized)
 
     def total(self, params: Floats) -> float:
         """Evaluate the weighted total at a full parameter vector."""

@@ -31,6 +31,8 @@ BLOCK_CAP = 2**23
 
 _STEPS = (1.0, 0.5, 0.25, 0.1)
 _FAR = 1e4
+_TOGETHER = 64
+"""Points that a vectorized objective evaluates in one call: their values stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +130,26 @@ def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
 def _value_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:
     """Evaluate contributions (or the total) at all points, (k, n); None where one is not finite."""
     params = likelihood.parameters.to_user(metric.to_working(points))
-    base: Floats | float | None = None
+    width = _TOGETHER if likelihood.vectorized else 1
+    base: Floats | None = None
     values = []
-    for point in params:
-        value = _finite(lambda at=point: _raw(likelihood, at))  # type: ignore[misc]
-        if value is None:
+    for start in range(0, len(params), width):
+        some = params[start : start + width]
+        found = _finite(lambda at=some: _raw(likelihood, at))  # type: ignore[misc]
+        if found is None:
             return None
-        base = value if base is None else base
-        if abs(float(np.sum(value - base))) > _FAR:
+        base = found[0] if base is None else base
+        if np.abs((found - base).sum(axis=1)).max() > _FAR:
             return None
-        values.append(value - base)
-    return np.array(values)
+        values.append(found - base)
+    return np.concatenate(values)
 
 
 def _raw(likelihood: Likelihood, params: Floats) -> Floats:
-    """Evaluate the contributions, or the total as the one contribution."""
+    """Evaluate the contributions at points, (k, n), or the totals as the one contribution."""
     if likelihood.separable:
-        return likelihood.contributions(params)
-    return np.array([likelihood.total(params)])
+        return likelihood.contributions_at(params)
+    return likelihood.totals_at(params)[:, None]
 
 
 def _score_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.arrays import Floats
+from bootmle.data import as_args
 from bootmle.definiteness import orient
 from bootmle.dependence import examine_rows
 from bootmle.derivatives import Information
@@ -27,6 +28,7 @@ from bootmle.scales import Identity, Scale
 from bootmle.status import Status
 from bootmle.tables import align, rounded, rounded_like
 from bootmle.threads import single_threaded
+from bootmle.vectorization import check_vectorized
 
 __all__ = ["Fit", "fit", "fit_simulated"]
 
@@ -165,6 +167,7 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     weights: Any = None,
     transform: Any = None,
+    vectorized: bool = False,
 ) -> Fit:
     """Fit a model by maximum likelihood, and go on until the optimum is certified.
 
@@ -191,6 +194,9 @@ def fit(
     transform : str, sequence or mapping, optional
         Scales to fit on: "identity", "log", "logit", ("logit", lower, upper), or an object with
         ``forward`` and ``inverse``. Results stay on the user's scale.
+    vectorized : bool
+        Whether ``fun`` takes k parameter vectors at once, params of shape (p, k), and returns
+        (n, k) or (k,), SciPy's convention: a gradient by differences is then one call.
 
     Returns
     -------
@@ -215,6 +221,8 @@ def fit(
     (True, True)
     """
     parameters = read_parameters(x0, names, fixed, bounds, transform)
+    if vectorized:
+        fun = check_vectorized(fun, parameters.values, as_args(args), jac)
     optimizer = Optimizer(method, read_constraints(constraints), tol, options)
     optimizer.check(parameters)
     with single_threaded():

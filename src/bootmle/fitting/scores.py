@@ -55,7 +55,7 @@ def _difference(fit: Fit) -> Floats:
 
     def contributions(points: Floats) -> Floats:
         params = parameters.to_user(fit.metric.to_working(points))
-        return np.array([fit.likelihood.contributions(each) for each in params])
+        return fit.likelihood.contributions_at(params)
 
     near = contributions(unit) - contributions(-unit)
     far = contributions(2 * unit) - contributions(-2 * unit)

@@ -124,11 +124,18 @@ class Target:
 
     def values_of(self, params: Floats) -> list[float]:
         """Evaluate at full parameter vectors (k, p)."""
+        together = self._together(params) if self.likelihood.vectorized else None
+        if together is not None:
+            values: list[float] = self.summed(together).tolist()
+            return values
         self.n_evaluations += len(params)
         return [self._evaluate(point) for point in params]
 
     def rises(self, params: Floats) -> Floats:
         """Evaluate how much each contribution rises at full parameter vectors (k, p), (k, n)."""
+        together = self._together(params) if self.likelihood.vectorized else None
+        if together is not None:
+            return together
         self.n_evaluations += len(params)
         rises = np.empty((len(params), self.likelihood.n or 0))
         for place, point in enumerate(params):
@@ -140,9 +147,20 @@ class Target:
         rises -= self.base
         return rises
 
+    def _together(self, params: Floats) -> Floats | None:
+        """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
+        likelihood = self.likelihood
+        evaluate = likelihood.contributions_at if likelihood.separable else likelihood.totals_at
+        try:
+            rises = evaluate(params).reshape(len(params), -1) - self.base
+        except Exception:  # the user's code may raise anything outside its domain
+            return None
+        self.n_evaluations += len(params)
+        return np.asarray(rises)
+
     def summed(self, rises: Floats) -> Floats:
         """Sum what contributions rise by (k, n) to values (k,); infinite where not finite."""
-        weights = self.likelihood.weights
+        weights = self.likelihood.weights if self.likelihood.separable else None
         values = rises.sum(axis=1) if weights is None else rises @ weights
         return np.where(np.isnan(values), np.inf, values)
 
