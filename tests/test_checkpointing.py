@@ -217,6 +217,33 @@ def test_the_manifest_is_small_and_says_what_the_run_is(mle: Fit, tmp_path: Path
     assert manifest["n_resamples"] == 70
 
 
+def test_another_version_is_noted(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    path = tmp_path / "run.json"
+    manifest = json.loads(path.read_text())
+    manifest["versions"]["numpy"] = "1.0"
+    path.write_text(json.dumps(manifest))
+    note = f"begun with numpy 1.0, now {np.__version__}: last bits may differ"
+    assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).notes
+
+
+def test_a_damaged_manifest_is_named_and_never_written_over(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    path = tmp_path / "run.json"
+    damaged = path.read_bytes()[:-40]
+    path.write_bytes(damaged)
+    for call in (
+        lambda: bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path),
+        lambda: load(tmp_path),
+    ):
+        with pytest.raises(ValueError, match=r"checkpoint: .*run\.json is damaged"):
+            call()
+    assert path.read_bytes() == damaged
+    path.write_text('{"format": 99}')
+    with pytest.raises(ValueError, match="has format 99, this version reads 1"):
+        load(tmp_path)
+
+
 def test_shards_in_one_directory_are_the_run(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
     parts = [
         bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path, shard=(i, 3)) for i in (2, 1, 3)

@@ -26,7 +26,9 @@ MODULES = {
 
 NOTHING = {"foundation", "words"}
 TRUNK = {"likelihood", "derivatives", "sampling", "fitting", "replicates"}
-RUN = TRUNK | {"execution", "summaries", "warnings", "running", "results", "bootstrapping"}
+RUN = TRUNK | {
+    *("execution", "summaries", "pictures", "warnings", "running", "results", "bootstrapping"),
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "foundation": set(),
     "words": set(),
@@ -37,9 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "replicates": {"fitting"},
     "execution": {"replicates"},
     "summaries": {"replicates"},
+    "pictures": {"replicates", "summaries"},
     "warnings": {"likelihood", "fitting", "replicates"},
     "running": TRUNK | {"execution", "summaries"},
-    "results": TRUNK | {"execution", "summaries", "warnings", "running"},
+    "results": TRUNK | {"execution", "summaries", "pictures", "warnings", "running"},
     "bootstrapping": RUN,
     "crosschecks": RUN,
     "simulation": RUN | {"crosschecks"},

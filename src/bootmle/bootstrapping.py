@@ -169,9 +169,9 @@ def _set_up(
         if path is None:
             break
         try:
-            return _SetUp(
-                task, count, blank, keep(path, settled, blank.record(), count, Replicates)
-            )
+            store = keep(path, settled, blank.record(), count, Replicates)
+            noted = replace(blank, notes=(*blank.notes, *settled.notes))
+            return _SetUp(task, count, noted, store)
         except FileExistsError:
             if last:
                 raise

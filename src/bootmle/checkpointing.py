@@ -47,6 +47,16 @@ class Settled:
     description: dict[str, Any]
     manifest: Manifest | None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which versions have changed since the run began: last bits may differ then."""
+        begun = {} if self.manifest is None else self.manifest["versions"]
+        own = versions()
+        changed = [
+            f"{name} {was}, now {own[name]}" for name, was in begun.items() if was != own[name]
+        ]
+        return (f"begun with {'; '.join(changed)}: last bits may differ",) if changed else ()
+
 
 def settle(
     fit: Fit | Estimator,

@@ -17,12 +17,13 @@ from bootmle.execution.storage import write_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.inference import Inference
 from bootmle.overview import overview, percentile_ends
+from bootmle.pictures.histograms import plot_histograms
+from bootmle.pictures.traces import plot_trace
 from bootmle.replicates import Replicates
 from bootmle.running import Collected, Run
 from bootmle.sampling import Plan
 from bootmle.status import Status
 from bootmle.summaries.derived import derive_all, derive_at
-from bootmle.summaries.pictures import plot_histograms, plot_trace
 from bootmle.task import Task, n_observations, ready
 from bootmle.threads import single_threaded
 

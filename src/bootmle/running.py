@@ -135,6 +135,8 @@ class Run(Generic[Result]):
             for chunk in self.chunks:
                 data = at_hand.pop(chunk, None)
                 if data is None:
+                    if self._done and self.deadline is not None and self.deadline.passed():
+                        return "the deadline"
                     data = self._keep(*self._next(computed))
                 self._done[chunk] = data
                 progress.advance(data.first(self._length(chunk)))
@@ -173,13 +175,10 @@ class Run(Generic[Result]):
         return min(self.task.size, self.count - chunk * self.task.size)
 
     def _reason_to_stop(self) -> str:
-        """Say why to stop after this chunk; empty where nothing is reached."""
-        if len(self._done) == len(self.chunks):
-            return ""
-        if self.deadline is not None and self.deadline.passed():
-            return "the deadline"
+        """Say why these are enough; empty where they are not, or nobody asked."""
         done = len(self._done) * self.task.size
-        if self.enough is None or done < _EVERY * self._checked:
+        last = len(self._done) == len(self.chunks)
+        if self.enough is None or last or done < _EVERY * self._checked:
             return ""
         self._checked = done
         return self.enough(self._joined()[0])
