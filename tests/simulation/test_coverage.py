@@ -280,18 +280,6 @@ def test_what_cannot_simulate_is_refused() -> None:
         coverage(closed, simulate)
 
 
-def test_the_picture_has_a_row_for_each_quantity(small: Coverage) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    found, ax = small.plot(figure.subplots())
-    assert found is figure
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(small.names)
-    assert {text.get_text() for text in ax.get_legend().get_texts()} == set(small.methods)
-    first = ax.containers[0].lines[0].get_xdata()
-    assert_allclose(np.asarray(first, dtype=float), 100 * small.coverage["percentile"])
-
-
 def test_plans_are_those_asked_for(small: Coverage) -> None:
     assert small.sampling == str(Cases())
     assert small.seed == 5

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bootmle.summaries import influence as module
+from bootmle.summaries import deletion
 from bootmle.summaries.influence import Influence, influence
 
 Floats = NDArray[np.float64]
@@ -265,7 +265,7 @@ def test_more_than_ten_rows_are_counted() -> None:
 
 def test_blocks_of_units_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = of(*with_outlier())
-    monkeypatch.setattr(module, "_AT_A_TIME", 0)
+    monkeypatch.setattr(deletion, "_AT_A_TIME", 0)
     blocks = of(*with_outlier())
     for name in Influence.__slots__[3:]:
         assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-12)

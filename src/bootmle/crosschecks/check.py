@@ -117,6 +117,7 @@ def _check(
         standard_errors={source.name: source.standard_errors for source in sources},
         sampling_error=evidence.sampling_error,
         tolerance={source.name: evidence.tolerance(source) for source in sources},
+        mcse={source.name: source.noise for source in sources},
         verdicts={name: judge_reference(evidence)}
         | {source.name: judge_own(source, evidence) for source in own}
         | {source.name: judge_given(source, evidence) for source in given},

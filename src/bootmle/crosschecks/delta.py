@@ -61,6 +61,7 @@ def check_derived(boot: Bootstrap, check: Crosscheck, sources: Sequence[Source])
         standard_errors={each.name: each.standard_errors for each in everything},
         sampling_error=evidence.sampling_error,
         tolerance={each.name: evidence.tolerance(each) for each in everything},
+        mcse={each.name: each.noise for each in everything},
         verdicts=verdicts,
         profile=None,
         percentile=None,

@@ -12,10 +12,10 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.crosschecks.findings import Finding
 from bootmle.crosschecks.flags import Flag, Verdict
-from bootmle.crosschecks.picture import plot_crosscheck
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.derivatives import Information
+from bootmle.pictures.sources import plot_crosscheck
 from bootmle.summaries.intervals import ConfidenceInterval
 from bootmle.tables import align, rounded, rounded_like
 
@@ -45,6 +45,8 @@ class Crosscheck:
     tolerance : mapping
         Source to (p,) array: how far from the reference it may lie, 2 √(mcse² + s²), with s the
         sampling error, twice that for the OPG.
+    mcse : mapping
+        Source to (p,) array: Monte Carlo errors of the standard errors, 0 where nothing is drawn.
     verdicts : mapping
         Source to Verdict.
     findings : tuple of Finding
@@ -66,6 +68,7 @@ class Crosscheck:
     standard_errors: Mapping[str, Floats]
     sampling_error: Floats
     tolerance: Mapping[str, Floats]
+    mcse: Mapping[str, Floats]
     verdicts: Mapping[str, Verdict]
     findings: tuple[Finding, ...]
     hessian: Information = field(repr=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bootmle.arrays import Floats
+from bootmle.pictures.coverage import plot_coverage
 from bootmle.simulation.findings import Findings
-from bootmle.simulation.picture import plot_coverage
 from bootmle.simulation.telling import tell
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.crosschecks.flags import Verdict
-from bootmle.summaries.pictures import PALETTE, open_axes
+from bootmle.pictures.axes import MARKERS, PALETTE, add_legend, label_rows, open_axes, scale_ratios
 from bootmle.tables import rounded
 
 if TYPE_CHECKING:
@@ -23,19 +23,21 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_crosscheck"]
 
-_MARKERS = "osD^vPXp"
-_NARROWEST = 1.25
-"""Ratio that the axis reaches at least, to each side of 1."""
 _DEEPEST = 0.5
 """Ratio down to which the axis follows a band."""
-_MARGIN = 0.2
-"""Share of the axis that is left free at each end, for the ratios that are written out."""
-_NAME, _NOTE, _LABEL = 32, 24, 56
-"""Characters in one line of a parameter's name, of a note, and of the legend."""
+_NOTE = 24
+"""Characters in one line of a note."""
 _BESIDE = ((-9, "right"), (9, "left"))
 """Where a ratio below 1, and one above, is written: the shift in points, and its alignment."""
-_EVEN, _FINE, _MOST = 1.0, 2.5, 8
-"""Decades up to which ticks lie at even steps, up to which at 1, 2, 5, 10 ..., and most ticks."""
+
+
+class _Judged(Protocol):
+    """What the picture reads off a Verdict."""
+
+    @property
+    def agrees(self) -> bool: ...
+    @property
+    def flag(self) -> Enum | None: ...
 
 
 class _Checked(Protocol):
@@ -46,11 +48,11 @@ class _Checked(Protocol):
     @property
     def standard_errors(self) -> Mapping[str, Floats]: ...
     @property
-    def sampling_error(self) -> Floats: ...
-    @property
     def tolerance(self) -> Mapping[str, Floats]: ...
     @property
-    def verdicts(self) -> Mapping[str, Verdict]: ...
+    def mcse(self) -> Mapping[str, Floats]: ...
+    @property
+    def verdicts(self) -> Mapping[str, _Judged]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,14 +132,14 @@ def plot_crosscheck(check: _Checked, ax: Axes | None = None) -> tuple[Figure, Ax
     figure, (panel,) = open_axes(ax, 1, size=(8.0, height))
     series = _read_series(check, rows, panel.title.get_color())
     _lay_out(panel, [check.names[j] for j in rows], series)
-    _draw_bars(panel, series[0], _monte_carlo_error(check)[rows])
+    _draw_bars(panel, series[0], check.mcse[series[0].name][rows])
     handles: list[Any] = [_draw_marks(panel, each) for each in series]
     labels = [f"{each.name}: {_in_few_words(check, each)}" for each in series]
     if len(series) > 1:
         handles.append(_draw_bands(panel, series[1:], 0.4 / len(series)))
         labels.append(f"within 2 errors of the {series[0].name}")
     _list_missing(panel, series)
-    _add_legend(panel, handles, labels)
+    add_legend(panel, handles, labels)
     return figure, panel
 
 
@@ -147,7 +149,7 @@ def _read_series(check: _Checked, rows: Sequence[int], colour: str) -> list[_Ser
     unit = _positive(check.standard_errors[names[0]][rows])
     series = []
     for k, name in enumerate(names):
-        look = (PALETTE[(k - 1) % len(PALETTE)], _MARKERS[k % len(_MARKERS)])
+        look = (PALETTE[(k - 1) % len(PALETTE)], MARKERS[k % len(MARKERS)])
         heights = np.arange(float(len(rows))) + 0.8 * ((k + 0.5) / len(names) - 0.5)
         errors, tolerance = check.standard_errors[name][rows], check.tolerance[name][rows]
         ratios = (errors, _positive(errors) / unit, tolerance / unit)
@@ -161,55 +163,22 @@ def _positive(errors: Floats) -> Floats:
         return np.where((errors > 0) & (errors < np.inf), errors, np.nan)
 
 
-def _monte_carlo_error(check: _Checked) -> Floats:
-    """Read the reference's Monte Carlo errors, (p,), off its tolerance.
-
-    Held against itself, it has them twice: its tolerance is 2 √(2 mcse² + s²).
-    """
-    half = next(iter(check.tolerance.values())) / 2
-    square = (half**2 - np.nan_to_num(check.sampling_error) ** 2) / 2
-    return np.sqrt(np.maximum(square, 0.0))
-
-
 def _lay_out(panel: Axes, names: Sequence[str], series: Sequence[_Series]) -> None:
     """Set up a row for each parameter, and ratios on a logarithmic scale."""
-    from matplotlib.ticker import NullLocator, StrMethodFormatter
-
-    low, high = _limits(series)
-    panel.set(xscale="log", xlim=(low, high), ylim=(len(names) - 0.5, -0.5))
-    panel.set_xticks(_ticks(low, high))
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    scale_ratios(panel, _in_view(series))
+    label_rows(panel, names)
     panel.set_xlabel(f"standard error, as a multiple of the {series[0].name}'s")
-    panel.set_yticks(range(len(names)), [fill(name, _NAME) for name in names], parse_math=False)
     panel.tick_params(axis="y", length=0)
     panel.axvline(1, color=series[0].colour, linewidth=0.8)
     for row in range(1, len(names)):
         panel.axhline(row - 0.5, color="gray", linewidth=0.5, alpha=0.5)
 
 
-def _limits(series: Sequence[_Series]) -> tuple[float, float]:
-    """Choose an axis that holds all marks and most of each band."""
+def _in_view(series: Sequence[_Series]) -> Floats:
+    """Choose ratios that the axis holds: all marks and most of each band."""
     widths = np.concatenate([each.tolerance for each in series])
-    ends = [np.maximum(1 - widths, _DEEPEST), 1 + widths, [1 / _NARROWEST, _NARROWEST]]
-    values = np.concatenate([*(each.ratios for each in series), *ends])
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    margin = (high / low) ** _MARGIN
-    return low / margin, high * margin
-
-
-def _ticks(low: float, high: float) -> Floats:
-    """Choose round ratios, 1 among them."""
-    from matplotlib.ticker import MaxNLocator
-
-    first, last = np.log10([low, high])
-    if last - first < _EVEN:
-        every = np.array(MaxNLocator(_MOST, steps=[1, 2, 5, 10]).tick_values(low, high))
-    else:
-        stride = np.ceil((last - first) / _MOST)
-        powers = stride * np.arange(np.floor(first / stride), np.ceil(last / stride))
-        every = np.outer(10.0**powers, [1, 2, 5] if last - first < _FINE else [1]).ravel()
-    return np.asarray(every[(every >= low) & (every <= high)])
+    ends = [np.maximum(1 - widths, _DEEPEST), 1 + widths]
+    return np.concatenate([*(each.ratios for each in series), *ends])
 
 
 def _draw_bars(panel: Axes, reference: _Series, mcse: Floats) -> None:
@@ -266,15 +235,6 @@ def _why_missing(error: float) -> str:
     if np.isinf(error):
         return "infinite"
     return "zero" if error == 0 else "no reference for"
-
-
-def _add_legend(panel: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Add a legend above the rows."""
-    about: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "frameon": False}
-    lines = [fill(label, _LABEL, break_on_hyphens=False) for label in labels]
-    legend = panel.legend(handles, lines, fontsize="small", **about)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
 
 
 def _in_few_words(check: _Checked, series: _Series) -> str:

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
@@ -20,19 +19,12 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from bootmle import Bootstrap, Crosscheck, bootstrap, crosscheck, fit
-from bootmle.crosschecks.picture import plot_crosscheck
+from bootmle.pictures.sources import plot_crosscheck
 from bootmle.simulation import logit, poisson
 
 Floats = NDArray[np.float64]
 MODEL = poisson(1)
 NAMES = ("const", "per_$10^4$")
-
-
-@pytest.fixture(autouse=True)
-def _without_a_screen() -> Iterator[None]:
-    matplotlib.use("Agg")
-    yield
-    pyplot.close("all")
 
 
 @cache
@@ -158,11 +150,13 @@ def test_a_band_that_reaches_below_zero_ends_with_the_axis() -> None:
         assert_allclose(band[:2], [panel.get_xlim()[0], 4.0])
 
 
-def test_the_bootstraps_bars_are_two_monte_carlo_errors_to_each_side() -> None:
-    _, panel = plot_crosscheck(check())
+@pytest.mark.parametrize("derived", [False, True])
+def test_the_bootstraps_bars_are_two_monte_carlo_errors_to_each_side(derived: bool) -> None:
+    reference = boot().derive(lambda params: 1000 * np.exp(params), NAMES) if derived else boot()
+    _, panel = plot_crosscheck(crosscheck(reference))
     (bars,) = panel.collections
     assert isinstance(bars, LineCollection)
-    half = 2 * boot().standard_error_mcse / boot().standard_error
+    half = 2 * reference.standard_error_mcse / reference.standard_error
     for (start, end), relative in zip(bars.get_segments(), half, strict=True):
         assert_allclose([start[0], end[0]], [1 - relative, 1 + relative], rtol=1e-9)
 

@@ -1,0 +1,1 @@
+"""Pictures, one file each: histograms, traces, the sources of errors, and coverage."""
