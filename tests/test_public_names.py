@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import bootmle
-from bootmle import Bootstrap, Cases, Estimator, Fit, bootstrap, fit, load
+from bootmle import Bootstrap, Cases, Estimator, Fit, bootstrap, coverage, fit, load
 
 PLANS = ["Cases", "Stratified", "Clustered", "Blocks", "Bayesian"]
 PLANS += ["Parametric", "Subsample", "Jackknife", "Given"]
@@ -33,6 +33,7 @@ FIT = {
     "fixed": None,
     "weights": None,
     "transform": None,
+    "vectorized": False,
 }
 BOOTSTRAP = {
     "fit": REQUIRED,
@@ -40,6 +41,24 @@ BOOTSTRAP = {
     "n_resamples": 1999,
     "precision": None,
     "refit": "verified",
+    "n_jobs": 1,
+    "rng": None,
+    "progress": None,
+    "checkpoint": None,
+    "shard": None,
+    "deadline": None,
+}
+COVERAGE = {
+    "fit": REQUIRED,
+    "simulate": REQUIRED,
+    "sampling": Cases(),
+    "n_datasets": 1000,
+    "n_resamples": 599,
+    "methods": ("percentile", "bca", "hessian"),
+    "confidence_level": 0.95,
+    "truth": None,
+    "derive": None,
+    "warp": False,
     "n_jobs": 1,
     "rng": None,
     "progress": None,
@@ -82,12 +101,14 @@ def test_the_signature_of_fit() -> None:
     assert list(defaults(fit).items()) == list(FIT.items())
 
 
-def test_the_signature_of_bootstrap_as_far_as_its_keywords_exist() -> None:
-    own = defaults(bootstrap)
+def test_the_signature_of_bootstrap() -> None:
     assert positional(bootstrap) == ["fit"]
-    assert own == {name: BOOTSTRAP[name] for name in own}
-    assert list(own) == [name for name in BOOTSTRAP if name in own]
-    assert {"sampling", "n_resamples", "refit", "n_jobs", "rng", "progress"} < own.keys()
+    assert list(defaults(bootstrap).items()) == list(BOOTSTRAP.items())
+
+
+def test_the_signature_of_coverage() -> None:
+    assert positional(coverage) == ["fit", "simulate"]
+    assert list(defaults(coverage).items()) == list(COVERAGE.items())
 
 
 def test_the_signature_of_estimator() -> None:
