@@ -10,7 +10,7 @@ mode
 ms
     Processor time of a refit, what is spent once for all of them left out.
 shared_s
-    That: the expansion, measured on a run of two replicates.
+    That: the expansion.
 evaluations
     Likelihood evaluations of a refit.
 peak_mb
@@ -35,10 +35,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bootmle import Fit, bootstrap, fit
+from bootmle import Cases, Fit, fit
+from bootmle.replicates import Replicates
 from bootmle.simulation import logit
 from bootmle.tables import align
-from bootmle.task import chunk_size
+from bootmle.task import Task
+from bootmle.threads import single_threaded
 
 SEED = 1
 
@@ -88,30 +90,24 @@ def model_fit(point: Point) -> Fit:
 
 
 def measure(point: Point) -> Measured:
-    """Measure one size in this process."""
+    """Measure one size in this process, after a warm-up: what is shared, then chunk after chunk."""
     mle = model_fit(point)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    shared = processor_time(mle, 2)
-    whole = processor_time(mle, point.b)
-    boot = bootstrap(mle, n_resamples=point.b, rng=SEED, progress=False)
+    with single_threaded():
+        Task.prepare(mle, Cases(), "verified", SEED)(0)
+        started = time.process_time()
+        task = Task.prepare(mle, Cases(), "verified", SEED)
+        prepared = time.process_time()
+        chunks = [task(chunk) for chunk in range(-(-point.b // task.size))]
+        finished = time.process_time()
+    data = Replicates.concatenate(chunks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Chunks are computed whole: two replicates take as long as the first chunk does.
-    chunk = chunk_size(point.n)
-    computed = -(-point.b // chunk) * chunk
-    each = (whole - shared) / (computed - chunk) if computed > chunk else whole / computed
     return Measured(
-        1e3 * each,
-        max(shared - each * chunk, 0.0),
-        float(boot.data.n_evaluations.mean()),
+        1e3 * (finished - prepared) / len(data),
+        prepared - started,
+        float(data.n_evaluations.mean()),
         (peak - before) / 1024,
     )
-
-
-def processor_time(mle: Fit, count: int) -> float:
-    """Time one run."""
-    started = time.process_time()
-    bootstrap(mle, n_resamples=count, rng=SEED, progress=False)
-    return time.process_time() - started
 
 
 def apart(point: Point) -> Measured:

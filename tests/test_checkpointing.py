@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from bootmle import (
     Estimator,
     Fit,
     Interrupted,
+    Parametric,
     bootstrap,
+    coverage,
     fit,
     load,
 )
@@ -224,7 +227,7 @@ def test_another_version_is_noted(mle: Fit, tmp_path: Path) -> None:
     manifest["versions"]["numpy"] = "1.0"
     path.write_text(json.dumps(manifest))
     note = f"begun with numpy 1.0, now {np.__version__}: last bits may differ"
-    assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).notes
+    assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).remarks
 
 
 def test_a_damaged_manifest_is_named_and_never_written_over(mle: Fit, tmp_path: Path) -> None:
@@ -402,3 +405,55 @@ def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
     model = poisson(1)
     mle = fit(model.nll, model.truth, model.data(60, rng=1))
     assert_same(load(run), bootstrap(mle, n_resamples=2000, rng=0))
+
+
+def test_a_part_without_chunks_says_so(mle: Fit, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shard: this part has no replicates"):
+        bootstrap(mle, n_resamples=64, rng=0, checkpoint=tmp_path, shard=(2, 2))
+
+
+def test_a_deadline_before_the_precision_leaves_the_run_unfinished(
+    mle: Fit, tmp_path: Path
+) -> None:
+    bootstrap(mle, n_resamples=500, rng=0, precision=0.001, deadline=1e-9, checkpoint=tmp_path)
+    assert "436 of 500 replicates are missing" in str(load(tmp_path))
+
+
+def draw(params: Any, rng: Any, design: Any, y: Any, shift: float = 0.0) -> Any:
+    return logit(2).simulate(params + shift, rng, design, y)
+
+
+def test_a_simulator_is_told_by_what_it_makes(mle: Fit, tmp_path: Path) -> None:
+    options: Any = {"n_resamples": 64, "rng": 0, "checkpoint": tmp_path}
+    first = bootstrap(mle, sampling=Parametric(partial(draw, shift=0.0)), **options)
+    again = bootstrap(mle, sampling=Parametric(partial(draw, shift=0.0)), **options)
+    assert_same(again, first)
+    with pytest.raises(ValueError, match="holds another run: sampling: "):
+        bootstrap(mle, sampling=Parametric(partial(draw, shift=0.1)), **options)
+
+
+def test_a_directory_starts_a_loaded_fit_where_its_run_started(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=128, rng=0, checkpoint=tmp_path)
+    metric = replace(mle.metric, center=mle.metric.center + 1e-9 * mle.metric.units)
+    base = mle.likelihood.at(metric.center)
+    there = replace(mle, metric=metric, estimate=metric.center, base=base)
+    longer = load(tmp_path, fit=there).extend(64)
+    assert_same(longer, bootstrap(mle, n_resamples=192, rng=0))
+    with pytest.raises(ValueError, match=r"fit: has \['a', 'b', 'c'\]"):
+        load(tmp_path, fit=logit_fit(names=["a", "b", "c"]))
+
+
+def test_a_study_is_told_from_a_run(mle: Fit, tmp_path: Path) -> None:
+    coverage(mle, logit(2).simulate, n_datasets=2, warp=True, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"holds Trials, not Replicates; .* call coverage\(\)"):
+        load(tmp_path)
+
+
+def test_dates_are_data(tmp_path: Path) -> None:
+    days = np.arange("2026-01-01", "2026-02-10", dtype="datetime64[D]")
+    mean = Estimator(lambda y, days: [y.mean(), 1000 * y.std()], (np.arange(40.0), days))
+    first = bootstrap(mean, n_resamples=64, rng=0, checkpoint=tmp_path)
+    assert_same(bootstrap(mean, n_resamples=64, rng=0, checkpoint=tmp_path), first)
+    moved = Estimator(lambda y, days: [y.mean(), 1000 * y.std()], (np.arange(40.0), days + 1))
+    with pytest.raises(ValueError, match="holds another run: data: "):
+        bootstrap(moved, n_resamples=64, rng=0, checkpoint=tmp_path)

@@ -12,15 +12,15 @@ import bootmle
 ROOT = Path(bootmle.__file__).parent
 MODULES = {
     "foundation": {"arrays", "data", "estimates", "parameters", "resample", "scales"},
-    "words": {"status", "tables", "threads"},
+    "words": {"html", "status", "tables", "threads"},
     "likelihood": {"dependence", "jacobian", "likelihood", "reading", "vectorization"},
     "derivatives": {"derivatives", "differences", "definiteness"},
     "warnings": {"alarms", "audits"},
-    "running": {"precision", "running", "task"},
+    "running": {"identity", "precision", "running", "task"},
     "results": {
         *("examination", "inference", "jackknifing", "loading", "overview", "results", "spreads"),
     },
-    "bootstrapping": {"arguments", "bootstrapping", "checkpointing", "identity"},
+    "bootstrapping": {"arguments", "bootstrapping", "checkpointing"},
 }
 """Layers of several modules; every other module or folder is a layer of its own name."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bootmle
@@ -148,6 +149,18 @@ def test_the_attributes_of_a_bootstrap() -> None:
     wanted = "fit estimate names replicates status n_failed standard_error standard_error_mcse"
     more = "quantile_standard_error covariance bias confidence_interval alarms to_frame save seed"
     assert {*wanted.split(), *more.split()} <= attributes(Bootstrap)
+
+
+def test_tab_completion_shows_what_is_of_use_and_leaves_the_rest_out() -> None:
+    mean = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=99, rng=0)
+    mle = fit(lambda params, y: (y - params[0]) ** 2 / 2, [0.0], args=np.arange(9.0))
+    for result, inner in ((mean, "cache flat ordered record"), (mle, "base metric settings")):
+        shown = set(dir(result))
+        assert not shown & set(inner.split())
+        assert all(hasattr(result, name) for name in {*shown, *inner.split()})
+    wanted = "confidence_interval plot standard_error to_frame replicates fit save _repr_html_"
+    assert set(wanted.split()) <= set(dir(mean))
+    assert {"estimate", "aic", "information", "optimize_result", "__str__"} <= set(dir(mle))
 
 
 def test_results_and_plans_are_frozen_and_have_slots() -> None:

@@ -1,6 +1,7 @@
 """Runs that stop early or go on later: precision, extensions, deadlines, interruptions."""
 
 import os
+import pickle
 import signal
 import time
 from dataclasses import replace
@@ -253,3 +254,44 @@ def test_heavy_tails_get_a_standard_error_from_quantiles() -> None:
     assert "heavy tails: x1" in shown
     assert "quantile SE" in shown
     assert boot.quantile_standard_error[0] < boot.standard_error[0] / 3
+
+
+def test_an_interrupted_extension_hands_over_no_less_than_there_was() -> None:
+    slow = Slow()
+    boot = bootstrap(Estimator(slow, Y), n_resamples=70, rng=0)
+    slow.calls, slow.at = 0, 150
+    with pytest.raises(Interrupted, match="192 of 570 replicates are done") as caught:
+        boot.extend(500)
+    usual = bootstrap(Estimator(two, Y), n_resamples=192, rng=0)
+    assert_array_equal(caught.value.partial.replicates, usual.replicates)
+    slow.calls, slow.at = 0, 10
+    with pytest.raises(Interrupted) as caught:
+        boot.extend(500)
+    assert caught.value.partial is boot
+
+
+def test_an_interruption_travels_between_processes() -> None:
+    stop = pickle.loads(pickle.dumps(Interrupted("64 of 500 are done", None)))
+    assert (str(stop), stop.partial) == ("64 of 500 are done", None)
+
+
+def test_what_does_not_vary_has_no_spread_though_its_mean_is_rounded() -> None:
+    boot = bootstrap(Estimator(lambda y: [y.mean(), 0.1], Y), n_resamples=999, rng=0)
+    assert boot.standard_error[1] == boot.standard_error_mcse[1] == boot.bias[1] == 0
+    assert boot.skewness[1] == 0
+    assert not boot.heavy_tails[1]
+    assert "x2" not in str(boot).split("\n\n")[1]
+
+
+def test_studentized_is_not_advised_where_many_replicates_have_no_error() -> None:
+    model = logit(2)
+    mle = fit(model.nll, model.truth, model.data(25, rng=2))
+    boot = bootstrap(mle, n_resamples=399, rng=0)
+    assert np.isnan(boot.data.standard_errors).any(axis=1).mean() > 0.01
+    assert "use confidence_interval('bca')" in str(boot)
+
+
+def test_remarks_on_a_run_do_not_stay_with_a_longer_one() -> None:
+    boot = bootstrap(Estimator(two, Y), n_resamples=100, rng=0, precision=0.001)
+    assert "precision=0.001 was not reached" in str(boot)
+    assert "precision" not in str(boot.extend(100))

@@ -141,7 +141,7 @@ def bootstrap(
         if collected.interrupted:
             raise _interrupted(setup, collected)
         _refuse_empty(collected.data)
-        if path is not None and precision is not None:
+        if path is not None and collected.reason.startswith("precision"):
             note_stop(path, len(collected.data), collected.reason)
         return _result(setup, collected, precision)
 
@@ -170,7 +170,7 @@ def _set_up(
             break
         try:
             store = keep(path, settled, blank.record(), count, Replicates)
-            noted = replace(blank, notes=(*blank.notes, *settled.notes))
+            noted = replace(blank, remarks=settled.notes)
             return _SetUp(task, count, noted, store)
         except FileExistsError:
             if last:
@@ -215,14 +215,14 @@ def _result(setup: _SetUp, collected: Collected[Replicates], precision: float | 
     """Examine what was collected, and say what stopped it."""
     held = setup.blank.holding(setup.task, collected)
     damaged = [] if setup.store is None else setup.store.damaged
-    notes = [f"damaged, and computed again: {text}" for text in damaged]
+    remarks = [f"damaged, and computed again: {text}" for text in damaged]
     if precision is not None and not collected.reason:
         worst = worst_relative_error(collected.data)
-        notes.append(
+        remarks.append(
             f"precision={precision:g} was not reached with n_resamples={setup.count:,}: the worst "
             f"error of an SE is {worst:.2g} of it"
         )
-    return replace(held, notes=(*held.notes, *notes))
+    return replace(held, remarks=(*held.remarks, *remarks))
 
 
 def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted:
@@ -275,6 +275,8 @@ def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple
 
 def _refuse_empty(replicates: Replicates) -> None:
     """Raise where no replicate worked, with the commonest reason."""
+    if not len(replicates):
+        raise ValueError("shard: this part has no replicates: there are fewer chunks than parts")
     if not replicates.failed.all():
         return
     reasons: Sequence[str] = [

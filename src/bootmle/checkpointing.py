@@ -117,6 +117,7 @@ def keep(
             "versions": versions(),
             "run": settled.description,
             "start": start_of(settled.fit),
+            "kind": kind.__name__,
             "record": record,
             "n_resamples": count,
             "stopped": "",

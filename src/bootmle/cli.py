@@ -109,7 +109,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add("--deadline", type=_duration, metavar="T", help="stop by then: seconds, or 90m, 3h, 2h30m")
     add("--precision", type=float, metavar="P", help="stop once each SE is known to this share")
     add("--refit", choices=("verified", "expansion"), default="verified", help="how to refit")
-    _add_usual(command, n_jobs=1, rng=None)
+    _add_usual(command, n_jobs=1, rng=None, progress=True)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -142,7 +142,9 @@ def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("paths", nargs="+", metavar="DIR", help="run directories")
 
 
-def _add_usual(command: argparse.ArgumentParser, *, n_jobs: int, rng: int | None) -> None:
+def _add_usual(
+    command: argparse.ArgumentParser, *, n_jobs: int, rng: int | None, progress: bool | None = None
+) -> None:
     """Add what every run takes."""
     add = command.add_argument
     count = "number of bootstrap samples (default: %(default)s)"
@@ -152,7 +154,7 @@ def _add_usual(command: argparse.ArgumentParser, *, n_jobs: int, rng: int | None
     add("--jobs", "--n-jobs", dest="n_jobs", type=_jobs, default=n_jobs, metavar="J", help=jobs)
     add("--rng", type=_seed, default=rng, metavar="R", help=seed)
     quiet = "show no progress"
-    add("--no-progress", dest="progress", action="store_false", default=None, help=quiet)
+    add("--no-progress", dest="progress", action="store_false", default=progress, help=quiet)
 
 
 def _samples(text: str) -> int:

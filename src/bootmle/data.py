@@ -167,8 +167,10 @@ def _checksum(leaf: Any) -> int:
 
 def _plain(leaf: ArrayLike) -> NDArray[Any]:
     """View a leaf as an array; ragged lists become arrays of objects."""
+    if isinstance(leaf, np.ndarray):
+        return np.atleast_1d(leaf)
     sparse_values = getattr(leaf, "data", None)
-    if not isinstance(leaf, np.ndarray) and isinstance(sparse_values, np.ndarray):
+    if isinstance(sparse_values, np.ndarray):
         return sparse_values
     try:
         return np.atleast_1d(np.asarray(leaf))

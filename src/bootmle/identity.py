@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -14,14 +15,22 @@ import numpy as np
 import scipy
 
 from bootmle.arrays import Floats
-from bootmle.data import fingerprint
+from bootmle.data import as_args, fingerprint
 from bootmle.fitting import Estimator, Fit
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.whitening import Metric
-from bootmle.sampling import Plan
+from bootmle.sampling import Parametric, Plan
 from bootmle.task import chunk_size, n_observations
 
-__all__ = ["describe", "differences", "restored", "start_of", "versions"]
+__all__ = [
+    "describe",
+    "differences",
+    "name_of",
+    "restored",
+    "simulated",
+    "start_of",
+    "versions",
+]
 
 _VALUES_AGREE = 1e-9
 _ESTIMATES_AGREE = 1e-3
@@ -47,7 +56,7 @@ def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dic
         "data": _data(fit),
         "objective": _values(fit),
         "seed": str(seed),
-        "sampling": f"{sampling} {_digest(sampling)}",
+        "sampling": f"{sampling} {_digest(sampling)}{_simulator(fit, sampling)}",
         "refit": refit,
         "parameters": _parameters(fit),
         "chunk": chunk_size(n_observations(fit)),
@@ -161,6 +170,14 @@ def _parameters(fit: Fit | Estimator) -> dict[str, Any]:
     }
 
 
+def _simulator(fit: Fit | Estimator, sampling: Plan) -> str:
+    """Tell one plan's simulator from another's of the same name."""
+    if not isinstance(sampling, Parametric):
+        return ""
+    args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
+    return f" {simulated(sampling.simulate, fit.estimate, args)}"
+
+
 def _digest(plan: Plan) -> str:
     """Checksum what a plan holds: labels, weights, lengths; functions by their names."""
     assert is_dataclass(plan)
@@ -169,9 +186,32 @@ def _digest(plan: Plan) -> str:
 
 
 def _mark(value: Any) -> Any:
-    """Reduce one value to what its text tells apart."""
+    """Reduce one value to what tells it apart in every process."""
     if isinstance(value, np.ndarray) or hasattr(value, "iloc") or isinstance(value, list):
         return fingerprint((np.asarray(value),))
     if isinstance(value, tuple):
         return [_mark(part) for part in value]
-    return getattr(value, "__qualname__", None) or repr(value)
+    return name_of(value) if callable(value) else repr(value)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Name a function, without its address in memory.
+
+    Examples
+    --------
+    >>> name_of(partial(np.add, 1))
+    "partial(add, (1,), {})"
+    """
+    if isinstance(function, partial):
+        return f"partial({name_of(function.func)}, {function.args}, {function.keywords})"
+    named = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    return str(named or type(function).__qualname__)
+
+
+def simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
+    """Checksum what a simulator makes of one stream, so that a changed one is noticed."""
+    try:
+        data = as_args(simulate(params.copy(), np.random.default_rng(0), *args))
+        return hashlib.sha256(repr(fingerprint(data)).encode()).hexdigest()[:16]
+    except Exception:  # the user's code may raise anything, and does so again where it matters
+        return "raises"

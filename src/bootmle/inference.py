@@ -315,4 +315,10 @@ class Inference(Spread):
         True
         """
         finite, ordered = self.finite(), self.ordered()
-        return worst_case(finite, *ordered, self.n_failed, confidence_level)
+        bounds = worst_case(finite, *ordered, self.n_failed, confidence_level)
+        flat = self.flat()
+        return WorstCase(
+            self.identified(bounds.standard_error),
+            np.where(flat, -np.inf, bounds.low),
+            np.where(flat, np.inf, bounds.high),
+        )

@@ -17,6 +17,7 @@ from bootmle.execution.checkpoint import is_run
 from bootmle.execution.merging import read_directories
 from bootmle.execution.storage import read_run
 from bootmle.fitting import Estimator, Fit
+from bootmle.identity import restored
 from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
 from bootmle.sampling import read_plan
@@ -28,12 +29,13 @@ _SAME = ("names", "estimate", "sampling", "refit", "fixed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stored:
-    """One run as it was read: what is on record of it, its replicates and their numbers."""
+    """One run as it was read: its record, replicates, their numbers, and where it started."""
 
     path: str
     record: Mapping[str, Any]
     data: Replicates
     numbers: NDArray[np.intp] | None
+    start: Mapping[str, Any] | None = None
 
 
 def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
@@ -80,9 +82,15 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
         )
     for run in runs[1:]:
         _check_same(first, run)
+    if fit is not None and any(run.record["derived"] for run in runs):
+        raise ValueError("fit: the files hold derived quantities; load them without it")
+    if fit is not None and list(fit.names) != list(first.record["names"]):
+        raise ValueError(f"fit: has {list(fit.names)}, {first.path} {list(first.record['names'])}")
     estimate = np.array(first.record["estimate"], dtype=float)
     if fit is not None and not np.allclose(fit.estimate, estimate, rtol=1e-6, atol=1e-9):
         raise ValueError(f"fit: its estimate is {fit.estimate}, that of {first.path} {estimate}")
+    if fit is not None and first.start is not None:
+        fit = restored(fit, first.start)
     return _joined(runs, estimate, fit)
 
 
@@ -107,10 +115,8 @@ def _read_parts(parts: Sequence[Path]) -> _Stored:
     merged = read_directories(parts, Replicates)
     record = {
         **merged.manifest["record"],
-        "notes": [
-            *merged.manifest["record"]["notes"],
-            *([merged.missing] if merged.missing else []),
-        ],
+        "remarks": list(filter(None, [merged.missing])),
+        "derived": False,
         "seconds": merged.seconds,
         "stopped": merged.manifest["stopped"],
         "jackknife": None,
@@ -120,7 +126,8 @@ def _read_parts(parts: Sequence[Path]) -> _Stored:
     }
     consecutive = np.array_equal(merged.numbers, np.arange(len(merged.numbers)))
     numbers = None if consecutive else merged.numbers
-    return _Stored(", ".join(map(str, parts)), record, merged.data, numbers)
+    named = ", ".join(map(str, parts))
+    return _Stored(named, record, merged.data, numbers, merged.manifest["start"])
 
 
 def _joined(runs: Sequence[_Stored], estimate: Floats, fit: Fit | Estimator | None) -> Bootstrap:
@@ -149,6 +156,7 @@ def _joined(runs: Sequence[_Stored], estimate: Floats, fit: Fit | Estimator | No
         seconds=sum(run.record["seconds"] for run in runs),
         not_identified=tuple(about["not_identified"]),
         notes=tuple(dict.fromkeys(note for run in runs for note in run.record["notes"])),
+        remarks=tuple(note for run in runs for note in run.record["remarks"]),
         audits=tuple(audit_from_json(audit) for run in runs for audit in run.record["audits"]),
         alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run.record["alarms"]),
         cache={name: np.array(values, dtype=float) for name, values in cache.items()},

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bootmle import html
 from bootmle.arrays import Floats
 from bootmle.audits import ExpansionAudit
 from bootmle.inference import Inference
@@ -16,16 +17,22 @@ from bootmle.status import Status
 from bootmle.summaries.intervals import fewest_replicates
 from bootmle.tables import align, duration, rounded, rounded_like
 
-__all__ = ["overview", "percentile_ends"]
+__all__ = ["overview", "overview_html", "percentile_ends"]
 
 _SHIFTED = 0.15
 _SKEWED = 0.5
 _NOISE = 3.0
+_FEW_LOST = 0.01
 
 
 def overview(boot: Inference) -> str:
     """Show the table to read and paste, and what to know of it."""
-    return "\n".join([_table(boot), "", *_how(boot), *_what_failed(boot), *_cautions(boot)])
+    return "\n".join([align(*_table(boot)), "", *_lines(boot)])
+
+
+def overview_html(boot: Inference) -> str:
+    """Show the same in a notebook."""
+    return html.table(*_table(boot)) + html.lines(_lines(boot))
 
 
 def percentile_ends(boot: Inference, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
@@ -43,8 +50,8 @@ def percentile_ends(boot: Inference, confidence_level: float = 0.95) -> tuple[Fl
     return bounds.low, bounds.high
 
 
-def _table(boot: Inference) -> str:
-    """Lay out estimates, standard errors and intervals."""
+def _table(boot: Inference) -> tuple[list[str], list[list[str]]]:
+    """List estimates, standard errors and intervals, below their titles."""
     header = ["", "estimate", "bootstrap SE", "± MC", "95% low", "95% high"]
     columns = (boot.estimate, boot.standard_error, boot.standard_error_mcse, *percentile_ends(boot))
     rows = [
@@ -54,12 +61,31 @@ def _table(boot: Inference) -> str:
         for name, *numbers in zip(boot.names, *columns, strict=True)
     ]
     doubtful = _doubtful(boot)
+    _flag(rows, boot, doubtful)
     if doubtful.any():
         header.insert(4, "quantile SE")
         beside = zip(rows, boot.quantile_standard_error, doubtful, strict=True)
         for row, error, one in beside:
             row.insert(4, rounded(error, 3) if one else "")
-    return align(header, rows)
+    return header, rows
+
+
+def _flag(rows: list[list[str]], boot: Inference, doubtful: NDArray[np.bool_]) -> None:
+    """Mark the standard errors and ends that should not be relied on."""
+    reasons = (
+        (doubtful, (2,), "heavy tails, or replicates that are infinite: see the quantile SE"),
+        (_off_centre(boot), (4, 5), f"off centre or skewed: use {_better(boot)} intervals"),
+        (boot.flat(), (2, 4, 5), "not identified by the data"),
+    )
+    for chosen, columns, reason in reasons:
+        for j in np.flatnonzero(chosen):
+            for k in columns:
+                rows[j][k] = html.Flagged(rows[j][k], reason)
+
+
+def _lines(boot: Inference) -> list[str]:
+    """List what belongs to the table."""
+    return [*_how(boot), *_what_failed(boot), *_cautions(boot)]
 
 
 def _how(boot: Inference) -> Iterator[str]:
@@ -71,7 +97,7 @@ def _how(boot: Inference) -> Iterator[str]:
     )
     if boot.stopped:
         yield f"stopped before the last replicate: {boot.stopped}"
-    yield from boot.notes
+    yield from (*boot.notes, *boot.remarks)
     yield from (str(audit) for audit in boot.audits if isinstance(audit, ExpansionAudit))
 
 
@@ -151,8 +177,9 @@ def _off_centre(boot: Inference) -> NDArray[np.bool_]:
 
 def _better(boot: Inference) -> str:
     """Name the interval to use instead."""
-    studentized = boot.own_standard_error is not None
-    return "studentized" if studentized else "bca"
+    lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
+    usable = boot.own_standard_error is not None and lost < _FEW_LOST
+    return "studentized" if usable else "bca"
 
 
 def _listed(boot: Inference, chosen: NDArray[np.bool_]) -> str:

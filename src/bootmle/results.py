@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from bootmle.arrays import Floats
 from bootmle.examination import examine
 from bootmle.execution.progress import shown
+from bootmle.execution.stopping import Interrupted
 from bootmle.execution.storage import write_run
 from bootmle.fitting import Estimator, Fit
 from bootmle.inference import Inference
-from bootmle.overview import overview, percentile_ends
+from bootmle.overview import overview, overview_html, percentile_ends
 from bootmle.pictures.histograms import plot_histograms
 from bootmle.pictures.traces import plot_trace
 from bootmle.replicates import Replicates
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Bootstrap"]
+
+_INNER = {
+    *("cache", "centre", "chosen", "derivation", "diverges", "drawn", "finite", "flat"),
+    *("holding", "identified", "numbers", "ordered", "origin", "own_standard_error"),
+    *("quantiles", "record", "rescaled", "rescaling", "seeds"),
+}
+"""What the modules around a Bootstrap read of it, and tab completion leaves out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +148,11 @@ class Bootstrap(Inference):
                 chunk: self.data.take(chunk * task.size + np.arange(task.size)) for chunk in whole
             }
             run = Run(task, count, n_jobs, shown(progress), known=known).collect()
-            return replace(self, sampling=plan).holding(task, run)
+            longer = replace(self, sampling=plan).holding(task, run)
+        if run.interrupted:
+            done = f"{len(run.data):,} of {count:,} replicates are done: they are in .partial"
+            raise Interrupted(done, longer if len(run.data) > len(self.data) else self)
+        return replace(longer, seconds=self.seconds + run.seconds, remarks=())
 
     def _to_go_on(self, n: Any, sampling: Plan | None) -> tuple[Fit | Estimator, Plan]:
         """Check that a run can go on."""
@@ -300,6 +312,8 @@ class Bootstrap(Inference):
         known = self.jackknife() if "jackknife" in self.cache else (None, None)
         about = {
             **self.record(),
+            "derived": bool(self.derivation),
+            "remarks": list(self.remarks),
             "numbers": _listed(self.numbers),
             "seconds": self.seconds,
             "stopped": self.stopped,
@@ -323,6 +337,13 @@ class Bootstrap(Inference):
     def __str__(self) -> str:
         """Show the table to read and paste."""
         return overview(self)
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        return overview_html(self)
+
+    def __dir__(self) -> list[str]:
+        return sorted(set(object.__dir__(self)) - _INNER)
 
     def _moved_along_flat(
         self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]

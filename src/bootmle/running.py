@@ -15,7 +15,7 @@ from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.computation import Computation, Countable
 from bootmle.execution.parallel import compute_chunks
 from bootmle.execution.progress import Progress
-from bootmle.execution.stopping import Deadline, sigterm_interrupts
+from bootmle.execution.stopping import Deadline, Interrupted, sigterm_interrupts
 
 __all__ = ["Collected", "Run"]
 
@@ -118,7 +118,9 @@ class Run(Generic[Result]):
             try:
                 reason = self._go_through()
             except KeyboardInterrupt as stop:
-                reason, interrupted = f"interrupted ({stop})" if str(stop) else "interrupted", True
+                # An inner run's own message says how to go on with that run, not with this one.
+                what = "" if isinstance(stop, Interrupted) else str(stop)
+                reason, interrupted = f"interrupted ({what})" if what else "interrupted", True
             if self.store is not None:
                 self.store.flush()
         return self._collected(reason, interrupted)

@@ -70,6 +70,8 @@ class Spread:
         Parameters with a part in a direction that the data do not identify.
     notes : tuple of str
         How resamples act, where that is not what the objective's form suggests.
+    remarks : tuple of str
+        What happened to this run: files damaged, parts missing, a precision that was not reached.
     audits : tuple
         Replicates computed again in another way, and how far they agreed.
     alarms : tuple of Alarm
@@ -102,6 +104,7 @@ class Spread:
     fixed: tuple[str, ...] = ()
     not_identified: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)

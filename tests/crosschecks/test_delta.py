@@ -96,3 +96,19 @@ def test_clusters_are_those_of_the_plan() -> None:
 def test_profiles_are_of_parameters() -> None:
     with pytest.raises(ValueError, match="profile: is of parameters"):
         crosscheck(normal_boot(n_resamples=99).derive(moments), profile=True)
+
+
+def test_a_quantity_that_is_identified_where_its_parameters_are_not() -> None:
+    """Only the sum of two parameters is in the likelihood: it has an error, they have none."""
+    y = np.random.default_rng(0).poisson(3.0, 200)
+
+    def nll(params: Any, y: Any) -> Any:
+        total = params[0] + params[1]
+        return np.exp(total) - y * total
+
+    boot = bootstrap(fit(nll, [0.5, 0.5], y, names=["a", "b"]), n_resamples=499, rng=0)
+    derived = boot.derive(lambda p: {"sum": p[0] + p[1]})
+    check = crosscheck(derived)
+    assert np.isfinite(derived.standard_error).all()
+    assert check.sampling_error[0] > 0
+    assert "the reference" in check.verdicts["bootstrap"].reason

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,21 @@ def test_the_forecast_of_a_likelihood_stands_before_the_bar(capsys: Capture) -> 
     minutes = float(drawn.split("about ")[1].split(" min")[0])
     made = boot.n_shared + boot.data.n_evaluations.sum()
     assert made / 3 < 60 * minutes < 3 * made
+
+
+def test_a_notebook_without_widgets_gets_a_bar_of_text_and_no_warning(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = SimpleNamespace(kernel=1, config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        advance(3, [chunk_of(3, 0)])
+    assert not told
+    assert "0/3 " in capsys.readouterr().err
 
 
 def run(progress: bool | None) -> Any:

@@ -216,7 +216,7 @@ def test_a_failure_keeps_its_reason() -> None:
     assert messages[0] == "OwnError: zero data"
     assert "not finite" in messages[1]
     assert "'text'" in messages[2]
-    assert "3 estimates" in messages[3]
+    assert "3 values" in messages[3]
     assert 4 not in messages
 
 

@@ -283,3 +283,30 @@ def test_what_cannot_simulate_is_refused() -> None:
 def test_plans_are_those_asked_for(small: Coverage) -> None:
     assert small.sampling == str(Cases())
     assert small.seed == 5
+
+
+def test_a_warp_study_of_derived_quantities_keeps_them_apart() -> None:
+    mle, simulate = build(poisson(1))
+    study = coverage(
+        mle,
+        simulate,
+        n_datasets=60,
+        warp=True,
+        derive=lambda params: {"rate": 1000 * np.exp(params[0])},
+        rng=0,
+    )
+    assert study.n_failed == 0
+    assert abs(study.se_ratio["bootstrap"] - 1).max() < 0.5
+    assert np.isnan(study.se_ratio["hessian"][2])
+    assert np.isfinite(study.se_ratio["hessian"][:2]).all()
+
+
+def test_a_study_of_which_nothing_is_left_says_why() -> None:
+    mle, _ = build(normal())
+
+    def broken(params: Any, rng: Any, y: Any) -> Any:
+        raise ArithmeticError("no such data")
+
+    shown = str(coverage(mle, broken, n_datasets=8, n_resamples=39, methods=["normal"], rng=0))
+    assert "no data set could be fitted" in shown
+    assert "8 times: ArithmeticError: no such data" in shown

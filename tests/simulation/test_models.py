@@ -1,7 +1,7 @@
 """The models against scipy.stats, their scores against differences, their draws against moments.
 
-The seeds are fixed. Each comparison of draws has a false-alarm rate of 6e-7 (a z beyond 5), and
-there are 35 of them: a new seed would raise one false alarm in 50,000 runs.
+The seeds are fixed. Each comparison of draws or fits has a false-alarm rate of 6e-7 (a z beyond 5),
+and there are 62 of them: a new seed would raise one false alarm in 27,000 runs.
 """
 
 import pickle
@@ -10,12 +10,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import integrate, stats
 from scipy.special import expit, log_ndtr, ndtr
 
+from bootmle import Blocks, Cases, Clustered, Parametric, bootstrap, fit
 from bootmle.arrays import Floats
 from bootmle.simulation import (
     Model,
+    ar1,
     exponential,
     gamma,
     logit,
@@ -25,9 +27,11 @@ from bootmle.simulation import (
     ordered_probit,
     poisson,
     probit,
+    random_effects_logit,
     tobit,
     weibull,
 )
+from bootmle.simulation.panel import halton_normals
 
 MODELS = [
     normal(),
@@ -43,12 +47,19 @@ MODELS = [
     ordered_probit(3),
     tobit(3),
     weibull(3),
+    ar1(),
+    random_effects_logit(2, cluster_size=4),
 ]
 Moments = Callable[..., tuple[Floats | float, Floats | float]]
 
 
 def title(model: object) -> str:
     return model.name if isinstance(model, Model) else ""
+
+
+def n_contributions(model: Model, n: int) -> int:
+    """One for each row, or for each cluster of four."""
+    return -(-n // 4) if model.name == "random-effects logit" else n
 
 
 def off_truth(model: Model) -> Floats:
@@ -82,8 +93,9 @@ def test_shapes_names_and_pickling(model: Model) -> None:
     assert model.truth.shape == (len(model.names),)
     assert len(set(model.names)) == len(model.names)
     assert [len(a) for a in args] == [7] * len(args)
-    assert copy.nll(model.truth, *args).shape == (7,)
-    assert copy.scores(model.truth, *args).shape == (7, len(model.names))
+    count = n_contributions(model, 7)
+    assert copy.nll(model.truth, *args).shape == (count,)
+    assert copy.scores(model.truth, *args).shape == (count, len(model.names))
     for ours, theirs in zip(args, copy.data(7, rng=0), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -94,7 +106,8 @@ def test_far_points_are_infinite_or_nan_without_a_warning(model: Model) -> None:
     for far in (-1e4, 1e4):
         contributions = model.nll(model.truth + far * np.arange(len(model.truth), 0, -1), *args)
         assert not np.any(contributions == -np.inf)
-        assert model.scores(np.full(len(model.truth), far), *args).shape == (20, len(model.truth))
+        scores = model.scores(np.full(len(model.truth), far), *args)
+        assert scores.shape == (n_contributions(model, 20), len(model.truth))
 
 
 @pytest.mark.parametrize("model", [exponential(log=False), gamma(log=False)], ids=title)
@@ -198,6 +211,58 @@ def test_contributions_far_in_the_tails() -> None:
     params = np.array([0.0, -1.0, 40.0, 41.0])
     beyond_forty = ordered_probit(1).nll(params, X, 2.0 * ones)
     assert_allclose(beyond_forty, -log_ndtr([-40.0]), rtol=1e-12)
+
+
+def test_contributions_of_a_series_add_up_to_its_joint_density() -> None:
+    model = ar1(phi=-0.7)
+    mean, phi, log_sigma = params = off_truth(model)
+    (y,) = model.data(50, rng=3)
+    lags = np.abs(np.subtract.outer(np.arange(50), np.arange(50)))
+    covariance = np.exp(2.0 * log_sigma) * phi**lags / (1.0 - phi**2)
+    expected = stats.multivariate_normal.logpdf(y, np.full(50, mean), covariance)
+    assert_allclose(model.nll(params, y).sum(), -expected, rtol=1e-11)
+    before = model.nll(params, y[:30])
+    assert_allclose(model.nll(params, y)[:30], before, rtol=1e-14)  # only earlier rows are read
+
+
+def test_a_series_is_stationary_or_has_no_likelihood() -> None:
+    (y,) = ar1().data(20, rng=0)
+    for phi in (-1.0, 1.0, 1.5):
+        assert not np.isfinite(ar1().nll(np.array([1.0, phi, 0.0]), y)).any()
+
+
+def test_contributions_of_clusters_are_integrals_over_their_intercepts() -> None:
+    model = random_effects_logit(2, cluster_size=4, n_draws=4096)
+    params = off_truth(model)
+    X, y, cluster = model.data(12, rng=3)
+
+    def integrand(b: float, rows: Floats) -> float:
+        eta = (2.0 * y[rows] - 1.0) * (X[rows] @ params[:-1] + np.exp(params[-1]) * b)
+        return float(np.prod(expit(eta)) * stats.norm.pdf(b))
+
+    expected = [
+        -np.log(integrate.quad(integrand, -9.0, 9.0, args=(cluster == g,), epsabs=1e-13)[0])
+        for g in range(3)
+    ]
+    # A stratified average of a smooth function over R draws is off by a few R⁻¹.
+    assert_allclose(model.nll(params, X, y, cluster), expected, rtol=5e-4)
+
+
+def test_draws_of_intercepts_are_a_halton_sequence() -> None:
+    expected = stats.qmc.Halton(1, scramble=False).fast_forward(1).random(300).reshape(10, 30)
+    assert_allclose(ndtr(halton_normals(10, 30)), expected, rtol=1e-12)
+
+
+def test_clusters_may_come_in_any_order() -> None:
+    model = random_effects_logit(2, cluster_size=4)
+    params, (X, y, cluster) = off_truth(model), model.data(40, rng=3)
+    order = np.random.default_rng(0).permutation(40)
+    _, first = np.unique(cluster[order], return_index=True)
+    appearance = cluster[order][np.sort(first)]
+    shuffled = model.nll(params, X[order], y[order], cluster[order])
+    assert_allclose(shuffled, model.nll(params, X, y, cluster)[appearance], rtol=1e-12)
+    scores = model.scores(params, X[order], y[order], cluster[order])
+    assert_allclose(scores, model.scores(params, X, y, cluster)[appearance], atol=1e-12)
 
 
 def test_nb2_tends_to_poisson() -> None:
@@ -305,6 +370,58 @@ def test_draws_of_the_weibull_have_its_moments() -> None:
     X, time, event = model.data(20_000, rng=5)
     assert event.all()
     assert_moments(np.log(time), *moments_log_weibull(model.truth, X))
+
+
+def test_draws_of_a_series_have_the_moments_of_shocks_and_start() -> None:
+    model, rng = ar1(), np.random.default_rng(5)
+    mean, phi, log_sigma = params = off_truth(model)
+    (y,) = model.simulate(params, rng, np.zeros(20_000))
+    assert_moments(y[1:] - phi * y[:-1], (1.0 - phi) * mean, np.exp(2.0 * log_sigma))
+    starts = np.array([model.simulate(params, rng, np.zeros(2))[0] for _ in range(4000)])
+    for y in starts.T:
+        assert_moments(y, mean, np.exp(2.0 * log_sigma) / (1.0 - phi**2))
+
+
+def test_draws_of_clusters_share_their_intercepts() -> None:
+    """Two rows of a cluster without covariates: P(y = 1), and of both, by quadrature."""
+    model = random_effects_logit(0, cluster_size=2, log_sigma=0.5)
+    _, y, _ = model.data(20_000, rng=5)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    one = expit(0.5 + np.exp(0.5) * nodes)
+    share, both = (float(weights @ power) / weights.sum() for power in (one, one**2))
+    pairs = y.reshape(-1, 2)
+    assert_moments(pairs[:, 0], share, share * (1.0 - share))
+    assert_moments(pairs.prod(axis=1), both, both * (1.0 - both))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=title)
+def test_fits_are_certified_from_afar(model: Model) -> None:
+    args = model.data(400, rng=8)
+    start = dict(zip(model.names, 0.8 * model.truth, strict=True))
+    mle = fit(model.nll, start, args=args, jac=model.scores)
+    assert mle.converged
+    assert mle.decrement < 1e-3
+    away = (mle.estimate - model.truth) @ mle.information.matrix @ (mle.estimate - model.truth)
+    assert stats.chi2.sf(away, len(start)) > 6e-7
+
+
+def test_a_series_is_drawn_in_blocks_or_simulated() -> None:
+    model = ar1()
+    mle = fit(model.nll, dict(zip(model.names, model.truth, strict=True)), args=model.data(200, 0))
+    with pytest.raises(ValueError, match="Blocks"):
+        bootstrap(mle, sampling=Cases(), n_resamples=99)
+    for plan in (Blocks(), Parametric(model.simulate)):
+        boot = bootstrap(mle, sampling=plan, n_resamples=99, rng=0)
+        assert boot.n_failed == 0
+
+
+def test_clusters_are_drawn_whole() -> None:
+    model = random_effects_logit(1, cluster_size=10, n_draws=16)
+    args = model.data(600, rng=1)
+    start = dict(zip(model.names, model.truth, strict=True))
+    mle = fit(model.nll, start, args=args, jac=model.scores)
+    boot = bootstrap(mle, sampling=Clustered(args[2]), n_resamples=99, rng=0)
+    assert boot.n_failed == 0
 
 
 def test_weibull_is_censored_for_about_three_in_ten() -> None:

@@ -274,7 +274,7 @@ def test_standard_errors_that_do_not_fit_are_refused_at_once() -> None:
     y = np.arange(9.0)
     with pytest.raises(ValueError, match="not finite"):
         Estimator(np.mean, y, standard_error=lambda y: np.nan)
-    with pytest.raises(ValueError, match="returned 2 estimates, not 1"):
+    with pytest.raises(ValueError, match="standard_error returned 2 values, not 1"):
         Estimator(np.mean, y, standard_error=lambda y: [1.0, 2.0])
     with pytest.raises(ValueError, match="standard_error: function and standard_error must both"):
         Estimator(lambda y, weights: weights @ y, y, standard_error=lambda y: 1.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 import cloudpickle
 
+from bootmle.execution.checkpoint import is_run
 from bootmle.execution.files import write_whole
 from bootmle.fitting import Estimator, Fit
 from bootmle.sampling import Plan
@@ -70,7 +71,8 @@ class Job:
 
     def remember(self, run: Path) -> None:
         """Write down beside a run what it is computed from, unless that is known."""
-        if self.remembered(run) is not None:
+        known = self.remembered(run)
+        if known is not None and known.file.is_file() and is_run(run):
             return
         run.mkdir(parents=True, exist_ok=True)
         held = {"file": str(self.file), "model": self.model, "sampling": self.sampling}
@@ -118,7 +120,10 @@ def _module(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # a job file may raise anything
+        raise JobError(f"{path}: raised {type(error).__name__}: {error}") from error
     cloudpickle.register_pickle_by_value(module)
     return module
 
@@ -127,4 +132,7 @@ def _called(function: Any, name: str) -> Any:
     """Call what is to return the model."""
     if not callable(function):
         raise JobError(f"{name}: is of {type(function).__name__}; name a Fit or a function")
-    return function()
+    try:
+        return function()
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise JobError(f"{name}: raised {type(error).__name__}: {error}") from error

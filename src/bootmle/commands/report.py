@@ -43,17 +43,21 @@ def report(arguments: Namespace) -> int:
     paths = [Path(path) for path in arguments.paths]
     try:
         fit, plan = _model(arguments.job, paths)
-        boot = _with_plan(load(*paths, fit=fit), plan)
-    except (JobError, ValueError, OSError) as error:
+        _print(_with_plan(load(*paths, fit=fit), plan), arguments)
+    except (ValueError, OSError) as error:
         print(f"bootmle report: {error}", file=sys.stderr)
         return BAD_ARGUMENTS
+    return DONE
+
+
+def _print(boot: Bootstrap, arguments: Namespace) -> None:
+    """Print in the form that is asked for."""
     if arguments.form == "csv":
         _print_csv(boot, arguments.confidence_level)
     elif arguments.form == "json":
         print(json.dumps(_json(boot, arguments.confidence_level), indent=1))
     else:
         _print_table(boot)
-    return DONE
 
 
 def _model(text: str | None, paths: Sequence[Path]) -> tuple[Fit | Estimator | None, Plan | None]:
@@ -63,7 +67,11 @@ def _model(text: str | None, paths: Sequence[Path]) -> tuple[Fit | Estimator | N
     remembered = [job for job in map(Job.remembered, paths) if job is not None]
     if not remembered or not remembered[0].file.is_file():
         return None, None
-    return remembered[0].load()
+    try:
+        return remembered[0].load()
+    except JobError as error:
+        print(f"bootmle report: without the model, as {error}", file=sys.stderr)
+        return None, None
 
 
 def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:

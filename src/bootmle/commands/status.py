@@ -33,21 +33,25 @@ def status(arguments: Namespace) -> int:
     Returns
     -------
     int
-        0, or 2 where a path holds no run.
+        0, or 2 where a path holds no run, or a damaged one.
     """
     paths = [Path(path) for path in arguments.paths]
     lost = [path for path in paths if not path.is_dir() or not is_run(path)]
     if lost:
         print(f"bootmle status: {lost[0]} holds no run (there is no run.json)", file=sys.stderr)
         return BAD_ARGUMENTS
-    for path in paths:
-        print("\n".join(_lines(path)))
+    try:
+        for path in paths:
+            print("\n".join(_lines(path)))
+    except ValueError as error:
+        print(f"bootmle status: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
     return DONE
 
 
 def _lines(path: Path) -> Iterator[str]:
     """Say how far one run is."""
-    manifest = read_manifest(path)
+    manifest = read_manifest(path, Replicates)
     size, count = manifest["run"]["chunk"], manifest["n_resamples"]
     with Checkpoint(path, Replicates) as store:
         chunks = [chunk for chunk in store.chunks() if chunk * size < count]

@@ -76,7 +76,7 @@ def gradient(boot: Bootstrap) -> Floats:
     Central differences over a thousandth of a standard error; 0 for a parameter without one.
     """
     origin = boot.origin
-    errors = np.nan_to_num(origin.standard_error)
+    errors = standard_error(origin.finite())
     ways = _STEP * np.diag(errors)
     points = np.concatenate([origin.estimate + ways, origin.estimate - ways])
     for function in boot.derivation:
@@ -145,7 +145,8 @@ def _judge_heavy_tails(source: Source, evidence: Evidence) -> Verdict | None:
     """Say that the bootstrap's own error of a quantity is not to be relied on."""
     boot = evidence.boot
     assert boot is not None
-    ratio = evidence.reference.standard_errors / source.standard_errors
+    with np.errstate(all="ignore"):
+        ratio = evidence.reference.standard_errors / source.standard_errors
     heavy = boot.heavy_tails & (ratio > _FAR)
     if not heavy.any():
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bootmle import html
 from bootmle.arrays import Floats
 from bootmle.crosschecks.findings import Finding
 from bootmle.crosschecks.flags import Flag, Verdict
@@ -131,10 +132,20 @@ class Crosscheck:
 
     def __str__(self) -> str:
         """Show the table, a sentence for each source, then findings and remedies."""
+        tables = "\n\n".join(align(*each) for each in self._tables())
+        return "\n".join([tables, "", *map(_wrap, self._lines())])
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        tables = "".join(html.table(*each) for each in self._tables())
+        off = [f"{source}:" for source, verdict in self.verdicts.items() if not verdict.agrees]
+        return tables + html.lines(self._lines(), off)
+
+    def _lines(self) -> list[str]:
+        """Say a sentence on each source, then what was found and could be done."""
         lines = [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
         lines += [f"! {finding}" for finding in self.findings]
-        tables = [self._table(), *self._intervals()]
-        return "\n".join([*tables, "", *map(_wrap, lines + self._remedies())])
+        return lines + self._remedies()
 
     def _remedies(self) -> list[str]:
         """Say what could be done."""
@@ -145,21 +156,39 @@ class Crosscheck:
             lines += [f"  {each}" for each in self.reparameterizations]
         return lines
 
-    def _table(self) -> str:
-        """Lay out standard errors, with the ratio to the reference where they disagree."""
+    def _tables(self) -> list[Table]:
+        """List the tables: of standard errors, and of intervals where there are some."""
+        return [
+            *_in_blocks("SE of", self.names, self._errors()),
+            *_in_blocks("95% interval", self.names, self._intervals()),
+        ]
+
+    def _errors(self) -> list[Group]:
+        """List standard errors, with the ratio to the reference where they disagree."""
         name, *others = self.standard_errors
         reference = self.standard_errors[name]
-        first = [(name, self._cells(reference, reference))]
+        first = [(name, self._flagged(name, self._cells(reference, reference)))]
         first.append(("± s", self._cells(self.sampling_error, reference)))
         groups = [first]
         for source in others:
-            group = [(source, self._cells(self.standard_errors[source], reference))]
-            ratios = self._ratios(source, reference)
+            cells = self._cells(self.standard_errors[source], reference)
+            group = [(source, self._flagged(source, cells))]
+            ratios = self._flagged(source, self._ratios(source, reference))
             groups.append([*group, ("", ratios)] if any(ratios) else group)
-        return _in_blocks("SE of", self.names, groups)
+        return groups
 
-    def _intervals(self) -> list[str]:
-        """Lay out the profile-likelihood intervals beside the percentile ones."""
+    def _flagged(self, source: str, cells: list[str]) -> list[str]:
+        """Mark what is missing, or a ratio, where the source disagrees."""
+        verdict = self.verdicts[source]
+        return [
+            html.Flagged(cell, verdict.reason)
+            if not verdict.agrees and (cell in {"nan", "inf"} or cell.startswith("×"))
+            else cell
+            for cell in cells
+        ]
+
+    def _intervals(self) -> list[Group]:
+        """List the profile-likelihood intervals beside the percentile ones."""
         if self.profile is None:
             return []
         reference = next(iter(self.standard_errors.values()))
@@ -168,7 +197,7 @@ class Crosscheck:
         if self.percentile is not None:
             ends = {"percentile low": self.percentile.low, "high": self.percentile.high}
             groups.append([(title, self._cells(end, reference)) for title, end in ends.items()])
-        return ["", _in_blocks("95% interval", self.names, groups)]
+        return groups
 
     def _cells(self, errors: Floats, reference: Floats) -> list[str]:
         """Show standard errors to the reference's digits."""
@@ -195,23 +224,29 @@ class Crosscheck:
 
 Group = list[tuple[str, list[str]]]
 """Columns that stay together, each a title and its cells."""
+Table = tuple[list[str], list[list[str]]]
+"""Titles, and rows."""
 
 
-def _in_blocks(corner: str, names: Sequence[str], groups: Sequence[Group]) -> str:
+def _in_blocks(corner: str, names: Sequence[str], groups: Sequence[Group]) -> list[Table]:
     """Lay out groups of columns in as many tables as the width takes."""
-    blocks: list[Group] = [[]]
+    blocks: list[Group] = []
     for group in groups:
-        together = _lay_out(corner, names, blocks[-1] + group).splitlines()
-        if blocks[-1] and max(map(len, together)) > _WIDTH:
+        if not blocks or _width(corner, names, blocks[-1] + group) > _WIDTH:
             blocks.append([])
         blocks[-1] = blocks[-1] + group
-    return "\n\n".join(_lay_out(corner, names, block) for block in blocks)
+    return [_lay_out(corner, names, block) for block in blocks]
 
 
-def _lay_out(corner: str, names: Sequence[str], columns: Group) -> str:
-    """Lay out one table."""
+def _width(corner: str, names: Sequence[str], columns: Group) -> int:
+    """Count the characters in the longest line of a table."""
+    return max(map(len, align(*_lay_out(corner, names, columns)).splitlines()))
+
+
+def _lay_out(corner: str, names: Sequence[str], columns: Group) -> Table:
+    """Lay out one table, its titles and its rows."""
     rows = zip(names, *(cells for _, cells in columns), strict=True)
-    return align([corner, *(title for title, _ in columns)], list(map(list, rows)))
+    return [corner, *(title for title, _ in columns)], list(map(list, rows))
 
 
 def _wrap(line: str) -> str:

@@ -83,8 +83,9 @@ def judge_reference(evidence: Evidence) -> Verdict:
             better = "return the contributions (delete .sum()), and bootstrap(mle) is a better one"
         return withheld or Verdict(True, f"the reference here; {better}")
     count, failed = len(evidence.boot.data), evidence.boot.n_failed
-    if evidence.fit.not_identified:
-        names = ", ".join(evidence.fit.not_identified)
+    lost = evidence.boot.not_identified
+    if lost:
+        names = ", ".join(lost)
         reason = f"withheld for {names}, which the refits leave where they start"
         return Verdict(False, reason, Flag.NOT_IDENTIFIED)
     if withheld is not None and withheld.flag is Flag.NOT_POSITIVE_DEFINITE:

@@ -105,13 +105,13 @@ def is_run(path: Path) -> bool:
     return (path / _MANIFEST).is_file()
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Read a run's manifest.
+def read_manifest(path: Path, kind: type | None = None) -> Manifest:
+    """Read a run's manifest, of results of one kind.
 
     Raises
     ------
     ValueError
-        For a manifest that is damaged, or of another version's format.
+        For a manifest that is damaged, or of another version's format, or of another kind.
     """
     try:
         manifest: Manifest = json.loads((path / _MANIFEST).read_text())
@@ -120,6 +120,11 @@ def read_manifest(path: Path) -> Manifest:
         raise ValueError(f"checkpoint: {path / _MANIFEST} is damaged ({error})") from error
     if known != FORMAT:
         raise ValueError(f"checkpoint: {path} has format {known}, this version reads {FORMAT}")
+    if kind is not None and manifest["kind"] != kind.__name__:
+        raise ValueError(
+            f"checkpoint: {path} holds {manifest['kind']}, not {kind.__name__}; Trials are a "
+            f"simulation study's: call coverage() again with the same directory"
+        )
     return manifest
 
 

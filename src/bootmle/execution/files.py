@@ -47,10 +47,22 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object], *, replace: b
         if replace:
             temporary.replace(target)
         else:
-            os.link(temporary, target)
+            _rename_to_new(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
     _sync(target.parent)
+
+
+def _rename_to_new(temporary: Path, target: Path) -> None:
+    """Rename, unless there is such a file: by a hard link where the system has them."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        with target.open("xb"):
+            pass
+        temporary.replace(target)
 
 
 def _sync(folder: Path) -> None:

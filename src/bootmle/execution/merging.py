@@ -49,7 +49,7 @@ def read_directories(paths: Sequence[Path], kind: type[Kind]) -> Merged[Kind]:
     ValueError
         Where directories are of different runs, overlap and disagree, or hold nothing yet.
     """
-    manifests = [read_manifest(path) for path in paths]
+    manifests = [read_manifest(path, kind) for path in paths]
     for path, manifest in zip(paths[1:], manifests[1:], strict=True):
         _check_same(paths[0], manifests[0], path, manifest)
     chunks: dict[int, Kind] = {}

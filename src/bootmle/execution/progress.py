@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from types import TracebackType
 from typing import Any, Self
 
@@ -45,9 +46,7 @@ class Progress:
         self.bar: Any = None
         self.lines = show and not _watched()
         if show and not self.lines:
-            from tqdm.auto import tqdm  # here, since it is slow to import
-
-            self.bar = tqdm(total=total, unit=unit, leave=False)
+            self.bar = _bar()(total=total, unit=unit, leave=False)
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +78,15 @@ class Progress:
             f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} {self.unit}s, "
             f"{self.failures:,} failed, about {left} left"
         )
+
+
+def _bar() -> Any:
+    """Find the bar that suits a terminal or notebook: one of text where there are no widgets."""
+    with warnings.catch_warnings():
+        # Without ipywidgets tqdm warns, though a bar of text does as well.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm  # here, since it is slow to import
+    return tqdm
 
 
 def _watched() -> bool:

@@ -20,14 +20,18 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes
     ----------
-    partial : Bootstrap or None
-        What was done by then; None where that is less than two replicates.
+    partial : Bootstrap, Coverage or None
+        What was done by then; None where that is less than two replicates, or data sets.
     """
 
     def __init__(self, message: str, partial: Any) -> None:
         """Say how to go on, and hand over what is done."""
-        super().__init__(message)
+        super().__init__(message, partial)
         self.partial = partial
+
+    def __str__(self) -> str:
+        """Show the message."""
+        return str(self.args[0])
 
 
 @dataclass(slots=True)

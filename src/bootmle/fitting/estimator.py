@@ -89,11 +89,17 @@ class Estimator:
         self._check("function", "estimates", values)
         self.errors = None
         if standard_error is not None:
-            self.errors = self.in_order(*read_estimates(standard_error(*self.args, **given)))
+            self.errors = self.in_order(
+                *read_estimates(standard_error(*self.args, **given)), "standard_error"
+            )
             self._check("standard_error", "standard errors", self.errors)
+            if np.any(self.errors < 0):
+                raise ValueError(f"standard_error: {self.errors} is negative somewhere")
         self.seconds = time.perf_counter() - started
 
-    def in_order(self, values: Floats, labels: tuple[str, ...] | None) -> Floats:
+    def in_order(
+        self, values: Floats, labels: tuple[str, ...] | None, argument: str = "function"
+    ) -> Floats:
         """Put values in the order of the original estimates, by their labels where they have any.
 
         Raises
@@ -104,10 +110,10 @@ class Estimator:
         own = self.labels
         if own is not None and labels is not None and own != labels:
             if sorted(own) != sorted(labels):
-                raise ValueError(f"returned estimates of {list(labels)}, not of {list(own)}")
+                raise ValueError(f"{argument} returned {list(labels)}, not {list(own)}")
             values = values[[labels.index(label) for label in own]]
         if values.shape != self.estimate.shape:
-            raise ValueError(f"returned {values.size} estimates, not {self.estimate.size}")
+            raise ValueError(f"{argument} returned {values.size} values, not {self.estimate.size}")
         return values
 
     def _check(self, argument: str, what: str, values: Floats) -> None:
@@ -172,7 +178,8 @@ class EstimatorRefit:
         if function is None:
             return None, ""
         try:
-            return self.estimator.in_order(*read_estimates(function(*args, **weights))), ""
+            found = read_estimates(function(*args, **weights))
+            return self.estimator.in_order(*found, "standard_error"), ""
         except Exception as error:  # the user's code may raise anything
             return None, f"standard_error raised {type(error).__name__}: {error}"
 

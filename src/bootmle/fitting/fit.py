@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from bootmle import html
 from bootmle.arrays import Floats
 from bootmle.data import as_args
 from bootmle.definiteness import orient
@@ -31,6 +32,17 @@ from bootmle.threads import single_threaded
 from bootmle.vectorization import check_vectorized
 
 __all__ = ["Fit", "fit", "fit_simulated"]
+
+_INNER = {
+    "base",
+    "likelihood",
+    "metric",
+    "optimizer",
+    "scales",
+    "seconds_per_evaluation",
+    "settings",
+}
+"""What refits start from, and tab completion leaves out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,13 +130,25 @@ class Fit:
 
     def __str__(self) -> str:
         """Show the estimates, how good the optimum is, and what happened."""
+        return "\n".join([self._title(), "", align(*self._table()), "", *self._closing()])
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        marked = ["Hessian:"] if self.converged else ["Hessian:", self.status.message]
+        closing = html.lines(self._closing(), marked)
+        return html.lines([self._title()]) + html.table(*self._table()) + closing
+
+    def __dir__(self) -> list[str]:
+        return sorted(set(object.__dir__(self)) - _INNER)
+
+    def _title(self) -> str:
+        """Say what was fitted."""
         n = self.likelihood.n
         observations = "" if n is None else f", {n:,} observations"
-        title = f"Maximum-likelihood fit: {len(self.names)} parameters{observations}"
-        return "\n".join([title, "", self._table(), "", *self._closing()])
+        return f"Maximum-likelihood fit: {len(self.names)} parameters{observations}"
 
-    def _table(self) -> str:
-        """Lay out the estimates with the cross-check's standard errors."""
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """List the estimates with the cross-check's standard errors, below their titles."""
         errors = np.zeros(len(self.names))
         at_bound = self.status is Status.AT_BOUND
         errors[self.free] = np.nan if at_bound else self.information.standard_errors
@@ -133,8 +157,16 @@ class Fit:
             self.names, self.estimate, errors, self.free, strict=True
         ):
             shown = rounded(error) if free else "fixed"
+            if np.isnan(error):
+                shown = html.Flagged(shown, self._withheld())
             rows.append([name, rounded_like(value, error, 3), shown])
-        return align(["", "estimate", "Hessian SE"], rows)
+        return ["", "estimate", "Hessian SE"], rows
+
+    def _withheld(self) -> str:
+        """Say why there is no Hessian-based standard error."""
+        if self.status is Status.AT_BOUND:
+            return "no standard error follows from the curvature at a bound"
+        return f"the Hessian: {self.information.definiteness}"
 
     def _closing(self) -> list[str]:
         """List status, likelihood and notes."""

@@ -55,7 +55,8 @@ class Parametric(Plan):
 
     def __repr__(self) -> str:
         """Show the function's name."""
-        return f"Parametric({getattr(self.simulate, '__name__', repr(self.simulate))})"
+        name = getattr(self.simulate, "__name__", type(self.simulate).__name__)
+        return f"Parametric({name})"
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective that takes no data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,20 @@ import numpy as np
 
 from bootmle.arguments import check_count, check_plan, read_shard, refuse_unknown
 from bootmle.arrays import Floats
-from bootmle.checkpointing import keep, settle
+from bootmle.checkpointing import Settled, keep, settle
+from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.stopping import Interrupted, read_deadline
 from bootmle.fitting import Estimator, Fit
+from bootmle.identity import name_of, simulated
 from bootmle.running import Collected, Run
 from bootmle.sampling import Cases, Clustered, Plan
 from bootmle.simulation.experiment import BOOTSTRAP_METHODS, CHUNK, WALD_METHODS, Experiment
 from bootmle.simulation.study import Coverage
 from bootmle.simulation.trials import Trials
 from bootmle.simulation.warping import WARP_METHODS
+from bootmle.summaries.intervals import read_level
 from bootmle.threads import single_threaded
 
 __all__ = ["coverage"]
@@ -77,7 +80,8 @@ def coverage(
         One replicate of each data set, pooled over data sets (Giacomini, Politis and White 2013):
         ratios of standard errors in seconds, for a first look.
     n_jobs, rng, progress, checkpoint, shard, deadline
-        As of `bootstrap`, over data sets.
+        As of `bootstrap`, over data sets. Shards share one directory; the call without a shard
+        reads them all.
 
     Returns
     -------
@@ -111,22 +115,23 @@ def coverage(
     n_sets = check_count(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
     path = None if checkpoint is None else Path(checkpoint)
-    true = _read_truth(fit, truth)
+    _read_truth(fit, truth)
+    read_level(confidence_level, "two-sided")
     described = {
-        "simulate": getattr(simulate, "__qualname__", repr(simulate)),
-        "truth": true.tolist(),
+        "simulate": f"{name_of(simulate)} {_mark(fit, simulate)}",
+        "truth": None if truth is None else _read_truth(fit, truth).tolist(),
         "n_resamples": count,
         "methods": list(chosen),
         "confidence_level": confidence_level,
         "chunk": CHUNK,
-        "derive": None if derive is None else getattr(derive, "__qualname__", repr(derive)),
+        "derive": None if derive is None else name_of(derive),
     }
     with single_threaded():
-        settled = settle(fit, sampling, "verified", rng, path, **described)
+        settled, store = _open(path, n_sets, fit, sampling, rng, described)
         experiment = Experiment(
             settled.fit,
             simulate,
-            true,
+            _read_truth(settled.fit, truth),
             sampling,
             settled.seed,
             count,
@@ -135,19 +140,55 @@ def coverage(
             confidence_level,
             derive,
         )
-        store = None if path is None else keep(path, settled, {}, n_sets, Trials)
-        show = shown(progress)
-        run = Run(experiment, n_sets, workers, show, store=store, shard=part, deadline=until)
-        run.unit = "data set"
+        run = Run(
+            experiment,
+            n_sets,
+            workers,
+            shown(progress),
+            store=store,
+            shard=part,
+            deadline=until,
+            unit="data set",
+        )
         collected = run.collect()
-    study = _study(experiment, collected, str(settled.plan))
-    if collected.interrupted:
-        done = f"{len(study.data):,} of {n_sets:,} data sets are done"
-        raise Interrupted(f"{done}: they are in .partial, and in the checkpoint if any", study)
-    return study
+    damaged = [] if store is None else store.damaged
+    notes = (*settled.notes, *(f"damaged, and computed again: {text}" for text in damaged))
+    study = _study(experiment, collected, str(settled.plan), notes)
+    if not collected.interrupted:
+        return study
+    where = ".partial" if path is None else f"{path}, where the same call goes on"
+    done = f"{len(study.data):,} of {n_sets:,} data sets are done: they are in {where}"
+    raise Interrupted(done, study if len(study.data) > 1 else None)
 
 
-def _study(experiment: Experiment, collected: Collected[Trials], sampling: str) -> Coverage:
+def _open(
+    path: Path | None,
+    count: int,
+    fit: Fit | Estimator,
+    sampling: Plan,
+    rng: Any,
+    described: Mapping[str, Any],
+) -> tuple[Settled, Checkpoint[Trials] | None]:
+    """Settle what is studied; again where another process has just begun the same study."""
+    settled = settle(fit, sampling, "verified", rng, path, **described)
+    if path is None:
+        return settled, None
+    try:
+        return settled, keep(path, settled, {}, count, Trials)
+    except FileExistsError:
+        settled = settle(fit, sampling, "verified", rng, path, **described)
+        return settled, keep(path, settled, {}, count, Trials)
+
+
+def _mark(fit: Fit | Estimator, simulate: Callable[..., Any]) -> str:
+    """Tell a simulator from another of the same name."""
+    args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
+    return simulated(simulate, fit.estimate, args)
+
+
+def _study(
+    experiment: Experiment, collected: Collected[Trials], sampling: str, notes: tuple[str, ...]
+) -> Coverage:
     """Make the result of what was collected."""
     true, names = experiment.quantities
     return Coverage(
@@ -162,6 +203,7 @@ def _study(experiment: Experiment, collected: Collected[Trials], sampling: str) 
         seed=experiment.seed,
         seconds=collected.seconds,
         stopped=collected.reason,
+        notes=notes,
     )
 
 
@@ -209,7 +251,7 @@ def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
             raise ValueError(f"truth: {unknown} are not among the parameters {list(fit.names)}")
         values = dict(zip(fit.names, fit.estimate, strict=True))
         values |= {str(name): float(truth[name]) for name in truth}
-        return np.array(list(values.values()), dtype=float)
+        truth = list(values.values())
     array = np.asarray(truth, dtype=float)
     if array.shape != fit.estimate.shape or not np.isfinite(array).all():
         raise ValueError(f"truth: {truth!r}; pass {fit.estimate.size} finite values, or a mapping")

@@ -153,7 +153,8 @@ class Experiment:
         if boots:
             known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])
         for place, source in enumerate(self.sources):
-            trial.errors[0, place] = known.get(source, np.nan)
+            found = known.get(source, np.empty(0))
+            trial.errors[0, place, : found.size] = found
         for place, method in enumerate(self.methods):
             low, high = self._interval(method, trial.estimates[0], boots, known, messages)
             trial.low[0, place], trial.high[0, place] = low, high

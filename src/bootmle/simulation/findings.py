@@ -250,6 +250,8 @@ def _nanstd(values: Floats) -> Floats:
 
 def _shares(bits: NDArray[np.int64], kinds: type[Enum]) -> dict[str, float]:
     """Return the share of data sets with each kind's bit set, those with any."""
+    if not bits.size:
+        return {}
     found = {
         str(kind.value): float(np.mean((bits >> place) & 1)) for place, kind in enumerate(kinds)
     }

@@ -11,7 +11,7 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.pictures.coverage import plot_coverage
 from bootmle.simulation.findings import Findings
-from bootmle.simulation.telling import tell
+from bootmle.simulation.telling import tell, tell_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,3 +67,7 @@ class Coverage(Findings):
     def __str__(self) -> str:
         """Show the tables, and a sentence for each quantity."""
         return tell(self)
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        return tell_html(self)

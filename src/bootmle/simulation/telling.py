@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
+from bootmle import html
 from bootmle.simulation.findings import Findings
+from bootmle.status import Status
 from bootmle.tables import align, duration, rounded, rounded_like
 
-__all__ = ["tell"]
+__all__ = ["tell", "tell_html"]
 
 _OFF = 0.01
 """A coverage so much off is worth a word, where it is beyond its Monte Carlo error."""
+_NOTHING = "no data set could be fitted"
+
+Table = tuple[list[str], list[list[str]]]
+"""Titles, and rows."""
 
 
 def tell(study: Findings) -> str:
     """Lay out a study as text."""
     if study.n_failed == len(study.data):
-        return "\n".join(["no data set could be fitted", *_how(study)])
-    parts = [_errors_table(study), "", _coverage_table(study), ""]
+        return "\n".join([_NOTHING, *_how(study)])
+    parts = [align(*_errors_table(study)), "", align(*_coverage_table(study)), ""]
     return "\n".join([*parts, *_sentences(study), "", *_how(study)])
 
 
-def _errors_table(study: Findings) -> str:
+def tell_html(study: Findings) -> str:
+    """Lay out a study for a notebook."""
+    if study.n_failed == len(study.data):
+        return html.lines([_NOTHING, *_how(study)])
+    tables = html.table(*_errors_table(study)) + html.table(*_coverage_table(study))
+    return tables + html.lines([*_sentences(study)]) + html.lines([*_how(study)])
+
+
+def _errors_table(study: Findings) -> Table:
     """Set every source's mean standard error beside the standard deviation of the estimates."""
     header = ["", "truth", "bias", "± MC", "SD", "± MC"]
     for source in study.sources:
@@ -40,23 +55,32 @@ def _errors_table(study: Findings) -> str:
                 _plain(study.se_ratio_mcse[source][j]),
             ]
         rows.append(row)
-    return align(header, rows)
+    return header, rows
 
 
-def _coverage_table(study: Findings) -> str:
+def _coverage_table(study: Findings) -> Table:
     """Set the coverage of all intervals side by side, one tail at a time."""
-    level = f"{study.confidence_level:.0%}"
-    header = [level, "interval", "covers %", "± MC", "below %", "above %", "length", "flagged %"]
+    level = f"{100 * study.confidence_level:g}%"
+    header = [level, "interval", "covers %", "± MC", "below %", "above %", "length", "withheld %"]
     rows = []
     for j, name in enumerate(study.names):
         for method in study.methods:
             shares = (study.coverage, study.coverage_mcse, study.below, study.above)
             row = [name if method == study.methods[0] else "", method]
             row += [_percent(each[method][j]) for each in shares]
+            row[2] = _flag(row[2], study, method, j)
             row.append(_like(float(study.mean_length[method][j]), float(study.empirical_sd[j])))
             row.append(_percent(study.withheld[method][j]))
             rows.append(row)
-    return align(header, rows)
+    return header, rows
+
+
+def _flag(shown: str, study: Findings, method: str, j: int) -> str:
+    """Mark a coverage that is off."""
+    level, share = study.confidence_level, float(study.coverage[method][j])
+    if not abs(share - level) > max(_OFF, 2 * float(study.coverage_mcse[method][j])):
+        return shown
+    return html.Flagged(shown, f"{'less' if share < level else 'more'} than {level:.0%}")
 
 
 def _sentences(study: Findings) -> Iterator[str]:
@@ -69,7 +93,7 @@ def _sentence(study: Findings, j: int, name: str) -> str:
     """Say it of one quantity."""
     first, level = study.methods[0], study.confidence_level
     share, error = float(study.coverage[first][j]), float(study.coverage_mcse[first][j])
-    what = f"the {level:.0%} {first} interval of {name}"
+    what = f"the {100 * level:g}% {first} interval of {name}"
     if not np.isfinite(share):
         return f"{what} could not be computed"
     covers = f"{what} covers {share:.1%} ± {100 * error:.1f}"
@@ -78,6 +102,11 @@ def _sentence(study: Findings, j: int, name: str) -> str:
     if share > level:
         return f"{covers}: more than it says, and so wider than it need be"
     off = {method: abs(float(study.coverage[method][j]) - level) for method in study.methods}
+    off = {
+        method: each for method, each in off.items() if np.isfinite(study.mean_length[method][j])
+    }
+    if not off:
+        return f"{covers}, and no other method here does better"
     best = min(off, key=lambda method: off[method] if np.isfinite(off[method]) else np.inf)
     if best == first or off[best] > abs(share - level) - 2 * error:
         return f"{covers}, and no other method here does better"
@@ -96,6 +125,11 @@ def _how(study: Findings) -> Iterator[str]:
         f"{len(study.data):,} data sets, {failed}; {refits} by {study.sampling}; "
         f"{duration(study.seconds)}; seed {study.seed}"
     )
+    reasons = Counter(
+        study.data.messages.get(int(k)) or Status(study.data.status[k]).message
+        for k in np.flatnonzero(study.data.failed)
+    )
+    yield from (f"failed, {times:,} times: {reason}" for reason, times in reasons.most_common(3))
     if study.stopped:
         yield f"stopped before the last data set: {study.stopped}"
     if study.at_bound > 0:

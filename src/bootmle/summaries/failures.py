@@ -8,6 +8,7 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.summaries.intervals import order_quantile, read_level
+from bootmle.summaries.spread import deviations
 
 __all__ = ["WorstCase", "worst_case"]
 
@@ -76,14 +77,14 @@ def worst_case(
 
 def _least(finite: Floats, n_failed: int) -> Floats:
     """Put the failed replicates at the mean."""
-    squares = ((finite - finite.mean(axis=0)) ** 2).sum(axis=0)
+    squares = (deviations(finite) ** 2).sum(axis=0)
     return np.asarray(np.sqrt(squares / (len(finite) + n_failed - 1)))
 
 
 def _greatest(finite: Floats, n_failed: int) -> Floats:
     """Put so many at one end of the replicates' range and the rest at the other, as is worst."""
     count = len(finite) + n_failed
-    centred = finite - finite.mean(axis=0)
+    centred = deviations(finite)
     at_low = np.arange(n_failed + 1)[:, None]
     low, high = centred.min(axis=0), centred.max(axis=0)
     sums = at_low * low + (n_failed - at_low) * high

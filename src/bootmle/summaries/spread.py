@@ -9,6 +9,7 @@ from bootmle.arrays import Floats
 __all__ = [
     "covariance",
     "covariance_mcse",
+    "deviations",
     "largest_share",
     "mean_shift",
     "quantile_standard_error",
@@ -40,7 +41,7 @@ def standard_error(estimates: Floats) -> Floats:
     """
     if len(estimates) < 2:
         return np.full(estimates.shape[1], np.nan)
-    return np.asarray(estimates.std(axis=0, ddof=1))
+    return np.asarray(np.sqrt((deviations(estimates) ** 2).sum(axis=0) / (len(estimates) - 1)))
 
 
 def standard_error_mcse(estimates: Floats) -> Floats:
@@ -66,9 +67,9 @@ def standard_error_mcse(estimates: Floats) -> Floats:
     count = len(estimates)
     if count < 4:
         return np.full(estimates.shape[1], np.nan)
-    centred = estimates - estimates.mean(axis=0)
-    variance = (centred**2).sum(axis=0) / (count - 1)
-    spread = ((centred**4).mean(axis=0) - variance**2 * (count - 3) / (count - 1)) / count
+    moved = deviations(estimates)
+    variance = (moved**2).sum(axis=0) / (count - 1)
+    spread = ((moved**4).mean(axis=0) - variance**2 * (count - 3) / (count - 1)) / count
     with np.errstate(all="ignore"):
         error = np.sqrt(np.maximum(spread, 0.0)) / (2 * np.sqrt(variance))
     return np.where(variance > 0, error, 0.0)
@@ -123,7 +124,7 @@ def covariance(estimates: Floats) -> Floats:
     size = estimates.shape[1]
     if len(estimates) < 2:
         return np.full((size, size), np.nan)
-    return np.atleast_2d(np.cov(estimates, rowvar=False))
+    return np.atleast_2d(np.cov(deviations(estimates), rowvar=False))
 
 
 def covariance_mcse(estimates: Floats) -> Floats:
@@ -151,7 +152,7 @@ def covariance_mcse(estimates: Floats) -> Floats:
     count, size = estimates.shape
     if count < 4:
         return np.full((size, size), np.nan)
-    squared = (estimates - estimates.mean(axis=0)) ** 2
+    squared = deviations(estimates) ** 2
     spread = squared.T @ squared / count - covariance(estimates) ** 2
     return np.asarray(np.sqrt(np.maximum(spread, 0.0) / count))
 
@@ -178,7 +179,7 @@ def largest_share(estimates: Floats) -> Floats:
     """
     if len(estimates) < 2:
         return np.zeros(estimates.shape[1])
-    squared = (estimates - estimates.mean(axis=0)) ** 2
+    squared = deviations(estimates) ** 2
     total = squared.sum(axis=0)
     return np.asarray(squared.max(axis=0) / np.where(total > 0, total, 1.0))
 
@@ -204,7 +205,7 @@ def mean_shift(estimates: Floats, estimate: Floats) -> Floats:
     """
     if len(estimates) == 0:
         return np.full_like(estimate, np.nan)
-    return np.asarray(estimates.mean(axis=0) - estimate)
+    return np.asarray((estimates - estimate).mean(axis=0))
 
 
 def skewness(estimates: Floats) -> Floats:
@@ -227,6 +228,12 @@ def skewness(estimates: Floats) -> Floats:
     """
     if len(estimates) < 3:
         return np.full(estimates.shape[1], np.nan)
-    centred = estimates - estimates.mean(axis=0)
-    spread = np.sqrt((centred**2).mean(axis=0))
-    return np.asarray((centred**3).mean(axis=0) / np.where(spread > 0, spread, 1.0) ** 3)
+    moved = deviations(estimates)
+    spread = np.sqrt((moved**2).mean(axis=0))
+    return np.asarray((moved**3).mean(axis=0) / np.where(spread > 0, spread, 1.0) ** 3)
+
+
+def deviations(estimates: Floats) -> Floats:
+    """Return the deviations from the mean: 0 where nothing varies, though a mean is rounded."""
+    moved = estimates - estimates[:1]
+    return np.asarray(moved - moved.mean(axis=0))

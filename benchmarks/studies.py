@@ -1,0 +1,183 @@
+"""The simulation studies of `validation.py`: models, sample sizes, and how data are resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bootmle import Blocks, Cases, Clustered, Coverage, Fit, Parametric, coverage, fit
+from bootmle.arrays import Floats
+from bootmle.sampling import Plan
+from bootmle.simulation import (
+    Model,
+    ar1,
+    exponential,
+    gamma,
+    logit,
+    nb2,
+    normal,
+    normal_mixture,
+    ordered_probit,
+    poisson,
+    probit,
+    random_effects_logit,
+    tobit,
+    weibull,
+)
+from irregular import at, draw_autocorrelated, draw_overdispersed, only_a_sum, weak_instrument
+
+__all__ = ["STUDIES", "Study"]
+
+CASES = ("percentile", "bca", "studentized", "hessian")
+ALL = ("percentile", "basic", "normal", "bca", "studentized", "hessian")
+SERIES = ("percentile", "basic", "hessian", "sandwich")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A model at one sample size, and how its data sets are resampled and judged.
+
+    Attributes
+    ----------
+    title : str
+        What the table calls it.
+    model : Model
+    n : int
+        Rows of each data set.
+    regular : bool
+        Whether theory promises that the bootstrap works.
+    simulate : callable or None
+        Where data do not come from the model itself.
+    sampling : callable
+        ``sampling(args) -> Plan``.
+    methods : tuple of str
+    bounds : sequence or None
+        As of `fit`.
+    n_resamples : int
+        Replicates of each data set; BCa's corrected levels need more in small samples.
+    """
+
+    title: str
+    model: Model
+    n: int
+    regular: bool = True
+    simulate: Callable[..., tuple[Any, ...]] | None = None
+    sampling: Callable[[tuple[Any, ...]], Plan] = lambda args: Cases()
+    methods: tuple[str, ...] = CASES
+    bounds: Any = None
+    n_resamples: int = 599
+
+    @property
+    def name(self) -> str:
+        """What the command line and the directory of checkpoints call it."""
+        words = "".join(c if c.isalnum() else " " for c in self.title.lower()).split()
+        return "-".join([*words, str(self.n)])
+
+    def draw(self, params: Floats, rng: np.random.Generator, *args: Any) -> tuple[Any, ...]:
+        """Simulate a data set."""
+        return (self.simulate or self.model.simulate)(params, rng, *args)
+
+    def fitted(self) -> tuple[Fit, tuple[Any, ...]]:
+        """Fit one data set, whose covariates all others share."""
+        rng = np.random.default_rng(1)
+        design = self.model.design(self.n, rng)
+        args = self.draw(self.model.truth, rng, *design)
+        start = dict(zip(self.model.names, self.model.truth, strict=True))
+        return fit(
+            self.model.nll, start, args=args, jac=self.model.scores, bounds=self.bounds
+        ), args
+
+    def run(self, n_datasets: int, n_resamples: int | None, **options: Any) -> Coverage:
+        """Run the study, or go on with it."""
+        mle, args = self.fitted()
+        return coverage(
+            mle,
+            self.draw,
+            sampling=self.sampling(args),
+            n_datasets=n_datasets,
+            n_resamples=n_resamples or self.n_resamples,
+            methods=self.methods,
+            truth=self.model.truth,
+            rng=0,
+            progress=False,
+            **options,
+        )
+
+
+def in_blocks(args: tuple[Any, ...], length: float | None = None) -> Plan:
+    """Draw blocks of a series, of the automatic length by default."""
+    return Blocks(length)
+
+
+def by_cluster(args: tuple[Any, ...]) -> Plan:
+    """Draw the clusters of the random-effects logit."""
+    return Clustered(args[2])
+
+
+def parametric(simulate: Callable[..., Any], args: tuple[Any, ...]) -> Plan:
+    """Simulate at the estimate."""
+    return Parametric(simulate)
+
+
+def small() -> list[Study]:
+    """List studies of few observations, where methods differ."""
+    study, mean = partial(Study, n_resamples=999), exponential(log=False)
+    simulated = partial(parametric, mean.simulate)
+    ends = ("percentile", "basic", "normal", "hessian")
+    return [
+        study("exponential mean", mean, 20, methods=ALL),
+        study("exponential mean, parametric", mean, 20, sampling=simulated, methods=ends),
+        study("normal", normal(), 20),
+        study("gamma", gamma(), 20),
+        study("Weibull, censored", weibull(1), 20),
+        study("Poisson", poisson(2), 50),
+        study("logit", logit(2), 50),
+        study("tobit", tobit(2), 50),
+    ]
+
+
+def moderate() -> list[Study]:
+    """List regular studies, where every standard error should be right."""
+    panel = random_effects_logit(cluster_size=10)
+    return [
+        Study("normal", normal(), 200),
+        Study("exponential mean", exponential(log=False), 200),
+        Study("gamma", gamma(), 200),
+        Study("Weibull, censored", weibull(1), 200),
+        Study("logit", logit(2), 200),
+        Study("probit", probit(2), 200),
+        Study("Poisson", poisson(2), 200),
+        Study("negative binomial", nb2(2), 200),
+        Study("ordered probit", ordered_probit(2), 200),
+        Study("tobit", tobit(2), 200),
+        Study("normal mixture", normal_mixture(), 400),
+        Study("AR(1), Blocks", ar1(), 400, sampling=in_blocks, methods=SERIES),
+        Study("random-effects logit, Clustered", panel, 1000, sampling=by_cluster),
+        Study("logit, p = 12", logit(), 1500),
+    ]
+
+
+def irregular() -> list[Study]:
+    """List studies where methods fail: wrong models, weak identification, the boundary."""
+    study = partial(Study, regular=False)
+    series = partial(study, simulate=draw_autocorrelated, methods=SERIES)
+    at_zero, positive = at(normal(), mu=0.0), [(0.0, None), (None, None)]
+    panel = at(random_effects_logit(), log_sigma=np.log(0.1))
+    return [
+        study("Poisson on negative binomial", poisson(2), 200, simulate=draw_overdispersed),
+        series("normal on AR(1), Cases", normal(), 200),
+        series("normal on AR(1), Blocks(2)", normal(), 200, sampling=partial(in_blocks, length=2)),
+        series("normal on AR(1), Blocks", normal(), 200, sampling=in_blocks),
+        study("normal, mean bounded at its truth 0", at_zero, 100, bounds=positive),
+        study("weak instrument", weak_instrument(0.15), 100),
+        study("only a sum", only_a_sum(), 50),
+        study("mixture, one SD apart", at(normal_mixture(), mu2=1.0), 200),
+        study("random-effects logit, SD 0.1", panel, 300, sampling=by_cluster),
+    ]
+
+
+STUDIES = {study.name: study for study in [*small(), *moderate(), *irregular()]}
