@@ -227,3 +227,15 @@ def test_bfgs_makes_no_update_where_the_curvature_is_negative_or_nothing_moved()
     changes = bfgs_changes(np.array([np.eye(2)] * 3), s, y)
     assert_array_equal(changes[:2], 0.0)
     assert_allclose(changes[2], [[1.0, 0.0], [0.0, 0.0]], atol=1e-15)
+
+
+def test_matrices_without_a_factor_are_told_from_the_others_of_their_batch() -> None:
+    rng = np.random.default_rng(0)
+    roots = rng.normal(size=(60, 4, 4))
+    matrices = roots @ roots.transpose(0, 2, 1)
+    matrices[::3] -= 2 * np.eye(4)
+    matrices[5, 0, 0] = np.nan
+    definite = newton_steps(np.zeros((60, 4)), matrices)[2]
+    expected = np.linalg.eigvalsh(np.nan_to_num(matrices, nan=-1e9)).min(axis=1) > 0
+    assert 0.2 < expected.mean() < 0.9
+    np.testing.assert_array_equal(definite, expected)

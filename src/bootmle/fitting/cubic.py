@@ -79,16 +79,23 @@ def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
     try:
         factors = np.linalg.cholesky(curvature)
     except np.linalg.LinAlgError:
-        return np.array([_has_factor(matrix) for matrix in curvature])
+        return _are_sound(_pivots(curvature))
     return _are_sound(np.diagonal(factors, axis1=1, axis2=2))
 
 
-def _has_factor(matrix: Floats) -> bool:
-    """Try a Cholesky factor of one matrix."""
-    try:
-        return bool(_are_sound(np.diag(np.linalg.cholesky(matrix))))
-    except np.linalg.LinAlgError:
-        return False
+def _pivots(curvature: Floats) -> Floats:
+    """Return the diagonals of all Cholesky factors (b, q), NaN from where there is none.
+
+    By elimination in all matrices at once: one that has no factor takes the others' with it from
+    `numpy.linalg.cholesky`.
+    """
+    left, pivots = curvature.copy(), np.full(curvature.shape[:2], np.nan)
+    with np.errstate(all="ignore"):
+        for k in range(curvature.shape[1]):
+            pivots[:, k] = np.sqrt(left[:, k, k])
+            column = left[:, k + 1 :, k] / pivots[:, k, None]
+            left[:, k + 1 :, k + 1 :] -= column[:, :, None] * column[:, None, :]
+    return pivots
 
 
 def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
