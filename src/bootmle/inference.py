@@ -44,7 +44,9 @@ class Inference(Spread):
             "percentile", "basic", "normal"; "bca" (Efron 1987), whose acceleration is that of the
             jackknife: by observation or by cluster, solved on the expansion where the objective
             returns contributions, and certified where that is not enough; or "studentized", by
-            each replicate's own sandwich, or what an `Estimator`'s ``standard_error`` returns.
+            each replicate's own sandwich, or what an `Estimator`'s ``standard_error`` returns. Of
+            more than 4 parameters, or with ``jac``, the sandwich takes the Hessian that certified
+            the replicate: its errors are 1 to 2% too large in samples of about 100.
         confidence_level : float
             Between 0 and 1.
         alternative : str
