@@ -105,7 +105,13 @@ class Inference(Spread):
             np.where(flat, np.nan, bounds.high_mcse),
         )
 
-    def _bca(self, confidence_level: float, alternative: str) -> ConfidenceInterval:
+    def bca_where_possible(self, confidence_level: float) -> ConfidenceInterval:
+        """Compute BCa intervals, with NaN for an end beyond the outermost replicate."""
+        return self._with_whole_lines(self._bca(confidence_level, "two-sided", withhold=True))
+
+    def _bca(
+        self, confidence_level: float, alternative: str, *, withhold: bool = False
+    ) -> ConfidenceInterval:
         """Compute BCa intervals."""
         jackknife, strata = self.jackknife()
         return bca_interval(
@@ -115,6 +121,7 @@ class Inference(Spread):
             self.names,
             confidence_level=confidence_level,
             alternative=alternative,
+            withhold=withhold,
         )
 
     def jackknife(self) -> tuple[Floats, NDArray[np.intp]]:

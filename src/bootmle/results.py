@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("cache", "centre", "chosen", "derivation", "diverges", "drawn", "finite", "flat"),
-    *("holding", "identified", "numbers", "ordered", "origin", "own_standard_error"),
-    *("quantiles", "record", "rescaled", "rescaling", "seeds"),
+    *("bca_where_possible", "cache", "centre", "chosen", "derivation", "diverges", "drawn"),
+    *("finite", "flat", "holding", "identified", "numbers", "ordered", "origin"),
+    *("own_standard_error", "quantiles", "record", "rescaled", "rescaling", "seeds"),
 }
 """What the modules around a Bootstrap read of it, and tab completion leaves out."""
 

@@ -24,7 +24,7 @@ from bootmle import (
     fit,
 )
 from bootmle.fitting.fit import fit_simulated
-from bootmle.simulation import exponential, logit, normal, poisson
+from bootmle.simulation import exponential, logit, normal, poisson, weibull
 
 Simulate = Callable[..., Any]
 
@@ -310,3 +310,15 @@ def test_a_study_of_which_nothing_is_left_says_why() -> None:
     shown = str(coverage(mle, broken, n_datasets=8, n_resamples=39, methods=["normal"], rng=0))
     assert "no data set could be fitted" in shown
     assert "8 times: ArithmeticError: no such data" in shown
+
+
+def test_a_bca_interval_that_cannot_be_shown_withholds_no_other() -> None:
+    """At n=20 that of the Weibull's scale needs thousands of replicates, the others do not."""
+    model = weibull(1)
+    start = dict(zip(model.names, model.truth, strict=True))
+    mle = fit(model.nll, start, args=model.data(20, 1), jac=model.scores)
+    options: Any = {"methods": ["percentile", "bca"], "truth": model.truth, "rng": 0}
+    study = coverage(mle, model.simulate, n_datasets=8, n_resamples=199, **options)
+    const, _, log_scale = study.withheld["bca"]
+    assert const < 0.5 < log_scale
+    assert np.isfinite(study.coverage["bca"][0])

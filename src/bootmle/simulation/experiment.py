@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -25,6 +26,7 @@ from bootmle.sampling import Plan, draw_resample
 from bootmle.simulation.trials import Trials
 from bootmle.status import Status
 from bootmle.summaries.derived import derive_at
+from bootmle.summaries.intervals import ConfidenceInterval
 from bootmle.task import n_observations, ready
 from bootmle.threads import single_threaded
 
@@ -148,7 +150,10 @@ class Experiment:
             trial.n_failed[0] = boots[0].n_failed
             trial.alarms[0] = _bits(AlarmKind, (alarm.kind for alarm in boots[0].alarms))
         checks = self._checked(fit, boots)
-        trial.flags[0] = _bits(Flag, (flag for check in checks for flag in check.flags))
+        # That SciPy stopped short is said of a fit that went on to its optimum, too: no fault.
+        passed = {Flag.NOT_AT_OPTIMUM} if isinstance(fit, Fit) and fit.converged else set[Flag]()
+        flags = {flag for check in checks for flag in check.flags}
+        trial.flags[0] = _bits(Flag, flags - passed)
         known = _joined([check.standard_errors for check in checks])
         if boots:
             known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])
@@ -216,13 +221,23 @@ class Experiment:
         for boot in boots:
             part = slice(start, start + len(boot.names))
             start += len(boot.names)
-            try:
-                bounds = boot.confidence_interval(method, self.confidence_level)
-            except ValueError as error:
-                messages.append(str(error))
-                continue
-            low[part], high[part] = bounds.low, bounds.high
+            bounds = _bounds(boot, method, self.confidence_level, messages)
+            if bounds is not None:
+                low[part], high[part] = bounds.low, bounds.high
         return low, high
+
+
+def _bounds(
+    boot: Bootstrap, method: str, confidence_level: float, messages: list[str]
+) -> ConfidenceInterval | None:
+    """Compute one method's intervals; a BCa interval that cannot be shown withholds no other."""
+    try:
+        return boot.confidence_interval(method, confidence_level)
+    except ValueError as error:
+        messages.append(str(error))
+    with suppress(ValueError):
+        return boot.bca_where_possible(confidence_level) if method == "bca" else None
+    return None
 
 
 def _bits(kinds: type[Enum], found: Iterable[Enum]) -> int:

@@ -63,6 +63,7 @@ def bca_interval(
     *,
     confidence_level: float = 0.95,
     alternative: str = "two-sided",
+    withhold: bool = False,
 ) -> ConfidenceInterval:
     """Compute BCa intervals (Efron 1987), with Monte Carlo errors that include the correction's.
 
@@ -76,6 +77,8 @@ def bca_interval(
         For messages.
     confidence_level, alternative
         As of `interval`.
+    withhold : bool
+        Whether an end beyond the outermost replicate is NaN, and no error.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def bca_interval(
     Raises
     ------
     ValueError
-        Where a corrected level lies beyond the outermost replicate.
+        Where a corrected level lies beyond the outermost replicate, unless ``withhold``.
 
     Examples
     --------
@@ -104,6 +107,8 @@ def bca_interval(
             try:
                 ends[k, j], errors[k, j] = _end(column, estimate[j], accelerations[j], level)
             except ValueError as error:
+                if withhold:
+                    continue
                 raise ValueError(f"{error} (the BCa interval of {names[j]})") from None
     return open_side(ConfidenceInterval(ends[0], ends[1], errors[0], errors[1]), side)
 
