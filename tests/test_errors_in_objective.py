@@ -128,7 +128,7 @@ def test_estimates_that_are_not_finite_or_of_another_shape_fail_by_name() -> Non
     boot = bootstrap(Estimator(fickle, args=Y), n_resamples=64, rng=3)
     seen = set(boot.status.tolist())
     assert seen == {Status.ESTIMATED, Status.NOT_FINITE, Status.RAISED}
-    assert any("1 estimates" in message for message in boot.data.messages.values())
+    assert any("returned 1 values" in message for message in boot.data.messages.values())
 
 
 def test_an_interrupt_is_no_failure_of_a_replicate() -> None:

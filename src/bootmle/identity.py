@@ -200,7 +200,7 @@ def name_of(function: Callable[..., Any]) -> str:
     Examples
     --------
     >>> name_of(partial(np.add, 1))
-    "partial(add, (1,), {})"
+    'partial(add, (1,), {})'
     """
     if isinstance(function, partial):
         return f"partial({name_of(function.func)}, {function.args}, {function.keywords})"

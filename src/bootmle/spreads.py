@@ -92,14 +92,14 @@ class Spread:
     sampling: Plan | str = field(repr=False)
     n_shared: int
     seconds: float
-    seeds: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = field(default=(), repr=False)
     numbers: NDArray[np.intp] | None = field(default=None, repr=False)
     stopped: str = ""
-    rescaling: tuple[float, float] = (1.0, 1.0)
-    quantiles: bool = True
-    drawn: bool = True
-    centre: Floats | None = None
-    own_standard_error: Floats | None = None
+    rescaling: tuple[float, float] = field(default=(1.0, 1.0), repr=False)
+    quantiles: bool = field(default=True, repr=False)
+    drawn: bool = field(default=True, repr=False)
+    centre: Floats | None = field(default=None, repr=False)
+    own_standard_error: Floats | None = field(default=None, repr=False)
     refit: str = "verified"
     fixed: tuple[str, ...] = ()
     not_identified: tuple[str, ...] = ()
