@@ -1,9 +1,9 @@
 """Whether runs survive what happens to them, and what disks and workers cost.
 
 Run ``python benchmarks/faults.py [PIECE ...] [--share S] [--seed K] [--csv DIR]`` on Linux; pieces
-are kill, kill-parallel, workers, disk, damage, shards and overheads, all by default, each under
-three minutes on two idle cores; a share of 0.1 is the short form. Exits with 1 if a replicate was
-lost, a result differed or a fault was not named.
+are kill, kill-parallel, workers, disk, damage, shards, checkpoint and parallel, all by default,
+each under three minutes on two idle cores; a share of 0.1 is the short form. Exits with 1 if a
+replicate was lost, a result differed or a fault was not named.
 
 The run is a logit of n=1500 and p=12, B=999 in 16 chunks: about 1 ms per refit. One row for each
 kind of fault:
@@ -579,12 +579,27 @@ class Lasting:
         return values
 
 
-def overheads(effort: Effort) -> Iterator[Row]:
-    """Measure what checkpoints, workers and their start cost."""
-    mle, slow = model(), lasting()
-    yield from checkpoint_costs(mle, effort.of(9))
+def checkpoint(effort: Effort) -> Iterator[Row]:
+    """Run in turns with a checkpoint and without."""
+    mle = model()
+    processor: list[float] = []
+
+    def ratio() -> float:
+        with TemporaryDirectory() as folder:
+            on_disk, off = (spent(mle, checkpoint=path) for path in (f"{folder}/run", None))
+        processor.append(on_disk[1] / off[1] - 1)
+        return on_disk[0] / off[0] - 1
+
+    wall = figure("share of a checkpoint", ratio, effort.of(25), 0.03)
+    yield wall
+    yield by_processor(wall, processor, 0.03)
+
+
+def parallel(effort: Effort) -> Iterator[Row]:
+    """Measure what workers and their start cost."""
+    mle = model()
     yield from efficiencies(mle, B_TIMED, 0.75, effort.of(9), "0.05 ms per evaluation")
-    yield from efficiencies(slow, 512, 0.9, effort.of(3), "5 ms per evaluation")
+    yield from efficiencies(lasting(), 384, 0.9, effort.of(3), "5 ms per evaluation")
     yield figure("s to the first chunk, loky cold", first_chunk, effort.of(5), 1.5)
     yield from bytes_sent(mle)
 
@@ -625,21 +640,6 @@ def cpu_ticks() -> tuple[int, int]:
     ticks = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     idle = ticks[3] + ticks[4]
     return sum(ticks) - idle, idle
-
-
-def checkpoint_costs(mle: Fit, turns: int) -> Iterator[Row]:
-    """Run in turns with a checkpoint and without."""
-    processor: list[float] = []
-
-    def ratio() -> float:
-        with TemporaryDirectory() as folder:
-            on_disk, off = (spent(mle, checkpoint=path) for path in (f"{folder}/run", None))
-        processor.append(on_disk[1] / off[1] - 1)
-        return on_disk[0] / off[0] - 1
-
-    wall = figure("share of a checkpoint", ratio, turns, 0.03)
-    yield wall
-    yield by_processor(wall, processor, 0.03)
 
 
 def by_processor(wall: Row, values: list[float], aim: float, *, larger: bool = False) -> Row:
@@ -717,7 +717,8 @@ PIECES: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "disk": disk,
     "damage": damage,
     "shards": shards,
-    "overheads": overheads,
+    "checkpoint": checkpoint,
+    "parallel": parallel,
 }
 
 
