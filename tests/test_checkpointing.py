@@ -29,6 +29,7 @@ from bootmle import (
     fit,
     load,
 )
+from bootmle.execution.checkpoint import read_manifest, write_manifest
 from bootmle.execution.packing import pack, unpack
 from bootmle.replicates import Replicates
 from bootmle.simulation import logit, poisson
@@ -222,10 +223,9 @@ def test_the_manifest_is_small_and_says_what_the_run_is(mle: Fit, tmp_path: Path
 
 def test_another_version_is_noted(mle: Fit, tmp_path: Path) -> None:
     bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
-    path = tmp_path / "run.json"
-    manifest = json.loads(path.read_text())
+    manifest = read_manifest(tmp_path)
     manifest["versions"]["numpy"] = "1.0"
-    path.write_text(json.dumps(manifest))
+    write_manifest(tmp_path, manifest, replace=True)
     note = f"begun with numpy 1.0, now {np.__version__}: last bits may differ"
     assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).remarks
 
@@ -240,6 +240,12 @@ def test_a_damaged_manifest_is_named_and_never_written_over(mle: Fit, tmp_path: 
     with pytest.raises(ValueError, match=r"checkpoint: .*run\.json is damaged"):
         load(tmp_path)
     assert path.read_bytes() == damaged
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path / "other")
+    whole = (tmp_path / "other" / "run.json").read_text()
+    for one, other in (("2026", "2027"), ("0", "1"), (": [", ": [ 1e-9, ")):
+        path.write_text(whole.replace(one, other, 1) if one in whole else whole + " x")
+        with pytest.raises(ValueError, match=r"run\.json is damaged"):
+            load(tmp_path)
     path.write_text('{"format": 99}')
     with pytest.raises(ValueError, match="has format 99, this version reads 1"):
         load(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -120,6 +121,8 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
         raise ValueError(f"checkpoint: {path / _MANIFEST} is damaged ({error})") from error
     if known != FORMAT:
         raise ValueError(f"checkpoint: {path} has format {known}, this version reads {FORMAT}")
+    if manifest.pop("checksum", "") != _checksum(manifest):
+        raise ValueError(f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not hold")
     if kind is not None and manifest["kind"] != kind.__name__:
         raise ValueError(
             f"checkpoint: {path} holds {manifest['kind']}, not {kind.__name__}; Trials are a "
@@ -136,5 +139,11 @@ def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) ->
     FileExistsError
         Where there is one that is not to be replaced.
     """
-    text = json.dumps({**manifest, "format": FORMAT}, indent=1)
+    content = {**manifest, "format": FORMAT}
+    text = json.dumps({**content, "checksum": _checksum(content)}, indent=1)
     write_whole(path / _MANIFEST, lambda file: file.write(text.encode()), replace=replace)
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    """Checksum a manifest, whatever the order of its entries."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
