@@ -360,7 +360,7 @@ def test_a_directory_that_cannot_be_written_loses_nothing(
     sync, count = os.fsync, iter(range(1000))
 
     def full(descriptor: int) -> None:
-        if next(count) >= 6:
+        if next(count) >= 4:
             raise OSError(28, "No space left on device")
         sync(descriptor)
 

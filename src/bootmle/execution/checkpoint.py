@@ -79,7 +79,10 @@ class Checkpoint(Generic[Kind]):
         """Write a chunk in the background; an error of an earlier one is raised here."""
         self._settle([future for future in self._writing if future.done()])
         stored, path = pack(chunk, data, seconds), self.file_of(chunk)
-        write = self._writer.submit(write_whole, path, lambda file: file.write(stored))
+        # A chunk that a power cut takes is computed again: its name need not be forced to the disk.
+        write = self._writer.submit(
+            write_whole, path, lambda file: file.write(stored), lasting=False
+        )
         self._writing.append(write)
 
     def flush(self) -> None:

@@ -11,7 +11,13 @@ from uuid import uuid4
 __all__ = ["write_whole"]
 
 
-def write_whole(target: Path, write: Callable[[BinaryIO], object], *, replace: bool = True) -> None:
+def write_whole(
+    target: Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    replace: bool = True,
+    lasting: bool = True,
+) -> None:
     """Write a file under a temporary name, force it to the disk, and rename it.
 
     Parameters
@@ -22,6 +28,9 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object], *, replace: b
         ``write(file)`` writes its contents.
     replace : bool
         Whether to replace one that exists, rather than raise.
+    lasting : bool
+        Whether the new name is forced to the disk, too, rather than left to the system's next
+        moment: without that, a power cut may take the whole file.
 
     Raises
     ------
@@ -50,7 +59,8 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object], *, replace: b
             _rename_to_new(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(target.parent)
+    if lasting:
+        _sync(target.parent)
 
 
 def _rename_to_new(temporary: Path, target: Path) -> None:
