@@ -143,9 +143,9 @@ class Likelihood:
         weights = counts if self.weights is None else counts * self.weights
         if self.rows is not Rows.SEPARATE:
             return replace(self, weights=weights)
-        rows = np.flatnonzero(weights)
-        taken = take_rows(self.args, rows)
-        return replace(self, args=taken, n=rows.size, weights=weights[rows], base_rows=rows)
+        rows = np.flatnonzero(weights != 0)
+        taken, kept = take_rows(self.args, rows), weights.take(rows)
+        return replace(self, args=taken, n=rows.size, weights=kept, base_rows=rows)
 
     def resampled(self, rows: NDArray[np.intp]) -> Likelihood:
         """Take rows of the data, repeated as given."""

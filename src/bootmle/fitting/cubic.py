@@ -39,7 +39,9 @@ class CubicModels:
         value = ((self.slope + straight / 2) * z).sum(axis=-1)
         if self.third is None:
             return value, self.slope + straight, self.curvature
-        bend = np.matmul(self.third, z[:, None, :, None])[..., 0]
+        count, size = z.shape
+        flat = self.third.reshape(count, size * size, size)
+        bend = np.matmul(flat, z[..., None]).reshape(count, size, size)
         bent = np.matmul(bend, z[..., None])[..., 0]
         return (
             value + (bent * z).sum(axis=-1) / 6,

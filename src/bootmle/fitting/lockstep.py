@@ -219,8 +219,9 @@ class Lockstep:
             self._measure_all(member)
         others = members[~self.fresh[members]]
         if others.size and self.targets[0].likelihood.differentiable:
-            for member in others:
-                self.gradient[member] = self.targets[member].gradient(self.z[member])
+            ways = self.targets[0].ways(self.z[others])
+            for member, *each in zip(others, *ways, strict=True):
+                self.gradient[member] = self.targets[member].gradient_along(*each)
         elif others.size:
             self._difference(others)
         lost = members[~np.isfinite(self.gradient[members]).all(axis=1)]

@@ -116,7 +116,7 @@ class LikelihoodRefit:
         likelihood = fit.likelihood.reweighted(weights)
         rows = likelihood.base_rows
         assert isinstance(fit.base, np.ndarray)
-        base = fit.base if rows is None else fit.base[rows]
+        base = fit.base if rows is None else fit.base.take(rows)
         return Target(likelihood, fit.metric, base, self.sandwich)
 
     def _resampled(self, resample: Resample) -> Target:

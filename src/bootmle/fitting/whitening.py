@@ -177,18 +177,27 @@ class Target:
 
     def gradient(self, z: Floats) -> Floats:
         """Evaluate the analytic gradient at one point (q,)."""
-        self.n_gradients += 1
+        return self.gradient_along(*(each[0] for each in self.ways(z[None])))
+
+    def ways(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return full parameter vectors (k, p), and how the free ones move with z, (k, q, r)."""
+        working = self.metric.to_working(points)
         parameters = self.likelihood.parameters
-        working = self.metric.to_working(z)
+        ways = self.metric.factor * parameters.slopes(working)[..., None]
+        return parameters.to_user(working), ways
+
+    def gradient_along(self, params: Floats, ways: Floats) -> Floats:
+        """Evaluate the analytic gradient at full parameters (p,), along ways (q, r)."""
+        self.n_gradients += 1
         try:
-            raw = self.likelihood.scores(parameters.to_user(working))
+            raw = self.likelihood.scores(params)
         except Exception as error:  # the user's code may raise anything
             self.error = error
-            return np.full(z.shape, np.nan)
-        ways = self.metric.factor * parameters.slopes(working)[:, None]
+            return np.full(ways.shape[1], np.nan)
+        of_all = self.likelihood.parameters.of_all
         if self.likelihood.scores_given:
-            self.take_scores(parameters.of_all(raw).T, ways)
-        return np.asarray(parameters.of_all(self.likelihood.summed(raw)) @ ways)
+            self.take_scores(of_all(raw).T, ways)
+        return np.asarray(of_all(self.likelihood.summed(raw)) @ ways)
 
     def value_at(self, working: Floats) -> float:
         """Evaluate at one point (q,) of the working scale."""
