@@ -87,6 +87,29 @@ def test_a_random_few_are_done_again_cold_and_agree() -> None:
     assert boot.alarms == ()
 
 
+@pytest.mark.parametrize("transform", [None, {"sigma": "log"}])
+def test_cold_refits_take_the_users_gradient_where_there_is_one(transform: Any) -> None:
+    def nll(params: Any, y: Any) -> Any:
+        mu, sigma = params
+        return np.log(sigma) + 0.5 * ((y - mu) / sigma) ** 2
+
+    def scores(params: Any, y: Any) -> Any:
+        mu, sigma = params
+        z = (y - mu) / sigma
+        return np.column_stack([-z / sigma, (1 - z**2) / sigma])
+
+    y = np.random.default_rng(0).normal(0.3, 0.1, 60)
+    start: dict[str, Any] = {"x0": {"mu": 0.2, "sigma": 0.2}, "args": y, "transform": transform}
+    given, without = (
+        audit_of(bootstrap(fit(nll, **start, jac=jac), n_resamples=1300, rng=0), ColdAudit)
+        for jac in (scores, None)
+    )
+    assert (given.n, given.n_better) == (2, 0)
+    assert given.largest < 0.02
+    # Differences take two evaluations more for each gradient.
+    assert given.n_evaluations < 0.6 * without.n_evaluations
+
+
 def test_cold_refits_that_find_something_better_raise_an_alarm() -> None:
     # The user's method finds the poor optimum at first, and the good one ever after.
     rng = np.random.default_rng(0)

@@ -174,7 +174,10 @@ def _cold(refit: LikelihoodRefit, target: Target, estimate: Floats) -> tuple[Flo
     """Minimize one replicate from the user's start; return SciPy's point, its value and ours."""
     parameters = refit.fit.likelihood.parameters
     result = refit.fit.optimizer.minimize(
-        target.value_at, parameters.to_working(parameters.values), parameters
+        target.value_at,
+        parameters.to_working(parameters.values),
+        parameters,
+        gradient=target.gradient_at if target.likelihood.differentiable else None,
     )
     own = target.value_at(parameters.to_working(estimate))
     return parameters.to_user(result.x), target.value_at(result.x), own

@@ -186,6 +186,11 @@ class Target:
         ways = self.metric.factor * parameters.slopes(working)[..., None]
         return parameters.to_user(working), ways
 
+    def gradient_at(self, working: Floats) -> Floats:
+        """Evaluate the analytic gradient at one point (q,) of the working scale, by its scale."""
+        parameters = self.likelihood.parameters
+        return self.gradient_along(parameters.to_user(working), np.diag(parameters.slopes(working)))
+
     def gradient_along(self, params: Floats, ways: Floats) -> Floats:
         """Evaluate the analytic gradient at full parameters (p,), along ways (q, r)."""
         self.n_gradients += 1
