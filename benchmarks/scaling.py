@@ -13,6 +13,8 @@ shared_s
     That: the expansion.
 evaluations
     Likelihood evaluations of a refit.
+in_fun
+    Percentage of a refit's time spent in the objective.
 peak_mb
     Peak memory above that of the process with its data and fit, as the system counts it.
 
@@ -28,10 +30,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +66,23 @@ class Measured:
     ms: float
     shared_s: float
     evaluations: float
+    in_fun: float
     peak_mb: float
+
+
+class Timed:
+    """An objective that sums the seconds spent in it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.seconds = 0.0
+
+    def __call__(self, *args: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return self.function(*args)
+        finally:
+            self.seconds += time.perf_counter() - started
 
 
 def points(quick: bool) -> Iterator[Point]:
@@ -80,32 +99,35 @@ def points(quick: bool) -> Iterator[Point]:
         yield Point("B", "contributions", 200, 3, b)
 
 
-def model_fit(point: Point) -> Fit:
-    """Fit the logit of a size."""
+def model_fit(point: Point) -> tuple[Fit, Timed]:
+    """Fit the logit of a size; return its objective beside it."""
     model = logit(point.p - 1)
     args = model.data(point.n, rng=SEED)
-    if point.mode == "contributions":
-        return fit(model.nll, model.truth, args)
-    return fit(lambda params, X, y: float(model.nll(params, X, y).sum()), model.truth, args)
+    timed = Timed(model.nll)
+    if point.mode == "total":
+        timed = Timed(lambda params, X, y: float(model.nll(params, X, y).sum()))
+    return fit(timed, model.truth, args), timed
 
 
 def measure(point: Point) -> Measured:
     """Measure one size in this process, after a warm-up: what is shared, then chunk after chunk."""
-    mle = model_fit(point)
+    mle, objective = model_fit(point)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with single_threaded():
         Task.prepare(mle, Cases(), "verified", SEED)(0)
         started = time.process_time()
         task = Task.prepare(mle, Cases(), "verified", SEED)
+        objective.seconds, clock = 0.0, time.perf_counter()
         prepared = time.process_time()
         chunks = [task(chunk) for chunk in range(-(-point.b // task.size))]
-        finished = time.process_time()
+        finished, clock = time.process_time(), time.perf_counter() - clock
     data = Replicates.concatenate(chunks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Measured(
         1e3 * (finished - prepared) / len(data),
         prepared - started,
         float(data.n_evaluations.mean()),
+        100 * objective.seconds / clock,
         (peak - before) / 1024,
     )
 

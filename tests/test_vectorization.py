@@ -42,6 +42,8 @@ def test_replicates_are_those_of_the_objective_called_one_by_one() -> None:
         one = bootstrap(usual, sampling=sampling, n_resamples=64, rng=0)
         other = bootstrap(vectorized, sampling=sampling, n_resamples=64, rng=0)
         assert_allclose(other.replicates, one.replicates, rtol=1e-7, atol=1e-9)
+        # Each replicate's own standard errors; simulated data have none.
+        assert_allclose(other.data.standard_errors, one.data.standard_errors, rtol=1e-5)
         assert_allclose(other.data.n_evaluations.mean(), one.data.n_evaluations.mean(), rtol=0.02)
     # A gradient of 6 parameters is one call, not 6: points are many, calls few.
     assert many.calls < many.points / 3

@@ -116,7 +116,7 @@ class Target:
 
     def value(self, z: Floats) -> float:
         """Evaluate at one point (q,)."""
-        return float(self.values(z[None])[0])
+        return self.value_of(self.to_user(z))
 
     def values(self, points: Floats) -> Floats:
         """Evaluate at points (k, q); infinite where the objective is not finite."""
