@@ -177,14 +177,14 @@ class Lockstep:
     def _advance(self, members: Members) -> NDArray[np.bool_]:
         """Step within the trust radius, and back until the likelihood does not fall."""
         moved = np.ones(len(members), dtype=bool)
-        for k, member in enumerate(members):
-            length = float(np.linalg.norm(self.steps[member]))
-            fraction = min(1.0, self.radius[member] / max(length, 1e-300))
-            moved[k] = self._backtrack(member, fraction)
+        lengths = np.linalg.norm(self.steps[members], axis=1)
+        for k, (member, length) in enumerate(zip(members, lengths.tolist(), strict=True)):
+            moved[k] = self._backtrack(member, length)
         return moved
 
-    def _backtrack(self, member: int, fraction: float) -> bool:
+    def _backtrack(self, member: int, length: float) -> bool:
         """Try shorter and shorter steps until one lowers the nll."""
+        fraction = min(1.0, self.radius[member] / max(length, 1e-300))
         target, z, step = self.targets[member], self.z[member], self.steps[member]
         if (
             self.trusted[member]
@@ -195,18 +195,18 @@ class Lockstep:
             return True
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
-        slack = 4 * self.settings.noise
+        slack, stood = 4 * self.settings.noise, target.last
         for _ in range(_BACKTRACKS):
             trial = z + fraction * step
             value = target.value(trial)
             if value <= min(self.value[member], self.ceiling) + slack:
-                full = fraction * np.linalg.norm(step) > 0.99 * self.radius[member]
+                full = fraction * length > 0.99 * self.radius[member]
                 self.radius[member] *= 2.0 if full else 1.0
                 self.z[member], self.value[member] = trial, value
                 return True
             fraction = fraction / 4
-            self.radius[member] = max(fraction * float(np.linalg.norm(step)), 1e-3)
-        self.stuck[member] = True
+            self.radius[member] = max(fraction * length, 1e-3)
+        self.stuck[member], target.last = True, stood
         return False
 
     def _measure(self, members: Members) -> None:
@@ -235,18 +235,17 @@ class Lockstep:
         points = self.z[members][:, None, :] + c[:, :, None] * np.eye(c.shape[1])
         params = self.targets[0].to_user(points)
         ahead = [self._look_ahead(*each) for each in zip(members, params, c, strict=True)]
-        rise = np.array(ahead) - self.value[members][:, None]
-        self.gradient[members] = rise / c - 0.5 * c * diagonal
+        self.gradient[members] = np.array(ahead) / c - 0.5 * c * diagonal
 
-    def _look_ahead(self, member: int, params: Floats, c: Floats) -> Floats | list[float]:
-        """Evaluate one step of c along each coordinate from where the last evaluation was made."""
+    def _look_ahead(self, member: int, params: Floats, c: Floats) -> Floats:
+        """Measure the rise of a step of c along each coordinate."""
         target = self.targets[member]
         if target.sandwich is None:
-            return target.values_of(params)
-        rises = target.rises(params)
-        values = target.summed(rises)
-        target.take_scores(rises - target.rise, np.diag(1 / c))
-        return values
+            return np.asarray(np.array(target.values_of(params)) - self.value[member])
+        # A replicate stands where it was evaluated last.
+        rises = target.rises(params, target.last)
+        target.take_scores(rises, np.diag(1 / c))
+        return target.summed(rises)
 
     def _measure_all(self, member: int) -> None:
         """Take central differences and the whole Hessian."""
@@ -262,7 +261,7 @@ class Lockstep:
         if target.sandwich is None:
             values = target.values(points) - self.value[member]
         else:
-            rises = target.rises(target.to_user(points))
+            rises = target.rises(target.to_user(points), target.base)
             values = target.summed(rises) - self.value[member]
             target.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
         up, down, across = values[:size], values[size : 2 * size], values[2 * size :]

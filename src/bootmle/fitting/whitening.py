@@ -78,13 +78,13 @@ class Target:
     """One replicate's objective in whitened coordinates, relative to its value at the estimate.
 
     Exceptions of the user's objective count as infinite values; the last one is kept. So are the
-    contributions last evaluated, and the meat of the replicate's own sandwich where it is asked for
-    and contributions tell it: at the last gradient.
+    contributions that were evaluated last at a single point, and the meat of the replicate's own
+    sandwich where it is asked for and contributions tell it: at the last gradient.
     """
 
     __slots__ = (
-        *("base", "error", "likelihood", "meat", "metric", "n_evaluations", "n_gradients"),
-        *("rise", "sandwich"),
+        *("base", "error", "last", "likelihood", "meat", "metric", "n_evaluations"),
+        *("n_gradients", "sandwich"),
     )
 
     def __init__(
@@ -99,7 +99,7 @@ class Target:
         self.metric = metric
         self.base = base
         self.sandwich = sandwich if likelihood.separable else None
-        self.rise: Floats | float = 0.0
+        self.last = base
         self.meat: Floats | None = None
         self.error: Exception | None = None
         self.n_evaluations = 0
@@ -110,7 +110,7 @@ class Target:
         params = self.likelihood.parameters.to_user(self.metric.center)
         self.n_evaluations += 1
         try:
-            self.base = self.likelihood.at(params)
+            self.base = self.last = self.likelihood.at(params)
         except Exception as error:  # the user's code may raise anything
             self.error = error
 
@@ -124,16 +124,16 @@ class Target:
 
     def values_of(self, params: Floats) -> list[float]:
         """Evaluate at full parameter vectors (k, p)."""
-        together = self._together(params) if self.likelihood.vectorized else None
+        together = self._together(params, self.base) if self.likelihood.vectorized else None
         if together is not None:
             values: list[float] = self.summed(together).tolist()
             return values
         self.n_evaluations += len(params)
         return [self._evaluate(point) for point in params]
 
-    def rises(self, params: Floats) -> Floats:
-        """Evaluate how much each contribution rises at full parameter vectors (k, p), (k, n)."""
-        together = self._together(params) if self.likelihood.vectorized else None
+    def rises(self, params: Floats, above: Floats | float) -> Floats:
+        """Evaluate contributions at full parameter vectors (k, p) less others, (k, n)."""
+        together = self._together(params, above) if self.likelihood.vectorized else None
         if together is not None:
             return together
         self.n_evaluations += len(params)
@@ -144,15 +144,15 @@ class Target:
             except Exception as error:  # the user's code may raise anything
                 self.error = error
                 rises[place] = np.inf
-        rises -= self.base
+        rises -= above
         return rises
 
-    def _together(self, params: Floats) -> Floats | None:
+    def _together(self, params: Floats, above: Floats | float) -> Floats | None:
         """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
         likelihood = self.likelihood
         evaluate = likelihood.contributions_at if likelihood.separable else likelihood.totals_at
         try:
-            rises = evaluate(params).reshape(len(params), -1) - self.base
+            rises = evaluate(params).reshape(len(params), -1) - above
         except Exception:  # the user's code may raise anything outside its domain
             return None
         self.n_evaluations += len(params)
@@ -232,10 +232,11 @@ class Target:
     def _evaluate(self, params: Floats) -> float:
         """Evaluate at one full parameter vector."""
         try:
-            self.rise = rise = self.likelihood.at(params) - self.base
+            self.last = self.likelihood.at(params)
         except Exception as error:  # the user's code may raise anything
             self.error = error
             return np.inf
+        rise = self.last - self.base
         weights = self.likelihood.weights if self.likelihood.separable else None
         value = float(np.sum(rise) if weights is None else weights @ rise)
         return np.inf if value != value else value
