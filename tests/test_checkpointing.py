@@ -20,6 +20,7 @@ from bootmle import (
     Bayesian,
     Bootstrap,
     Clustered,
+    Coverage,
     Estimator,
     Fit,
     Interrupted,
@@ -305,9 +306,9 @@ def test_a_shard_that_is_none_is_refused(shard: Any, mle: Fit, tmp_path: Path) -
 
 
 def test_a_shard_needs_a_directory_and_no_precision(mle: Fit, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="shard: parts are merged from directories"):
+    with pytest.raises(ValueError, match=r"shard: \(1, 2\), but parts are merged from directories"):
         bootstrap(mle, shard=(1, 2))
-    with pytest.raises(ValueError, match="precision: a shard sees only its own part"):
+    with pytest.raises(ValueError, match=r"precision: 0\.1 with shard=.* only its own part"):
         bootstrap(mle, shard=(1, 2), checkpoint=tmp_path, precision=0.1)
 
 
@@ -414,7 +415,7 @@ def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
 
 
 def test_a_part_without_chunks_says_so(mle: Fit, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="shard: this part has no replicates"):
+    with pytest.raises(ValueError, match=r"shard: part 2 of 2 has no replicates: .*there are 1"):
         bootstrap(mle, n_resamples=64, rng=0, checkpoint=tmp_path, shard=(2, 2))
 
 
@@ -451,8 +452,9 @@ def test_a_directory_starts_a_loaded_fit_where_its_run_started(mle: Fit, tmp_pat
 
 def test_a_study_is_told_from_a_run(mle: Fit, tmp_path: Path) -> None:
     coverage(mle, logit(2).simulate, n_datasets=2, warp=True, rng=0, checkpoint=tmp_path)
-    with pytest.raises(ValueError, match=r"holds Trials, not Replicates; .* call coverage\(\)"):
-        load(tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint: .* holds another run: .*chunk: 4, now 64"):
+        bootstrap(mle, rng=0, checkpoint=tmp_path)
+    assert isinstance(load(tmp_path), Coverage)
 
 
 def test_dates_are_data(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,14 @@ import numpy as np
 from bootmle.fitting import Estimator, Fit
 from bootmle.sampling import Parametric, Plan
 from bootmle.status import Status
+from bootmle.tables import brief
 
 __all__ = [
     "check_count",
     "check_plan",
     "check_precision",
     "check_refit",
+    "read_directory",
     "read_seed",
     "read_shard",
     "refuse_unknown",
@@ -29,7 +33,7 @@ def refuse_unknown(unknown: dict[str, Any], verb: str = "bootstrap") -> None:
     for name in unknown:
         if name in {"seed", "random_state"}:
             raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for it")
-        raise TypeError(f"{verb}() has no argument {name!r}")
+        raise TypeError(f"{verb}() has no argument {name!r}; help(bootmle.{verb}) lists them")
 
 
 def check_count(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
@@ -50,7 +54,10 @@ def check_count(n_resamples: Any, sampling: Plan, argument: str = "n_resamples")
 def check_plan(fit: Any, sampling: Any) -> None:
     """Refuse a plan that the objective cannot serve."""
     if not isinstance(sampling, Plan) or isinstance(sampling, type):
-        raise TypeError(f"sampling: {sampling!r} is not a plan; pass an instance such as Cases()")
+        raise TypeError(
+            f"sampling: {brief(sampling)} is not a plan; pass one, such as Cases(), "
+            f"Clustered(labels) or Blocks()"
+        )
     if isinstance(fit, Estimator):
         if sampling.fractional and not fit.takes_weights:
             raise ValueError(
@@ -60,7 +67,8 @@ def check_plan(fit: Any, sampling: Any) -> None:
         return
     if not isinstance(fit, Fit):
         raise TypeError(
-            f"fit: {type(fit).__name__}; pass the Fit that fit() returns, or an Estimator"
+            f"fit: {type(fit).__name__}; pass the Fit that bootmle.fit(fun, x0, args) returns, or "
+            f"an Estimator"
         )
     sampling.check(fit.likelihood)
     if sampling.fractional and not fit.likelihood.by_weights:
@@ -70,7 +78,8 @@ def check_plan(fit: Any, sampling: Any) -> None:
         )
     if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
         raise ValueError(
-            f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit)"
+            f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit), then "
+            f"start elsewhere, or bound or hold (fixed=) what runs away"
         )
 
 
@@ -105,8 +114,22 @@ def read_seed(rng: Any) -> int:
     if isinstance(rng, np.random.Generator):
         return int.from_bytes(rng.bytes(16), "little")
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
-        raise ValueError(f"rng: {rng!r}; pass a whole number not below 0, a Generator, or None")
+        raise ValueError(
+            f"rng: {brief(rng)}; pass a whole number not below 0, a numpy.random.Generator, or None"
+        )
     return int(rng)
+
+
+def read_directory(checkpoint: Any) -> Path | None:
+    """Read where finished chunks are kept; nowhere by default."""
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint: {brief(checkpoint)}; pass the path of a directory")
+    path = Path(checkpoint)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"checkpoint: {path} is a file; name a directory, new or of a run")
+    return path
 
 
 def check_precision(precision: Any, sampling: Plan) -> None:
@@ -119,7 +142,10 @@ def check_precision(precision: Any, sampling: Plan) -> None:
             f"0.02"
         )
     if sampling.exhaustive:
-        raise ValueError(f"precision: {sampling!r} has as many samples as there are; leave it out")
+        raise ValueError(
+            f"precision: {precision!r}, but {sampling!r} has as many samples as there are; leave "
+            f"precision out"
+        )
 
 
 def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
@@ -131,7 +157,12 @@ def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
     if len(numbers) != 2 or not whole or not 1 <= numbers[0] <= numbers[1]:
         raise ValueError(f"shard: {shard!r}; pass (i, k), the i-th of k parts, i from 1 to k")
     if checkpoint is None:
-        raise ValueError("shard: parts are merged from directories; name one with checkpoint=")
+        raise ValueError(
+            f"shard: {shard!r}, but parts are merged from directories; name one with checkpoint="
+        )
     if precision is not None:
-        raise ValueError("precision: a shard sees only its own part of the run; leave one out")
+        raise ValueError(
+            f"precision: {precision!r} with shard={shard!r}, which sees only its own part of the "
+            f"run; leave one of them out"
+        )
     return numbers

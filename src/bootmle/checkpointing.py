@@ -123,9 +123,13 @@ def keep(
             "stopped": "",
         }
         write_manifest(path, manifest, replace=False)
-    elif count > manifest["n_resamples"]:
-        longer = {**manifest, "n_resamples": count, "stopped": ""}
-        write_manifest(path, longer, replace=True)
+        return Checkpoint(path, kind)
+    # An earlier version may have written down less than is needed to read the run back.
+    updated = {**manifest, "record": {**record, **manifest["record"]}}
+    if count > manifest["n_resamples"]:
+        updated |= {"n_resamples": count, "stopped": ""}
+    if updated != manifest:
+        write_manifest(path, updated, replace=True)
     return Checkpoint(path, kind)
 
 

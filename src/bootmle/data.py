@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_args", "count_rows", "fingerprint", "take_rows"]
+__all__ = ["as_args", "check_call", "count_rows", "fingerprint", "take_rows"]
 
 
 def as_args(args: Any) -> tuple[Any, ...]:
@@ -30,6 +31,52 @@ def as_args(args: Any) -> tuple[Any, ...]:
     ([1.0, 2.0],)
     """
     return args if isinstance(args, tuple) else (args,)
+
+
+def check_call(
+    argument: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    before: Sequence[str] = (),
+    keywords: Sequence[str] = (),
+) -> None:
+    """Refuse a function that does not take the data, before its call fails inside of bootmle.
+
+    Parameters
+    ----------
+    argument : str
+        Which argument the function is.
+    function : callable
+        What is called; one that does not tell its signature is let through.
+    args : tuple
+        The data.
+    before, keywords : sequence of str
+        Names of what it is passed before the data, and by keyword.
+
+    Raises
+    ------
+    TypeError
+        Where it takes other arguments.
+
+    Examples
+    --------
+    >>> wrong = ([1.0, 2.0], [3.0, 4.0])
+    >>> check_call("fun", lambda params, y: y, wrong, ("params",))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    TypeError: fun: takes (params, y), but is called with params, the 2 in args (too many ...
+    """
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*before, *args, **dict.fromkeys(keywords))
+    except TypeError as error:
+        given = ", ".join([*before, f"the {len(args)} in args", *keywords])
+        raise TypeError(
+            f"{argument}: takes {signature}, but is called with {given} ({error}); its arguments "
+            f"and args, a tuple, have to match"
+        ) from None
 
 
 def count_rows(args: tuple[Any, ...]) -> int | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Self
+from typing import Any, Self
 
-__all__ = ["Flagged", "lines", "table"]
+__all__ = ["Flagged", "lines", "print_at_prompt", "table"]
 
 _TABLE = "border-collapse:collapse;margin:0;white-space:nowrap;font-variant-numeric:tabular-nums"
 _CELL = "font-weight:normal;padding:.15em .6em;text-align:"
@@ -128,3 +128,25 @@ def _line(text: str, marked: Sequence[str]) -> str:
     start = next((each for each in marked if text.startswith(each)), "")
     rest = escape(text[len(start) :])
     return f"<b>{escape(start)}</b>{rest}" if start else rest
+
+
+def print_at_prompt(shown: object, printer: Any, cycle: bool) -> None:
+    """Show at IPython's prompt what print shows: a class takes this as its ``_repr_pretty_``.
+
+    Parameters
+    ----------
+    shown : object
+        What is at the prompt.
+    printer : RepresentationPrinter
+        IPython's.
+    cycle : bool
+        Whether it holds itself, which no result does.
+
+    Examples
+    --------
+    >>> class Printer:
+    ...     text = staticmethod(print)
+    >>> print_at_prompt(1.5, Printer(), False)
+    1.5
+    """
+    printer.text(str(shown))

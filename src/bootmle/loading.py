@@ -1,7 +1,8 @@
-"""The verb `load`: saved replicates and run directories, of one run or of several."""
+"""The verb `load`: saved replicates, and directories of runs and of simulation studies."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from bootmle.alarms import Alarm
 from bootmle.arrays import Floats
 from bootmle.audits import audit_from_json
-from bootmle.execution.checkpoint import is_run
+from bootmle.execution.checkpoint import is_run, read_manifest
 from bootmle.execution.merging import read_directories
 from bootmle.execution.storage import read_run
 from bootmle.fitting import Estimator, Fit
@@ -21,6 +22,10 @@ from bootmle.identity import restored
 from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
 from bootmle.sampling import read_plan
+from bootmle.simulation.stored import read_study
+from bootmle.simulation.study import Coverage
+from bootmle.simulation.trials import Trials
+from bootmle.tables import brief
 
 __all__ = ["load"]
 
@@ -38,27 +43,28 @@ class _Stored:
     start: Mapping[str, Any] | None = None
 
 
-def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
-    """Read saved replicates, and run directories at any time; several are joined.
+def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Any:
+    """Read saved replicates, and directories of runs and studies at any time; several are joined.
 
     Parameters
     ----------
     *paths : str or Path
         Files that `Bootstrap.save` wrote, of different seeds; directories that ``checkpoint``
-        named, which hold parts of one run.
+        named, which hold parts of one run or of one study.
     fit : Fit or Estimator, optional
         What was refitted: to extend the run, for BCa intervals, or to crosscheck.
 
     Returns
     -------
-    Bootstrap
+    Bootstrap, or Coverage
         Merged parts are the undivided run, bit for bit; what is missing is named in its notes.
 
     Raises
     ------
     ValueError
         For files that are not such, are damaged, or do not belong together: other parameters,
-        estimates, plans or refits, or the same seed; parts of a run that disagree.
+        estimates, plans or refits, or the same seed; parts of a run that disagree; parts of a
+        study without those between them.
 
     Examples
     --------
@@ -74,7 +80,14 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     """
     if not paths:
         raise ValueError("paths: name at least one file or directory")
-    runs = _read(paths)
+    if not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise TypeError(f"paths: {brief(paths)}; pass each path as an argument: load(a, b)")
+    if not isinstance(fit, Fit | Estimator | None):
+        raise TypeError(f"fit: {type(fit).__name__}; pass what fit() returned, or an Estimator")
+    places = [Path(path) for path in paths]
+    if any(map(_holds_study, places)):
+        return _study(places, fit)
+    runs = _read(places)
     first = runs[0]
     if len(runs) > 1 and not first.record["drawn"]:
         raise ValueError(
@@ -85,18 +98,40 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     if fit is not None and any(run.record["derived"] for run in runs):
         raise ValueError("fit: the files hold derived quantities; load them without it")
     if fit is not None and list(fit.names) != list(first.record["names"]):
-        raise ValueError(f"fit: has {list(fit.names)}, {first.path} {list(first.record['names'])}")
+        raise ValueError(
+            f"fit: has {list(fit.names)}, {first.path} {list(first.record['names'])}; pass the fit "
+            f"that it was computed from"
+        )
     estimate = np.array(first.record["estimate"], dtype=float)
     if fit is not None and not np.allclose(fit.estimate, estimate, rtol=1e-6, atol=1e-9):
-        raise ValueError(f"fit: its estimate is {fit.estimate}, that of {first.path} {estimate}")
+        raise ValueError(
+            f"fit: its estimate is {fit.estimate}, that of {first.path} {estimate}; pass the fit "
+            f"that it was computed from"
+        )
     if fit is not None and first.start is not None:
         fit = restored(fit, first.start)
     return _joined(runs, estimate, fit)
 
 
-def _read(paths: Sequence[str | Path]) -> list[_Stored]:
+def _holds_study(place: Path) -> bool:
+    """Whether a directory holds data sets of a simulation study."""
+    return is_run(place) and read_manifest(place)["kind"] == Trials.__name__
+
+
+def _study(places: Sequence[Path], fit: Fit | Estimator | None) -> Coverage:
+    """Read the directories of one simulation study."""
+    others = [place for place in places if not _holds_study(place)]
+    if others:
+        raise ValueError(
+            f"paths: {others[0]} holds no simulation study, as others do; load one kind at a time"
+        )
+    if fit is not None:
+        raise ValueError("fit: a simulation study takes none; call coverage(...) to go on with one")
+    return read_study(places)
+
+
+def _read(places: Sequence[Path]) -> list[_Stored]:
     """Read every file, and all directories as the parts of one run."""
-    places = [Path(path) for path in paths]
     runs = []
     for place in places:
         if not place.is_dir():

@@ -1,15 +1,18 @@
-"""Plain-text tables: aligned columns, and as many digits as an error supports."""
+"""Tables and values in words: aligned columns, as many digits as an error supports, data frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-__all__ = ["align", "duration", "rounded", "rounded_like"]
+__all__ = ["align", "brief", "duration", "import_pandas", "rounded", "rounded_like"]
 
 _FINEST = 1e-8
 """Relative size of an error below which no further digits are shown."""
+_LONGEST = 100
+"""Characters of a value that a message shows."""
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -122,3 +125,48 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit:.1f} {name}"
     raise ValueError(f"seconds: {seconds!r} is not a duration")
+
+
+def brief(value: Any) -> str:
+    """Show a value in one line of a message, cut off where it is long.
+
+    Parameters
+    ----------
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> brief("2-point"), brief([[1.0], [2.0]])
+    ("'2-point'", '[[1.0], [2.0]]')
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def import_pandas() -> Any:
+    """Return pandas, which data frames are made with.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ImportError
+        Without it: pip install "bootmle[pandas]".
+
+    Examples
+    --------
+    >>> import_pandas().DataFrame({"mu": [1.5]}).shape
+    (1, 1)
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
+    return pandas

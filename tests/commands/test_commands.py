@@ -10,11 +10,12 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
 
-from bootmle import Clustered, bootstrap, fit, load
+from bootmle import Clustered, bootstrap, coverage, fit, load
 from bootmle.cli import main
 from bootmle.commands.status import _forecast
 from bootmle.simulation import logit
@@ -51,7 +52,14 @@ interrupted = Estimator(Stopping(100, signal.SIGINT), np.arange(30.0))
 terminated = Estimator(Stopping(100, signal.SIGTERM), np.arange(30.0))
 failing = Estimator(lambda y: [1.0] if y[0] == 0 and y[1] == 1 else 1 / 0, np.arange(30.0))
 number = 3
+
+def nothing():
+    return None
+
+def broken():
+    return 1 / 0
 """
+LINE = "\n"
 
 Capture = pytest.CaptureFixture[str]
 
@@ -100,6 +108,30 @@ def test_a_deadline_leaves_work_and_the_same_command_does_it(
     assert "150 of 150 replicates (100%)" in capsys.readouterr().out
 
 
+def test_a_study_is_reported_and_its_data_sets_are_counted(tmp_path: Path, capsys: Capture) -> None:
+    model, out = logit(2), str(tmp_path / "study")
+    mle = fit(model.nll, model.truth, model.data(90, rng=1), names=["const", "x1", "x2"])
+    ends = ("percentile", "hessian")
+    study = coverage(
+        mle, model.simulate, n_datasets=6, n_resamples=39, methods=ends, rng=0, checkpoint=out
+    )
+    assert main(["status", out]) == 0
+    assert "6 of 6 data sets (100%)" in capsys.readouterr().out
+    assert main(["report", out]) == 0
+    assert capsys.readouterr().out.split("\n\n")[0] == str(study).split("\n\n")[0]
+    assert main(["report", out, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["n_datasets"] == 6
+    by_name = {(row["name"], row["method"]): row for row in shown["intervals"]}
+    for method in study.methods:
+        for j, name in enumerate(study.names):
+            assert by_name[name, method]["mean_length"] == study.mean_length[method][j]
+    assert main(["report", out, "--csv"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.startswith("name,method,coverage")
+    assert len(rows) == 3 * len(ends)
+
+
 @pytest.mark.parametrize("name", ["interrupted", "terminated"])
 def test_signals_stop_in_good_order(name: str, job: str, tmp_path: Path, capsys: Capture) -> None:
     out = str(tmp_path / "run")
@@ -124,11 +156,17 @@ def test_a_process_that_is_told_to_end_ends_with_3(job: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("number", [], "number: is of int; name a Fit or a function"),
+        ("number", [], "job.py is 3; name a Fit, an Estimator, or a function"),
         ("gone", [], "has no 'gone'"),
         ("model", ["--sampling", "gone"], "has no 'gone'"),
-        ("model", ["--sampling", "number"], "number: is of int; name a plan"),
+        ("model", ["--sampling", "number"], "job.py is 3; name a plan"),
         ("ready", ["--refit", "expansion"], "refit: 'expansion'"),
+        ("nothing", [], "job.py returned None; return a Fit"),
+        (
+            "broken",
+            [],
+            f"job.py, line {JOB.count(LINE)}: raised ZeroDivisionError: division by zero",
+        ),
     ],
 )
 def test_bad_arguments_end_with_2(
@@ -147,6 +185,10 @@ def test_a_job_that_is_none_ends_with_2(tmp_path: Path, capsys: Capture) -> None
     assert main(["status", out]) == 2
     assert "holds no run" in capsys.readouterr().err
     assert main(["report", out]) == 2
+    assert f"there is no {out}" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["run", "job.py:model", "--out", str(tmp_path / "file")]) == 2
+    assert "is a file; name a directory" in capsys.readouterr().err
 
 
 def test_a_run_without_a_replicate_ends_with_1(job: str, tmp_path: Path, capsys: Capture) -> None:
@@ -178,6 +220,14 @@ def test_bad_options_name_the_value_and_the_way_out(
     assert advice in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("level", ["95", "0", "high"])
+def test_a_level_that_is_no_share_is_refused(level: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["report", "runs/a", "--confidence-level", level])
+    assert stop.value.code == 2
+    assert f"got {level}, give a share such as 0.95" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("90", 90.0), ("1.5", 1.5), ("90m", 5400.0), ("2h30m", 9000.0), ("1d", 86400.0)],
@@ -201,6 +251,17 @@ def test_every_command_has_help_with_an_example(command: str, capsys: Capture) -
     with pytest.raises(SystemExit):
         main([command, "--help"])
     assert f"example: bootmle {command} " in capsys.readouterr().out
+
+
+def test_the_job_file_of_the_help_runs(tmp_path: Path, capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    lines = capsys.readouterr().out.partition("job.py such as\n")[2]
+    (tmp_path / "job.py").write_text(dedent(lines))
+    out = str(tmp_path / "runs" / "a")
+    assert main(["run", f"{tmp_path / 'job.py'}:model", "--out", out, "-n", "50"]) == 0
+    assert main(["status", out]) == main(["report", out]) == 0
+    assert "log_mean" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bootmle.execution.checkpoint import is_run
 from bootmle.execution.files import write_whole
 from bootmle.fitting import Estimator, Fit
 from bootmle.sampling import Plan
+from bootmle.tables import brief
 
 __all__ = ["Job", "JobError", "read_job"]
 
@@ -52,22 +54,36 @@ class Job:
         """
         module = _module(self.file)
         found = self._named(module, self.model)
-        fit = found if isinstance(found, Fit | Estimator) else _called(found, self.model)
+        fit = found if isinstance(found, Fit | Estimator) else self._called(found)
         if not isinstance(fit, Fit | Estimator):
             raise JobError(
-                f"{self.model}: is of {type(fit).__name__}; a Fit or an Estimator is needed, or a "
-                f"function that returns one"
+                f"{self.model} in {self.file} returned {brief(fit)}; return a Fit or an Estimator"
             )
         plan = None if self.sampling is None else self._named(module, self.sampling)
         if plan is not None and not isinstance(plan, Plan):
-            raise JobError(f"{self.sampling}: is of {type(plan).__name__}; name a plan")
+            raise JobError(
+                f"{self.sampling} in {self.file} is {brief(plan)}; name a plan, such as "
+                f"Clustered(labels)"
+            )
         return fit, plan
 
     def _named(self, module: Any, name: str) -> Any:
         """Find a name in the file."""
         if not hasattr(module, name):
-            raise JobError(f"{self.file} has no {name!r}")
+            raise JobError(f"{self.file} has no {name!r}; define it there, or name what it has")
         return getattr(module, name)
+
+    def _called(self, function: Any) -> Any:
+        """Call what is to return the model."""
+        if not callable(function):
+            raise JobError(
+                f"{self.model} in {self.file} is {brief(function)}; name a Fit, an Estimator, or a "
+                f"function that returns one"
+            )
+        try:
+            return function()
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
+            raise JobError(f"{self.model} in {_told(error, self.file)}") from error
 
     def remember(self, run: Path) -> None:
         """Write down beside a run what it is computed from, unless that is known."""
@@ -107,7 +123,7 @@ def read_job(text: str, sampling: str | None = None) -> Job:
         raise JobError(f"{text!r}: name a file and a model in it, such as job.py:model")
     path = Path(file).resolve()
     if not path.is_file():
-        raise JobError(f"{path}: there is no such file")
+        raise JobError(f"{path}: there is no such file; name a Python file")
     return Job(path, name, sampling)
 
 
@@ -116,23 +132,21 @@ def _module(path: Path) -> Any:
     name = f"bootmle_job_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise JobError(f"{path}: is not a Python file")
+        raise JobError(f"{path}: is not a Python file; name one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a job file may raise anything
-        raise JobError(f"{path}: raised {type(error).__name__}: {error}") from error
+        raise JobError(_told(error, path)) from error
     cloudpickle.register_pickle_by_value(module)
     return module
 
 
-def _called(function: Any, name: str) -> Any:
-    """Call what is to return the model."""
-    if not callable(function):
-        raise JobError(f"{name}: is of {type(function).__name__}; name a Fit or a function")
-    try:
-        return function()
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise JobError(f"{name}: raised {type(error).__name__}: {error}") from error
+def _told(error: BaseException, path: Path) -> str:
+    """Say what the user's code raised, and in which line of the file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    line = f", line {lines[-1]}" if lines else ""
+    return f"{path}{line}: raised {type(error).__name__}: {error}"

@@ -21,6 +21,7 @@ from bootmle.loading import load
 from bootmle.overview import percentile_ends
 from bootmle.results import Bootstrap
 from bootmle.sampling import Plan
+from bootmle.simulation.study import Coverage
 from bootmle.status import Status
 from bootmle.task import ready
 
@@ -28,7 +29,7 @@ __all__ = ["report"]
 
 
 def report(arguments: Namespace) -> int:
-    """Print the table and the cross-check of one run, from one or several directories.
+    """Print one run's table and cross-check, or a study, from one or several directories.
 
     Parameters
     ----------
@@ -43,7 +44,14 @@ def report(arguments: Namespace) -> int:
     paths = [Path(path) for path in arguments.paths]
     try:
         fit, plan = _model(arguments.job, paths)
-        _print(_with_plan(load(*paths, fit=fit), plan), arguments)
+        found = load(*paths, fit=fit)
+        if isinstance(found, Coverage):
+            _print_study(found, arguments.form)
+        else:
+            _print(_with_plan(found, plan), arguments)
+    except FileNotFoundError as error:
+        print(f"bootmle report: there is no {error.filename}; name a run", file=sys.stderr)
+        return BAD_ARGUMENTS
     except (ValueError, OSError) as error:
         print(f"bootmle report: {error}", file=sys.stderr)
         return BAD_ARGUMENTS
@@ -93,6 +101,25 @@ def _print_table(boot: Bootstrap) -> None:
         print("no cross-check without the model: name it with --job job.py:model")
     else:
         print("no cross-check: an Estimator has no likelihood")
+
+
+def _print_study(study: Coverage, form: str) -> None:
+    """Print a simulation study; as CSV or JSON a row for each quantity and method."""
+    figures = ("coverage", "coverage_mcse", "below", "above", "mean_length", "withheld")
+    rows = [
+        {"name": name, "method": method}
+        | {figure: float(getattr(study, figure)[method][j]) for figure in figures}
+        for j, name in enumerate(study.names)
+        for method in study.methods
+    ]
+    if form == "table":
+        print(study)
+    elif form == "json":
+        print(json.dumps(_plain({"intervals": rows, "n_datasets": len(study.data)}), indent=1))
+    else:
+        lines = csv.DictWriter(sys.stdout, ["name", "method", *figures], lineterminator="\n")
+        lines.writeheader()
+        lines.writerows(rows)
 
 
 def _columns(boot: Bootstrap, confidence_level: float) -> dict[str, list[float]]:

@@ -32,6 +32,9 @@ def run(arguments: Namespace) -> int:
         left.
     """
     out = Path(arguments.out)
+    if out.exists() and not out.is_dir():
+        print(f"bootmle run: --out: {out} is a file; name a directory", file=sys.stderr)
+        return BAD_ARGUMENTS
     try:
         job = read_job(arguments.job, arguments.sampling)
         fit, plan = job.load()

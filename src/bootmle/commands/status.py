@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.commands.run import BAD_ARGUMENTS, DONE
 from bootmle.execution.checkpoint import Checkpoint, is_run, read_manifest
 from bootmle.replicates import Replicates
+from bootmle.simulation.trials import Trials
 from bootmle.status import Status
 from bootmle.tables import duration
 
@@ -20,6 +22,11 @@ __all__ = ["status"]
 
 _LATE = 5.0
 _LATELY = 20
+_KINDS: dict[str, tuple[type[Replicates | Trials], str, str]] = {
+    "Replicates": (Replicates, "replicates", "refits"),
+    "Trials": (Trials, "data sets", "data sets"),
+}
+"""What a directory may hold, and its words for a message and for a rate."""
 
 
 def status(arguments: Namespace) -> int:
@@ -38,7 +45,11 @@ def status(arguments: Namespace) -> int:
     paths = [Path(path) for path in arguments.paths]
     lost = [path for path in paths if not path.is_dir() or not is_run(path)]
     if lost:
-        print(f"bootmle status: {lost[0]} holds no run (there is no run.json)", file=sys.stderr)
+        print(
+            f"bootmle status: {lost[0]} holds no run (there is no run.json); name a directory "
+            f"that bootmle run --out wrote",
+            file=sys.stderr,
+        )
         return BAD_ARGUMENTS
     try:
         for path in paths:
@@ -51,9 +62,10 @@ def status(arguments: Namespace) -> int:
 
 def _lines(path: Path) -> Iterator[str]:
     """Say how far one run is."""
-    manifest = read_manifest(path, Replicates)
+    manifest = read_manifest(path)
+    kind, members, computed = _KINDS[manifest["kind"]]
     size, count = manifest["run"]["chunk"], manifest["n_resamples"]
-    with Checkpoint(path, Replicates) as store:
+    with Checkpoint(path, kind) as store:
         chunks = [chunk for chunk in store.chunks() if chunk * size < count]
         stored = {chunk: store.read(chunk) for chunk in chunks}
         moments = [store.file_of(chunk).stat().st_mtime for chunk in chunks]
@@ -61,24 +73,28 @@ def _lines(path: Path) -> Iterator[str]:
     kept = {chunk: each[0] for chunk, each in stored.items() if each is not None}
     parts = [data.first(count - chunk * size) for chunk, data in kept.items()]
     done = sum(map(len, parts))
-    yield f"{path}: {done:,} of {count:,} replicates ({done / count:.0%})"
+    yield f"{path}: {done:,} of {count:,} {members} ({done / count:.0%})"
     if done < count:
-        yield _forecast(moments, size, count - done, time.time())
+        yield _forecast(moments, size, count - done, time.time(), computed)
     elif manifest["stopped"]:
         yield f"complete: {manifest['stopped']}"
     if parts:
-        yield from _failures(Replicates.concatenate(parts))
+        yield from _failures(np.concatenate([part.status for part in parts]))
     yield from (f"damaged, to be computed again: {text}" for text in damaged)
 
 
-def _forecast(moments: list[float], size: int, left: int, now: float) -> str:
+def _forecast(
+    moments: list[float], size: int, left: int, now: float, computed: str = "refits"
+) -> str:
     """Say how fast chunks came lately, and when the rest will be done at that rate."""
     latest = np.sort(moments)[-_LATELY:]
     if len(latest) < 2 or latest[-1] <= latest[0]:
         return "no rate yet"
     interval = float(latest[-1] - latest[0]) / (len(latest) - 1)
     rate, since = size / interval, now - float(latest[-1])
-    per = f"{rate:,.1f} refits a second" if rate >= 1 else f"{60 * rate:,.1f} refits a minute"
+    per = f"{rate:,.1f} {computed} a second"
+    if rate < 1:
+        per = f"{60 * rate:,.1f} {computed} a minute"
     if since > _LATE * interval + 1:
         return f"{per}; not running: the last chunk came {duration(since)} ago"
     seconds = left / rate
@@ -86,11 +102,11 @@ def _forecast(moments: list[float], size: int, left: int, now: float) -> str:
     return f"{per}; about {duration(seconds)} left, until {end}"
 
 
-def _failures(data: Replicates) -> Iterator[str]:
+def _failures(found: NDArray[np.int8]) -> Iterator[str]:
     """Count what failed, and what has no finite optimum."""
     for each in (*filter(lambda one: one.failed, Status), Status.NO_FINITE_OPTIMUM):
-        times = int(np.sum(data.status == each))
+        times = int(np.sum(found == each))
         if times:
             yield f"{times:,} times: {each.message}"
-    if not data.failed.any():
+    if not (found < 0).any():
         yield "none failed"

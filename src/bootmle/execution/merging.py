@@ -41,8 +41,10 @@ class Merged(Generic[Kind]):
     missing: str
 
 
-def read_directories(paths: Sequence[Path], kind: type[Kind]) -> Merged[Kind]:
-    """Read the parts of one run, whose results are of one kind.
+def read_directories(
+    paths: Sequence[Path], kind: type[Kind], unit: str = "replicates"
+) -> Merged[Kind]:
+    """Read the parts of one run, whose results are of one kind; ``unit`` is what they count.
 
     Raises
     ------
@@ -66,7 +68,9 @@ def read_directories(paths: Sequence[Path], kind: type[Kind]) -> Merged[Kind]:
     wanted = range(-(-count // size))
     there = [chunk for chunk in wanted if chunk in chunks]
     if not there:
-        raise ValueError(f"paths: {_named(paths)} holds no finished chunk yet")
+        raise ValueError(
+            f"paths: {_named(paths)} holds no finished chunk yet; load it once there is one"
+        )
     lengths = [min(size, count - chunk * size) for chunk in there]
     parts = [chunks[chunk].first(length) for chunk, length in zip(there, lengths, strict=True)]
     numbers = [chunk * size + np.arange(n) for chunk, n in zip(there, lengths, strict=True)]
@@ -76,7 +80,7 @@ def read_directories(paths: Sequence[Path], kind: type[Kind]) -> Merged[Kind]:
         kind.concatenate(parts),
         np.concatenate(numbers),
         seconds,
-        _missing(lost, size, count, damaged),
+        _missing(lost, size, count, damaged, unit),
     )
 
 
@@ -96,11 +100,14 @@ def _add(chunks: dict[int, Kind], chunk: int, data: Kind, path: Path) -> None:
     """Take a chunk; one that is there already must be the same."""
     known = chunks.setdefault(chunk, data)
     if known is not data and pack(chunk, known, 0.0) != pack(chunk, data, 0.0):
-        raise ValueError(f"paths: chunk {chunk} of {path} differs from that of another directory")
+        raise ValueError(
+            f"paths: chunk {chunk} of {path} differs from that of another directory, though both "
+            f"are of one run; leave one of them out"
+        )
 
 
-def _missing(chunks: list[int], size: int, count: int, damaged: list[str]) -> str:
-    """Say which replicates are missing, and which files are damaged."""
+def _missing(chunks: list[int], size: int, count: int, damaged: list[str], unit: str) -> str:
+    """Say which results are missing, and which files are damaged."""
     if not chunks:
         return ""
     breaks = np.flatnonzero(np.diff(chunks) > 1) + 1
@@ -109,7 +116,7 @@ def _missing(chunks: list[int], size: int, count: int, damaged: list[str]) -> st
     more = f" and {len(spans) - 5} more stretches" if len(spans) > 5 else ""
     lost = sum(min(size, count - chunk * size) for chunk in chunks)
     bad = f"; damaged: {', '.join(damaged)}" if damaged else ""
-    return f"{lost:,} of {count:,} replicates are missing: {', '.join(listed)}{more}{bad}"
+    return f"{lost:,} of {count:,} {unit} are missing: {', '.join(listed)}{more}{bad}"
 
 
 def _named(paths: Sequence[Path]) -> str:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bootmle.arguments import check_count, check_plan, read_shard, refuse_unknown
+from bootmle.arguments import (
+    check_count,
+    check_plan,
+    read_directory,
+    read_shard,
+    refuse_unknown,
+)
 from bootmle.arrays import Floats
 from bootmle.checkpointing import Settled, keep, settle
+from bootmle.data import check_call
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.stopping import Interrupted, read_deadline
 from bootmle.fitting import Estimator, Fit
 from bootmle.identity import name_of, simulated
-from bootmle.running import Collected, Run
+from bootmle.running import Run
 from bootmle.sampling import Cases, Clustered, Plan
-from bootmle.simulation.experiment import BOOTSTRAP_METHODS, CHUNK, WALD_METHODS, Experiment
+from bootmle.simulation.experiment import CHUNK, Experiment
+from bootmle.simulation.methods import METHODS, read_methods
+from bootmle.simulation.stored import record_of, study_of
 from bootmle.simulation.study import Coverage
 from bootmle.simulation.trials import Trials
-from bootmle.simulation.warping import WARP_METHODS
 from bootmle.summaries.intervals import read_level
+from bootmle.tables import brief
 from bootmle.threads import single_threaded
 
 __all__ = ["coverage"]
@@ -37,7 +47,7 @@ def coverage(
     sampling: Plan = Cases(),  # noqa: B008  (frozen)
     n_datasets: int = 1000,
     n_resamples: int = 599,
-    methods: Sequence[str] = ("percentile", "bca", "hessian"),
+    methods: Sequence[str] = METHODS,
     confidence_level: float = 0.95,
     truth: Any = None,
     derive: Callable[[Floats], Any] | None = None,
@@ -69,7 +79,8 @@ def coverage(
     methods : sequence of str
         Intervals: those of `Bootstrap.confidence_interval`, and "hessian", "sandwich", "cluster"
         and "opg", which are normal ones with the cross-check's standard errors. A data set where
-        one is withheld is flagged, and no miss.
+        one is withheld is flagged, and no miss. By default percentile, BCa and Hessian, less what
+        the plan or the model cannot have, which the study notes; one that is named is refused.
     confidence_level : float
     truth : (p,) array_like or mapping, optional
         True values; the estimate by default. A mapping may name some of the parameters.
@@ -80,8 +91,8 @@ def coverage(
         One replicate of each data set, pooled over data sets (Giacomini, Politis and White 2013):
         ratios of standard errors in seconds, for a first look.
     n_jobs, rng, progress, checkpoint, shard, deadline
-        As of `bootstrap`, over data sets. Shards share one directory; the call without a shard
-        reads them all.
+        As of `bootstrap`, over data sets. Shards share one directory, which the call without a
+        shard reads, or have one each, which `load` merges.
 
     Returns
     -------
@@ -91,6 +102,8 @@ def coverage(
     ------
     ValueError, TypeError
         For arguments that cannot be used.
+    RuntimeError
+        Where no data set could be fitted, with the commonest reason.
     Interrupted
         On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds what is done.
 
@@ -110,11 +123,11 @@ def coverage(
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
     _check_simulate(fit, simulate)
-    chosen = _read_methods(methods, warp, sampling, fit)
+    chosen, left_out = read_methods(methods, warp, sampling, fit)
     count = 1 if warp else check_count(n_resamples, sampling)
     n_sets = check_count(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = read_directory(checkpoint)
     _read_truth(fit, truth)
     read_level(confidence_level, "two-sided")
     described = {
@@ -126,9 +139,10 @@ def coverage(
         "chunk": CHUNK,
         "derive": None if derive is None else name_of(derive),
     }
-    with single_threaded():
-        settled, store = _open(path, n_sets, fit, sampling, rng, described)
-        experiment = Experiment(
+
+    def prepare(settled: Settled) -> Experiment:
+        """Set up what was settled."""
+        return Experiment(
             settled.fit,
             simulate,
             _read_truth(settled.fit, truth),
@@ -140,6 +154,10 @@ def coverage(
             confidence_level,
             derive,
         )
+
+    with single_threaded():
+        begin = partial(settle, fit, sampling, "verified", rng, path, **described)
+        settled, experiment, store = _open(path, n_sets, begin, prepare, left_out)
         run = Run(
             experiment,
             n_sets,
@@ -152,9 +170,11 @@ def coverage(
         )
         collected = run.collect()
     damaged = [] if store is None else store.damaged
-    notes = (*settled.notes, *(f"damaged, and computed again: {text}" for text in damaged))
-    study = _study(experiment, collected, str(settled.plan), notes)
+    remarks = (*settled.notes, *(f"damaged, and computed again: {text}" for text in damaged))
+    record = record_of(experiment, left_out)
+    study = study_of(record, collected.data, collected.seconds, collected.reason, remarks)
     if not collected.interrupted:
+        _refuse_empty(study.data, part, -(-n_sets // CHUNK))
         return study
     where = ".partial" if path is None else f"{path}, where the same call goes on"
     done = f"{len(study.data):,} of {n_sets:,} data sets are done: they are in {where}"
@@ -164,20 +184,36 @@ def coverage(
 def _open(
     path: Path | None,
     count: int,
-    fit: Fit | Estimator,
-    sampling: Plan,
-    rng: Any,
-    described: Mapping[str, Any],
-) -> tuple[Settled, Checkpoint[Trials] | None]:
+    begin: Callable[[], Settled],
+    prepare: Callable[[Settled], Experiment],
+    left_out: Sequence[str],
+) -> tuple[Settled, Experiment, Checkpoint[Trials] | None]:
     """Settle what is studied; again where another process has just begun the same study."""
-    settled = settle(fit, sampling, "verified", rng, path, **described)
+    settled = begin()
+    experiment = prepare(settled)
     if path is None:
-        return settled, None
+        return settled, experiment, None
     try:
-        return settled, keep(path, settled, {}, count, Trials)
+        store = keep(path, settled, record_of(experiment, left_out), count, Trials)
     except FileExistsError:
-        settled = settle(fit, sampling, "verified", rng, path, **described)
-        return settled, keep(path, settled, {}, count, Trials)
+        settled = begin()
+        experiment = prepare(settled)
+        store = keep(path, settled, record_of(experiment, left_out), count, Trials)
+    return settled, experiment, store
+
+
+def _refuse_empty(data: Trials, shard: tuple[int, int], n_chunks: int) -> None:
+    """Raise where no data set could be fitted, with the commonest reason."""
+    if not len(data):
+        raise ValueError(
+            f"shard: part {shard[0]} of {shard[1]} has no data sets: the study has {n_chunks} "
+            f"chunks; divide it into at most as many parts"
+        )
+    if data.failed.all():
+        reason, times = data.reasons.most_common(1)[0]
+        raise RuntimeError(
+            f"none of {len(data)} data sets could be fitted; {times} times: {reason}"
+        )
 
 
 def _mark(fit: Fit | Estimator, simulate: Callable[..., Any]) -> str:
@@ -186,59 +222,19 @@ def _mark(fit: Fit | Estimator, simulate: Callable[..., Any]) -> str:
     return simulated(simulate, fit.estimate, args)
 
 
-def _study(
-    experiment: Experiment, collected: Collected[Trials], sampling: str, notes: tuple[str, ...]
-) -> Coverage:
-    """Make the result of what was collected."""
-    true, names = experiment.quantities
-    return Coverage(
-        names=names,
-        truth=true,
-        data=collected.data,
-        sources=experiment.sources,
-        methods=experiment.methods,
-        confidence_level=experiment.confidence_level,
-        n_resamples=experiment.n_resamples,
-        sampling=sampling,
-        seed=experiment.seed,
-        seconds=collected.seconds,
-        stopped=collected.reason,
-        notes=notes,
-    )
-
-
 def _check_simulate(fit: Fit | Estimator, simulate: Any) -> None:
     """Refuse what cannot simulate."""
     if not callable(simulate):
         raise TypeError(
             f"simulate: {simulate!r} is not callable; pass simulate(params, rng, *args)"
         )
-    if isinstance(fit, Fit) and not fit.likelihood.args:
+    args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
+    if not args:
         raise ValueError(
             "fit: the objective holds its data itself, so that nothing can be simulated for it; "
             "pass the data in args"
         )
-
-
-def _read_methods(
-    methods: Any, warp: bool, sampling: Plan, fit: Fit | Estimator
-) -> tuple[str, ...]:
-    """Check the intervals that are asked for."""
-    names = (methods,) if isinstance(methods, str) else tuple(methods)
-    chosen = tuple(str(name).lower() for name in names)
-    own = () if isinstance(fit, Estimator) else WALD_METHODS
-    allowed = (*(WARP_METHODS if warp else BOOTSTRAP_METHODS), *own)
-    if not isinstance(sampling, Clustered):
-        allowed = tuple(name for name in allowed if name != "cluster")
-    unknown = [name for name in chosen if name not in allowed]
-    if unknown and isinstance(fit, Estimator):
-        chosen = tuple(name for name in chosen if name not in WALD_METHODS)
-        unknown = [name for name in chosen if name not in allowed]
-    if warp and unknown == ["bca"]:
-        return tuple(name for name in chosen if name != "bca")
-    if unknown or not chosen:
-        raise ValueError(f"methods: {unknown or methods!r}; here there are {', '.join(allowed)}")
-    return chosen
+    check_call("simulate", simulate, args, ("params", "rng"))
 
 
 def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
@@ -252,9 +248,14 @@ def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
         values = dict(zip(fit.names, fit.estimate, strict=True))
         values |= {str(name): float(truth[name]) for name in truth}
         truth = list(values.values())
-    array = np.asarray(truth, dtype=float)
+    try:
+        array = np.asarray(truth, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
     if array.shape != fit.estimate.shape or not np.isfinite(array).all():
-        raise ValueError(f"truth: {truth!r}; pass {fit.estimate.size} finite values, or a mapping")
+        raise ValueError(
+            f"truth: {brief(truth)}; pass {fit.estimate.size} finite values, or a mapping"
+        )
     return array
 
 

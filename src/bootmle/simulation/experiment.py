@@ -24,6 +24,7 @@ from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
 from bootmle.sampling import Plan, draw_resample
 from bootmle.simulation.trials import Trials
+from bootmle.simulation.warping import matrix_errors
 from bootmle.status import Status
 from bootmle.summaries.derived import derive_at
 from bootmle.summaries.intervals import ConfidenceInterval
@@ -143,7 +144,7 @@ class Experiment:
         entropy = np.random.SeedSequence(self.seed, spawn_key=(number, 1)).generate_state(4)
         seed = int.from_bytes(entropy.tobytes(), "little")
         if self.n_resamples == 1:
-            trial.replicate[0] = self._derived(self._replicate(fit, seed))
+            trial.replicate[0] = self._replicate(fit, seed)
             boots = []
         else:
             boots = self._bootstrapped(fit, seed)
@@ -154,9 +155,7 @@ class Experiment:
         passed = {Flag.NOT_AT_OPTIMUM} if isinstance(fit, Fit) and fit.converged else set[Flag]()
         flags = {flag for check in checks for flag in check.flags}
         trial.flags[0] = _bits(Flag, flags - passed)
-        known = _joined([check.standard_errors for check in checks])
-        if boots:
-            known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])
+        known = self._errors(fit, boots, checks)
         for place, source in enumerate(self.sources):
             found = known.get(source, np.empty(0))
             trial.errors[0, place, : found.size] = found
@@ -176,12 +175,14 @@ class Experiment:
             return np.concatenate([params, np.full(size, np.nan)])
 
     def _replicate(self, fit: Fit | Estimator, seed: int) -> Floats:
-        """Refit one resample, without what many would share."""
+        """Refit one resample, without what many would share, and derive."""
         refit = EstimatorRefit(fit) if isinstance(fit, Estimator) else LikelihoodRefit(fit, None)
-        plan = ready(fit, self.sampling)
-        resample = draw_resample(plan, n_observations(fit), seed, 0)
-        estimates: Floats = Replicates.from_outcomes(*refit([resample])).estimates
-        return np.asarray(estimates[0])
+        plan, n = ready(fit, self.sampling), n_observations(fit)
+        resample = draw_resample(plan, n, seed, 0)
+        replicates = Replicates.from_outcomes(*refit([resample]))
+        own, drawn = self._derived(fit.estimate), self._derived(replicates.estimates[0])
+        scale, _ = plan.rescaling(n)
+        return drawn if scale == 1 else own + scale * (drawn - own)
 
     def _bootstrapped(self, fit: Fit | Estimator, seed: int) -> list[Bootstrap]:
         """Bootstrap the parameters, and derive."""
@@ -200,6 +201,17 @@ class Experiment:
         if isinstance(fit, Estimator):
             return []
         return [crosscheck(boot) for boot in boots] or [crosscheck(fit)]
+
+    def _errors(
+        self, fit: Fit | Estimator, boots: list[Bootstrap], checks: list[Crosscheck]
+    ) -> dict[str, Floats]:
+        """Collect the standard errors of all quantities, source by source."""
+        if not boots:
+            plan = ready(fit, self.sampling)
+            return {} if isinstance(fit, Estimator) else matrix_errors(fit, plan, self.derive)
+        known = _joined([check.standard_errors for check in checks])
+        known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])
+        return known
 
     def _interval(
         self,

@@ -108,20 +108,36 @@ class Findings:
 
     def _finite(self) -> Floats:
         """Return the estimates without an infinite one."""
-        estimates = self.estimates
-        return estimates[np.isfinite(estimates).all(axis=1)]
+        return self.estimates[self._is_finite()]
+
+    def _is_finite(self) -> NDArray[np.bool_]:
+        """Which data sets have finite estimates, (N,)."""
+        return np.asarray(np.isfinite(self.estimates).all(axis=1))
 
     @property
     def se_ratio(self) -> dict[str, Floats]:
-        """Mean standard error over `empirical_sd`, source to (k,)."""
-        return {source: self._mean_error(source) / self._spread for source in self.sources}
+        """Mean standard error over the standard deviation of the same estimates, source to (k,).
+
+        Of the data sets where the source gives an error: where it is withheld from some, as the
+        Hessian's is at a bound, that is not `empirical_sd`.
+        """
+        return {source: self._mean_error(source) / self._spread(source) for source in self.sources}
 
     @property
     def se_ratio_mcse(self) -> dict[str, Floats]:
         """Monte Carlo error of `se_ratio`, source to (k,)."""
-        own = self.empirical_sd_mcse / self._spread
         return {
-            source: self.se_ratio[source] * np.hypot(own, self._relative_noise(source))
+            source: self.se_ratio[source]
+            * np.hypot(self._relative_error(source), self._relative_noise(source))
+            for source in self.sources
+        }
+
+    @property
+    def se_withheld(self) -> dict[str, Floats]:
+        """Share of the data sets with finite estimates that lack an error, source to (k,)."""
+        finite = self._is_finite()
+        return {
+            source: _nanmean(np.isnan(self._beside(source)[finite]).astype(float))
             for source in self.sources
         }
 
@@ -129,19 +145,33 @@ class Findings:
     def se_variation(self) -> dict[str, Floats]:
         """Spread of the standard errors over their mean, source to (k,); NaN of a warp study."""
         return {
-            source: _nanstd(self._errors(source)) / self._mean_error(source)
+            source: _by_column(standard_error, self._errors(source)) / self._mean_error(source)
             for source in self.sources
         }
 
-    @property
-    def _spread(self) -> Floats:
-        """The empirical standard deviation, NaN for a quantity that does not vary."""
-        return np.where(self.empirical_sd > 0, self.empirical_sd, np.nan)
+    def _beside(self, source: str) -> Floats:
+        """Estimates of the data sets where a source has a standard error, NaN elsewhere, (N, k)."""
+        given = np.isfinite(self._errors(source))
+        if self.warp and source == "bootstrap":
+            away = np.isfinite(self.kept.replicate - self.estimates)
+            given = np.repeat(away.all(axis=1, keepdims=True), away.shape[1], axis=1)
+        return np.where(given, self.estimates, np.nan)
+
+    def _spread(self, source: str) -> Floats:
+        """Return the standard deviation of these, (k,); NaN for a quantity that does not vary."""
+        spread = _by_column(standard_error, self._beside(source))
+        return np.where(spread > 0, spread, np.nan)
+
+    def _relative_error(self, source: str) -> Floats:
+        """Monte Carlo error of that standard deviation, relative to it, (k,)."""
+        error = _by_column(standard_error_mcse, self._beside(source))
+        return np.asarray(error / self._spread(source))
 
     def _errors(self, source: str) -> Floats:
-        """One source's standard errors, (N, k), NaN where withheld or infinite."""
+        """One source's standard errors, (N, k), NaN where withheld, or of infinite estimates."""
         errors = self.kept.errors[:, self.sources.index(source)]
-        return np.where(np.isfinite(errors), errors, np.nan)
+        given = np.isfinite(errors) & self._is_finite()[:, None]
+        return np.where(given, errors, np.nan)
 
     def _mean_error(self, source: str) -> Floats:
         """Average one source's standard errors, (k,)."""
@@ -241,11 +271,9 @@ def _nanmean(values: Floats) -> Floats:
         return np.asarray(np.where(count > 0, np.nansum(values, axis=0) / count, np.nan))
 
 
-def _nanstd(values: Floats) -> Floats:
-    """Compute the standard deviation over data sets, ddof 1, without what is missing."""
-    count = np.sum(~np.isnan(values), axis=0)
-    squares = np.nansum((values - _nanmean(values)) ** 2, axis=0)
-    return np.asarray(np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan))
+def _by_column(measure: Callable[[Floats], Floats], values: Floats) -> Floats:
+    """Measure each column without what is missing."""
+    return np.array([measure(column[~np.isnan(column), None])[0] for column in values.T])
 
 
 def _shares(bits: NDArray[np.int64], kinds: type[Enum]) -> dict[str, float]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bootmle import html
 from bootmle.arrays import Floats
 from bootmle.pictures.coverage import plot_coverage
 from bootmle.simulation.findings import Findings
 from bootmle.simulation.telling import tell, tell_html
+from bootmle.tables import import_pandas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +28,7 @@ class Coverage(Findings):
 
     def to_frame(self) -> Any:
         """Return coverage and lengths as a pandas DataFrame, a row for each quantity and method."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
+        pandas = import_pandas()
         figures: dict[str, Mapping[str, Floats]] = {
             "coverage": self.coverage,
             "coverage_mcse": self.coverage_mcse,
@@ -42,8 +41,9 @@ class Coverage(Findings):
             name: np.concatenate([values[method] for method in self.methods])
             for name, values in figures.items()
         }
-        index = pd.MultiIndex.from_product([self.methods, self.names], names=["method", "name"])
-        return pd.DataFrame(columns, index=index)
+        ends = [self.methods, self.names]
+        index = pandas.MultiIndex.from_product(ends, names=["method", "name"])
+        return pandas.DataFrame(columns, index=index)
 
     def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """Draw each method's coverage of each quantity, with error bars, against the nominal.
@@ -67,6 +67,8 @@ class Coverage(Findings):
     def __str__(self) -> str:
         """Show the tables, and a sentence for each quantity."""
         return tell(self)
+
+    _repr_pretty_ = html.print_at_prompt
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""

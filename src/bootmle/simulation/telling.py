@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from bootmle import html
 from bootmle.simulation.findings import Findings
-from bootmle.status import Status
 from bootmle.tables import align, duration, rounded, rounded_like
 
 __all__ = ["tell", "tell_html"]
@@ -125,11 +123,8 @@ def _how(study: Findings) -> Iterator[str]:
         f"{len(study.data):,} data sets, {failed}; {refits} by {study.sampling}; "
         f"{duration(study.seconds)}; seed {study.seed}"
     )
-    reasons = Counter(
-        study.data.messages.get(int(k)) or Status(study.data.status[k]).message
-        for k in np.flatnonzero(study.data.failed)
-    )
-    yield from (f"failed, {times:,} times: {reason}" for reason, times in reasons.most_common(3))
+    for reason, times in study.data.reasons.most_common(3):
+        yield f"failed, {times:,} times: {reason}"
     if study.stopped:
         yield f"stopped before the last data set: {study.stopped}"
     if study.at_bound > 0:
@@ -139,7 +134,18 @@ def _how(study: Findings) -> Iterator[str]:
         yield f"{lost:,} replicates failed in {int((study.data.n_failed > 0).sum()):,} data sets"
     for what, shares in (("flagged", study.flagged), ("alarm", study.alarmed)):
         yield from (f"{what}: {kind}, in {share:.1%}" for kind, share in shares.items())
+    yield from _without_errors(study)
     yield from study.notes
+
+
+def _without_errors(study: Findings) -> Iterator[str]:
+    """Say where a source gives no standard error, and so what its ratio is of."""
+    for source, shares in study.se_withheld.items():
+        for share in dict.fromkeys(shares[shares > 0].tolist()):
+            lost = [name for name, each in zip(study.names, shares, strict=True) if each == share]
+            named = "" if len(lost) == len(study.names) else f" of {', '.join(lost)}"
+            others = "" if share == 1 else f"; {source}/SD is of the others alone"
+            yield f"{source}: no standard error{named} in {share:.1%} of the data sets{others}"
 
 
 def _like(value: float, spread: float) -> str:

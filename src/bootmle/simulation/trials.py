@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
+from bootmle.status import Status
 
 __all__ = ["Trials"]
 
@@ -29,7 +31,8 @@ class Trials:
     low, high : (N, m, k) arrays
         Ends of the intervals of m methods; NaN where there is none.
     replicate : (N, k) array
-        One replicate of each data set, where there is only one.
+        One replicate of each data set, where there is only one; its deviation is scaled to
+        samples of the data's size where the plan draws others.
     n_failed : (N,) int array
         Replicates that failed.
     alarms, flags : (N,) int arrays
@@ -105,6 +108,14 @@ class Trials:
     def failed(self) -> NDArray[np.bool_]:
         """Which data sets have no estimate, (N,)."""
         return np.asarray(self.status < 0)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why data sets have no estimate, and how often."""
+        return Counter(
+            self.messages.get(int(k)) or Status(self.status[k]).message
+            for k in np.flatnonzero(self.failed)
+        )
 
 
 _ARRAYS = tuple(each.name for each in fields(Trials) if each.name != "messages")

@@ -1,0 +1,82 @@
+"""Studies on disk: what belongs to their data sets, and directories read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bootmle.execution.merging import read_directories
+from bootmle.simulation.experiment import Experiment
+from bootmle.simulation.study import Coverage
+from bootmle.simulation.trials import Trials
+
+__all__ = ["read_study", "record_of", "study_of"]
+
+
+def record_of(experiment: Experiment, notes: Sequence[str]) -> dict[str, Any]:
+    """Return what belongs to a study's data sets in a form that JSON holds."""
+    truth, names = experiment.quantities
+    return {
+        "names": list(names),
+        "truth": truth.tolist(),
+        "sources": list(experiment.sources),
+        "methods": list(experiment.methods),
+        "confidence_level": float(experiment.confidence_level),
+        "n_resamples": experiment.n_resamples,
+        "sampling": str(experiment.sampling),
+        "seed": str(experiment.seed),
+        "notes": list(notes),
+    }
+
+
+def study_of(
+    record: Mapping[str, Any],
+    data: Trials,
+    seconds: float,
+    stopped: str = "",
+    remarks: Sequence[str] = (),
+) -> Coverage:
+    """Make the study of what is on record and its data sets."""
+    return Coverage(
+        names=tuple(record["names"]),
+        truth=np.array(record["truth"], dtype=float),
+        data=data,
+        sources=tuple(record["sources"]),
+        methods=tuple(record["methods"]),
+        confidence_level=record["confidence_level"],
+        n_resamples=record["n_resamples"],
+        sampling=record["sampling"],
+        seed=int(record["seed"]),
+        seconds=seconds,
+        stopped=stopped,
+        notes=(*record["notes"], *remarks),
+    )
+
+
+def read_study(paths: Sequence[Path]) -> Coverage:
+    """Read the directories of one study, which a data set's number is its place in.
+
+    Raises
+    ------
+    ValueError
+        Where directories are of different studies, overlap and disagree, leave data sets out
+        before the last one there, or were written by a version that kept no record.
+    """
+    merged = read_directories(paths, Trials, "data sets")
+    record = merged.manifest["record"]
+    if not record:
+        raise ValueError(
+            f"paths: {paths[0]} was begun by an earlier version, which did not write down what its "
+            f"numbers are of; call coverage(..., checkpoint={str(paths[0])!r}) once with the same "
+            f"arguments, then load it"
+        )
+    if not np.array_equal(merged.numbers, np.arange(len(merged.numbers))):
+        raise ValueError(
+            f"paths: {merged.missing}; name the directories of all parts, or call coverage(...) "
+            f"with the same arguments, which computes what is missing"
+        )
+    remarks = [merged.missing] if merged.missing else []
+    return study_of(record, merged.data, merged.seconds, remarks=remarks)
