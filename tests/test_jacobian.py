@@ -8,6 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from bootmle import fit
+from bootmle.jacobian import with_jac_form
+from bootmle.likelihood import Likelihood
+from bootmle.parameters import read_parameters
 from bootmle.simulation import normal
 
 Floats = NDArray[np.float64]
@@ -126,3 +129,78 @@ def test_the_right_jac_of_a_noisy_objective_passes(reduce: bool) -> None:
         x0 = [Y.mean() + 0.5 + rng.exponential(), 0.3 * rng.normal()]
         mle = fit(noisy, x0, Y, jac=lambda p, y: scores(p, y).sum(axis=0))
         assert abs(mle.estimate[0] - Y.mean()) < 0.01
+
+
+def gathered(g: Floats) -> Floats:
+    return np.where(np.arange(len(g))[:, None] == 0, g.sum(axis=0), 0.0)
+
+
+REARRANGED: dict[str, Wrong] = {
+    "another row's": lambda g: g[::-1],
+    "all in the first row": gathered,
+    "the mean in every row": lambda g: np.full_like(g, g.mean(axis=0)),
+    "one component's rows moved by one": lambda g: np.column_stack([g[:, 0], np.roll(g[:, 1], 1)]),
+}
+
+
+@pytest.mark.parametrize("kind", REARRANGED)
+def test_rows_that_are_wrong_though_their_sum_is_right_are_refused(kind: str) -> None:
+    spoil = REARRANGED[kind]
+    with pytest.raises(ValueError, match=r"^jac: by (mu|log_sigma) its rows, summed with random"):
+        fit(nll, START, Y, jac=lambda p, y: spoil(scores(p, y)))
+
+
+OPTIMUM = [Y.mean(), np.log(Y.std())]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("factor", [2.0, -1.0, 1 / 80, 0.0])
+def test_a_wrong_scale_shows_at_the_optimum_where_the_sum_is_nought(
+    factor: float, form: str
+) -> None:
+    fun, jac = FORMS[form](lambda g: factor * g)
+    with pytest.raises(ValueError, match=r"^jac: by (mu|log_sigma) it"):
+        fit(fun, OPTIMUM, Y, names=["mu", "log_sigma"], jac=jac)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_right_jac_passes_at_the_optimum(form: str) -> None:
+    fun, jac = FORMS[form](lambda g: g)
+    assert fit(fun, OPTIMUM, Y, jac=jac).converged
+
+
+@pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
+@pytest.mark.parametrize("start", [list(START.values()), OPTIMUM], ids=["away", "optimum"])
+def test_the_right_jac_of_values_on_a_grid_passes(start: list[float], reduce: bool) -> None:
+    def single(params: Any, y: Any) -> Any:
+        values = np.asarray(nll(params, y), dtype=np.float32)
+        return values.sum() if reduce else values
+
+    jac = (lambda p, y: scores(p, y).sum(axis=0)) if reduce else scores
+    assert abs(fit(single, start, Y, jac=jac).estimate[0] - Y.mean()) < 0.01
+
+
+@pytest.mark.parametrize("aside", [0.0, 0.02, 0.05, 0.1])
+def test_the_right_jac_of_a_rounded_total_passes(aside: float) -> None:
+    # Both steps leave the rounded total as it is: they tell nothing of its slope.
+    def rounded(params: Any, y: Any) -> float:
+        return round(total(params, y), 2)
+
+    parameters = read_parameters(np.add(OPTIMUM, aside))
+    likelihood = Likelihood(
+        rounded, lambda p, y: scores(p, y).sum(axis=0), (Y,), parameters, None, separable=False
+    )
+    assert with_jac_form(likelihood) is likelihood
+
+
+def test_no_more_evaluations_than_differences_of_the_sum_twice_over() -> None:
+    calls = 0
+
+    def counted(params: Any, y: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return nll(params, y)
+
+    likelihood = Likelihood(counted, scores, (Y,), read_parameters(OPTIMUM), Y.size, separable=True)
+    assert with_jac_form(likelihood).scores_given
+    assert calls == 1 + 4 * 2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood
+from bootmle.parameters import Parameters
 
 __all__ = ["read_jac", "with_jac_form"]
 
@@ -19,6 +20,13 @@ _OFF = 0.02
 _NOISE = 1e-4
 _ZERO = 1e-8
 _ROUNDING = 100.0
+_ASIDE = 1e-2
+_SEED = 20_240_229
+_SUMMED = "it is", "it is not the gradient of what fun returns"
+_SIGNED = (
+    "its rows, summed with random signs, are",
+    "they are not the gradients of the contributions that fun returns",
+)
 
 
 def read_jac(jac: Any) -> Callable[..., Any] | bool | None:
@@ -40,55 +48,134 @@ def with_jac_form(likelihood: Likelihood) -> Likelihood:
         return likelihood
     values = likelihood.parameters.values
     gradient = np.asarray(likelihood.raw_gradient(values.copy()), dtype=float)
-    if gradient.shape in {(values.size,), (values.size, 1)}:
-        _compare_with_differences(likelihood, gradient.reshape(-1))
-        return likelihood
-    if likelihood.separable and gradient.shape == (likelihood.n, values.size):
-        _compare_with_differences(likelihood, gradient.sum(axis=0))
-        return replace(likelihood, scores_given=True)
-    raise ValueError(
-        f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
-        + (f" or ({likelihood.n}, {values.size}) by contribution" if likelihood.separable else "")
-    )
+    by_row = likelihood.separable and gradient.shape == (likelihood.n, values.size)
+    if by_row and gradient.shape != (values.size, 1):
+        likelihood = replace(likelihood, scores_given=True)
+    elif gradient.shape not in {(values.size,), (values.size, 1)}:
+        raise ValueError(
+            f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
+            + (f" or ({likelihood.n}, {values.size}) by contribution" * likelihood.separable)
+        )
+    _compare_with_differences(likelihood, gradient)
+    return likelihood
 
 
 def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
-    """Refuse a gradient that is not the objective's, by central differences with two steps."""
-    parameters = likelihood.parameters
-    sizes = np.where(np.abs(parameters.values) > _ZERO, np.abs(parameters.values), 1.0)
-    largest = float(np.max(np.abs(gradient[parameters.free] * sizes[parameters.free]), initial=0.0))
-    start = likelihood.total(parameters.values.copy())
-    for position in parameters.free:
-        name, given = parameters.names[position], float(gradient[position])
-        if not np.isfinite(given):
-            raise ValueError(f"jac: by {name} it is {given} at x0, where fun is finite")
-        steps = [step * sizes[position] for step in _STEPS]
-        (coarse, _), (fine, floor) = (_slope(likelihood, start, position, step) for step in steps)
-        noise = 3 * abs(coarse - fine) + floor + _NOISE * largest / sizes[position]
-        # Not a number outside the domain: nothing to compare with.
-        if abs(given - fine) > _OFF * max(abs(given), abs(fine)) + noise:
-            ratio = f" (ratio {given / fine:.4g})" if fine else ""
-            raise ValueError(
-                f"jac: by {name} it is {given:.6g} at x0, differences of fun are {fine:.6g}"
-                f"{ratio}: it is not the gradient of what fun returns"
-            )
+    """Refuse a gradient that is not the objective's, by central differences with two steps.
 
-
-def _slope(likelihood: Likelihood, start: float, position: int, step: float) -> tuple[float, float]:
-    """Difference the objective by one parameter at the start; NaN outside its domain.
-
-    With an upper bound on what the objective's noise does to it: the second difference, curvature
-    included, and rounding.
+    At an optimum a sum is nought, and so is any multiple of it: there a point beside tells more.
     """
-    ends = []
-    for side in (step, -step):
-        params = likelihood.parameters.values.copy()
-        params[position] += side
+    if _compare_at(likelihood, likelihood.parameters.values, gradient, "at x0"):
+        return
+    beside = _beside(likelihood.parameters)
+    try:
+        with np.errstate(all="ignore"):
+            gradient = likelihood.scores(beside.copy())
+    except Exception:  # the user's code may raise anything outside its domain
+        return
+    if np.isfinite(gradient).all():
+        _compare_at(likelihood, beside, gradient, f"at {beside.tolist()}")
+
+
+def _beside(parameters: Parameters) -> Floats:
+    """Return a point a hundredth of every free parameter from the start, within the bounds."""
+    free, beside = parameters.free, parameters.values.copy()
+    aside = _ASIDE * _signs(free.size) * _sizes(beside)[free]
+    beside[free] = np.clip(beside[free] + aside, *parameters.bounds.T)
+    return beside
+
+
+def _compare_at(likelihood: Likelihood, params: Floats, gradient: Floats, where: str) -> bool:
+    """Compare at a point; say whether a wrong gradient would have shown in every parameter.
+
+    Gradients by contribution are summed with random signs, too: what is wrong in each of them may
+    cancel in their sum.
+    """
+    signs = np.ones((1, 1))
+    if likelihood.scores_given:
+        signs = np.stack([np.ones(len(gradient)), _signs(len(gradient))])
+    sums = _Sums(likelihood, params, signs)
+    names, free = likelihood.parameters.names, likelihood.parameters.free
+    given, sizes = signs @ gradient.reshape(signs.shape[1], -1), _sizes(params)
+    largest = np.max(np.abs(given * sizes)[:, free], axis=1, initial=0.0)
+    seen = [
+        _compare(
+            names[j], given[:, j], *sums.slopes(j, sizes[j]), _NOISE * largest / sizes[j], where
+        )
+        for j in free
+    ]
+    return all(seen)
+
+
+def _compare(
+    name: str, given: Floats, found: Floats, noise: Floats, least: Floats, where: str
+) -> bool:
+    """Compare sums (k,) of gradients by one parameter; say whether any is more than noise."""
+    largest = np.maximum(np.abs(given), np.abs(found))
+    for k, (what, verdict) in enumerate((_SUMMED, _SIGNED)[: len(given)]):
+        if not np.isfinite(given[k]):
+            raise ValueError(f"jac: by {name} it is {given[k]} {where}, where fun is finite")
+        # Not a number outside the domain: nothing to compare with.
+        if abs(given[k] - found[k]) > _OFF * largest[k] + noise[k] + least[k]:
+            ratio = f" (ratio {given[k] / found[k]:.4g})" if found[k] else ""
+            raise ValueError(
+                f"jac: by {name} {what} {given[k]:.6g} {where}, differences of fun are "
+                f"{found[k]:.6g}{ratio}: {verdict}"
+            )
+    return bool(np.any(_OFF * largest > noise + least))
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of the contributions with some signs (k, n), and of a total with the one sign +."""
+
+    likelihood: Likelihood
+    params: Floats
+    signs: Floats
+    start: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Evaluate at the point itself."""
+        self.start = self.at(self.params)
+
+    def slopes(self, position: int, size: float) -> tuple[Floats, Floats]:
+        """Difference by one parameter with two steps; NaN outside the domain.
+
+        With upper bounds on what the objective's noise does: how far the two differ, second
+        differences, curvature included, and rounding.
+        """
+        unit, found = np.eye(self.params.size)[position], []
+        with np.errstate(all="ignore"):
+            rounding = _ROUNDING * np.finfo(float).eps * np.abs(self.start).sum()
+            for step in [size * step for step in _STEPS]:
+                up, down = (self.at(self.params + side * unit) for side in (step, -step))
+                second = np.abs(self.signs @ (up + down - 2 * self.start))
+                found.append(
+                    (self.signs @ (up - down) / (2 * step), (2 * second + rounding) / step)
+                )
+            (coarse, _), (fine, floor) = found
+            # No difference with either step: values on a grid that is wider tell nothing.
+            told = np.where((coarse != 0) | (fine != 0), fine, np.nan)
+            return told, 3 * np.abs(coarse - fine) + floor
+
+    def at(self, params: Floats) -> Floats:
+        """Evaluate the contributions (n,) or the total (1,); NaN where fun raises."""
+        by_row = self.likelihood.scores_given
         try:
             with np.errstate(all="ignore"):
-                ends.append(likelihood.total(params))
+                values = (self.likelihood.contributions if by_row else self.likelihood.total)(
+                    params
+                )
         except Exception:  # the user's code may raise anything outside its domain
-            return np.nan, np.nan
-    second = abs(ends[0] + ends[1] - 2 * start)
-    rounding = _ROUNDING * np.finfo(float).eps * abs(start)
-    return (ends[0] - ends[1]) / (2 * step), (2 * second + rounding) / step
+            values = np.nan
+        return np.full(self.signs.shape[1], values)
+
+
+def _sizes(params: Floats) -> Floats:
+    """Return the size of every parameter, 1 for one that is nought."""
+    return np.where(np.abs(params) > _ZERO, np.abs(params), 1.0)
+
+
+def _signs(count: int) -> Floats:
+    """Draw signs, the same every time."""
+    return np.random.default_rng(_SEED).choice([-1.0, 1.0], count)
