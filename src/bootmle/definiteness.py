@@ -156,6 +156,14 @@ def judge(matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]) -> t
     return ("singular", open_) if all(map(is_flat, open_.T)) else ("undecided", none)
 
 
+def is_definite(matrix: Floats, error: Floats) -> bool:
+    """Whether the entries' bounds show a matrix to be positive definite."""
+    if not np.isfinite(error).all():
+        return False
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    return bool(np.all(eigenvalues > bound_eigenvalues(eigenvalues, vectors, error)))
+
+
 def bound_eigenvalues(eigenvalues: Floats, vectors: Floats, error: Floats) -> Floats:
     """Bounds (p,) on the eigenvalues' errors, from the entries' bounds, to second order."""
     coupling = np.abs(vectors).T @ error @ np.abs(vectors)

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bootmle.arrays import Floats
-from bootmle.definiteness import Information, bound_eigenvalues, eigensystem, judge, orient
+from bootmle.definiteness import (
+    Information,
+    bound_eigenvalues,
+    eigensystem,
+    is_definite,
+    judge,
+    orient,
+)
 from bootmle.differences import (
     SAFETY,
     Expansion,
@@ -45,12 +52,21 @@ _INERT = 1e-2
 """Scale of a parameter without visible effect, relative to its value or 1."""
 _FLATTEST = 1e-6
 """Smallest curvature, on a unit diagonal, for which a rough Hessian is trusted."""
+_LARGEST = 4.0
+"""Curvature along a line that coordinates with curvatures of about one cannot have."""
+_SHORTENINGS = 4
 _VISIBLE = 1e-3
 """Change of the objective that counts as one, whatever the noise."""
 _ATTEMPTS = 6
 """Most probes of an axis, where those that the budget allows have all failed."""
 _WALK = 100.0
 """Distance, in conditional standard errors, over which a flat direction has to be flat."""
+_NARROWING = 10.0
+"""How much narrower a valley may become over that distance."""
+_BESIDE = 3e-6
+"""Largest distance from the bottom of a valley, in standard errors, that is made up for."""
+_SHARES = (1.0, 1 / 8, 1 / 64)
+"""Parts of that distance at which it is tried where the objective's domain ends."""
 
 
 def information(
@@ -141,7 +157,8 @@ def measure_information(
     -------
     Information
         From at most 1 + 4(p² + p) evaluations where p > 1, about 10p with ``gradient``; up to
-        five more where a flat direction is walked along, or no step suits (a kink, a quartic).
+        five more where a flat direction is walked along, or no step suits (a kink, a quartic); up
+        to twice as many where the bounds leave a direction open, or of negative curvature.
 
     Raises
     ------
@@ -260,8 +277,42 @@ def _measure(objective: Objective, frame: Frame, noise: float) -> Measured:
         found.append(expand(line, order, step, noise))
     _refine(objective, lines, found, noise, reserve=2)
     measured = objective.assemble(found, frame.turn(objective.base))
+    if not is_definite(measured.matrix, measured.error):
+        # A mixed line may bend within the step that suits both of its axes.
+        objective.budget *= 2
+        _shorten(objective, lines, found, noise)
+        _refine(objective, lines, found, noise, reserve=2)
+        measured = objective.assemble(found, frame.turn(objective.base))
     rounding = 8 * _EPS * np.maximum(1, np.abs(measured.matrix))
     return replace(measured, error=measured.error + rounding)
+
+
+def _shorten(
+    objective: Objective,
+    lines: Sequence[Callable[[float], Floats]],
+    found: list[Expansion],
+    noise: float,
+) -> None:
+    """Shorten steps that left the quadratic behind, in place: curvatures are about one here.
+
+    While that lowers the curvature: noise raises it.
+    """
+    order = objective.order
+    for k, line in enumerate(lines):
+        size = _curvature(found[k], order)
+        for _ in range(_SHORTENINGS):
+            if objective.left < 4 or not size >= _LARGEST:
+                break
+            finer = expand(line, order, found[k].step / 8, noise)
+            before, size = size, _curvature(finer, order)
+            if not size < before:
+                break
+            found[k] = finer
+
+
+def _curvature(line: Expansion, order: int) -> float:
+    """Size of the second derivatives of the nll along a line."""
+    return order * float(np.max(np.abs(line.coefficients[order])))
 
 
 def _refine(
@@ -302,17 +353,32 @@ def _certify(
 def _is_flat(
     objective: Objective, frame: Frame, measured: Measured, noise: float, z: Floats
 ) -> bool:
-    """Walk along a direction to both sides; the objective may change by its noise alone."""
+    """Walk along a direction to both sides; the objective may change by its noise alone.
+
+    Where its domain ends on one side, the walk to the other has to reach the whole distance.
+    """
     z = z * _WALK / np.linalg.norm(frame.axes @ z / frame.scales)
     step = frame.axes @ z
     jitter = _EPS * np.linalg.norm(frame.inverse * (np.abs(objective.point) + np.abs(step)))
     # The direction is known up to the bounds, so that the walk may stray by as much.
     astray = jitter + np.linalg.norm(measured.error) * np.linalg.norm(z)
-    steepness = np.linalg.norm(measured.slope) + (1.0 if objective.order == 1 else astray)
-    allowed = 2 * SAFETY * noise + astray * steepness
-    changes = [frame.turn(objective(end) - objective.base) for end in (step, -step)]
-    largest = max(float(np.max(np.abs(change))) for change in changes)
-    return bool(largest <= allowed < _VISIBLE)
+    slope = float(np.linalg.norm(measured.slope))
+    allowed = 2 * SAFETY * noise + astray * (slope + (1.0 if objective.order == 1 else astray))
+    if objective.order == 2:
+        # A point is beside the bottom of a valley, by what its slope says, and valleys narrow.
+        allowed += (_NARROWING * min(slope + float(astray), _BESIDE)) ** 2
+    walks = [_walk(objective, frame, end) for end in (step, -step)]
+    furthest, largest = max(share for share, _ in walks), max(change for _, change in walks)
+    return bool(furthest == 1 and largest <= allowed < _VISIBLE)
+
+
+def _walk(objective: Objective, frame: Frame, step: Floats) -> tuple[float, float]:
+    """Go as far as the domain does: the share of the step, and what the objective changes by."""
+    for share in _SHARES:
+        change = frame.turn(objective(share * step) - objective.base)
+        if np.isfinite(change).all():
+            return share, float(np.max(np.abs(change)))
+    return 0.0, np.inf
 
 
 def _report(

@@ -113,6 +113,7 @@ class Objective(ABC):
 
     def __init__(self, function: _Function, point: Floats, base: float | None = None) -> None:
         self.function, self.point, self.count = function, point, int(base is None)
+        self.budget = 1 + 4 * (point.size**2 + point.size)
         self.base = np.asarray(function(point.copy()) if base is None else base, dtype=float)
         self.base = self.base.reshape(() if self.order == 2 else point.shape)
         if not np.isfinite(self.base).all():
@@ -132,9 +133,8 @@ class Objective(ABC):
 
     @property
     def left(self) -> int:
-        """Evaluations left of 1 + 4(p² + p)."""
-        p = len(self.point)
-        return 1 + 4 * (p * p + p) - self.count
+        """Evaluations left of the budget, 1 + 4(p² + p) at first."""
+        return self.budget - self.count
 
     def resolution(self, *values: Floats) -> float:
         """Find the distance between neighbouring values of this size."""
@@ -322,9 +322,12 @@ _STENCILS = [_stencil([2, -2, 1, -1, 0]), _stencil([4, 3, 2, 1, 0]), _stencil([-
 
 
 def expand(line: Callable[[float], Floats], order: int, step: float, noise: float) -> Expansion:
-    """Expand along a line, one-sided or with a shorter step where the domain ends."""
-    for _ in range(8):
-        for nodes, weights, leaks in _STENCILS:
+    """Expand along a line, with a shorter step or one-sided where the domain ends.
+
+    Shorter first: an end within reach may be a pole, beyond whose distance no series holds.
+    """
+    for stencils in (_STENCILS[:1], *[_STENCILS] * 7):
+        for nodes, weights, leaks in stencils:
             values = _sample(line, nodes * step)
             if values is not None:
                 return _fit(values, weights, leaks, order, step, noise)

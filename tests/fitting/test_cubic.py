@@ -205,6 +205,16 @@ def test_a_hessian_of_nans_is_not_definite() -> None:
     assert np.isfinite(steps).all()
 
 
+def test_a_hessian_that_rounding_makes_singular_is_not_definite() -> None:
+    # Its Cholesky factor exists, and its last pivot is rounding.
+    nearly = 5e7 * np.array([[1.0, -1.0], [-1.0, 1.0]]) + 1e-7 * np.eye(2)
+    curvature, gradient = np.array([nearly, np.eye(2)]), np.array([[2.5e4, 2.5e4], [1.0, 2.0]])
+    steps, _, definite = newton_steps(gradient, curvature)
+    assert definite.tolist() == [False, True]
+    assert np.isfinite(steps).all()
+    assert steps[1].tolist() == [-1.0, -2.0]
+
+
 def test_bfgs_updates_map_the_step_to_the_change_of_the_gradient() -> None:
     # Nocedal and Wright (2006), equation 6.19 and the secant equation 6.6.
     rng = np.random.default_rng(3)

@@ -14,6 +14,9 @@ __all__ = ["CubicModels", "bfgs_changes", "maximize_models", "newton_steps", "tr
 _SMALLEST = 1e-6
 """Smallest diagonal of a Cholesky factor that counts: a millionth of the original's curvature."""
 
+_NARROWEST = 1e-7
+"""Smallest share of the largest that counts: below it the rounding decides."""
+
 _MODEL_STEPS = 12
 _SETTLED = 1e-3
 
@@ -102,7 +105,8 @@ def _pivots(curvature: Floats) -> Floats:
 
 def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
     """Whether the diagonal (..., q) of a Cholesky factor is clearly positive, and finite."""
-    return np.asarray(((diagonal > _SMALLEST) & (diagonal < np.inf)).all(axis=-1))
+    least = np.maximum(_SMALLEST, _NARROWEST * diagonal.max(axis=-1, keepdims=True))
+    return np.asarray(((diagonal > least) & (diagonal < np.inf)).all(axis=-1))
 
 
 def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:

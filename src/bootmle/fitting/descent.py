@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bootmle.arrays import Floats
+from bootmle.definiteness import unit_diagonal
 from bootmle.derivatives import Information
 from bootmle.fitting.divergence import Ray, probe_rays
 from bootmle.fitting.lockstep import Settings
@@ -87,6 +88,8 @@ class Descent:
             if self._attempt(start):
                 return
             self.information = self.measure()
+        if self.information.definiteness == "positive definite":
+            self.status = self._verdict()
 
     @property
     def settings(self) -> Settings:
@@ -114,6 +117,8 @@ class Descent:
             self.status = Status.NOT_FINITE
             self.metric = Metric(self.working, np.eye(self.working.size))
             return True
+        if info.definiteness == "indefinite" and self._goes_across():
+            return False
         n_flat = info.null_directions.shape[1] if info.definiteness == "singular" else 0
         self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
         target = self.target()
@@ -130,7 +135,9 @@ class Descent:
 
     def _descend(self, target: Target, start: Floats) -> bool:
         """Go down by damped Newton steps; over where the likelihood rises without end."""
-        run = descend(target, np.zeros(self.metric.size), self.settings)
+        # Trial points leave the domain on both sides, and differences of infinities are NaN.
+        with np.errstate(invalid="ignore"):
+            run = descend(target, np.zeros(self.metric.size), self.settings)
         if (
             not run.done[0]
             and not run.value[0] < 0
@@ -144,7 +151,35 @@ class Descent:
             return False
         ray = probe_rays(target, run.z[0], run.steps[0], self.settings.noise)
         ray = ray or self._ray_from(start)
-        return self._diverges(ray)
+        return not self._stands_in_valley(ray) and self._diverges(ray)
+
+    def _goes_across(self) -> bool:
+        """Go to the bottom of a valley, beside which the curvature along it may be negative.
+
+        By less than the slope across: a saddle is told from it at the bottom.
+        """
+        info = self.information
+        metric = Metric.from_curvature(self.working, info.matrix, info.null_directions.shape[1])
+        scales = unit_diagonal(info.matrix)
+        depth = -float(np.linalg.eigvalsh(scales[:, None] * info.matrix * scales)[0])
+        self.metric, target = (
+            metric,
+            Target(self.likelihood, metric, self.likelihood.at(self.user())),
+        )
+        gradient = whitened_gradient(target, np.zeros(metric.size), self.settings)
+        across = depth < float(np.linalg.norm(gradient)) < _NEAR
+        if across:
+            self.working = metric.to_working(refine(target, self.settings)[0])
+        self.count(target)
+        return across
+
+    def _stands_in_valley(self, ray: Ray | None) -> bool:
+        """Whether a ray's fall is that of a flat valley's side, towards its bottom."""
+        if ray is None or not ray.saturating:
+            return False
+        self.information = self.measure()
+        singular = self.information.definiteness == "singular"
+        return singular or (self.information.definiteness == "indefinite" and self._goes_across())
 
     def _runs_away(self, start: Floats) -> bool:
         """Whether the nll stays low on and on along SciPy's way, as on no way past an optimum."""
@@ -258,7 +293,7 @@ class Descent:
 
     def _whither(self, direction: Floats) -> str:
         """Say where the parameters go along a direction."""
-        names = self.likelihood.parameters.free_names
+        names, direction = self.likelihood.parameters.free_names, np.nan_to_num(direction)
         pace = np.abs(direction) / max(float(np.abs(direction).max()), 1e-300)
         moving = [j for j in range(len(names)) if pace[j] > 0.02]
         return ", ".join(f"{names[j]} → {'+' if direction[j] > 0 else '−'}∞" for j in moving)

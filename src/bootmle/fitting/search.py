@@ -18,6 +18,7 @@ from bootmle.fitting.bounds import (
 )
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.limits import keeps_falling, near_limits, own_scales
+from bootmle.fitting.ridges import settle_on_ridge
 from bootmle.fitting.slopes import analytic_gradient, inform
 from bootmle.fitting.whitening import Metric
 from bootmle.parameters import Parameters
@@ -61,10 +62,19 @@ class Search(Descent):
         self._settle_within_bounds()
         if self._at_scale_limit():
             return
+        if self._ended_inside() and not np.isfinite(self.user()).all():
+            self._has_no_optimum(self.working - self.start())
+        if self._ended_inside() and settle_on_ridge(self):
+            return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
         if self.status is Status.NOT_CERTIFIED:
             self.notes.append(self._why_not_certified())
+
+    def _ended_inside(self) -> bool:
+        """Whether the search ended at what may be an interior optimum over all parameters."""
+        ended = self.status in {Status.CERTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
+        return ended and not self.held.size and not self.optimizer.constraints
 
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""

@@ -42,7 +42,9 @@ def whitened_gradient(target: Target, z: Floats, settings: Settings) -> Floats:
     unit = c * np.eye(z.size)
     values = target.values(z + np.concatenate([unit, -unit, 2 * unit, -2 * unit]))
     up, down, up2, down2 = values.reshape(4, z.size)
-    return (8 * (up - down) - (up2 - down2)) / (12 * c)
+    # Beyond the domain on both sides the difference of two infinities is no slope, and is NaN.
+    with np.errstate(invalid="ignore"):
+        return np.asarray((8 * (up - down) - (up2 - down2)) / (12 * c))
 
 
 def refine(target: Target, settings: Settings) -> tuple[Floats, float]:
