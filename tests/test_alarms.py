@@ -10,7 +10,7 @@ from bootmle import Bootstrap, Cases, Estimator, Status, bootstrap, fit
 from bootmle.alarms import Alarm, AlarmKind, likelihood_alarms, mode_alarms
 from bootmle.fitting import LikelihoodRefit
 from bootmle.replicates import Replicates
-from bootmle.simulation import nb2, normal, normal_mixture, poisson, weibull
+from bootmle.simulation import exponential, nb2, normal, normal_mixture, poisson, weibull
 
 FORMS = pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
 
@@ -263,3 +263,27 @@ def test_alarms_are_stored_whole() -> None:
     again = Alarm.from_json(alarm.to_json())
     assert (again.kind, again.message, again.names) == (alarm.kind, alarm.message, alarm.names)
     np.testing.assert_array_equal(again.estimate, alarm.estimate)
+
+
+def test_the_scale_is_not_alarming_in_small_samples_of_a_right_model() -> None:
+    # The rule's rate is at most 1%; Binomial(60, 0.01) exceeds 4 with probability 3e-4.
+    alarmed = 0
+    for seed in range(60):
+        model = poisson(3) if seed % 2 else exponential()
+        mle = fit(model.nll, model.truth, model.data(100, rng=seed))
+        boot = bootstrap(mle, n_resamples=2, rng=0, refit="expansion")
+        alarmed += AlarmKind.OBJECTIVE_SCALE in kinds(boot)
+    assert alarmed <= 4
+
+
+def test_twice_the_variance_of_counts_is_alarming_in_most_data_sets() -> None:
+    # In 0.7 of data sets at n = 200; Binomial(40, 0.7) falls below 17 with probability 2e-4.
+    alarmed = 0
+    for seed in range(40):
+        X, _ = poisson(1).data(200, rng=seed)
+        means = np.exp(X @ poisson(1).truth)
+        counts = np.random.default_rng(seed).negative_binomial(means, 0.5).astype(float)
+        mle = fit(poisson(1).nll, poisson(1).truth, (X, counts))
+        boot = bootstrap(mle, n_resamples=2, rng=0, refit="expansion")
+        alarmed += AlarmKind.OBJECTIVE_SCALE in kinds(boot)
+    assert alarmed >= 17

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
+from bootmle.crosschecks.equality import Equality, measure_equality
 from bootmle.crosschecks.scores import Scores
 from bootmle.crosschecks.sources import Source
 from bootmle.fitting import Fit
@@ -39,6 +40,8 @@ class Evidence:
         Sampling error s of a standard error as an estimate, relative to it; NaN where unknown.
     known : mapping
         The check's own sources by name.
+    equality : Equality or None
+        How the scores' variance compares with the curvature at an interior optimum.
     """
 
     fit: Fit
@@ -47,6 +50,7 @@ class Evidence:
     reference: Source
     relative: Floats
     known: dict[str, Source] = field(default_factory=dict)
+    equality: Equality | None = None
 
     @property
     def sampling_error(self) -> Floats:
@@ -81,27 +85,28 @@ class Evidence:
     @property
     def sound(self) -> bool:
         """Whether the fit is an interior optimum with a curvature in every direction."""
-        definite = self.fit.information.definiteness == "positive definite"
-        return definite and self.fit.converged and self.fit.status is not Status.AT_BOUND
+        return _is_sound(self.fit)
 
     @property
     def misspecified(self) -> float | None:
         """tr(H⁻¹JᵀJ)/p where it is clearly not 1; the replicates' own trace without scores."""
         if not self.sound:
             return None
-        if self.scores is not None:
-            scale, error = self.scores.scale
-            weights = self.fit.likelihood.weights
-            if weights is not None:
-                scale, error = (
-                    each * weights.sum() / (weights @ weights) for each in (scale, error)
-                )
-        elif self.boot is not None and not isinstance(self.plan, Clustered | Blocks):
+        if self.equality is not None:
+            return self.equality.scale if self.equality.misses else None
+        if self.boot is not None and not isinstance(self.plan, Clustered | Blocks):
             scale, error = _trace_of_replicates(self.fit, self.boot)
-        else:
-            return None
-        off = abs(np.log(scale)) if scale > 0 else 0.0
-        return scale if off > max(np.log1p(_MISSPECIFIED), 3 * error / scale) else None
+            off = abs(np.log(scale)) if scale > 0 else 0.0
+            return scale if off > max(np.log1p(_MISSPECIFIED), 3 * error / scale) else None
+        return None
+
+    @property
+    def unequal(self) -> tuple[str, ...]:
+        """Parameters for which the scores clearly vary otherwise than the curvature says."""
+        if self.equality is None:
+            return ()
+        free = self.fit.likelihood.parameters.free_names
+        return tuple(name for name, off in zip(free, self.equality.missing, strict=True) if off)
 
     def apart(self, source: Source, other: Source | None = None) -> NDArray[np.bool_]:
         """Tell which standard errors lie outside the rule around the reference's, (p,)."""
@@ -167,7 +172,28 @@ def gather(
         relative[fit.likelihood.parameters.free] = scores.sampling_error
     else:
         relative[fit.free] = 1 / np.sqrt(2 * fit.likelihood.n) if fit.likelihood.n else np.nan
-    return Evidence(fit, boot, scores, _reference(boot, known), relative, known)
+    relative *= _blocks_share(boot)
+    equality = None if scores is None or not _is_sound(fit) else measure_equality(fit, scores)
+    return Evidence(fit, boot, scores, _reference(boot, known), relative, known, equality)
+
+
+def _is_sound(fit: Fit) -> bool:
+    """Whether a fit is an interior optimum with a curvature in every direction."""
+    definite = fit.information.definiteness == "positive definite"
+    return definite and fit.converged and fit.status is not Status.AT_BOUND
+
+
+def _blocks_share(boot: Bootstrap | None) -> float:
+    """Return how many times a block bootstrap's sampling error is that of rows drawn one by one.
+
+    The variance of its variance is 2ℓ/n of the square for stationary blocks of length ℓ, 4ℓ/(3n)
+    for others (Patton, Politis and White 2009, section 2), where that of rows is about 2/n.
+    """
+    plan = None if boot is None else boot.sampling
+    if not isinstance(plan, Blocks) or plan.length is None:
+        return 1.0
+    share = 1.0 if plan.kind == "stationary" else 2 / 3
+    return float(np.sqrt(max(share * plan.length, 1.0)))
 
 
 def clusters_of(boot: Bootstrap | None) -> NDArray[np.intp] | None:
@@ -193,7 +219,8 @@ def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
     each = ((z - z.mean(axis=0)) ** 2).sum(axis=1) / z.shape[1]
     each *= boot.rescaling[0] ** 2
     scale = float(each.mean())
-    own = scale * np.sqrt(2 / (fit.likelihood.n or np.inf))
+    # Scores whose squares vary twice as much as a normal's, as a Poisson's do.
+    own = scale * np.sqrt(4 / (fit.likelihood.n or np.inf))
     return scale, float(np.hypot(own, each.std() / np.sqrt(len(each))))
 
 

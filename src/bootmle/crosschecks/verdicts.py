@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 _FEW_CLUSTERS = 40
+_CORRELATED = 3.0
+"""Standard errors at which neighbouring scores count as correlated, where blocks are drawn."""
 
 
 def judge_own(source: Source, evidence: Evidence) -> Verdict:
@@ -169,7 +171,7 @@ def _by_plan(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
             f"it treats rows of one cluster as independent{more if agrees else ''}",
         )
     if isinstance(evidence.plan, Blocks):
-        return Flag.DEPENDENT_ROWS, "it treats rows as independent, which blocks of them do not"
+        return _by_blocks(evidence)
     if isinstance(evidence.plan, Stratified):
         return Flag.STRATIFIED, "it ignores the strata, within which the bootstrap draws"
     if isinstance(evidence.plan, Parametric) and source.name != "hessian":
@@ -178,6 +180,18 @@ def _by_plan(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
             "model: that is misspecified, or the sample small for it"
         )
     return None
+
+
+def _by_blocks(evidence: Evidence) -> tuple[Flag, str]:
+    """Blame dependence where scores show it, and else the blocks, of which a series has few."""
+    scores = evidence.scores
+    if scores is None or abs(scores.autocorrelation) > _CORRELATED:
+        return Flag.DEPENDENT_ROWS, "it treats rows as independent, which blocks of them do not"
+    return Flag.SMALL_SAMPLE, (
+        f"it treats the scores as independent, and those of neighbouring rows are not correlated "
+        f"({rounded(abs(scores.autocorrelation), 2)} standard errors from none): the series has "
+        f"few blocks, unless rows further apart depend on each other"
+    )
 
 
 def _by_simulation(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
@@ -219,14 +233,21 @@ def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     robust, reference = evidence.known.get("sandwich"), evidence.reference
     if robust is None or np.any(evidence.apart(robust) & evidence.apart(source)):
         return None
+    # The rule for agreement alone fails for one right model in ten or more.
+    clear = bool(evidence.unequal)
     if robust is reference:
-        return Flag.MISSPECIFIED, (
+        return Flag.MISSPECIFIED if clear else Flag.SMALL_SAMPLE, (
             "the model's variance is wrong there, or the sample too small for either; "
             "bootstrap(mle) would tell"
         )
-    return Flag.MISSPECIFIED, (
-        "the sandwich, which takes the scores' variance from the data, agrees with the bootstrap: "
-        "the model's variance may be wrong there"
+    agrees = (
+        "the sandwich, which takes the scores' variance from the data, agrees with the bootstrap"
+    )
+    if clear:
+        return Flag.MISSPECIFIED, f"{agrees}: the model's variance may be wrong there"
+    return Flag.SMALL_SAMPLE, (
+        f"{agrees}, but differs from the curvature by no more than chance may in a small sample of "
+        f"a right model"
     )
 
 
