@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bootmle import Bayesian, Cases, Estimator, Fit, Given, bootstrap, fit
+from bootmle import Bayesian, Cases, Estimator, Fit, Given, Parametric, bootstrap, crosscheck, fit
 from bootmle.simulation import normal
 
 Y = np.random.default_rng(1).normal(3.0, 2.0, 20)
@@ -197,7 +197,11 @@ def test_other_names_for_rng(name: str) -> None:
 
 def test_an_unknown_keyword() -> None:
     mle = standard()
-    refused(TypeError, ["bootstrap()", "'nresamples'"], lambda: bootstrap(mle, nresamples=9))
+    refused(
+        TypeError,
+        ["bootstrap()", "'nresamples'", "help(bootmle.bootstrap)"],
+        lambda: bootstrap(mle, nresamples=9),
+    )
 
 
 @pytest.mark.parametrize("bad", [-1, 1.5, "seed", True])
@@ -315,6 +319,41 @@ def test_a_jac_that_cannot_be_used(jac: Any, parts: list[str]) -> None:
 def test_a_plan_that_is_none(plan: Any) -> None:
     parts = ["sampling", repr(plan), "Cases()"]
     refused(TypeError, parts, lambda: bootstrap(standard(), sampling=plan, n_resamples=9))
+
+
+def test_an_objective_that_takes_other_data() -> None:
+    parts = ["fun", "(params, y, z)", "1 in args", "'z'", "tuple"]
+    refused(TypeError, parts, lambda: fit(lambda params, y, z: y, START, [Y, Y]))
+    parts = ["jac", "(params)", "1 in args", "too many", "tuple"]
+    refused(TypeError, parts, lambda: fit(nll, START, Y, jac=lambda params: params))
+
+
+def test_a_simulator_that_takes_other_data_or_returns_none() -> None:
+    parts = ["simulate", "(params)", "rng", "1 in args", "too many"]
+    plan = Parametric(lambda params: params)
+    refused(TypeError, parts, lambda: bootstrap(standard(), sampling=plan, n_resamples=9))
+    plan = Parametric(lambda params, rng, y: None)
+    parts = ["simulate: returned None", "form of args"]
+    refused(RuntimeError, parts, lambda: bootstrap(standard(), sampling=plan, n_resamples=9))
+
+
+@pytest.mark.parametrize("bad", [3, ["runs"]])
+def test_a_checkpoint_that_is_no_path(bad: Any) -> None:
+    parts = ["checkpoint", repr(bad), "path of a directory"]
+    refused(TypeError, parts, lambda: bootstrap(standard(), n_resamples=9, checkpoint=bad))
+
+
+def test_a_checkpoint_that_is_a_file() -> None:
+    parts = ["checkpoint", __file__, "is a file", "directory"]
+    refused(ValueError, parts, lambda: bootstrap(standard(), n_resamples=9, checkpoint=__file__))
+
+
+def test_a_result_of_scipy_without_a_name() -> None:
+    mle = standard()
+    parts = ["covariances", "OptimizeResult", '{"BFGS": res}']
+    refused(TypeError, parts, lambda: crosscheck(mle, covariances=mle.optimize_result))
+    parts = ["covariances", "'mine'", "(2,)", "np.diag(se**2)"]
+    refused(ValueError, parts, lambda: crosscheck(mle, covariances={"mine": [1.0, 2.0]}))
 
 
 def test_a_refit_that_does_not_exist() -> None:

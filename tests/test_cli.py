@@ -13,7 +13,7 @@ from bootmle.cli import main
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--help"], "example: bootmle demo"),
+        (["--help"], "examples:\n  bootmle demo"),
         (["demo", "--help"], "example: bootmle demo --n-resamples 499"),
         (["--version"], f"bootmle {version('bootmle')}"),
     ],

@@ -1,5 +1,6 @@
 """Data in args: every form, what is refused, and which rows are taken."""
 
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from bootmle.data import as_args, count_rows, fingerprint, take_rows
+from bootmle.data import as_args, check_call, count_rows, fingerprint, take_rows
 
 ROWS = np.array([2, 0, 2])
 
@@ -125,3 +126,33 @@ def test_a_fingerprint_notices_one_changed_value(data: Any) -> None:
     else:
         data[2] = 99.0
     assert fingerprint((data,)) != before
+
+
+def two(params: Any, y: Any) -> Any:
+    return y
+
+
+@wraps(two)
+def wrapped(*args: Any) -> Any:
+    return two(*args[:2])
+
+
+@pytest.mark.parametrize("function", [two, lambda params, *args: 0, partial(two), wrapped, np.add])
+def test_a_function_that_takes_the_data_is_let_through(function: Any) -> None:
+    check_call("fun", function, (np.ones(3),), ("params",))
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "shown"),
+    [
+        (two, (), "missing a required argument: 'y'"),
+        (two, (np.ones(3), np.ones(3)), "the 2 in args .too many positional arguments"),
+        (partial(two, y=1), (np.ones(3),), "too many positional|multiple values"),
+    ],
+)
+def test_a_function_that_takes_other_data_says_what_it_takes(
+    function: Any, args: tuple[Any, ...], shown: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"fun: takes \(params.*y.*\(?{shown}") as caught:
+        check_call("fun", function, args, ("params",))
+    assert "a tuple" in str(caught.value)

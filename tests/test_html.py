@@ -183,6 +183,14 @@ def test_a_notebook_shows_what_print_shows(which: str) -> None:
     assert "".join("".join([*cells, *lines]).split()) == "".join(str(result).split())
 
 
+@pytest.mark.parametrize("which", ["fit", "bootstrap", "crosscheck", "coverage"])
+def test_the_prompt_shows_what_print_shows(which: str) -> None:
+    pretty = pytest.importorskip("IPython.lib.pretty").pretty
+    result = RESULTS[which]()
+    assert pretty(result) == str(result)
+    assert len(repr(result)) < 1000
+
+
 @pytest.mark.parametrize("which", RESULTS)
 def test_there_is_nothing_in_it_but_text_in_the_pages_own_colours(which: str) -> None:
     found = Reader(RESULTS[which]()._repr_html_())

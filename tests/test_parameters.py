@@ -202,6 +202,18 @@ BAD: list[tuple[dict[str, Any], type[Exception], list[str]]] = [
         ValueError,
         ["transform", "x1", "1.5", "inside its domain"],
     ),
+    ({"x0": None}, TypeError, ["x0", "None", "start values"]),
+    ({"x0": [[1.0], [1.0, 2.0]]}, TypeError, ["x0", "[[1.0], [1.0, 2.0]]", "start values"]),
+    ({"x0": len}, TypeError, ["x0", "<built-in function len>", "start values"]),
+    ({"x0": {"a": [1.0, 2.0]}}, ValueError, ["x0", "'a'", "[1.0, 2.0]", "one number"]),
+    ({"x0": [1.0, 2.0], "names": 3}, TypeError, ["names", "3", "list"]),
+    ({"x0": [1.0], "bounds": [(np.nan, 3)]}, ValueError, ["bounds", "nan", "None"]),
+    ({"x0": [1.0], "transform": 3}, TypeError, ["transform", "3", "mapping", "'log'"]),
+    (
+        {"x0": [1.0], "transform": [("logit", 9, 0)]},
+        ValueError,
+        ["transform", "('logit', 9, 0)", "lower limit first"],
+    ),
 ]
 
 

@@ -291,6 +291,15 @@ def test_without_pandas_the_frame_says_what_to_install(
         counting(boot_of).to_frame()
 
 
+def test_too_few_replicates_for_intervals_are_said_to_be_so(boot_of: BootOf) -> None:
+    few, enough = (
+        boot_of([0.0, 0.0], np.random.default_rng(0).normal(size=(count, 2)) * [1.0, 1000.0])
+        for count in (38, 39)
+    )
+    assert "no 95% intervals (nan): they take 39 replicates at least" in str(few)
+    assert "intervals (nan)" not in str(enough)
+
+
 def test_the_repr_is_short_and_names_the_parameters(boot_of: BootOf) -> None:
     shown = repr(counting(boot_of, names=["mu", "sigma"]))
     assert shown.startswith("Bootstrap(")

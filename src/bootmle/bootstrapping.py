@@ -17,6 +17,7 @@ from bootmle.arguments import (
     check_plan,
     check_precision,
     check_refit,
+    read_directory,
     read_shard,
     refuse_unknown,
 )
@@ -32,7 +33,7 @@ from bootmle.precision import precise_enough, worst_relative_error
 from bootmle.replicates import Replicates
 from bootmle.results import Bootstrap
 from bootmle.running import Collected, Run
-from bootmle.sampling import Cases, Clustered, Plan
+from bootmle.sampling import Cases, Clustered, Plan, Stratified
 from bootmle.status import Status
 from bootmle.task import Task, n_observations
 from bootmle.threads import single_threaded
@@ -122,7 +123,7 @@ def bootstrap(
     check_plan(fit, sampling)
     check_precision(precision, sampling)
     part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = read_directory(checkpoint)
     with single_threaded():
         setup = _set_up(fit, sampling, refit, rng, n_resamples, path)
         run = Run(
@@ -140,7 +141,7 @@ def bootstrap(
         collected = run.collect()
         if collected.interrupted:
             raise _interrupted(setup, collected)
-        _refuse_empty(collected.data)
+        _refuse_empty(collected.data, part, -(-setup.count // setup.task.size))
         if path is not None and collected.reason.startswith("precision"):
             note_stop(path, len(collected.data), collected.reason)
         return _result(setup, collected, precision)
@@ -270,13 +271,29 @@ def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple
             f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
             f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size"
         )
+    if isinstance(sampling, Stratified):
+        notes += _single_rows(sampling)
     return tuple(notes)
 
 
-def _refuse_empty(replicates: Replicates) -> None:
+def _single_rows(sampling: Stratified) -> list[str]:
+    """Say how many strata have a single row."""
+    single = sum(rows.size == 1 for rows in sampling.members)
+    if not single:
+        return []
+    return [
+        f"{single} of {len(sampling.members)} strata have a single row, which every resample "
+        f"keeps: standard errors leave its variation out"
+    ]
+
+
+def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int) -> None:
     """Raise where no replicate worked, with the commonest reason."""
     if not len(replicates):
-        raise ValueError("shard: this part has no replicates: there are fewer chunks than parts")
+        raise ValueError(
+            f"shard: part {shard[0]} of {shard[1]} has no replicates: the run is divided by "
+            f"chunks, and there are {n_chunks}; ask for at most as many parts"
+        )
     if not replicates.failed.all():
         return
     reasons: Sequence[str] = [

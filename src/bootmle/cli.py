@@ -15,10 +15,36 @@ Fit a negative binomial regression with 11 parameters to the 20,190 rows of the 
 Insurance Experiment, bootstrap it, and set the standard errors beside SciPy's hess_inv.
 """
 
+EXAMPLES = """\
+examples:
+  bootmle demo --n-resamples 499
+  bootmle run job.py:model --out runs/a -n 9999 --jobs 8
+  bootmle status runs/a
+  bootmle report runs/a
+"bootmle run --help" shows what a job.py holds.
+"""
+
 RUN = """\
-Bootstrap the model of a job file into a directory, which keeps every finished chunk: the same
-command again goes on where it stopped. Exit status: 0 done, 1 failed, 2 bad arguments, 3 stopped in
-good order (deadline, Ctrl-C, SIGTERM) with work left.
+Bootstrap the model of a job file into a directory, which keeps every finished
+chunk: the same command again goes on where it stopped. Exit status: 0 done,
+1 failed, 2 bad arguments, 3 stopped in good order (deadline, Ctrl-C, SIGTERM)
+with work left.
+"""
+
+RUN_EXAMPLE = """\
+example: bootmle run job.py:model --out runs/a -n 9999 --jobs 8 --deadline 3h
+with a job.py such as
+
+    import numpy as np
+    from bootmle import fit
+
+    y = np.random.default_rng(1).exponential(3.0, 200)
+
+    def nll(params, y):
+        return params[0] + y / np.exp(params[0])
+
+    def model():
+        return fit(nll, {"log_mean": 1.0}, args=y)
 """
 
 REPORT = """\
@@ -70,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bootmle",
         description="Bootstrap-first uncertainty for maximum-likelihood fits.",
-        epilog="example: bootmle demo --n-resamples 499",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"bootmle {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command")
@@ -97,17 +124,22 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "run",
         help="bootstrap a model into a directory, to be stopped and gone on with",
         description=RUN,
-        epilog="example: bootmle run job.py:model --out runs/a -n 9999 --jobs 8 --shard 3/16 "
-        "--deadline 3h",
+        epilog=RUN_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(handler=_run)
     add = command.add_argument
     add("job", metavar="FILE:MODEL", help="a Fit or Estimator, or a function that returns one")
-    add("--out", required=True, metavar="DIR", help="where chunks are kept")
+    add("--out", required=True, metavar="DIR", help="where finished chunks are kept")
     add("--sampling", metavar="NAME", help="name of a plan in the file (default: Cases())")
-    add("--shard", type=_shard, metavar="I/K", help="only the I-th of K parts of the run")
+    add("--shard", type=_shard, metavar="I/K", help="only the I-th of K parts of the run, say 3/16")
     add("--deadline", type=_duration, metavar="T", help="stop by then: seconds, or 90m, 3h, 2h30m")
-    add("--precision", type=float, metavar="P", help="stop once each SE is known to this share")
+    add(
+        "--precision",
+        type=float,
+        metavar="P",
+        help="stop once each SE is known to this share, say 0.02",
+    )
     add("--refit", choices=("verified", "expansion"), default="verified", help="how to refit")
     _add_usual(command, n_jobs=1, rng=None, progress=True)
 
@@ -125,7 +157,7 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add("paths", nargs="+", metavar="DIR", help="run directories, or files that save() wrote")
     add("--job", metavar="FILE:MODEL", help="the model, where its file has moved")
     level = "of the percentile intervals in JSON and CSV (default: %(default)s)"
-    add("--confidence-level", type=float, default=0.95, metavar="L", help=level)
+    add("--confidence-level", type=_level, default=0.95, metavar="L", help=level)
     for form, what in (("json", "everything as JSON"), ("csv", "the table as CSV")):
         add(f"--{form}", dest="form", action="store_const", const=form, help=what)
 
@@ -172,6 +204,17 @@ def _jobs(text: str) -> int:
     if _whole(text) == 0:
         raise argparse.ArgumentTypeError(f"got {text}, give 1 or more, or -1 for one a core")
     return int(text)
+
+
+def _level(text: str) -> float:
+    """Read a confidence level."""
+    try:
+        level = float(text)
+    except ValueError:
+        level = 0.0
+    if not 0 < level < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, give a share such as 0.95")
+    return level
 
 
 def _at_least(least: int, text: str, advice: str) -> int:

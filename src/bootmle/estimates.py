@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.arrays import Floats
+from bootmle.tables import brief
 
 __all__ = ["read_estimates"]
 
@@ -19,14 +20,16 @@ def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
         own, raw = tuple(map(str, raw)), list(raw.values())
     elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
         own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    if raw is None:
+        raise TypeError("function: returned None; return an array, a mapping or a Series")
     if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
-        raise TypeError(f"function: returned complex numbers ({raw!r}); estimates are real")
+        raise TypeError(f"function: returned complex numbers ({brief(raw)}); estimates are real")
     try:
         values = np.atleast_1d(np.asarray(raw, dtype=float))
     except (TypeError, ValueError):
         raise TypeError(
-            f"function: returned {raw!r}; return an array, a mapping or a Series"
+            f"function: returned {brief(raw)}; return an array, a mapping or a Series"
         ) from None
     if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"function: returned shape {values.shape}; return a vector of estimates")
+        raise ValueError(f"function: returned shape {values.shape}; return a vector")
     return values, own

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
+from bootmle.fitting import Estimator, Fit
 from bootmle.jackknifing import absences, jackknife_of, label_units, units_of
 from bootmle.sampling import Parametric
 from bootmle.spreads import Spread
@@ -21,6 +22,7 @@ from bootmle.summaries.intervals import ConfidenceInterval, interval
 from bootmle.summaries.inversion import p_values
 from bootmle.summaries.joint import simultaneous_interval
 from bootmle.summaries.studentized import studentized_interval
+from bootmle.tables import brief
 from bootmle.task import n_observations
 
 __all__ = ["Inference"]
@@ -78,8 +80,8 @@ class Inference(Spread):
         options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
         if not self.quantiles and name != "normal":
             raise ValueError(
-                f"method: {method!r} takes quantiles of the replicates, which those of "
-                f"{self.sampling} are not meant for; use 'normal'"
+                f"method: {method!r} reads quantiles of the replicates, and those of "
+                f"{self.sampling} are not drawn at random; use 'normal'"
             )
         if name == "bca":
             bounds = self._bca(confidence_level, alternative)
@@ -147,17 +149,38 @@ class Inference(Spread):
     def _studentized(self, **options: Any) -> ConfidenceInterval:
         """Compute studentized intervals."""
         if self.derivation:
-            raise ValueError("method: 'studentized' has no errors of derived quantities; use 'bca'")
+            raise ValueError(
+                "method: 'studentized' needs a standard error of each replicate, and derived "
+                "quantities have no errors of their own; use 'bca'"
+            )
         own = self.own_standard_error
         if own is None or self.rescaling != (1.0, 1.0):
             raise ValueError(
-                f"method: 'studentized' takes a standard error of each replicate's own, which "
-                f"verified refits of contributions have where {self.sampling} draws units whole, "
-                f"and an Estimator with standard_error=; use 'bca' or 'percentile'"
+                f"method: 'studentized' needs a standard error of each replicate, "
+                f"{self._why_none()}"
             )
         kept = ~self.data.failed
         errors = self.data.standard_errors[kept]
         return studentized_interval(self.replicates[kept], errors, self.estimate, own, **options)
+
+    def _why_none(self) -> str:
+        """Say why replicates have no standard errors of their own, and what to do."""
+        if isinstance(self.fit, Estimator) and self.fit.standard_error is None:
+            return (
+                "which Estimator(..., standard_error=) brings; pass it, or use 'bca' or "
+                "'percentile'"
+            )
+        if isinstance(self.fit, Fit) and not self.fit.likelihood.by_weights:
+            return (
+                "which takes the observations' contributions, each from its own row: return them "
+                "(delete .sum()), or use 'bca' or 'percentile'"
+            )
+        if self.refit == "expansion":
+            return (
+                "which refit='expansion' does not compute; bootstrap with refit='verified', or use "
+                "'bca' or 'percentile'"
+            )
+        return f"which the samples of {self.sampling} do not give; use 'percentile'"
 
     def p_value(
         self, null: Any = 0.0, method: str = "percentile", alternative: str = "two-sided"
@@ -190,12 +213,7 @@ class Inference(Spread):
         >>> bool(boot.p_value()[0] > 0.05), float(boot.p_value(null=9.0)[0])
         (True, 0.002)
         """
-        try:
-            values = np.broadcast_to(np.asarray(null, dtype=float), self.estimate.shape)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"null: {null!r}; pass one number, or {len(self.names)}, one a parameter"
-            ) from None
+        values = self._read_null(null)
         kept = len(self.data) - self.n_failed
         smallest = (2 if str(alternative).lower() == "two-sided" else 1) / (kept + 1)
         if str(method).lower() == "normal":
@@ -205,6 +223,19 @@ class Inference(Spread):
             return self.confidence_interval(method, level, alternative)
 
         return self.identified(p_values(interval_at, values, smallest))
+
+    def _read_null(self, null: Any) -> Floats:
+        """Read the values in question, (p,)."""
+        try:
+            values = np.broadcast_to(np.asarray(null, dtype=float), self.estimate.shape)
+        except (TypeError, ValueError):
+            values = np.full(1, np.nan)
+        if np.isnan(values).any():
+            raise ValueError(
+                f"null: {brief(null)}; pass one number, or {len(self.names)}, one for each of "
+                f"{list(self.names)}"
+            )
+        return values
 
     def simultaneous(
         self, confidence_level: float = 0.95, names: Sequence[str] | None = None
@@ -242,7 +273,10 @@ class Inference(Spread):
         True
         """
         if not self.quantiles:
-            raise ValueError(f"simultaneous: the replicates of {self.sampling} make no quantiles")
+            raise ValueError(
+                f"simultaneous: reads a quantile of the replicates, and those of {self.sampling} "
+                f"are not drawn at random; use confidence_interval('normal')"
+            )
         chosen = self.chosen(names)
         lost = [self.names[j] for j in chosen if (self.flat() | self.diverges())[j]]
         if lost:
@@ -288,7 +322,10 @@ class Inference(Spread):
                 "path with fit=, or bootstrap again"
             )
         if isinstance(sampling, Parametric) or not self.quantiles:
-            raise ValueError(f"influence: samples of {sampling} do not draw units at random")
+            raise ValueError(
+                f"influence: is read off samples that leave units out at random, which those of "
+                f"{sampling} do not; bootstrap with Cases(), Stratified or Clustered"
+            )
         codes, labels = label_units(sampling, n_observations(self.fit))
         numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
         kept = np.flatnonzero(~self.flat())

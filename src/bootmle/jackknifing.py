@@ -30,15 +30,15 @@ def units_of(fit: Fit | Estimator | None, sampling: Plan | str) -> Units:
     """
     if fit is None or isinstance(sampling, str):
         raise ValueError(
-            "method: 'bca' takes a jackknife of the fit, which a saved file does not hold; compute "
-            "it before saving"
+            "method: 'bca' takes a jackknife of the fit, which a saved file does not hold; use "
+            "load(path, fit=mle), or compute it before saving"
         )
     n = fit.n if isinstance(fit, Estimator) else fit.likelihood.n
     units = None if n is None else sampling.units(n)
     if units is None:
         raise ValueError(
-            f"method: 'bca' takes a jackknife, which what {sampling} draws does not have; use "
-            f"'percentile'"
+            f"method: 'bca' needs the estimates without each unit in turn, and {sampling} draws "
+            f"no units that can be left out; use 'percentile'"
         )
     return units
 

@@ -140,6 +140,9 @@ def _hidden(boot: Inference) -> str:
 
 def _cautions(boot: Inference) -> Iterator[str]:
     """Say where an SE or a percentile interval should not be relied on, and the alarms."""
+    least = fewest_replicates(0.95)
+    if boot.quantiles and len(boot.data) - boot.n_failed < least:
+        yield f"no 95% intervals (nan): they take {least} replicates at least; raise n_resamples"
     heavy = boot.heavy_tails & ~boot.flat()
     if heavy.any():
         yield (

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.scales import Identity, Scale, apply_scale, read_scale
+from bootmle.scales import Identity, Log, Logit, Scale, apply_scale, read_scale
+from bootmle.tables import brief
 
 __all__ = ["Parameters", "read_parameters", "settle_names"]
 
@@ -167,6 +168,7 @@ def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
         x0 = x0["x"]
     labels: tuple[str, ...] | None = None
     if isinstance(x0, Mapping):
+        _check_single(x0)
         labels, x0 = tuple(map(str, x0)), list(x0.values())
     elif hasattr(x0, "index") and hasattr(x0, "to_numpy"):
         index = list(x0.index)
@@ -175,17 +177,32 @@ def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
     return _as_start(x0), labels
 
 
-def _as_start(x0: ArrayLike) -> Floats:
+def _check_single(x0: Mapping[Any, Any]) -> None:
+    """Refuse a name with several start values."""
+    for name, value in x0.items():
+        if isinstance(value, np.ndarray | list | tuple) and np.size(value) != 1:
+            raise ValueError(
+                f"x0: {name!r} is {brief(value)}; pass one number for each name, or a bare array"
+            )
+
+
+def _as_start(x0: Any) -> Floats:
     """Read start values as a finite float vector."""
-    raw = np.asarray(x0)
-    if np.iscomplexobj(raw):
-        raise TypeError(f"x0: {x0!r} is complex; parameters are real numbers")
+    refusal = TypeError(
+        f"x0: {brief(x0)} is not a vector of numbers; pass the start values, an array or a mapping "
+        f"such as {{'mu': 0, 'sigma': 1}}"
+    )
+    if x0 is None:
+        raise refusal
     try:
-        values = np.atleast_1d(raw.astype(float))
+        raw = np.asarray(x0)
+        values = np.atleast_1d(raw.real.astype(float))
     except (TypeError, ValueError):
-        raise TypeError(f"x0: {x0!r} is not a vector of numbers") from None
+        raise refusal from None
+    if np.iscomplexobj(raw):
+        raise TypeError(f"x0: {brief(x0)} is complex; parameters are real numbers")
     if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"x0: shape {values.shape}; pass one number for each parameter")
+        raise ValueError(f"x0: shape {values.shape}; pass a vector, one number for each parameter")
     if not np.isfinite(values).all():
         raise ValueError(f"x0: {values} is not finite; start from finite values")
     return values
@@ -202,10 +219,14 @@ def settle_names(
         raise TypeError(
             f"names: {names!r} is one string; pass a list with a name for each parameter"
         )
+    if names is not None and not isinstance(names, Iterable):
+        raise TypeError(f"names: {names!r}; pass a list with a name for each parameter")
     labels = tuple(map(str, names)) if names is not None else own
     labels = labels if labels is not None else tuple(f"x{j + 1}" for j in range(size))
     if len(labels) != size:
-        raise ValueError(f"names: {len(labels)} names {list(labels)} for {size} {what}")
+        raise ValueError(
+            f"names: {len(labels)} names {list(labels)} for {size} {what}; pass one for each"
+        )
     repeated = sorted({name for name in labels if labels.count(name) > 1})
     if repeated:
         raise ValueError(f"names: {repeated} appear more than once; give each its own name")
@@ -249,8 +270,13 @@ def _read_bounds(bounds: Any, size: int) -> Floats:
         raise ValueError(
             f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each"
         )
+    if np.isnan(limits).any():
+        raise ValueError(f"bounds: {limits.tolist()} has a NaN; pass None where there is no end")
     if np.any(limits[:, 0] >= limits[:, 1]):
-        raise ValueError(f"bounds: {limits.tolist()} has a lower bound not below its upper one")
+        raise ValueError(
+            f"bounds: {limits.tolist()} has a lower bound not below its upper one; to hold a "
+            f"parameter, name it in fixed="
+        )
     return limits
 
 
@@ -263,8 +289,16 @@ def _read_scales(transform: Any, names: tuple[str, ...]) -> list[Scale]:
         if unknown:
             raise ValueError(f"transform: no parameters {unknown}; the names are {list(names)}")
         return [read_scale(transform.get(name, "identity")) for name in names]
+    if not isinstance(transform, Sequence):
+        raise TypeError(
+            f"transform: {brief(transform)}; pass a mapping from name to scale, such as "
+            f"{{'sigma': 'log'}}"
+        )
     if len(transform) != len(names):
-        raise ValueError(f"transform: {len(transform)} entries for {len(names)} parameters in x0")
+        raise ValueError(
+            f"transform: {len(transform)} entries for {len(names)} parameters in x0; pass one for "
+            f"each, or a mapping from name to scale"
+        )
     return [read_scale(entry) for entry in transform]
 
 
@@ -277,10 +311,17 @@ def _check_start(parameters: Parameters) -> None:
     for j, name in enumerate(parameters.free_names):
         if outside[j]:
             raise ValueError(
-                f"x0: {name} = {start[j]:g} is outside its bounds {parameters.bounds[j]}"
+                f"x0: {name} = {start[j]:g} is outside its bounds {parameters.bounds[j].tolist()}; "
+                f"start inside them"
+            )
+        if isinstance(parameters.scales[j], Log | Logit) and not np.isfinite(working[j]):
+            raise ValueError(
+                f"transform: {parameters.scales[j]} cannot take {name} = {start[j]:g} of x0; start "
+                f"inside its domain"
             )
         if not (np.isfinite(working[j]) and np.isclose(back[j], start[j], rtol=1e-6, atol=1e-9)):
             raise ValueError(
                 f"transform: {parameters.scales[j]} of {name} maps x0 = {start[j]:g} to "
-                f"{working[j]:g} and back to {back[j]:g}; start inside its domain"
+                f"{working[j]:g} and back to {back[j]:g}; its inverse has to undo its forward, and "
+                f"x0 to lie inside its domain"
             )

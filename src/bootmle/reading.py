@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.data import as_args, count_rows, fingerprint
+from bootmle.data import as_args, check_call, count_rows, fingerprint
 from bootmle.dependence import AGREE, agree
 from bootmle.jacobian import read_jac, with_jac_form
 from bootmle.likelihood import Likelihood
 from bootmle.parameters import Parameters
+from bootmle.tables import brief
 
 __all__ = ["read_likelihood"]
 
@@ -63,6 +64,9 @@ def read_likelihood(
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     jac = read_jac(jac)
+    check_call("fun", fun, data, ("params",))
+    if callable(jac):
+        check_call("jac", jac, data, ("params",))
     values = _first_evaluation(fun, data, jac, parameters, n_rows)
     separable = values.ndim == 1
     n = values.size if separable else n_rows
@@ -118,7 +122,7 @@ def _read_values(raw: Any, n_rows: int | None) -> Floats:
     values: NDArray[Any] = np.asarray(raw)
     if np.iscomplexobj(values):
         raise TypeError(f"fun: returned complex numbers ({_short(values)}); a likelihood is real")
-    refusal = TypeError(f"fun: returned {raw!r}; return a number or an array of numbers")
+    refusal = TypeError(f"fun: returned {brief(raw)}; return a number or an array of numbers")
     if raw is None:
         raise refusal
     try:
@@ -135,7 +139,8 @@ def _read_values(raw: Any, n_rows: int | None) -> Floats:
     if n_rows is not None and values.size > n_rows:
         hint = " (args as a list is one argument; pass a tuple)" if n_rows < 10 else ""
         raise ValueError(
-            f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}"
+            f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}; return at "
+            f"most one for each row"
         )
     return values.reshape(-1)
 
@@ -159,7 +164,9 @@ def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
     try:
         values = np.asarray(weights, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(f"weights: {weights!r}; pass one number for each contribution") from None
+        raise TypeError(
+            f"weights: {brief(weights)}; pass one number for each contribution"
+        ) from None
     if values.ndim != 1:
         shown = f"{weights!r}" if values.ndim == 0 else f"shape {values.shape}"
         raise ValueError(f"weights: {shown}; pass one weight for each contribution, (n,)")
@@ -168,7 +175,9 @@ def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
             "weights: a total cannot be weighted; return the contributions instead (delete .sum())"
         )
     if values.size != likelihood.n:
-        raise ValueError(f"weights: {values.size} weights for {likelihood.n} contributions")
+        raise ValueError(
+            f"weights: {values.size} weights for {likelihood.n} contributions; pass one for each"
+        )
     wrong = values[~(np.isfinite(values) & (values >= 0))]
     if wrong.size or values.max() == 0:
         shown = wrong[:3] if wrong.size else "zeros only"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle import html
 from bootmle.arrays import Floats
 from bootmle.examination import examine
 from bootmle.execution.progress import shown
@@ -24,7 +25,8 @@ from bootmle.replicates import Replicates
 from bootmle.running import Collected, Run
 from bootmle.sampling import Plan
 from bootmle.status import Status
-from bootmle.summaries.derived import derive_all, derive_at
+from bootmle.summaries.derived import derive_all, derive_at, undefined
+from bootmle.tables import import_pandas
 from bootmle.task import Task, n_observations, ready
 from bootmle.threads import single_threaded
 
@@ -93,6 +95,7 @@ class Bootstrap(Inference):
             own_standard_error=None,
             fixed=(),
             not_identified=self._moved_along_flat(function, estimate, labels),
+            remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
             audits=(),
             alarms=(),
         )
@@ -162,7 +165,9 @@ class Bootstrap(Inference):
         if self.fit is None:
             raise ValueError("extend: was loaded without its fit; pass load(path, fit=mle)")
         if isinstance(plan, str):
-            raise ValueError(f"sampling: the file holds only its text, {plan}; pass the plan")
+            raise ValueError(
+                f"sampling: the file holds only its text, {plan}; pass the plan, sampling="
+            )
         if self.derivation or len(self.seeds) > 1 or self.numbers is not None:
             raise ValueError(
                 "extend: these are derived quantities, several runs joined, or a part of a run; "
@@ -205,10 +210,6 @@ class Bootstrap(Inference):
 
     def to_frame(self, confidence_level: float = 0.95) -> Any:
         """Return estimate, bias, standard error and percentile interval as a pandas DataFrame."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
         low, high = percentile_ends(self, confidence_level)
         columns = {
             "estimate": self.estimate,
@@ -218,7 +219,7 @@ class Bootstrap(Inference):
             "low": low,
             "high": high,
         }
-        return pd.DataFrame(columns, index=list(self.names))
+        return import_pandas().DataFrame(columns, index=list(self.names))
 
     def plot(
         self,
@@ -341,6 +342,8 @@ class Bootstrap(Inference):
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""
         return overview_html(self)
+
+    _repr_pretty_ = html.print_at_prompt
 
     def __dir__(self) -> list[str]:
         return sorted(set(object.__dir__(self)) - _INNER)

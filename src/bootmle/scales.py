@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,6 +53,10 @@ class Log:
         with np.errstate(all="ignore"):
             return self.limit + self.sign * np.exp(value)
 
+    def __str__(self) -> str:
+        """Name the scale and its domain."""
+        return f"log (of values {'above' if self.sign > 0 else 'below'} {self.limit:g})"
+
 
 @dataclass(frozen=True, slots=True)
 class Logit:
@@ -70,6 +75,10 @@ class Logit:
         with np.errstate(all="ignore"):
             return self.lower + (self.upper - self.lower) / (1.0 + np.exp(-value))
 
+    def __str__(self) -> str:
+        """Name the scale and its domain."""
+        return f"logit (of values between {self.lower:g} and {self.upper:g})"
+
 
 def read_scale(entry: Any) -> Scale:
     """Read one scale."""
@@ -77,7 +86,7 @@ def read_scale(entry: Any) -> Scale:
     if isinstance(entry, str) and entry.lower() in named:
         return named[entry.lower()]
     if isinstance(entry, tuple) and len(entry) == 3 and entry[0] == "logit":
-        return Logit(float(entry[1]), float(entry[2]))
+        return _read_logit(*entry)
     if hasattr(entry, "forward") and hasattr(entry, "inverse"):
         scale: Scale = entry
         return scale
@@ -85,6 +94,15 @@ def read_scale(entry: Any) -> Scale:
         f"transform: {entry!r} is unknown; use 'identity', 'log', 'logit', ('logit', lower, upper) "
         f"or an object with forward and inverse"
     )
+
+
+def _read_logit(name: str, lower: Any, upper: Any) -> Logit:
+    """Read a logit between two limits."""
+    if not (isinstance(lower, Real) and isinstance(upper, Real) and float(lower) < float(upper)):
+        raise ValueError(
+            f"transform: {(name, lower, upper)!r}; pass two numbers, the lower limit first"
+        )
+    return Logit(float(lower), float(upper))
 
 
 def apply_scale(scale: Scale, function: Any, values: Floats) -> Floats:

@@ -213,6 +213,7 @@ def test_a_foreign_file_is_named_and_refused(kind: str, tmp_path: Path) -> None:
     ) as caught:
         load(path)
     assert str(caught.value).startswith(f"paths: {path} ")
+    assert "pickle" not in str(caught.value)
 
 
 def test_a_missing_file_is_missing(tmp_path: Path) -> None:
@@ -223,6 +224,12 @@ def test_a_missing_file_is_missing(tmp_path: Path) -> None:
 def test_a_missing_folder_is_missing_when_saving(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         write_run(tmp_path / "nowhere" / "run", ABOUT, awkward())
+
+
+def test_a_directory_is_no_file_to_save_to(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=f"path: {tmp_path} is a directory; name a file"):
+        write_run(tmp_path, ABOUT, awkward())
+    assert not list(tmp_path.parent.glob("*.tmp"))
 
 
 def test_changed_numbers_are_noticed(tmp_path: Path) -> None:

@@ -331,6 +331,17 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         "function: .*complex.*2j.*real",
     ),
+    "other arguments": (
+        lambda: Estimator(covariances, args=X),
+        TypeError,
+        "function: takes .*the 1 in args .missing a required argument",
+    ),
+    "no numbers": (lambda: Estimator(lambda y: None, Y), TypeError, "function: returned None"),
+    "no standard error": (
+        lambda: Estimator(moments, Y, standard_error=3),  # type: ignore[arg-type]
+        TypeError,
+        "standard_error: 3 is not callable",
+    ),
     "no function": (lambda: Estimator(3.0, Y), TypeError, "function: 3.0 is not callable"),  # type: ignore[arg-type]
     "nothing": (lambda: Estimator(lambda y: [], Y), ValueError, r"function: .*\(0,\)"),
     "nan": (

@@ -83,3 +83,32 @@ def test_a_method_that_cannot_keep_bounds_is_named_and_refused(method: str) -> N
 def test_a_method_that_cannot_keep_bounds_serves_where_there_are_none() -> None:
     for bounds in (None, [(None, None), (-np.inf, np.inf)]):
         assert fit(nll, START, Y, method="CG", bounds=bounds).status is Status.CERTIFIED
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"method": "BFSG"}, ValueError, "method: 'BFSG' is unknown; .*bfgs, .*trust-constr"),
+        ({"method": "trust-exact"}, ValueError, "method: 'trust-exact' takes a Hessian"),
+        ({"method": "Newton-CG"}, ValueError, "method: 'Newton-CG' takes a gradient; pass jac="),
+        ({"options": [3]}, TypeError, r"options: \[3\]; pass a dict"),
+        ({"constraints": 3}, TypeError, "constraints: 3; pass a dict with 'type' and 'fun'"),
+        ({"constraints": "mu"}, TypeError, "constraints: 'mu'; pass a dict"),
+        ({"constraints": [{"type": "eq"}]}, ValueError, "constraints: {'type': 'eq'}; give it"),
+        ({"constraints": {"type": "le", "fun": sum}}, ValueError, "constraints: .*'eq' or 'ineq'"),
+    ],
+)
+def test_what_scipy_could_not_use_is_named(
+    options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        fit(nll, START, Y, **options)
+
+
+def test_a_method_that_takes_a_gradient_gets_it() -> None:
+    def gradient(p: Any, y: Any) -> Any:
+        z = (y - p[0]) / np.exp(p[1])
+        return np.column_stack([-z / np.exp(p[1]), 1 - z**2])
+
+    mle = fit(nll, START, Y, method="Newton-CG", jac=gradient)
+    assert mle.estimate == pytest.approx([Y.mean(), np.log(Y.std())])

@@ -74,7 +74,7 @@ def test_the_axis_of_a_trace_holds_its_later_part(boot_of: BootOf, line: Look) -
 def test_replicates_that_are_no_draws_have_no_trace() -> None:
     y = np.random.default_rng(0).gamma(2.0, size=40)
     boot = bootstrap(Estimator(lambda y: [y.mean(), 1e3 * y.std()], args=y), sampling=Jackknife())
-    with pytest.raises(ValueError, match="boot: its replicates are no draws"):
+    with pytest.raises(ValueError, match=r"kind: 'trace' .* not drawn at random; use 'histogram'"):
         plot_trace(boot)
     _, panels = plot_histograms(boot, method="normal")
     assert len(panels) == 2

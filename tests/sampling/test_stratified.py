@@ -175,6 +175,16 @@ def test_a_wrong_number_of_labels_is_refused(count: int) -> None:
         bootstrap(means(), sampling=Stratified(np.arange(count) % 3), n_resamples=9, rng=0)
 
 
+def test_strata_of_one_row_are_counted() -> None:
+    y = np.arange(20.0) ** 2
+    mean = Estimator(lambda y: [y.mean(), 1000 * y.std()], y)
+    labels = np.minimum(np.arange(20), 17)  # 17 strata of one row, and one of three
+    boot = bootstrap(mean, sampling=Stratified(labels), n_resamples=50, rng=0)
+    assert "17 of 18 strata have a single row, which every resample keeps" in str(boot)
+    pairs = bootstrap(mean, sampling=Stratified(np.arange(20) // 2), n_resamples=50, rng=0)
+    assert "single row" not in str(pairs)
+
+
 def test_missing_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="strata: labels are missing"):
         Stratified(["a", None, "b"])

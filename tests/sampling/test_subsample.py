@@ -148,7 +148,7 @@ def test_what_is_no_size_is_refused(size: Any) -> None:
 
 @pytest.mark.parametrize(("size", "shown"), [(N, N), (N + 5, N + 5), (0.001, 0), (0.999, N)])
 def test_a_subsample_as_large_as_the_sample_or_empty_is_refused(size: Any, shown: int) -> None:
-    with pytest.raises(ValueError, match=f"size: {size} is {shown} of {N} observations; 1 to"):
+    with pytest.raises(ValueError, match=f"size: {size} is {shown} of {N} observations; pass 1 to"):
         bootstrap(means(), sampling=Subsample(size), n_resamples=9, rng=0)
 
 

@@ -89,6 +89,21 @@ def test_an_identified_combination_of_unidentified_parameters_has_its_error() ->
     assert_allclose(derived.standard_error[:2], reference.standard_error, rtol=1e-5)
 
 
+def test_a_quantity_without_a_value_at_some_replicates_says_so(boot_of: Any) -> None:
+    values = np.linspace(-1.0, 3.0, 100)[:, None] * [1.0, 1000.0]
+    boot = boot_of([1.0, 1000.0], values)
+    with np.errstate(invalid="ignore"):
+        derived = boot.derive(lambda p: {"root": np.sqrt(p[0]), "double": 2 * p[1]})
+    times = int((values[:, 0] < 0).sum())
+    assert derived.remarks == (
+        f"root has no value at {times} replicates: no standard error, and intervals count them as "
+        f"infinite",
+    )
+    assert derived.remarks[0] in str(derived)
+    assert np.isnan(derived.standard_error).tolist() == [True, False]
+    assert derived.confidence_interval(confidence_level=0.5).low[0] == -np.inf
+
+
 @pytest.mark.parametrize(
     ("function", "names", "kind", "message"),
     [
@@ -96,6 +111,8 @@ def test_an_identified_combination_of_unidentified_parameters_has_its_error() ->
         (lambda p: np.ones((2, 2)), None, ValueError, r"function: returned shape \(2, 2\)"),
         (lambda p: np.log(-p), None, ValueError, "function: .*nan.* not finite"),
         (lambda p: p[0], ["a", "b"], ValueError, "names: .* for 1 derived"),
+        (lambda p: None, None, TypeError, "function: returned None"),
+        (3, None, TypeError, "function: 3 is not callable"),
         (lambda p: p[: 1 + (p[0] > 10e-3)], None, ValueError, "quantities at different replicates"),
     ],
 )

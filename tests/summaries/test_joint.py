@@ -72,3 +72,5 @@ def test_too_few_replicates_are_refused(boot_of: BootOf) -> None:
     boot = boot_of(np.zeros(2), np.random.default_rng(5).normal(size=(15, 2)))
     with pytest.raises(ValueError, match="at least 19 replicates, there are 15"):
         boot.simultaneous(0.95)
+    with pytest.raises(ValueError, match="confidence_level: 2 is not between 0 and 1"):
+        boot.simultaneous(2)

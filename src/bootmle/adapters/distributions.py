@@ -13,6 +13,7 @@ from bootmle.adapters.densities import CensoredDensity, Density, read_ends
 from bootmle.adapters.domains import Domain, is_discrete, read_domains, read_fixed
 from bootmle.arrays import Floats
 from bootmle.fitting import Fit, fit
+from bootmle.tables import brief
 
 __all__ = ["fit_distribution"]
 
@@ -93,12 +94,12 @@ def _read_data(distribution: Any, data: Any) -> tuple[Floats, ...]:
             raise TypeError(f"data: CensoredData, and {distribution.name} is discrete; pass values")
         ends = read_ends(data)
         if not ends[0].size:
-            raise ValueError("data: there are no values")
+            raise ValueError("data: there are no values; pass the observations")
         return ends
     try:
         values = np.asarray(data, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(f"data: {data!r}; pass one number for each observation") from None
+        raise TypeError(f"data: {brief(data)}; pass one number for each observation") from None
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"data: shape {values.shape}; pass one number for each observation, (n,)")
     if (wrong := np.flatnonzero(~np.isfinite(values))).size:
@@ -141,7 +142,8 @@ def _first_finite(
     more = f" (and {rows.size - 1} more)" if rows.size > 1 else ""
     raise ValueError(
         f"data: {args[-1][rows[0]]:g} in row {rows[0]}{more} has a likelihood of 0 or infinity "
-        f"where {at}; {nll.distribution.name} then takes values from {low:g} to {high:g}"
+        f"where {at}: {nll.distribution.name} then takes values from {low:g} to {high:g}; leave "
+        f"others out, or choose a distribution, or what is held, that allows them"
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import rv_continuous, rv_discrete
 
 from bootmle.scales import Identity, Log, Logit, Scale
+from bootmle.tables import brief
 
 __all__ = ["Domain", "is_discrete", "read_domains", "read_fixed"]
 
@@ -60,7 +61,7 @@ def read_domains(distribution: Any) -> list[Domain]:
     """Read the parameters: shapes, loc, and the scale of a continuous distribution."""
     if not isinstance(distribution, rv_continuous | rv_discrete):
         raise TypeError(
-            f"distribution: {distribution!r}; pass one of scipy.stats' without its parameters, "
+            f"distribution: {brief(distribution)}; pass one of scipy.stats without its parameters, "
             f"such as scipy.stats.gamma"
         )
     if is_discrete(distribution):
@@ -100,7 +101,9 @@ def read_fixed(
     for key, value in fixed.items():
         if key not in meant:
             own = ", ".join(f"f{name}=" for name in by_name)
-            raise ValueError(f"{key}: no parameter of {distribution.name}; hold any of its: {own}")
+            raise ValueError(
+                f"{key}: no parameter of {distribution.name}; those that can be held are {own}"
+            )
         if not by_name[meant[key]].holds(value):
             raise ValueError(f"{key}: {value!r}; {by_name[meant[key]]}")
         held[meant[key]] = float(value)

@@ -134,7 +134,7 @@ def _check(
 def _read_fit(boot: Any) -> Fit:
     """Find the fit."""
     fit = boot.fit if isinstance(boot, Bootstrap) else boot
-    if fit is None:
+    if fit is None and boot is not None:
         raise ValueError("boot: was loaded without its fit; pass load(path, fit=mle)")
     if not isinstance(fit, Fit):
         raise TypeError(

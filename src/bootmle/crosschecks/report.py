@@ -18,7 +18,7 @@ from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.derivatives import Information
 from bootmle.pictures.sources import plot_crosscheck
 from bootmle.summaries.intervals import ConfidenceInterval
-from bootmle.tables import align, rounded, rounded_like
+from bootmle.tables import align, import_pandas, rounded, rounded_like
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,16 +67,16 @@ class Crosscheck:
     names: tuple[str, ...]
     estimate: Floats
     standard_errors: Mapping[str, Floats]
-    sampling_error: Floats
-    tolerance: Mapping[str, Floats]
-    mcse: Mapping[str, Floats]
-    verdicts: Mapping[str, Verdict]
-    findings: tuple[Finding, ...]
+    sampling_error: Floats = field(repr=False)
+    tolerance: Mapping[str, Floats] = field(repr=False)
+    mcse: Mapping[str, Floats] = field(repr=False)
+    verdicts: Mapping[str, Verdict] = field(repr=False)
+    findings: tuple[Finding, ...] = field(repr=False)
     hessian: Information = field(repr=False)
     profile: Profile | None = field(default=None, repr=False)
     percentile: ConfidenceInterval | None = field(default=None, repr=False)
-    conditioning: Conditioning | None = None
-    reparameterizations: tuple[Reparameterization, ...] = ()
+    conditioning: Conditioning | None = field(default=None, repr=False)
+    reparameterizations: tuple[Reparameterization, ...] = field(default=(), repr=False)
 
     @property
     def flags(self) -> frozenset[Flag]:
@@ -86,13 +86,9 @@ class Crosscheck:
 
     def to_frame(self) -> Any:
         """Return estimates, standard errors and their sampling error as a pandas DataFrame."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
         columns = {"estimate": self.estimate, **self.standard_errors}
         columns["sampling_error"] = self.sampling_error
-        return pd.DataFrame(columns, index=list(self.names))
+        return import_pandas().DataFrame(columns, index=list(self.names))
 
     def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """Draw the standard errors of all sources as multiples of the reference's.
@@ -140,6 +136,8 @@ class Crosscheck:
         tables = "".join(html.table(*each) for each in self._tables())
         off = [f"{source}:" for source, verdict in self.verdicts.items() if not verdict.agrees]
         return tables + html.lines(self._lines(), off)
+
+    _repr_pretty_ = html.print_at_prompt
 
     def _lines(self) -> list[str]:
         """Say a sentence on each source, then what was found and could be done."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import OptimizeResult
 
 from bootmle.arrays import Floats
 from bootmle.crosschecks.scores import Scores
 from bootmle.fitting import Fit
 from bootmle.status import Status
+from bootmle.tables import brief
 
 __all__ = ["OWN", "Source", "fitted_sources", "read_sources"]
 
@@ -87,7 +89,8 @@ def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source
     ValueError, TypeError
         For a name that is taken, or something that holds no (p, p) matrix of numbers.
     """
-    if covariances is not None and not isinstance(covariances, Mapping):
+    unnamed = isinstance(covariances, OptimizeResult) or not isinstance(covariances, Mapping)
+    if covariances is not None and unnamed:
         raise TypeError(
             f"covariances: {type(covariances).__name__}; pass a mapping from name to matrix or "
             f'OptimizeResult, such as {{"BFGS": res}}'
@@ -105,9 +108,8 @@ def _read(fit: Fit, name: str, given: Any) -> Source:
     result = given if isinstance(given, Mapping) and "x" in given else None
     held = given if result is None else result.get("hess_inv")
     if held is None:
-        raise ValueError(
-            f"covariances: {name!r} has no hess_inv; its method keeps none, leave it out"
-        )
+        lacks = "is None" if given is None else "has no hess_inv: its method keeps none"
+        raise ValueError(f"covariances: {name!r} {lacks}; leave it out")
     of_search = result is not None or hasattr(held, "todense")
     if hasattr(held, "reindex") and sorted(map(str, held.index)) == sorted(fit.names):
         held = held.reindex(index=list(fit.names), columns=list(fit.names))
@@ -115,13 +117,14 @@ def _read(fit: Fit, name: str, given: Any) -> Source:
         matrix = np.asarray(held.todense() if hasattr(held, "todense") else held, dtype=float)
     except (TypeError, ValueError):
         raise TypeError(
-            f"covariances: {name!r} is {held!r}; pass a (p, p) matrix or an OptimizeResult"
+            f"covariances: {name!r} is {brief(held)}; pass a (p, p) matrix or an OptimizeResult"
         ) from None
     p, q = len(fit.names), int(fit.free.sum())
     if matrix.shape == (q, q) and q != p:
         matrix = _in_all(fit, matrix)
     if matrix.shape != (p, p):
-        raise ValueError(f"covariances: {name!r} has shape {matrix.shape}; pass ({p}, {p})")
+        hint = "; of standard errors, np.diag(se**2)" if matrix.shape == (p,) else ""
+        raise ValueError(f"covariances: {name!r} has shape {matrix.shape}; pass ({p}, {p}){hint}")
     return Source.of(name, matrix, result=result, of_search=of_search)
 
 

@@ -21,6 +21,10 @@ Kind = TypeVar("Kind")
 
 FORMAT = 1
 _MANIFEST = "run.json"
+_KINDS = {
+    "Replicates": "replicates of bootstrap()",
+    "Trials": "data sets of coverage()",
+}
 _CHUNK = re.compile(r"chunk-(\d+)\.bin")
 
 
@@ -121,15 +125,25 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
         manifest: Manifest = json.loads((path / _MANIFEST).read_text())
         known = manifest["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"checkpoint: {path / _MANIFEST} is damaged ({error})") from error
+        raise ValueError(
+            f"checkpoint: {path / _MANIFEST} is damaged, or not a run's; name another "
+            f"directory, or delete this one"
+        ) from error
     if known != FORMAT:
-        raise ValueError(f"checkpoint: {path} has format {known}, this version reads {FORMAT}")
+        raise ValueError(
+            f"checkpoint: {path} has format {known}, this version reads {FORMAT}; use the version "
+            f"that wrote it, or name another directory"
+        )
     if manifest.pop("checksum", "") != _checksum(manifest):
-        raise ValueError(f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not hold")
+        raise ValueError(
+            f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not hold; put a copy of "
+            f"it back, or delete the directory"
+        )
     if kind is not None and manifest["kind"] != kind.__name__:
         raise ValueError(
-            f"checkpoint: {path} holds {manifest['kind']}, not {kind.__name__}; Trials are a "
-            f"simulation study's: call coverage() again with the same directory"
+            f"checkpoint: {path} holds {_KINDS.get(manifest['kind'], manifest['kind'])}, not "
+            f"{_KINDS.get(kind.__name__, kind.__name__)}; go on with the call that began it, or "
+            f"name another directory"
         )
     return manifest
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.arrays import Floats
-from bootmle.data import as_args, count_rows
+from bootmle.data import as_args, check_call, count_rows
 from bootmle.estimates import read_estimates
 from bootmle.fitting.outcome import Outcome
 from bootmle.parameters import settle_names
@@ -76,13 +76,16 @@ class Estimator:
         if n is None:
             raise ValueError("args: there is no data to resample; pass what function takes in args")
         self.n = n
-        self.takes_weights = _takes_weights(function)
-        if standard_error is not None and self.takes_weights != _takes_weights(standard_error):
+        self.takes_weights = _takes_weights("function", function)
+        if standard_error is not None and self.takes_weights != _takes_weights(
+            "standard_error", standard_error
+        ):
             raise ValueError(
                 "standard_error: function and standard_error must both take weights, or neither"
             )
         started = time.perf_counter()
         given = {"weights": np.ones(n)} if self.takes_weights else {}
+        check_call("function", function, self.args, keywords=list(given))
         values, self.labels = read_estimates(function(*self.args, **given))
         self.estimate = values
         self.names = settle_names(names, self.labels, values.size, "estimates")
@@ -94,7 +97,9 @@ class Estimator:
             )
             self._check("standard_error", "standard errors", self.errors)
             if np.any(self.errors < 0):
-                raise ValueError(f"standard_error: {self.errors} is negative somewhere")
+                raise ValueError(
+                    f"standard_error: {self.errors} is negative somewhere; return standard errors"
+                )
         self.seconds = time.perf_counter() - started
 
     def in_order(
@@ -110,10 +115,16 @@ class Estimator:
         own = self.labels
         if own is not None and labels is not None and own != labels:
             if sorted(own) != sorted(labels):
-                raise ValueError(f"{argument} returned {list(labels)}, not {list(own)}")
+                raise ValueError(
+                    f"{argument} returned {list(labels)}, not {list(own)}; return the same names "
+                    f"each time"
+                )
             values = values[[labels.index(label) for label in own]]
         if values.shape != self.estimate.shape:
-            raise ValueError(f"{argument} returned {values.size} values, not {self.estimate.size}")
+            raise ValueError(
+                f"{argument} returned {values.size} values, not {self.estimate.size}; return one "
+                f"for each estimate"
+            )
         return values
 
     def _check(self, argument: str, what: str, values: Floats) -> None:
@@ -198,10 +209,10 @@ class EstimatorRefit:
         return Outcome(np.full_like(self.estimator.estimate, np.nan), status, np.nan, message)
 
 
-def _takes_weights(function: Callable[..., Any]) -> bool:
+def _takes_weights(argument: str, function: Any) -> bool:
     """Whether a function names a parameter ``weights``; built-in ones may not say."""
     if not callable(function):
-        raise TypeError(f"function: {function!r} is not callable; pass function(*args)")
+        raise TypeError(f"{argument}: {function!r} is not callable; pass {argument}(*args)")
     try:
         return "weights" in inspect.signature(function).parameters
     except ValueError:

@@ -85,9 +85,9 @@ class Fit:
     nll: float
     status: Status
     decrement: float
-    information: Information
-    claimed: Information | None
-    optimize_result: OptimizeResult
+    information: Information = field(repr=False)
+    claimed: Information | None = field(repr=False)
+    optimize_result: OptimizeResult = field(repr=False)
     n_evaluations: int
     notes: tuple[str, ...]
     scales: tuple[Scale, ...] = field(repr=False)
@@ -131,6 +131,8 @@ class Fit:
     def __str__(self) -> str:
         """Show the estimates, how good the optimum is, and what happened."""
         return "\n".join([self._title(), "", align(*self._table()), "", *self._closing()])
+
+    _repr_pretty_ = html.print_at_prompt
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""
@@ -177,11 +179,10 @@ class Fit:
         ]
         if self.information.definiteness != "positive definite":
             lines.append(f"Hessian: {self.information.definiteness}")
-        return (
-            lines
-            + list(self.notes)
-            + ["Hessian SEs are a cross-check: bootstrap(mle) has the ones to report"]
-        )
+        lines += self.notes
+        if not (self.status.failed or self.status is Status.NO_FINITE_OPTIMUM):
+            lines.append("Hessian SEs are a cross-check: bootstrap(mle) has the ones to report")
+        return lines
 
 
 def fit(

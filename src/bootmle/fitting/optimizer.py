@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -12,6 +12,7 @@ from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult
 
 from bootmle.arrays import Floats
 from bootmle.parameters import Parameters
+from bootmle.tables import brief
 
 __all__ = ["Optimizer", "read_constraints"]
 
@@ -26,6 +27,7 @@ _WITH_BOUNDS = {
     "cobyla",
     "cobyqa",
 }
+_WITH_HESSIAN = {"dogleg", "trust-ncg", "trust-krylov", "trust-exact"}
 _SLACK = 1e-9
 _POLISH = {"ftol": 1e-13, "maxiter": 300}
 
@@ -90,12 +92,28 @@ class Optimizer:
             )
         if not (self.tol is None or isinstance(self.tol, Real)):
             raise TypeError(f"tol: {self.tol!r}; pass a number, or None for SciPy's own")
+        if not (self.options is None or isinstance(self.options, Mapping)):
+            raise TypeError(f"options: {self.options!r}; pass a dict, such as {{'maxiter': 1000}}")
         named = self.method.lower() if isinstance(self.method, str) else None
+        self._check_name(named)
         able = named is None or named == "bfgs" or named in _WITH_BOUNDS
         if np.isfinite(parameters.bounds).any() and not able:
             raise ValueError(
                 f"method: {self.method!r} cannot keep bounds; leave it out, or name one that can, "
                 f"such as 'L-BFGS-B'"
+            )
+
+    def _check_name(self, named: str | None) -> None:
+        """Refuse a method that does not exist, or takes a Hessian."""
+        if named in _WITH_HESSIAN:
+            raise ValueError(
+                f"method: {self.method!r} takes a Hessian, which fit does not pass on; leave "
+                f"method out: fit goes on to the optimum by Newton steps of its own"
+            )
+        if named is not None and named not in _WITH_GRADIENT | _WITH_BOUNDS:
+            raise ValueError(
+                f"method: {self.method!r} is unknown; leave it out, or use one of "
+                f"{', '.join(sorted(_WITH_GRADIENT | _WITH_BOUNDS))}"
             )
 
     def feasible(self, params: Floats) -> bool:
@@ -126,6 +144,8 @@ class Optimizer:
     ) -> Callable[[Floats], Floats] | None:
         """Pass the gradient to the methods that use one."""
         takes = method is None or callable(method) or str(method).lower() in _WITH_GRADIENT
+        if gradient is None and str(method).lower() == "newton-cg":
+            raise ValueError(f"method: {method!r} takes a gradient; pass jac=, or leave method out")
         if gradient is None or not takes:
             return None
         return lambda v: gradient(v * unit) * unit
@@ -160,9 +180,27 @@ class Optimizer:
 
 def read_constraints(constraints: Any) -> tuple[Any, ...]:
     """Read one constraint or a sequence of them."""
-    if isinstance(constraints, Mapping | LinearConstraint | NonlinearConstraint):
-        return (constraints,)
-    return tuple(constraints)
+    single = not isinstance(constraints, Iterable) or isinstance(constraints, Mapping | str)
+    found = (constraints,) if single else tuple(constraints)
+    for each in found:
+        _check_constraint(each)
+    return found
+
+
+def _check_constraint(constraint: Any) -> None:
+    """Refuse what is no constraint of SciPy's."""
+    if isinstance(constraint, LinearConstraint | NonlinearConstraint):
+        return
+    if not isinstance(constraint, Mapping):
+        raise TypeError(
+            f"constraints: {brief(constraint)}; pass a dict with 'type' and 'fun', a "
+            f"LinearConstraint or a NonlinearConstraint, or a list of them"
+        )
+    if constraint.get("type") not in {"eq", "ineq"} or not callable(constraint.get("fun")):
+        raise ValueError(
+            f"constraints: {brief(constraint)}; give it 'type', which is 'eq' or 'ineq', and "
+            f"'fun', a function"
+        )
 
 
 def _margin(constraint: Any, params: Floats) -> float:

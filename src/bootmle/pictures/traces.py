@@ -95,7 +95,10 @@ def plot_trace(
     'mean'
     """
     if not boot.quantiles:
-        raise ValueError("boot: its replicates are no draws, and settle with no number of them")
+        raise ValueError(
+            "kind: 'trace' shows how figures settle as samples are drawn, and these are not drawn "
+            "at random; use 'histogram'"
+        )
     chosen = read_names(boot, names)
     counts, values, errors = _trace(boot, method, confidence_level)
     figure, panels = open_panels(ax, [boot.names[j] for j in chosen])

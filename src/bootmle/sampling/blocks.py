@@ -63,7 +63,10 @@ class Blocks(Plan):
         if not real or not float(self.length) >= 1:
             raise ValueError(f"length: {self.length!r}; pass a number of observations, 1 or more")
         if self.kind != "stationary" and self.length != round(self.length):
-            raise ValueError(f"length: {self.length!r}; {self.kind} blocks have a whole length")
+            raise ValueError(
+                f"length: {self.length!r}; {self.kind} blocks have a whole length: pass an int, or "
+                f"kind='stationary'"
+            )
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse a total that blocks of rows cannot be drawn for."""

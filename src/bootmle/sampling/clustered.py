@@ -78,9 +78,9 @@ class Clustered(Plan):
         if strata is not None:
             groups = members_of(_strata_of_clusters(codes, strata))
         if min(group.size for group in groups) < 2:
-            label = np.asarray(clusters)[0]
+            label = np.asarray(clusters).tolist()[0]
             where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
-            raise ValueError(f"clusters: {where}; two clusters are the least")
+            raise ValueError(f"clusters: {where}; two clusters are the least, in each stratum")
         object.__setattr__(self, "codes", codes)
         object.__setattr__(self, "members", members)
         object.__setattr__(self, "groups", groups)
@@ -180,7 +180,10 @@ def _strata_of_clusters(codes: NDArray[np.intp], strata: Any) -> NDArray[np.intp
     """Find each cluster's stratum; a cluster in two is an error."""
     of_rows = read_codes("strata", strata)
     if of_rows.size != codes.size:
-        raise ValueError(f"strata: {of_rows.size} labels, clusters has {codes.size}")
+        raise ValueError(
+            f"strata: {of_rows.size} labels, clusters has {codes.size}; pass one of each for every "
+            f"row"
+        )
     of_clusters = np.empty(int(codes.max()) + 1, dtype=np.intp)
     of_clusters[codes] = of_rows
     split = np.flatnonzero(of_clusters[codes] != of_rows)

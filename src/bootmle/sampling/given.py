@@ -45,7 +45,9 @@ class Given(Plan):
     def __post_init__(self) -> None:
         """Check the form."""
         if (self.indices is None) == (self.weights is None):
-            raise ValueError("Given: pass either indices= or weights=")
+            raise ValueError(
+                "indices, weights: pass one of the two, Given(indices=) or Given(weights=)"
+            )
         name, kind = ("indices", np.intp) if self.weights is None else ("weights", np.float64)
         array = _read(name, getattr(self, name), kind)
         object.__setattr__(self, name, array)
@@ -71,7 +73,9 @@ class Given(Plan):
         if self.weights is None and self._all.max() >= n:
             raise ValueError(f"indices: row {self._all.max()} of {n}; rows are numbered from 0")
         if self.weights is not None and self._all.shape[1] != n:
-            raise ValueError(f"weights: {self._all.shape[1]} for {n} observations")
+            raise ValueError(
+                f"weights: {self._all.shape[1]} columns for {n} observations; pass one for each"
+            )
         return self
 
     def units(self, n: int) -> Units | None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.tables import brief
+
 __all__ = ["members_of", "read_codes", "resolve_labels"]
 
 Codes = NDArray[np.intp]
@@ -31,9 +33,8 @@ def read_codes(argument: str, labels: Any) -> Codes:
     """Give each label its number, from 0 in the order in which they first appear."""
     values = np.asarray(labels)
     if values.ndim != 1 or values.size == 0:
-        raise ValueError(
-            f"{argument}: shape {values.shape}; pass one label for each observation, (n,)"
-        )
+        shown = brief(labels) if values.ndim == 0 else f"shape {values.shape}"
+        raise ValueError(f"{argument}: {shown}; pass one label for each observation, (n,)")
     missing = values != values
     if np.any(missing) or any(label is None for label in values.tolist()):
         raise ValueError(f"{argument}: labels are missing (NaN or None); give every row a label")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.arrays import Floats
+from bootmle.data import check_call
 from bootmle.likelihood import Likelihood
 from bootmle.resample import Resample
 from bootmle.sampling.plan import Plan
@@ -65,6 +66,7 @@ class Parametric(Plan):
                 "sampling: Parametric() simulates args, but the objective holds its data itself; "
                 "pass the data in args"
             )
+        check_call("simulate", self.simulate, likelihood.args, ("params", "rng"))
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Bind the replicate's own random stream."""
@@ -78,4 +80,7 @@ def _simulate(
     args: tuple[Any, ...],
 ) -> Any:
     """Call the user's function in its own order of arguments."""
-    return simulate(params.copy(), rng, *args)
+    drawn = simulate(params.copy(), rng, *args)
+    if drawn is None or np.isscalar(drawn):
+        raise TypeError(f"simulate: returned {drawn!r}; return data of the form of args")
+    return drawn

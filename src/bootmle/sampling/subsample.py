@@ -60,7 +60,7 @@ class Subsample(Plan):
         """Refuse subsamples as large as the sample, or empty."""
         if not 1 <= self.m(n) < n:
             raise ValueError(
-                f"size: {self.size!r} is {self.m(n)} of {n} observations; 1 to {n - 1}"
+                f"size: {self.size!r} is {self.m(n)} of {n} observations; pass 1 to {n - 1}"
             )
         return self
 

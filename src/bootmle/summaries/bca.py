@@ -130,9 +130,9 @@ def _end(
     if not 1 <= (count + 1) * adjusted <= count:
         needed = int(np.ceil(1 / max(min(adjusted, 1 - adjusted), 1e-12)))
         raise ValueError(
-            f"confidence_level: the corrected end lies {min(adjusted, 1 - adjusted):.2g} from the "
-            f"outermost replicate, which needs at least {needed:,} of them, there are {count}; "
-            f"raise n_resamples or lower the level"
+            f"confidence_level: BCa ends at the {adjusted:.3g} quantile of the replicates, which "
+            f"takes at least {needed:,} of them, there are {count}; raise n_resamples or lower the "
+            f"level"
         )
     own = float(order_quantile_mcse(ordered, adjusted)[0])
     error = own * _inflation(below, shift, pull, acceleration, adjusted)

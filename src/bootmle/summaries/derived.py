@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.estimates import read_estimates
 
-__all__ = ["derive_all", "derive_at"]
+__all__ = ["derive_all", "derive_at", "undefined"]
 
 
 def derive_at(
@@ -42,14 +42,21 @@ def derive_at(
     >>> values, names
     (array([0.5]), ('ratio',))
     """
+    if not callable(function):
+        raise TypeError(f"function: {function!r} is not callable; pass function(params)")
     values, own = read_estimates(function(params.copy()))
     labels = tuple(map(str, names)) if names is not None else own
     labels = labels or tuple(f"derived{k + 1}" for k in range(values.size))
     if isinstance(names, str) or len(labels) != values.size:
-        raise ValueError(f"names: {names!r} for {values.size} derived quantities; name each")
+        raise ValueError(
+            f"names: {names!r} for {values.size} derived quantities; list one for each"
+        )
     if not np.isfinite(values).all():
         found = dict(zip(labels, values.tolist(), strict=True))
-        raise ValueError(f"function: {found} at the estimate is not finite")
+        raise ValueError(
+            f"function: {found} at the estimate {params.tolist()} is not finite; derive what has a "
+            f"value there"
+        )
     return values, labels
 
 
@@ -83,6 +90,41 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
                 found.append(None)
     sizes = {values.size for values in found if values is not None}
     if len(sizes) != 1:
-        raise ValueError(f"function: returned {sorted(sizes)} quantities at different replicates")
+        raise ValueError(
+            f"function: returned {' and '.join(map(str, sorted(sizes)))} quantities at different "
+            f"replicates; return as many at each"
+        )
     nothing = np.full(sizes.pop(), np.nan)
     return np.array([nothing if values is None else values for values in found])
+
+
+def undefined(names: Sequence[str], replicates: Floats, derived: Floats) -> Iterator[str]:
+    """Say which quantities have no value at replicates whose parameters are finite.
+
+    Parameters
+    ----------
+    names : sequence of k str
+        The quantities.
+    replicates : (B, p) array
+        The parameters.
+    derived : (B, k) array
+        What `derive_all` made of them.
+
+    Returns
+    -------
+    iterator of str
+
+    Examples
+    --------
+    >>> list(undefined(["root"], np.array([[4.0], [-1.0]]), np.array([[2.0], [np.nan]])))
+    ['root has no value at 1 replicate: no standard error, and intervals count it as infinite']
+    """
+    lost = np.isnan(derived[np.isfinite(replicates).all(axis=1)]).sum(axis=0)
+    for name, times in zip(names, lost.tolist(), strict=True):
+        if times:
+            what = "1 replicate" if times == 1 else f"{times:,} replicates"
+            it = "it" if times == 1 else "them"
+            yield (
+                f"{name} has no value at {what}: no standard error, and intervals count {it} as "
+                f"infinite"
+            )

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bootmle import html
 from bootmle.arrays import Floats
 from bootmle.summaries.deletion import Bools, count_without, summarize_without_each
 from bootmle.summaries.intervals import fewest_replicates, read_level
-from bootmle.tables import align, rounded
+from bootmle.tables import align, import_pandas, rounded
 
 __all__ = ["Influence", "influence"]
 
@@ -84,18 +85,15 @@ class Influence:
 
     def to_frame(self) -> Any:
         """Return everything as a pandas DataFrame, a row for each unit and parameter."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
+        pandas = import_pandas()
         columns: dict[str, NDArray[Any]] = {"n_without": np.repeat(self.n_without, len(self.names))}
         for figure in _FIGURES:
             for name in (figure, f"{figure}_change", f"{figure}_change_mcse"):
                 columns[name] = getattr(self, name).ravel()
         columns["beyond"] = self.beyond.ravel()
         levels = [list(self.labels), list(self.names)]
-        index = pd.MultiIndex.from_product(levels, names=["unit", "parameter"])
-        return pd.DataFrame(columns, index=index)
+        index = pandas.MultiIndex.from_product(levels, names=["unit", "parameter"])
+        return pandas.DataFrame(columns, index=index)
 
     def __str__(self) -> str:
         """Show the units that matter most, or that none does."""
@@ -105,6 +103,8 @@ class Influence:
         header += ["low moves", "± MC", "high moves", "± MC"]
         rows = [self._row(at, marks[:, *at].tolist()) for at in self._most_influential(marks)]
         return "\n".join([align(header, rows), "", *self._closing(found)])
+
+    _repr_pretty_ = html.print_at_prompt
 
     def _stacked(self, what: str) -> Floats:
         """Stack something of the standard errors and both ends, (3, G, p)."""

@@ -10,6 +10,7 @@ from bootmle.summaries.intervals import (
     check_count,
     order_quantile,
     order_quantile_mcse,
+    read_level,
 )
 from bootmle.summaries.spread import standard_error, standard_error_mcse
 
@@ -39,7 +40,7 @@ def simultaneous_interval(
     Raises
     ------
     ValueError
-        For a level that so few replicates cannot show.
+        For a level that is none, or that so few replicates cannot show.
 
     Examples
     --------
@@ -48,7 +49,8 @@ def simultaneous_interval(
     >>> bool(abs(bounds.high[0] - 1.96) < 0.1)
     True
     """
-    check_count(len(estimates), 1 - confidence_level, confidence_level)
+    tail, _ = read_level(confidence_level, "less")
+    check_count(len(estimates), tail, confidence_level)
     errors, mcse = standard_error(estimates), standard_error_mcse(estimates)
     scaled = np.abs(estimates - estimate) / np.where(errors > 0, errors, 1.0)
     largest = np.sort(scaled.max(axis=1))[:, None]
