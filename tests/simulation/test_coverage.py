@@ -96,6 +96,16 @@ def test_summaries_are_those_of_the_trials(small: Coverage) -> None:
     assert_allclose(small.coverage["bca"], held.mean(axis=0))
     assert_allclose(small.below["bca"], (small.truth < trials.low[:, 1]).mean(axis=0))
     assert_allclose(small.mean_length["bca"], (trials.high - trials.low)[:, 1].mean(axis=0))
+    lengths = (trials.high - trials.low)[:, 1]
+    assert_allclose(small.mean_length_mcse["bca"], lengths.std(axis=0, ddof=1) / np.sqrt(12))
+    errors = trials.errors[:, 0]
+    assert_allclose(
+        small.se_spread["bootstrap"], errors.std(axis=0, ddof=1) / small.empirical_sd, rtol=1e-12
+    )
+    above = (12 * small.above["bca"] + 2) / 16
+    assert_allclose(small.above_mcse["bca"], np.sqrt(above * (1 - above) / 16))
+    below = (12 * small.below["bca"] + 2) / 16
+    assert_allclose(small.below_mcse["bca"], np.sqrt(below * (1 - below) / 16))
     # Studentized intervals have no errors of derived quantities: none given is no miss.
     assert_allclose(small.withheld["studentized"], [0, 0, 1])
     assert np.isnan(small.coverage["studentized"][2])
@@ -103,7 +113,7 @@ def test_summaries_are_those_of_the_trials(small: Coverage) -> None:
 
 def test_the_table_has_every_quantity_and_method(small: Coverage) -> None:
     shown = str(small)
-    for text in ("hessian/SD", "sandwich/SD", "covers %", "12 data sets, none failed"):
+    for text in ("mean/SD", "spread/SD", "sandwich", "covers %", "12 data sets, none failed"):
         assert text in shown
     assert shown.count("studentized") == 3
     assert "the 90% percentile interval of rate covers" in shown

@@ -105,7 +105,9 @@ def _print_table(boot: Bootstrap) -> None:
 
 def _print_study(study: Coverage, form: str) -> None:
     """Print a simulation study; as CSV or JSON a row for each quantity and method."""
-    figures = ("coverage", "coverage_mcse", "below", "above", "mean_length", "withheld")
+    with_errors = ("coverage", "below", "above", "mean_length")
+    figures = [each for figure in with_errors for each in (figure, f"{figure}_mcse")]
+    figures.append("withheld")
     rows = [
         {"name": name, "method": method}
         | {figure: float(getattr(study, figure)[method][j]) for figure in figures}

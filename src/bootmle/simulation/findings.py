@@ -149,6 +149,13 @@ class Findings:
             for source in self.sources
         }
 
+    @property
+    def se_spread(self) -> dict[str, Floats]:
+        """Standard deviation of the standard errors over that of the estimates, source to (k,)."""
+        return {
+            source: self.se_variation[source] * self.se_ratio[source] for source in self.sources
+        }
+
     def _beside(self, source: str) -> Floats:
         """Estimates of the data sets where a source has a standard error, NaN elsewhere, (N, k)."""
         given = np.isfinite(self._errors(source))
@@ -206,19 +213,8 @@ class Findings:
 
     @property
     def coverage_mcse(self) -> dict[str, Floats]:
-        """Monte Carlo error of `coverage`, method to (k,): not 0 where all intervals cover.
-
-        With 2 added to the intervals that cover and to those that do not (Agresti and Coull 1998).
-        """
-        counts = {method: self._given(method).sum(axis=0) for method in self.methods}
-        shrunk = {
-            method: (counts[method] * share + 2) / (counts[method] + 4)
-            for method, share in self.coverage.items()
-        }
-        return {
-            method: np.sqrt(share * (1 - share) / (counts[method] + 4))
-            for method, share in shrunk.items()
-        }
+        """Monte Carlo error of `coverage`, method to (k,): not 0 where all intervals cover."""
+        return self._errors_of(self.coverage)
 
     @property
     def below(self) -> dict[str, Floats]:
@@ -226,9 +222,19 @@ class Findings:
         return self._share(lambda low, high: self.truth < low)
 
     @property
+    def below_mcse(self) -> dict[str, Floats]:
+        """Monte Carlo error of `below`, method to (k,)."""
+        return self._errors_of(self.below)
+
+    @property
     def above(self) -> dict[str, Floats]:
         """Share of the intervals given that the truth lies above, method to (k,)."""
         return self._share(lambda low, high: self.truth > high)
+
+    @property
+    def above_mcse(self) -> dict[str, Floats]:
+        """Monte Carlo error of `above`, method to (k,)."""
+        return self._errors_of(self.above)
 
     @property
     def withheld(self) -> dict[str, Floats]:
@@ -238,8 +244,26 @@ class Findings:
     @property
     def mean_length(self) -> dict[str, Floats]:
         """Mean length of the intervals given, method to (k,); infinite where one is."""
-        ends = {method: self._ends(method) for method in self.methods}
-        return {method: _nanmean(high - low) for method, (low, high) in ends.items()}
+        return {method: _nanmean(self._lengths(method)) for method in self.methods}
+
+    @property
+    def mean_length_mcse(self) -> dict[str, Floats]:
+        """Monte Carlo error of `mean_length`, method to (k,).
+
+        NaN where that is infinite, and where a warp study has one length for all data sets.
+        """
+        errors = {}
+        for method in self.methods:
+            count = self._given(method).sum(axis=0)
+            with np.errstate(invalid="ignore"):
+                spread = _by_column(standard_error, self._lengths(method))
+            errors[method] = np.where(spread > 0, spread / np.sqrt(np.maximum(count, 1)), np.nan)
+        return errors
+
+    def _lengths(self, method: str) -> Floats:
+        """Lengths of one method's intervals, (N, k)."""
+        low, high = self._ends(method)
+        return np.asarray(high - low)
 
     def _given(self, method: str) -> NDArray[np.bool_]:
         """Which data sets have an interval, (N, k)."""
@@ -252,6 +276,18 @@ class Findings:
             method: _nanmean(np.where(self._given(method), which(*self._ends(method)), np.nan))
             for method in self.methods
         }
+
+    def _errors_of(self, shares: dict[str, Floats]) -> dict[str, Floats]:
+        """Monte Carlo errors of shares of the intervals given, method to (k,).
+
+        With 2 added to those that are counted and to those that are not (Agresti and Coull 1998).
+        """
+        errors = {}
+        for method, share in shares.items():
+            count = self._given(method).sum(axis=0)
+            shrunk = (count * share + 2) / (count + 4)
+            errors[method] = np.sqrt(shrunk * (1 - shrunk) / (count + 4))
+        return errors
 
     @property
     def flagged(self) -> dict[str, float]:

@@ -33,8 +33,11 @@ class Coverage(Findings):
             "coverage": self.coverage,
             "coverage_mcse": self.coverage_mcse,
             "below": self.below,
+            "below_mcse": self.below_mcse,
             "above": self.above,
+            "above_mcse": self.above_mcse,
             "mean_length": self.mean_length,
+            "mean_length_mcse": self.mean_length_mcse,
             "withheld": self.withheld,
         }
         columns = {

@@ -14,6 +14,7 @@ __all__ = ["tell", "tell_html"]
 
 _OFF = 0.01
 """A coverage so much off is worth a word, where it is beyond its Monte Carlo error."""
+_NONE = "-"
 _NOTHING = "no data set could be fitted"
 
 Table = tuple[list[str], list[list[str]]]
@@ -39,35 +40,35 @@ def tell_html(study: Findings) -> str:
 def _errors_table(study: Findings) -> Table:
     """Set every source's mean standard error beside the standard deviation of the estimates."""
     header = ["", "truth", "bias", "± MC", "SD", "± MC"]
-    for source in study.sources:
-        header += [f"{source}/SD", "± MC"]
+    header += ["SE of", "mean/SD", "± MC", "spread/SD"]
+    own = (study.truth, study.bias, study.bias_mcse, study.empirical_sd, study.empirical_sd_mcse)
     rows = []
     for j, name in enumerate(study.names):
-        spread = float(study.empirical_sd[j])
-        columns = (study.truth, study.bias, study.bias_mcse, study.empirical_sd)
-        row = [name, *(_like(float(each[j]), spread) for each in columns)]
-        row.append(_like(float(study.empirical_sd_mcse[j]), spread))
         for source in study.sources:
-            row += [
-                _plain(study.se_ratio[source][j]),
-                _plain(study.se_ratio_mcse[source][j]),
-            ]
-        rows.append(row)
+            first = source == study.sources[0]
+            spread = float(study.empirical_sd[j])
+            shown = [_like(float(each[j]), spread) if first else "" for each in own]
+            ratios = (study.se_ratio, study.se_ratio_mcse, study.se_spread)
+            shares = [_plain(each[source][j]) for each in ratios]
+            rows.append([name if first else "", *shown, source, *shares])
     return header, rows
 
 
 def _coverage_table(study: Findings) -> Table:
     """Set the coverage of all intervals side by side, one tail at a time."""
     level = f"{100 * study.confidence_level:g}%"
-    header = [level, "interval", "covers %", "± MC", "below %", "above %", "length", "withheld %"]
+    header = [level, "interval", "covers %", "± MC", "below %", "± MC", "above %", "± MC"]
+    header += ["length", "± MC", "withheld %"]
     rows = []
     for j, name in enumerate(study.names):
         for method in study.methods:
-            shares = (study.coverage, study.coverage_mcse, study.below, study.above)
+            covers = (study.coverage, study.coverage_mcse)
+            tails = (study.below, study.below_mcse, study.above, study.above_mcse)
+            lengths, spread = (study.mean_length, study.mean_length_mcse), study.empirical_sd[j]
             row = [name if method == study.methods[0] else "", method]
-            row += [_percent(each[method][j]) for each in shares]
+            row += [_percent(each[method][j]) for each in (*covers, *tails)]
             row[2] = _flag(row[2], study, method, j)
-            row.append(_like(float(study.mean_length[method][j]), float(study.empirical_sd[j])))
+            row += [_like(float(each[method][j]), float(spread)) for each in lengths]
             row.append(_percent(study.withheld[method][j]))
             rows.append(row)
     return header, rows
@@ -144,12 +145,14 @@ def _without_errors(study: Findings) -> Iterator[str]:
         for share in dict.fromkeys(shares[shares > 0].tolist()):
             lost = [name for name, each in zip(study.names, shares, strict=True) if each == share]
             named = "" if len(lost) == len(study.names) else f" of {', '.join(lost)}"
-            others = "" if share == 1 else f"; {source}/SD is of the others alone"
+            others = "" if share == 1 else "; mean/SD is of the others alone"
             yield f"{source}: no standard error{named} in {share:.1%} of the data sets{others}"
 
 
 def _like(value: float, spread: float) -> str:
     """Show a number with the digits that a spread supports."""
+    if np.isnan(value):
+        return _NONE
     if not np.isfinite(value) or not spread > 0:
         return f"{value:g}"
     return rounded_like(value, spread, 3)
@@ -157,9 +160,11 @@ def _like(value: float, spread: float) -> str:
 
 def _plain(value: float) -> str:
     """Show a ratio."""
+    if np.isnan(value):
+        return _NONE
     return f"{value:.3f}" if np.isfinite(value) and value < 100 else rounded(float(value), 3)
 
 
 def _percent(share: float) -> str:
     """Show a share in percent."""
-    return f"{100 * share:.1f}" if np.isfinite(share) else "-"
+    return f"{100 * share:.1f}" if np.isfinite(share) else _NONE
