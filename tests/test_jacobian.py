@@ -204,3 +204,29 @@ def test_no_more_evaluations_than_differences_of_the_sum_twice_over() -> None:
     likelihood = Likelihood(counted, scores, (Y,), read_parameters(OPTIMUM), Y.size, separable=True)
     assert with_jac_form(likelihood).scores_given
     assert calls == 1 + 4 * 2
+
+
+@pytest.mark.parametrize(("returned", "shown"), [(None, "None"), ("a", "'a'")])
+def test_what_is_no_gradient_is_shown(returned: Any, shown: str) -> None:
+    with pytest.raises(TypeError, match=f"jac: returned {shown}; return an array of numbers"):
+        fit(nll, START, Y, jac=lambda params, y: returned)
+
+
+def test_a_gradient_that_raises_outside_its_domain_costs_no_fit() -> None:
+    def raw_nll(params: Any, y: Any) -> Any:
+        mu, sigma = params
+        return (
+            np.log(sigma) + 0.5 * ((y - mu) / sigma) ** 2 if sigma > 0 else np.full(y.size, np.inf)
+        )
+
+    def raw_scores(params: Any, y: Any) -> Floats:
+        mu, sigma = params
+        if sigma <= 0:
+            raise FloatingPointError("sigma is not positive")
+        z = (y - mu) / sigma
+        return np.column_stack([-z / sigma, (1 - z**2) / sigma])
+
+    # SciPy's first step, of length one, leaves the domain.
+    y = np.random.default_rng(0).normal(0.3, 0.1, 60)
+    mle = fit(raw_nll, {"mu": 0.0, "sigma": 1.0}, y, jac=raw_scores)
+    np.testing.assert_allclose(mle.estimate, [y.mean(), y.std()], rtol=1e-6)

@@ -150,7 +150,8 @@ def _not_certified(fit: Fit) -> Iterator[Alarm]:
         yield Alarm(
             AlarmKind.FIT_NOT_CERTIFIED,
             f"the fit is {rounded(fit.decrement, 2)} standard errors from its optimum "
-            f"({fit.status.message}): replicates may share that error",
+            f"({fit.status.message}): replicates may share that error; compute the objective to "
+            f"more digits",
         )
 
 
@@ -166,7 +167,8 @@ def _better_optimum(
         yield Alarm(
             AlarmKind.UNBOUNDED_LIKELIHOOD,
             f"replicate {best} leads to where the likelihood of the original data rises without "
-            f"reaching an optimum ({reason}): it may be unbounded there",
+            f"reaching an optimum ({reason}): it may be unbounded there; bound or transform what "
+            f"runs away",
         )
         return
     found = search.likelihood.parameters.to_user(search.working)
@@ -264,7 +266,7 @@ def _law(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
         f"the replicates lie {'further' if seen > expected else 'nearer'} than their scores say "
         f"(median of twice the excess nll {rounded(float(seen), 2)}, expected "
         f"{rounded(float(expected), 2)}): too few observations for normal theory, or an irregular "
-        f"model",
+        f"model; rely on the bootstrap's intervals, not on 1.96 standard errors",
     )
 
 

@@ -102,7 +102,8 @@ class ColdAudit:
             return ()
         message = (
             f"{self.n_better} of {self.n} refits done again by SciPy from the start values found a "
-            f"better optimum: the likelihood has several, and replicates stay near the estimate's"
+            f"better optimum: the likelihood has several, and replicates stay near the estimate's; "
+            f"fit from several starts"
         )
         return (Alarm(AlarmKind.COLD_REFIT, message),)
 

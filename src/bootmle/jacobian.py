@@ -11,6 +11,7 @@ import numpy as np
 from bootmle.arrays import Floats
 from bootmle.likelihood import Likelihood
 from bootmle.parameters import Parameters
+from bootmle.tables import brief
 
 __all__ = ["read_jac", "with_jac_form"]
 
@@ -47,7 +48,14 @@ def with_jac_form(likelihood: Likelihood) -> Likelihood:
     if not likelihood.jac:
         return likelihood
     values = likelihood.parameters.values
-    gradient = np.asarray(likelihood.raw_gradient(values.copy()), dtype=float)
+    raw = likelihood.raw_gradient(values.copy())
+    refusal = TypeError(f"jac: returned {brief(raw)}; return an array of numbers")
+    if raw is None:
+        raise refusal
+    try:
+        gradient = np.asarray(raw, dtype=float)
+    except (TypeError, ValueError):
+        raise refusal from None
     by_row = likelihood.separable and gradient.shape == (likelihood.n, values.size)
     if by_row and gradient.shape != (values.size, 1):
         likelihood = replace(likelihood, scores_given=True)

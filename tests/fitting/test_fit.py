@@ -411,3 +411,11 @@ def test_a_fit_is_frozen() -> None:
     mle = fit(nll, START, Y)
     with pytest.raises(AttributeError):
         mle.nll = 0.0  # type: ignore[misc]
+
+
+def test_an_objective_that_never_changes_is_said_to_have_no_derivative() -> None:
+    mle = fit(lambda params, y: 0.0 * y, [1.0, 2.0], Y)
+    assert mle.status is Status.NOT_CERTIFIED
+    assert "no derivative can be measured" in str(mle)
+    with pytest.raises(ValueError, match="fit: there is no optimum to refit from"):
+        bootstrap(mle)

@@ -112,9 +112,10 @@ class Descent:
         """Take one more leg; True where the search is over."""
         info = self.information
         if not np.isfinite(info.matrix).all():
-            if self.likelihood.total(self.user()) == -np.inf:
+            total = self.likelihood.total(self.user())
+            if total == -np.inf:
                 self.refuse("falls to -inf", self.working - start)
-            self.status = Status.NOT_FINITE
+            self.status = Status.NOT_CERTIFIED if np.isfinite(total) else Status.NOT_FINITE
             self.metric = Metric(self.working, np.eye(self.working.size))
             return True
         if info.definiteness == "indefinite" and self._goes_across():

@@ -211,6 +211,11 @@ class Search(Descent):
 
     def _why_not_certified(self) -> str:
         """Say what keeps the search from a certificate, and what to do."""
+        if not np.isfinite(self.information.matrix).all():
+            return (
+                "no derivative can be measured: around this point the objective does not change, "
+                "or is not finite; see whether fun uses its parameters, and start elsewhere"
+            )
         if self.information.definiteness in {"undecided", "singular"} and self.decrement < 1e-3:
             return (
                 "the objective hardly changes along some way, a curved one perhaps: do two "

@@ -79,14 +79,17 @@ def furthest_fall(target: Target, direction: Floats) -> tuple[Floats, float]:
 
 
 def analytic_gradient(likelihood: Likelihood) -> Callable[[Floats], Floats] | None:
-    """Return the gradient on the working scale where the user gives one."""
+    """Return the gradient on the working scale where the user gives one; NaN where it raises."""
     if not likelihood.differentiable:
         return None
     parameters = likelihood.parameters
     free: NDArray[np.intp] = parameters.free
 
     def gradient(working: Floats) -> Floats:
-        full = likelihood.gradient(parameters.to_user(working))
+        try:
+            full = likelihood.gradient(parameters.to_user(working))
+        except Exception:  # the user's code may raise anything outside its domain
+            return np.full(working.shape, np.nan)
         return np.asarray(full[free] * parameters.slopes(working))
 
     return gradient
