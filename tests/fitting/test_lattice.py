@@ -104,7 +104,7 @@ def test_the_lattice_of_first_order_is_exact_for_a_quadratic(size: int, step: fl
 def test_scores_of_a_cubic_give_its_derivatives_exactly(size: int, step: float, order: int) -> None:
     cubic = random_cubic(size)
     scores = cubic.scores(step * score_lattice(size, order))
-    found = combine_scores(scores, size, order, step)
+    found = combine_scores(scores.swapaxes(1, 2), size, order, step)
     room = np.abs(scores).max() * 1e-13 / step**2
     assert_allclose(found, distinct(cubic, order), rtol=0, atol=room)
 
@@ -128,7 +128,7 @@ def exponential_errors(step: float, by_scores: bool, order: int = 3) -> Floats:
     points = step * (score_lattice(3, order) if by_scores else value_lattice(3, order))
     values = np.exp(points @ a.T)
     if by_scores:
-        found = combine_scores(values[..., None] * a, 3, order, step)
+        found = combine_scores(values[:, None, :] * a.T, 3, order, step)
     else:
         found = combine_values(values - 1.0, 3, order, step)
     return np.abs(relative(found, distinct(exact, order))).max(axis=0)

@@ -163,7 +163,7 @@ def _raw(likelihood: Likelihood, params: Floats) -> Floats:
 
 
 def _score_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:
-    """Evaluate whitened scores at all points, (k, n, q); None where one is not finite."""
+    """Evaluate whitened scores at all points, (k, q, n); None where one is not finite."""
     parameters = likelihood.parameters
     values = []
     for working in metric.to_working(points):
@@ -171,7 +171,8 @@ def _score_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floa
         scores = _finite(lambda at=params: likelihood.scores(at)[:, parameters.free])  # type: ignore[misc]
         if scores is None:
             return None
-        values.append((scores * parameters.slopes(working)) @ metric.factor)
+        ways = metric.factor * parameters.slopes(working)[:, None]
+        values.append(ways.T @ scores.T)
     return np.array(values)
 
 

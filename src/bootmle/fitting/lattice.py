@@ -114,14 +114,14 @@ def score_lattice(size: int, order: int) -> Floats:
 
 
 def combine_scores(values: Floats, size: int, order: int, step: float) -> Floats:
-    """Turn scores on the lattice (k, n, q) into distinct derivatives (n, terms)."""
+    """Turn scores on the lattice (k, q, n) into distinct derivatives (n, terms)."""
     origin = values[0]
-    terms = [origin.T]
+    terms = [origin]
     if order >= 2:
         up, down = values[1 : size + 1], values[size + 1 : 2 * size + 1]
         slopes = (up - down) / (2 * step)
         pairs = combinations_with_replacement(range(size), 2)
-        terms.append(np.array([(slopes[i][:, j] + slopes[j][:, i]) / 2 for i, j in pairs]))
+        terms.append(np.array([(slopes[i][j] + slopes[j][i]) / 2 for i, j in pairs]))
     if order >= 3:
         sums = values[2 * size + 1 :].reshape(2, size * (size - 1) // 2, *origin.shape)
         bends = _score_bends(size, up + down - 2 * origin, sums[0] + sums[1] - 2 * origin, step)
@@ -136,9 +136,9 @@ def _score_bends(size: int, single: Floats, double: Floats, step: float) -> Floa
     def bend(i: int, j: int, k: int) -> Floats:
         """Differentiate score k along i and j."""
         if i == j:
-            return np.asarray(single[i][:, k] / step**2)
-        mixed = double[position[min(i, j), max(i, j)]] - single[i] - single[j]
-        return np.asarray(mixed[:, k] / (2 * step**2))
+            return np.asarray(single[i][k] / step**2)
+        both = double[position[min(i, j), max(i, j)]]
+        return np.asarray((both[k] - single[i][k] - single[j][k]) / (2 * step**2))
 
     triples = combinations_with_replacement(range(size), 3)
     return np.array([(bend(i, j, k) + bend(i, k, j) + bend(j, k, i)) / 3 for i, j, k in triples])
