@@ -174,6 +174,12 @@ def plot(rows: Sequence[tuple[Point, Measured]], path: Path) -> None:
             peaks = [max(found.peak_mb, 0.1) for _, found in own]
             panels[1, column].loglog(sizes, peaks, mark, label=mode)
         panels[1, column].set_xlabel(along)
+        grown = sorted({getattr(point, along.lower()) for point, _ in rows if point.along == along})
+        for panel in panels[:, column]:
+            low, high = panel.get_ylim()
+            panel.set_ylim(low / 2, 2 * high)
+            panel.xaxis.minorticks_off()
+            panel.set_xticks(grown, [f"{size:g}" for size in grown])
     panels[0, 0].set_ylabel("ms a refit")
     panels[1, 0].set_ylabel("peak memory, MB")
     panels[0, 0].legend()
