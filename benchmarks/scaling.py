@@ -164,7 +164,7 @@ def plot(rows: Sequence[tuple[Point, Measured]], path: Path) -> None:
     """Draw time and memory against each size, on logarithmic axes."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="constrained")
     panels = figure.subplots(2, 3, squeeze=False)
     for column, along in enumerate(("n", "p", "B")):
         for mode, mark in (("contributions", "o-"), ("total", "s--")):

@@ -63,8 +63,7 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Any:
     ------
     ValueError
         For files that are not such, are damaged, or do not belong together: other parameters,
-        estimates, plans or refits, or the same seed; parts of a run that disagree; parts of a
-        study without those between them.
+        estimates, plans or refits, or the same seed; parts of a run or study that disagree.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bootmle import Bootstrap, Cases, Status, bootstrap, fit
+from bootmle import Bootstrap, Cases, Status, bootstrap, crosscheck, fit
 from bootmle.alarms import AlarmKind
 from bootmle.simulation import normal
 
@@ -15,12 +15,17 @@ FORMS = pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "
 COUNT = 99
 
 
-def assert_exact_and_alarmed(boot: Bootstrap, expected: Any, within: float = 1e-6) -> None:
+def assert_exact(boot: Bootstrap, expected: Any, within: float) -> None:
     """Within a share of the standard errors that the expected replicates have."""
     assert set(boot.status) <= CERTIFIED
     errors = expected.std(axis=0, ddof=1)
     assert np.abs((boot.replicates - expected) / errors).max() < within
     np.testing.assert_allclose(boot.standard_error, errors, rtol=10 * within)
+
+
+def assert_exact_and_alarmed(boot: Bootstrap, expected: Any, within: float = 1e-6) -> None:
+    """Exact, and an alarm says that the objective is no log-likelihood."""
+    assert_exact(boot, expected, within)
     (alarm,) = [each for each in boot.alarms if each.kind is AlarmKind.OBJECTIVE_SCALE]
     assert "misspecified" in alarm.message
 
@@ -95,7 +100,10 @@ def test_importance_weights_in_large_units(weights_of: Any) -> None:
     weights = prior * weights_of(Cases(), 0, 80, COUNT)
     means = weights @ y / weights.sum(axis=1)
     squares = [w @ (y - mean) ** 2 / w.sum() for w, mean in zip(weights, means, strict=True)]
-    assert_exact_and_alarmed(boot, np.column_stack([means, 0.5 * np.log(squares)]), 1e-3)
+    assert_exact(boot, np.column_stack([means, 0.5 * np.log(squares)]), 1e-3)
+    # The model is right, and so is the objective's scale: it is the weights.
+    assert boot.alarms == ()
+    assert "prior weights" in crosscheck(boot).verdicts["hessian"].reason
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e6], ids=["ones", "a million"])

@@ -119,3 +119,19 @@ def test_beside_a_ridge_the_curvature_along_it_is_negative_and_said_to_be() -> N
     # With g(log s − log a) and g' > 0 the Hessian has the determinant −(g'/(as))² to second order.
     found = information(ratio, {"a": 1.0, "s": 1.01 * Y.mean()}, Y)
     assert found.definiteness == "indefinite"
+
+
+def test_an_exception_far_from_the_estimate_costs_no_fit() -> None:
+    # Uncentred years make the intercept shallow: the check for ridges walks far along it.
+    rng = np.random.default_rng(0)
+    year = rng.normal(2000.0, 3.0, 200)
+    X = np.column_stack([np.ones(200), year])
+    y = (rng.random(200) < 0.5).astype(float)
+
+    def nll(params: Any, X: Any, y: Any) -> Any:
+        if abs(params[0]) > 1e3:
+            raise RuntimeError("no root in the bracket")
+        eta = X @ params
+        return np.logaddexp(0.0, eta) - y * eta
+
+    assert fit(nll, [0.0, 0.0], (X, y)).status is Status.CERTIFIED

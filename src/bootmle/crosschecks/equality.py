@@ -19,7 +19,6 @@ from bootmle.fitting import Fit
 
 __all__ = ["Equality", "measure_equality"]
 
-_STEP = 0.05
 _OFF = 0.25
 """Share by which a ratio may miss 1, however many observations there are."""
 _ERRORS = 3.0
@@ -83,13 +82,13 @@ def measure_equality(fit: Fit, scores: Scores) -> Equality:
     share = 1.0 if weights is None else weights.sum() / (weights @ weights)
     lengths = np.linalg.norm(scores.spread, axis=1)
     ways = np.concatenate([np.eye(size), scores.spread / np.maximum(lengths, 1e-300)[:, None]])
-    squares = (scores.whitened @ ways.T) ** 2
+    squares = share * (scores.whitened @ ways.T) ** 2
     excess = squares - _curvatures(fit, ways)
     squares, excess = (
         np.column_stack([each[:, :size].mean(axis=1), each[:, size:]]) for each in (squares, excess)
     )
-    ratios = share * squares.sum(axis=0)
-    spreads = [share * np.sqrt(len(each)) * each.std(axis=0, ddof=1) for each in (squares, excess)]
+    ratios = squares.sum(axis=0)
+    spreads = [np.sqrt(len(each)) * each.std(axis=0, ddof=1) for each in (squares, excess)]
     with np.errstate(all="ignore"):
         errors = np.maximum(spreads[0] / ratios, spreads[1] / np.maximum(ratios, _LEAST))
     return Equality(float(ratios[0]), float(errors[0]), ratios[1:], errors[1:])
@@ -97,7 +96,7 @@ def measure_equality(fit: Fit, scores: Scores) -> Equality:
 
 def _curvatures(fit: Fit, ways: Floats) -> Floats:
     """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
-    parameters, step = fit.likelihood.parameters, max(_STEP, fit.settings.hessian_step)
+    parameters, step = fit.likelihood.parameters, fit.settings.hessian_step
 
     def contributions(points: Floats) -> Floats:
         params = parameters.to_user(fit.metric.to_working(points))

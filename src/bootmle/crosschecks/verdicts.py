@@ -221,7 +221,7 @@ def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     if scale is not None:
         return scale_reason(scale, evidence)
     weights = evidence.fit.likelihood.weights
-    if weights is not None and np.ptp(weights) > 0:
+    if weights is not None and np.any(weights != 1):
         return Flag.OBJECTIVE_SCALE, (
             "it takes the prior weights for repeated rows, where the bootstrap weights single "
             "ones; expand the rows if the weights are frequencies"

@@ -89,7 +89,16 @@ class Descent:
                 return
             self.information = self.measure()
         if self.information.definiteness == "positive definite":
-            self.status = self._verdict()
+            self._finish()
+
+    def _finish(self) -> None:
+        """Certify where the last leg ended, by what is measured there."""
+        self.metric = Metric.from_curvature(self.working, self.information.matrix)
+        target = self.target()
+        z, self.decrement = refine(target, self.settings)
+        self.working = self.metric.to_working(z)
+        self.count(target)
+        self.status = self._verdict() if self._has_stayed(z) else Status.NOT_CERTIFIED
 
     @property
     def settings(self) -> Settings:
@@ -160,17 +169,15 @@ class Descent:
         By less than the slope across: a saddle is told from it at the bottom.
         """
         info = self.information
-        metric = Metric.from_curvature(self.working, info.matrix, info.null_directions.shape[1])
+        n_flat = info.null_directions.shape[1]
+        self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
         scales = unit_diagonal(info.matrix)
         depth = -float(np.linalg.eigvalsh(scales[:, None] * info.matrix * scales)[0])
-        self.metric, target = (
-            metric,
-            Target(self.likelihood, metric, self.likelihood.at(self.user())),
-        )
-        gradient = whitened_gradient(target, np.zeros(metric.size), self.settings)
+        target = self.target()
+        gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
         across = depth < float(np.linalg.norm(gradient)) < _NEAR
         if across:
-            self.working = metric.to_working(refine(target, self.settings)[0])
+            self.working = self.metric.to_working(refine(target, self.settings)[0])
         self.count(target)
         return across
 
@@ -212,10 +219,14 @@ class Descent:
             self.count(target)
             return False
         self.count(target)
-        if np.linalg.norm(z) > max(_MOVED, 10 * self.settings.attainable(z.size)):
+        if not self._has_stayed(z):
             return False
         self.status = self._verdict()
         return True
+
+    def _has_stayed(self, z: Floats) -> bool:
+        """Whether the last steps were so short that the curvature is that of where they led."""
+        return bool(np.linalg.norm(z) <= max(_MOVED, 10 * self.settings.attainable(z.size)))
 
     def _stays_flat(self, target: Target, z: Floats, way: Floats) -> bool:
         """Whether the nll does not rise over many standard errors to one side, but to the other."""
@@ -261,7 +272,13 @@ class Descent:
         """Run SciPy's minimizer from another point, in standard errors."""
         parameters, start = self.likelihood.parameters, self.metric.to_working(z)
         value = target.value(z)
-        result = self.optimizer.minimize(target.value_at, start, parameters, unit=self.metric.units)
+        result = self.optimizer.minimize(
+            target.value_at,
+            start,
+            parameters,
+            gradient=target.gradient_at if self.likelihood.differentiable else None,
+            unit=self.metric.units,
+        )
         better = np.isfinite(result.x).all() and result.fun < value
         self.working = np.array(result.x) if better else start
 

@@ -127,10 +127,12 @@ class Optimizer:
         start: Floats,
         parameters: Parameters,
         unit: Floats,
+        *,
+        gradient: Callable[[Floats], Floats] | None = None,
     ) -> OptimizeResult:
         """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP."""
         return replace(self, method="SLSQP", tol=None, options=_POLISH).minimize(
-            value, start, parameters, unit=unit
+            value, start, parameters, gradient=gradient, unit=unit
         )
 
     def _method(self, parameters: Parameters) -> Any:
@@ -182,25 +184,25 @@ def read_constraints(constraints: Any) -> tuple[Any, ...]:
     """Read one constraint or a sequence of them."""
     single = not isinstance(constraints, Iterable) or isinstance(constraints, Mapping | str)
     found = (constraints,) if single else tuple(constraints)
-    for each in found:
-        _check_constraint(each)
-    return found
+    return tuple(map(_read_constraint, found))
 
 
-def _check_constraint(constraint: Any) -> None:
-    """Refuse what is no constraint of SciPy's."""
+def _read_constraint(constraint: Any) -> Any:
+    """Read one constraint, whose type SciPy takes in any case; refuse what is none."""
     if isinstance(constraint, LinearConstraint | NonlinearConstraint):
-        return
+        return constraint
     if not isinstance(constraint, Mapping):
         raise TypeError(
             f"constraints: {brief(constraint)}; pass a dict with 'type' and 'fun', a "
             f"LinearConstraint or a NonlinearConstraint, or a list of them"
         )
-    if constraint.get("type") not in {"eq", "ineq"} or not callable(constraint.get("fun")):
+    kind = str(constraint.get("type")).lower()
+    if kind not in {"eq", "ineq"} or not callable(constraint.get("fun")):
         raise ValueError(
             f"constraints: {brief(constraint)}; give it 'type', which is 'eq' or 'ineq', and "
             f"'fun', a function"
         )
+    return {**constraint, "type": kind}
 
 
 def _margin(constraint: Any, params: Floats) -> float:

@@ -93,11 +93,12 @@ def _is_level(search: Descent, column: int, way: Floats) -> bool:
     definite = information.definiteness == "positive definite"
     allowed = 2 * SAFETY * information.noise + _UNFINISHED
     for distance in _ALONG:
+        claimed = 0.5 * distance**2 * float(way @ information.matrix @ way)
+        if not allowed < (min(_RESOLVED, 0.1 * claimed) if definite else _RESOLVED):
+            return False
         rise = _rise(search, column, search.working + distance * way)
         if abs(rise) < _ENDED:
-            claimed = 0.5 * distance**2 * float(way @ information.matrix @ way)
-            resolved = min(_RESOLVED, 0.1 * claimed) if definite else _RESOLVED
-            return abs(rise) <= allowed < resolved
+            return abs(rise) <= allowed
     return False
 
 
@@ -118,7 +119,7 @@ def _rise(search: Descent, column: int, working: Floats) -> float:
         with np.errstate(all="ignore"):
             rest.information = rest.measure()
             rest.settle()
-    except (ArithmeticError, ValueError):
+    except Exception:  # the user's code may raise anything outside its domain
         return np.nan
     finally:
         search.n_evaluations += rest.n_evaluations

@@ -12,8 +12,6 @@ from bootmle.status import Status
 
 __all__ = ["own_errors", "whitened_scores"]
 
-_STEP = 0.05
-
 
 def whitened_scores(fit: Fit) -> Floats | None:
     """Measure the gradients (n, r) of the weighted contributions; None where there are none.
@@ -50,7 +48,8 @@ def own_errors(fit: Fit, units: Units) -> Floats | None:
 
 def _difference(fit: Fit) -> Floats:
     """Difference the contributions along each whitened coordinate."""
-    unit = _STEP * np.eye(fit.metric.size)
+    step = fit.settings.gradient_step
+    unit = step * np.eye(fit.metric.size)
     parameters = fit.likelihood.parameters
 
     def contributions(points: Floats) -> Floats:
@@ -59,4 +58,4 @@ def _difference(fit: Fit) -> Floats:
 
     near = contributions(unit) - contributions(-unit)
     far = contributions(2 * unit) - contributions(-2 * unit)
-    return np.asarray((8 * near - far).T / (12 * _STEP))
+    return np.asarray((8 * near - far).T / (12 * step))

@@ -144,10 +144,11 @@ class Findings:
     @property
     def se_variation(self) -> dict[str, Floats]:
         """Spread of the standard errors over their mean, source to (k,); NaN of a warp study."""
-        return {
-            source: _by_column(standard_error, self._errors(source)) / self._mean_error(source)
-            for source in self.sources
-        }
+        with np.errstate(invalid="ignore"):
+            return {
+                source: _by_column(standard_error, self._errors(source)) / self._mean_error(source)
+                for source in self.sources
+            }
 
     @property
     def se_spread(self) -> dict[str, Floats]:
@@ -201,9 +202,13 @@ class Findings:
     def _ends(self, method: str) -> tuple[Floats, Floats]:
         """One method's intervals, (N, k) each."""
         kept, place = self.kept, self.methods.index(method)
-        if self.warp and np.isnan(kept.low[:, place]).all():
+        if self._is_pooled(method):
             return warped_ends(kept.estimates, self._deviations(), method, self.confidence_level)
         return kept.low[:, place], kept.high[:, place]
+
+    def _is_pooled(self, method: str) -> bool:
+        """Whether one pair of deviations serves all data sets, as in a warp study."""
+        return self.warp and bool(np.isnan(self.kept.low[:, self.methods.index(method)]).all())
 
     @property
     def coverage(self) -> dict[str, Floats]:
@@ -257,7 +262,8 @@ class Findings:
             count = self._given(method).sum(axis=0)
             with np.errstate(invalid="ignore"):
                 spread = _by_column(standard_error, self._lengths(method))
-            errors[method] = np.where(spread > 0, spread / np.sqrt(np.maximum(count, 1)), np.nan)
+            noise = np.nan if self._is_pooled(method) else 1 / np.sqrt(np.maximum(count, 1))
+            errors[method] = noise * spread
         return errors
 
     def _lengths(self, method: str) -> Floats:

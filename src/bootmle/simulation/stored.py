@@ -57,13 +57,13 @@ def study_of(
 
 
 def read_study(paths: Sequence[Path]) -> Coverage:
-    """Read the directories of one study, which a data set's number is its place in.
+    """Read the directories of one study; what is missing is named in its notes.
 
     Raises
     ------
     ValueError
-        Where directories are of different studies, overlap and disagree, leave data sets out
-        before the last one there, or were written by a version that kept no record.
+        Where directories are of different studies, overlap and disagree, or were written by a
+        version that kept no record.
     """
     merged = read_directories(paths, Trials, "data sets")
     record = merged.manifest["record"]
@@ -72,11 +72,6 @@ def read_study(paths: Sequence[Path]) -> Coverage:
             f"paths: {paths[0]} was begun by an earlier version, which did not write down what its "
             f"numbers are of; call coverage(..., checkpoint={str(paths[0])!r}) once with the same "
             f"arguments, then load it"
-        )
-    if not np.array_equal(merged.numbers, np.arange(len(merged.numbers))):
-        raise ValueError(
-            f"paths: {merged.missing}; name the directories of all parts, or call coverage(...) "
-            f"with the same arguments, which computes what is missing"
         )
     remarks = [merged.missing] if merged.missing else []
     return study_of(record, merged.data, merged.seconds, remarks=remarks)

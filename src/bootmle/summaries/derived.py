@@ -54,8 +54,7 @@ def derive_at(
     if not np.isfinite(values).all():
         found = dict(zip(labels, values.tolist(), strict=True))
         raise ValueError(
-            f"function: {found} at the estimate {params.tolist()} is not finite; derive what has a "
-            f"value there"
+            f"function: {found} is not finite at the estimate; derive what has a value there"
         )
     return values, labels
 
