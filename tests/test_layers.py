@@ -14,7 +14,7 @@ MODULES = {
     "foundation": {"arrays", "data", "estimates", "parameters", "resample", "scales"},
     "words": {"html", "status", "tables", "threads"},
     "likelihood": {"dependence", "jacobian", "likelihood", "reading", "vectorization"},
-    "derivatives": {"derivatives", "differences", "definiteness"},
+    "derivatives": {"definiteness", "derivatives", "differences", "flatness"},
     "warnings": {"alarms", "audits"},
     "running": {"identity", "precision", "running", "task"},
     "results": {
