@@ -125,17 +125,18 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     if not likelihood.separable or not isinstance(plan, Plan) or isinstance(plan, Parametric):
         return None
     expansion = expand(likelihood, fit.metric)
-    usable = np.flatnonzero(boot.status >= 0)
-    usable = usable[np.isfinite(boot.replicates[usable]).all(axis=1)][:_REPLICATES]
+    # A replicate at a bound is infinite on a log or logit scale.
+    with np.errstate(invalid="ignore"):
+        z = fit.metric.to_whitened(likelihood.parameters.to_working(boot.replicates))
+    usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[:_REPLICATES]
     if expansion is None or expansion.order < 2 or not usable.size:
         return None
     n = likelihood.n
     assert n is not None
     weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
     weights = weights if likelihood.weights is None else weights * likelihood.weights
-    z = fit.metric.to_whitened(likelihood.parameters.to_working(boot.replicates[usable]))
     inverse = np.linalg.pinv(fit.metric.factor)
-    hessians: Floats = inverse.T @ expansion.models(weights).hessian(z) @ inverse
+    hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
     return hessians
 
 
