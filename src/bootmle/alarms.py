@@ -223,10 +223,7 @@ def _scale(
     curvature by; the larger of both keeps false alarms to at most 1% from n = 100 on.
     """
     if scores is not None and curvatures is not None:
-        weights = fit.likelihood.weights
-        # Prior weights enter the scores squared, the curvature once.
-        share = 1.0 if weights is None else weights.sum() / (weights @ weights)
-        squares = share * (scores**2).sum(axis=1)
+        squares = fit.likelihood.score_share * (scores**2).sum(axis=1)
         each = squares * len(scores) / fit.metric.size
         error = float(each.std(ddof=1) / np.sqrt(len(each)))
         beside = float((squares - curvatures).std(ddof=1)) * np.sqrt(len(each)) / fit.metric.size

@@ -178,7 +178,7 @@ def _cold(refit: LikelihoodRefit, target: Target, estimate: Floats) -> tuple[Flo
         target.value_at,
         parameters.to_working(parameters.values),
         parameters,
-        gradient=target.gradient_at if target.likelihood.differentiable else None,
+        gradient=target.analytic_gradient,
     )
     own = target.value_at(parameters.to_working(estimate))
     return parameters.to_user(result.x), target.value_at(result.x), own

@@ -120,6 +120,12 @@ class Likelihood:
         return bool(self.jac) and (self.scores_given or self.weights is None)
 
     @property
+    def score_share(self) -> float:
+        """Σw/Σw²: prior weights enter the scores' variance squared, the curvature once."""
+        weights = self.weights
+        return 1.0 if weights is None else float(weights.sum() / (weights @ weights))
+
+    @property
     def by_weights(self) -> bool:
         """Whether resamples act through weights of the contributions, not through rows."""
         return self.separable and self.rows is not Rows.EXCHANGEABLE

@@ -100,7 +100,8 @@ def _check(
     fit = _read_fit(boot)
     given = read_sources(fit, covariances)
     with single_threaded():
-        scores = measure_scores(fit, clusters_of(booted), strata_of(booted))
+        plan = None if booted is None else booted.sampling
+        scores = measure_scores(fit, clusters_of(plan), strata_of(plan))
         known = {source.name: source for source in fitted_sources(fit, scores)}
         profiled = profile_likelihood(fit) if profile else None
         if profiled is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -71,15 +72,21 @@ def check_derived(boot: Bootstrap, check: Crosscheck, sources: Sequence[Source])
 
 
 def gradient(boot: Bootstrap) -> Floats:
-    """Differentiate derived quantities by the parameters at the estimate, (k, p).
+    """Differentiate derived quantities by the parameters at the estimate, (k, p)."""
+    origin = boot.origin
+    return differentiate(boot.derivation, origin.estimate, standard_error(origin.finite()))
+
+
+def differentiate(
+    functions: Sequence[Callable[[Floats], Any]], estimate: Floats, errors: Floats
+) -> Floats:
+    """Differentiate what functions, one after the other, make of parameters (p,), (k, p).
 
     Central differences over a thousandth of a standard error; 0 for a parameter without one.
     """
-    origin = boot.origin
-    errors = standard_error(origin.finite())
-    ways = _STEP * np.diag(errors)
-    points = np.concatenate([origin.estimate + ways, origin.estimate - ways])
-    for function in boot.derivation:
+    ways = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
+    points = np.concatenate([estimate + ways, estimate - ways])
+    for function in functions:
         points = derive_all(function, points)
     ahead, behind = np.split(points, 2)
     lengths = np.where(errors > 0, 2 * _STEP * errors, np.inf)
@@ -90,7 +97,7 @@ def _sampling_error(boot: Bootstrap, slopes: Floats) -> Floats:
     """Return the sampling error of each quantity's standard error, relative to it, (k,)."""
     fit = boot.fit
     assert isinstance(fit, Fit)
-    scores = measure_scores(fit, clusters_of(boot), strata_of(boot))
+    scores = measure_scores(fit, clusters_of(boot.sampling), strata_of(boot.sampling))
     if scores is None:
         return np.full(len(boot.names), 1 / np.sqrt(2 * (fit.likelihood.n or np.inf)))
     free = slopes[:, fit.likelihood.parameters.free]

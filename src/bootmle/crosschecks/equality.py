@@ -77,12 +77,10 @@ def measure_equality(fit: Fit, scores: Scores) -> Equality:
     -------
     Equality
     """
-    weights, size = fit.likelihood.weights, scores.whitened.shape[1]
-    # Prior weights enter the scores squared, the curvature once.
-    share = 1.0 if weights is None else weights.sum() / (weights @ weights)
+    size = scores.whitened.shape[1]
     lengths = np.linalg.norm(scores.spread, axis=1)
     ways = np.concatenate([np.eye(size), scores.spread / np.maximum(lengths, 1e-300)[:, None]])
-    squares = share * (scores.whitened @ ways.T) ** 2
+    squares = fit.likelihood.score_share * (scores.whitened @ ways.T) ** 2
     excess = squares - _curvatures(fit, ways)
     squares, excess = (
         np.column_stack([each[:, :size].mean(axis=1), each[:, size:]]) for each in (squares, excess)

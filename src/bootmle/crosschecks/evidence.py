@@ -196,15 +196,13 @@ def _blocks_share(boot: Bootstrap | None) -> float:
     return float(np.sqrt(max(share * plan.length, 1.0)))
 
 
-def clusters_of(boot: Bootstrap | None) -> NDArray[np.intp] | None:
+def clusters_of(plan: Plan | str | None) -> NDArray[np.intp] | None:
     """Return the cluster of each observation, where the plan draws clusters."""
-    plan = None if boot is None else boot.sampling
     return plan.codes if isinstance(plan, Clustered) else None
 
 
-def strata_of(boot: Bootstrap | None) -> NDArray[np.intp] | None:
+def strata_of(plan: Plan | str | None) -> NDArray[np.intp] | None:
     """Return the stratum of each unit that is drawn, where there are several."""
-    plan = None if boot is None else boot.sampling
     if not isinstance(plan, Clustered | Stratified):
         return None
     units = plan.units(sum(rows.size for rows in plan.members))

@@ -276,7 +276,7 @@ class Descent:
             target.value_at,
             start,
             parameters,
-            gradient=target.gradient_at if self.likelihood.differentiable else None,
+            gradient=target.analytic_gradient,
             unit=self.metric.units,
         )
         better = np.isfinite(result.x).all() and result.fun < value

@@ -181,9 +181,12 @@ def _run_scipy(
     parameters, metric = target.likelihood.parameters, target.metric
     working = metric.to_working(start)
     if not np.isfinite(parameters.bounds).any():
-        gradient = target.gradient_at if target.likelihood.differentiable else None
         result = minimize(
-            target.value_at, working, parameters, gradient=gradient, unit=metric.units
+            target.value_at,
+            working,
+            parameters,
+            gradient=target.analytic_gradient,
+            unit=metric.units,
         )
         return parameters.to_user(result.x), result
     plain = parameters.with_scales([Identity()] * working.size)

@@ -19,8 +19,8 @@ from bootmle.fitting.bounds import (
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.limits import keeps_falling, near_limits, own_scales
 from bootmle.fitting.ridges import settle_on_ridge
-from bootmle.fitting.slopes import analytic_gradient, inform
-from bootmle.fitting.whitening import Metric
+from bootmle.fitting.slopes import inform
+from bootmle.fitting.whitening import Metric, Target
 from bootmle.parameters import Parameters
 from bootmle.status import Status
 
@@ -90,8 +90,9 @@ class Search(Descent):
                 lowest, best = total, working.copy()
             return total
 
+        target = Target(likelihood, Metric(start, np.eye(start.size)), 0.0)
         self.result = self.optimizer.minimize(
-            value, start, parameters, gradient=analytic_gradient(likelihood)
+            value, start, parameters, gradient=target.analytic_gradient
         )
         first = likelihood.total(parameters.to_user(start))
         self.lowest, self.drop = lowest, first - lowest

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
 from bootmle.derivatives import Information, measure_information
@@ -14,7 +11,7 @@ from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.likelihood import Likelihood
 
-__all__ = ["analytic_gradient", "furthest_fall", "inform", "refine", "whitened_gradient"]
+__all__ = ["furthest_fall", "inform", "refine", "whitened_gradient"]
 
 _AIM = 1e-7
 _DOUBLINGS = 24
@@ -29,7 +26,7 @@ def inform(likelihood: Likelihood, working: Floats) -> Information:
         target.value_at,
         working,
         names=likelihood.parameters.free_names,
-        gradient=analytic_gradient(likelihood),
+        gradient=target.analytic_gradient,
         base=0.0,
     )
 
@@ -76,20 +73,3 @@ def furthest_fall(target: Target, direction: Floats) -> tuple[Floats, float]:
             break
         z, value = trial, trial_value
     return z, value
-
-
-def analytic_gradient(likelihood: Likelihood) -> Callable[[Floats], Floats] | None:
-    """Return the gradient on the working scale where the user gives one; NaN where it raises."""
-    if not likelihood.differentiable:
-        return None
-    parameters = likelihood.parameters
-    free: NDArray[np.intp] = parameters.free
-
-    def gradient(working: Floats) -> Floats:
-        try:
-            full = likelihood.gradient(parameters.to_user(working))
-        except Exception:  # the user's code may raise anything outside its domain
-            return np.full(working.shape, np.nan)
-        return np.asarray(full[free] * parameters.slopes(working))
-
-    return gradient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,6 +186,11 @@ class Target:
         parameters = self.likelihood.parameters
         ways = self.metric.factor * parameters.slopes(working)[..., None]
         return parameters.to_user(working), ways
+
+    @property
+    def analytic_gradient(self) -> Callable[[Floats], Floats] | None:
+        """The gradient on the working scale, where the user gives one."""
+        return self.gradient_at if self.likelihood.differentiable else None
 
     def gradient_at(self, working: Floats) -> Floats:
         """Evaluate the analytic gradient at one point (q,) of the working scale, by its scale."""

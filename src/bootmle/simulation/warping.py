@@ -10,20 +10,18 @@ import numpy as np
 from scipy.special import ndtri
 
 from bootmle.arrays import Floats
-from bootmle.crosschecks.scores import Scores, measure_scores
+from bootmle.crosschecks.delta import differentiate
+from bootmle.crosschecks.evidence import clusters_of, strata_of
+from bootmle.crosschecks.scores import measure_scores
 from bootmle.crosschecks.sources import Source, fitted_sources
 from bootmle.fitting import Fit
-from bootmle.sampling import Clustered, Plan
-from bootmle.summaries.derived import derive_all
+from bootmle.sampling import Plan
 from bootmle.summaries.intervals import order_quantile
 from bootmle.summaries.spread import standard_error
-from bootmle.task import n_observations
 
 __all__ = ["WARP_METHODS", "matrix_errors", "warped_ends"]
 
 WARP_METHODS = ("percentile", "basic", "normal")
-
-_STEP = 1e-3
 
 
 def matrix_errors(
@@ -51,34 +49,18 @@ def matrix_errors(
     >>> bool(np.allclose(errors, [1 / np.sqrt(y.sum()), np.sqrt(y.mean() / 300)], rtol=1e-4))
     True
     """
-    sources = fitted_sources(fit, _scores(fit, plan))
+    scores = measure_scores(fit, clusters_of(plan), strata_of(plan))
+    sources = fitted_sources(fit, scores)
     errors = {source.name: source.standard_errors for source in sources}
     if derive is None:
         return errors
     with suppress(ArithmeticError, ValueError):
-        slopes = _gradient(derive, fit.estimate, errors["hessian"])
+        slopes = differentiate([derive], fit.estimate, errors["hessian"])
         for source in sources:
             assert source.covariance is not None
             derived = Source.of(source.name, slopes @ source.covariance @ slopes.T)
             errors[source.name] = np.append(source.standard_errors, derived.standard_errors)
     return errors
-
-
-def _scores(fit: Fit, plan: Plan) -> Scores | None:
-    """Measure the scores, by cluster where the plan draws clusters."""
-    if not isinstance(plan, Clustered):
-        return measure_scores(fit)
-    units = plan.units(n_observations(fit))
-    strata = None if units is None or not units[1].any() else units[1]
-    return measure_scores(fit, plan.codes, strata)
-
-
-def _gradient(derive: Callable[[Floats], Any], estimate: Floats, errors: Floats) -> Floats:
-    """Differentiate derived quantities at the estimate, (k, p), over 1/1000 of an error."""
-    ways = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
-    ahead, behind = derive_all(derive, estimate + ways), derive_all(derive, estimate - ways)
-    lengths = np.where(errors > 0, 2 * _STEP * errors, np.inf)
-    return np.asarray((ahead - behind).T / lengths)
 
 
 def warped_ends(
