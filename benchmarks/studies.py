@@ -58,7 +58,8 @@ class Study:
     bounds : sequence or None
         As of `fit`.
     n_resamples : int
-        Replicates of each data set; BCa's corrected levels need more in small samples.
+        Replicates of each data set; BCa's corrected levels need more in small samples, and fewer
+        will do where most refits look for an optimum far away.
     """
 
     title: str
@@ -164,6 +165,7 @@ def moderate() -> list[Study]:
 def irregular() -> list[Study]:
     """List studies where methods fail: wrong models, weak identification, the boundary."""
     study = partial(Study, regular=False)
+    costly = partial(study, n_resamples=199)
     series = partial(study, simulate=draw_autocorrelated, methods=SERIES)
     at_zero, positive = at(normal(), mu=0.0), [(0.0, None), (None, None)]
     panel = at(random_effects_logit(), log_sigma=np.log(0.1))
@@ -175,8 +177,8 @@ def irregular() -> list[Study]:
         study("normal, mean bounded at its truth 0", at_zero, 100, bounds=positive),
         study("weak instrument", weak_instrument(0.15), 100),
         study("only a sum", only_a_sum(), 50),
-        study("mixture, one SD apart", at(normal_mixture(), mu2=1.0), 200),
-        study("random-effects logit, SD 0.1", panel, 300, sampling=by_cluster),
+        costly("mixture, one SD apart", at(normal_mixture(), mu2=1.0), 200),
+        costly("random-effects logit, SD 0.1", panel, 300, sampling=by_cluster),
     ]
 
 

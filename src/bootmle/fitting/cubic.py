@@ -11,8 +11,11 @@ from bootmle.arrays import Floats
 
 __all__ = ["CubicModels", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
 
-_SMALLEST = 1e-6
-"""Smallest diagonal of a Cholesky factor that counts: a millionth of the original's curvature."""
+_SMALLEST = 1e-2
+"""Smallest diagonal of a Cholesky factor that counts: a ten-thousandth of the original's curvature.
+
+Below it what a measured Hessian leaves out decides, and the length of a step is any.
+"""
 
 _NARROWEST = 1e-7
 """Smallest share of the largest that counts: below it the rounding decides."""

@@ -222,6 +222,9 @@ class Descent:
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
+        if self.status is Status.NOT_CERTIFIED and not z.any():
+            # Where a valley bends, full steps from inside it lead up its side.
+            return self._descend(target, start)
         return True
 
     def _has_stayed(self, z: Floats) -> bool:

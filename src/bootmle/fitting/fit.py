@@ -152,8 +152,8 @@ class Fit:
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """List the estimates with the cross-check's standard errors, below their titles."""
         errors = np.zeros(len(self.names))
-        at_bound = self.status is Status.AT_BOUND
-        errors[self.free] = np.nan if at_bound else self.information.standard_errors
+        withheld = self.status in {Status.AT_BOUND, Status.NO_FINITE_OPTIMUM}
+        errors[self.free] = np.nan if withheld else self.information.standard_errors
         rows = []
         for name, value, error, free in zip(
             self.names, self.estimate, errors, self.free, strict=True
@@ -168,6 +168,8 @@ class Fit:
         """Say why there is no Hessian-based standard error."""
         if self.status is Status.AT_BOUND:
             return "no standard error follows from the curvature at a bound"
+        if self.status is Status.NO_FINITE_OPTIMUM:
+            return "no standard error follows where there is no optimum"
         return f"the Hessian: {self.information.definiteness}"
 
     def _closing(self) -> list[str]:

@@ -30,7 +30,7 @@ Members = NDArray[np.intp]
 FEW = 4
 """Up to this many parameters the Hessian is measured afresh at every point."""
 
-_ROUNDS = 12
+_ROUNDS = 7
 _FAR = 3.0
 _SLOW = 0.5
 _CLOSE = 0.1

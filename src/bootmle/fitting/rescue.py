@@ -17,6 +17,7 @@ from bootmle.fitting.bounds import (
     pressing_columns,
 )
 from bootmle.fitting.divergence import probe_rays
+from bootmle.fitting.infinity import along_profile, at_plateau
 from bootmle.fitting.limits import keeps_falling, on_own_scales
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer
@@ -27,6 +28,8 @@ from bootmle.scales import Identity
 from bootmle.status import Status
 
 __all__ = ["rescue"]
+
+_ROUNDS = 6
 
 
 def rescue(
@@ -69,17 +72,26 @@ def _at_limits(target: Target, settings: Settings) -> Outcome | None:
 
 def _go_on(target: Target, z: Floats, step: Floats, settings: Settings) -> Outcome | None:
     """Probe for divergence, and go on with measured Hessians from where the refit stopped."""
+    at_infinity = at_plateau(target, z, settings)
+    if at_infinity is not None:
+        return at_infinity
     ray = probe_rays(target, z, step, settings.noise) if z.any() else None
     for start in (z, np.zeros_like(z)):
         if ray is not None:
             break
-        run = descend(target, start, settings)
+        run = descend(target, start, settings, rounds=_ROUNDS)
         if run.done[0]:
             return certified(target, run)
         ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
-        followed = follow(target, run, settings) if ray is None else None
-        if followed is not None:
-            return followed
+        if ray is not None:
+            break
+        found = follow(target, run, settings) or along_profile(target, run.z[0], settings)
+        if isinstance(found, Outcome):
+            return found
+        if found is not None:
+            followed = follow(target, descend(target, found, settings, rounds=1), settings)
+            if followed is not None:
+                return followed
     return None if ray is None else diverged(target, ray, settings)
 
 
@@ -143,9 +155,11 @@ def _certify_holding(
         return Outcome(params, Status.AT_BOUND, 0.0), params
     reduced = target.holding(held, params[positions]) if held.size else target
     start = reduced.metric.to_whitened(reduced.likelihood.parameters.to_working(params))
-    run = descend(reduced, start, settings, ceiling=np.inf if held.size else 0.0)
     if held.size:
+        run = descend(reduced, start, settings, ceiling=np.inf)
         target.n_evaluations += reduced.n_evaluations
+    else:
+        run = descend(reduced, start, settings, rounds=_ROUNDS)
     if run.done[0]:
         found = certified(reduced, run)
         return found, found.params

@@ -20,7 +20,8 @@ _SAME_SUPREMUM = 1e-2
 _ELSEWHERE = 8.0
 _DIVERGES = 0.02
 _FLAT_SIDE = 0.02
-_LEGS = 6
+_LEGS = 8
+_CLOSE = 1e-2
 _FALL = 0.2
 
 
@@ -80,14 +81,18 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
         metric = here.metric.rewhitened(center, run.hessian[0])
         here = target.seen_in(metric)
         run = descend(here, np.zeros(metric.size), settings, rounds=3)
-        settled = bool(run.done[0]) and _rises_around(here, run)
+        last_step = np.abs(metric.factor @ run.steps[0] / target.metric.units).max()
+        arrived = bool(run.done[0]) and last_step < _CLOSE
+        settled = arrived and _rises_around(here, run)
         target.n_evaluations += here.n_evaluations
-        if run.done[0]:
+        if arrived:
             return certified(here, run) if settled else None
         falls.append(run.start_value - float(run.value[0]))
         points.append(metric.to_working(run.z[0]))
-        if len(falls) > _LEGS // 2 and max(falls[-(_LEGS // 2) :]) < _FALL:
+        if max(falls[-2:]) <= 4 * settings.noise and len(falls) > 1:
             return None
+    if max(falls[-(_LEGS // 2) :]) < _FALL:
+        return None
     # Parameters that converge have done so in the last legs, where the others still go on.
     return _without_optimum(target, points[-1] - points[-3], points[-1], "rises without bound")
 

@@ -17,7 +17,9 @@ from bootmle.fitting.bounds import (
     pressing_columns,
 )
 from bootmle.fitting.descent import Descent
+from bootmle.fitting.infinity import along_profile, at_plateau
 from bootmle.fitting.limits import keeps_falling, near_limits, own_scales
+from bootmle.fitting.outcome import Outcome
 from bootmle.fitting.ridges import settle_on_ridge
 from bootmle.fitting.slopes import inform
 from bootmle.fitting.whitening import Metric, Target
@@ -28,6 +30,7 @@ __all__ = ["Search"]
 
 _STATIONARY = 1e-2
 _UNBOUNDED = 1e8
+_AWAY = 30.0
 
 
 @dataclass(slots=True)
@@ -64,7 +67,7 @@ class Search(Descent):
             return
         if self._ended_inside() and not np.isfinite(self.user()).all():
             self._has_no_optimum(self.working - self.start())
-        if self._ended_inside() and settle_on_ridge(self):
+        if self._ended_inside() and (settle_on_ridge(self) or self._is_far_away()):
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
@@ -75,6 +78,41 @@ class Search(Descent):
         """Whether the search ended at what may be an interior optimum over all parameters."""
         ended = self.status in {Status.CERTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
         return ended and not self.held.size and not self.optimizer.constraints
+
+    def _is_beside_plateau(self) -> bool:
+        """Look for an optimum at infinity beside SciPy's point."""
+        bounded = np.isfinite(self.whole.bounds).any() or bool(self.whole.curved)
+        if bounded or self.optimizer.constraints or not np.isfinite(self.information.matrix).all():
+            return False
+        self.metric = Metric.from_curvature(self.working, self.information.matrix)
+        target = self.target()
+        found = at_plateau(target, np.zeros(self.metric.size), self.settings)
+        self.count(target)
+        return found is not None and self._ends_at(found)
+
+    def _ends_at(self, found: Outcome) -> bool:
+        """Take over the estimates of the parameters that have them."""
+        ends = found.params[self.whole.free]
+        finite = np.isfinite(ends)
+        self.working[finite] = self.whole.to_working(found.params)[finite]
+        return self._has_no_optimum(np.where(np.isinf(ends), np.sign(ends), 0.0))
+
+    def _is_far_away(self) -> bool:
+        """Walk on where a parameter ran far from its start, and settle where the nll is lowest."""
+        if self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}:
+            return False
+        start = self.start()
+        metric = Metric(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))
+        target = self.target().seen_in(metric)
+        found = along_profile(target, metric.to_whitened(self.working), self.settings)
+        self.count(target)
+        if isinstance(found, Outcome):
+            return self._ends_at(found)
+        if found is not None:
+            self.working = metric.to_working(found)
+            self.information = self.measure()
+            self.settle()
+        return False
 
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""
@@ -109,6 +147,8 @@ class Search(Descent):
         """Go on from SciPy's point to the optimum within bounds and constraints."""
         scipys_point = self.user()
         first = self._hold(active_columns(self.whole, scipys_point, self._units(scipys_point)))
+        if self._is_beside_plateau():
+            return
         for _ in range(2 * self.whole.free.size + 2):
             self.settle()
             if self.status.failed or self.status is Status.NO_FINITE_OPTIMUM:

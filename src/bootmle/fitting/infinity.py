@@ -1,0 +1,229 @@
+"""Optima at infinity, found by going there with one parameter and fitting the others.
+
+The logarithm of a variance that is estimated as zero has one, and so has a ratio whose denominator
+passes zero. Neither lies on a ray: the other parameters converge, and have estimates all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.arrays import Floats
+from bootmle.fitting.cubic import trust_radius
+from bootmle.fitting.limits import limit_of
+from bootmle.fitting.lockstep import Settings
+from bootmle.fitting.outcome import Outcome, descend
+from bootmle.fitting.whitening import Target
+from bootmle.status import Status
+
+__all__ = ["along_profile", "at_plateau"]
+
+_DISTANCES = (4.0, 16.0, 64.0, 256.0)
+"""How far a parameter is moved alone, in standard errors."""
+_RISE = 0.1
+"""Rise of the nll on the way that the other parameters may make good."""
+_HALVES = 0.5 ** np.arange(1, 7)
+_BACK = np.array([0.0, 1.0, 4.0, 16.0])
+"""Where it is seen to have fallen: between the plateau and the origin, and further back."""
+_STATIONS: Floats = 3.0 ** np.arange(6)
+_FINER: Floats = 3.0 ** (np.array([-2, -1, 1, 2]) / 3)
+"""How far a parameter is walked with, in units of how far it went."""
+_SAME_SUPREMUM = 1e-2
+_LEGS = 3
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Plateau:
+    """Where the nll no longer changes with some parameters.
+
+    Attributes
+    ----------
+    columns : (k,) int array
+        Their columns.
+    signs : (k,) array
+        Which way they go: 0 where the nll changes on neither.
+    working : (q,) array
+        A point that lies on it.
+    origin : (q,) array
+        Where they came from.
+    """
+
+    columns: NDArray[np.intp]
+    signs: Floats
+    working: Floats
+    origin: Floats
+
+
+class _Station(NamedTuple):
+    """Where the other parameters were fitted with one held: the nll and the point (q,)."""
+
+    value: float
+    working: Floats
+
+
+def at_plateau(target: Target, z: Floats, settings: Settings) -> Outcome | None:
+    """Fit the others where the nll falls to a plateau as some parameters go on; None elsewhere."""
+    tolerance = 4 * settings.noise + 1e-12 * abs(target.value(z))
+    plateau = _find(target, target.metric.to_working(z), tolerance)
+    if plateau is None:
+        return None
+    fitted = _fit_others(target, plateau.columns, plateau.working, settings)
+    if fitted is None or not _falls_towards(target, plateau, fitted, tolerance):
+        return None
+    return _at_infinity(target, fitted, plateau.columns, plateau.signs)
+
+
+def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Floats | None:
+    """Walk on with the parameter that went furthest, the others fitted at each station.
+
+    Return about where the nll is lowest (q,); that there is no optimum, where it falls all the way;
+    None where the walk cannot be made. A ratio passes infinity: where the nll is as low at the
+    other end of its range, the walk goes on from there.
+    """
+    metric = target.metric
+    working = metric.to_working(z)
+    moved = (working - metric.center) / metric.units
+    column = int(np.argmax(np.abs(moved)))
+    near = np.linalg.norm(z) < trust_radius(z.size)
+    if near or np.isfinite(target.likelihood.parameters.bounds[column]).any():
+        return None
+    held, reach = np.array([column]), moved[column] * metric.units[column]
+
+    def walk(start: Floats, shares: Floats) -> list[_Station]:
+        return _walk(target, held, start, metric.center[column] + shares * reach, settings)
+
+    shares: Floats = _STATIONS
+    way = walk(working, shares)
+    if not way:
+        return None
+    supremum = way[_lowest(way)].value
+    if len(way) == len(shares) and way[-1].value <= supremum + 4 * settings.noise:
+        shares = np.concatenate([-_STATIONS[::-1], -1 / _STATIONS[1:]])
+        back = walk(metric.center, shares)
+        if not back or back[0].value > supremum + _SAME_SUPREMUM or _lowest(back) == 0:
+            return _at_infinity(target, way[-1].working, held, np.sign(moved[[column]]))
+        way = back
+    lowest = _lowest(way)
+    finer = walk(way[lowest].working, shares[lowest] * _FINER)
+    return metric.to_whitened(min([way[lowest], *finer], key=lambda each: each.value).working)
+
+
+def _lowest(way: list[_Station]) -> int:
+    """Return the number of the lowest station."""
+    return int(np.argmin([each.value for each in way]))
+
+
+def _walk(
+    target: Target, held: NDArray[np.intp], start: Floats, values: Floats, settings: Settings
+) -> list[_Station]:
+    """Fit the others at one value after the other, until the nll rises or they have no fit."""
+    way: list[_Station] = []
+    point = start
+    for value in values:
+        point = point.copy()
+        point[held] = value
+        fitted = _fit_others(target, held, point, settings)
+        if fitted is None:
+            break
+        way.append(_Station(target.value_at(fitted), fitted))
+        if len(way) > 1 and not way[-1].value <= way[-2].value + 4 * settings.noise:
+            break
+        point = fitted
+    return way
+
+
+def _at_infinity(
+    target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats
+) -> Outcome:
+    """Report that some parameters have no finite optimum, and the estimates of the others."""
+    parameters = target.likelihood.parameters
+    params, words = parameters.to_user(working), []
+    for column, sign in zip(columns, signs, strict=True):
+        limit = limit_of(parameters.scales[column], sign) if sign else np.nan
+        params[parameters.free[column]] = limit
+        words.append(f"{parameters.free_names[column]} → {f'{limit:+g}' if sign else '±inf'}")
+    message = f"the likelihood rises towards a supremum as {', '.join(words)}"
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
+
+
+def _find(target: Target, origin: Floats, tolerance: float) -> _Plateau | None:
+    """Move each parameter alone, one after the other, until the nll no longer changes."""
+    bounds, working = target.likelihood.parameters.bounds, origin.copy()
+    signs = {}
+    for column in range(origin.size):
+        level = [
+            (sign, reached)
+            for sign, end in zip((-1.0, 1.0), bounds[column], strict=True)
+            if np.isinf(end)
+            and (reached := _reach(target, working, column, sign, tolerance)) is not None
+        ]
+        if level:
+            signs[column] = level[0][0] if len(level) == 1 else 0.0
+        if len(level) == 1:
+            working = level[0][1]
+    if not any(signs.values()):
+        return None
+    return _Plateau(np.array(list(signs)), np.array(list(signs.values())), working, origin)
+
+
+def _reach(
+    target: Target, working: Floats, column: int, sign: float, tolerance: float
+) -> Floats | None:
+    """Move one parameter until the nll is level; None where it rises or never is."""
+    start = before = target.value_at(working)
+    for distance in _DISTANCES:
+        moved = working.copy()
+        moved[column] += sign * distance * target.metric.units[column]
+        value = target.value_at(moved)
+        if not value <= start + _RISE:
+            return None
+        if abs(value - before) <= tolerance:
+            return moved
+        before = value
+    return None
+
+
+def _fit_others(
+    target: Target, held: NDArray[np.intp], working: Floats, settings: Settings
+) -> Floats | None:
+    """Fit the parameters that are not held, from a point (q,); None where they do not converge."""
+    parameters = target.likelihood.parameters
+    others = np.setdiff1d(np.arange(working.size), held)
+    if not others.size:
+        return working
+    here = target.holding(held, parameters.to_user(working)[parameters.free[held]])
+    center = working[others]
+    for _ in range(_LEGS):
+        start = here.metric.to_whitened(center)
+        run = descend(here, start, settings, rounds=_ROUNDS, ceiling=np.inf)
+        target.n_evaluations += here.n_evaluations
+        center = here.metric.to_working(run.z[0])
+        if run.done[0]:
+            fitted = working.copy()
+            fitted[others] = center
+            return fitted
+        if not np.isfinite(run.hessian[0]).all():
+            return None
+        here = here.seen_in(here.metric.rewhitened(center, run.hessian[0]))
+    return None
+
+
+def _falls_towards(target: Target, plateau: _Plateau, fitted: Floats, tolerance: float) -> bool:
+    """Whether the nll falls all the way to the plateau, along each parameter that has a sign."""
+    level = target.value_at(fitted)
+    for column, sign in zip(plateau.columns, plateau.signs, strict=True):
+        if not sign:
+            continue
+        origin, unit = plateau.origin[column], target.metric.units[column]
+        way = np.concatenate([_HALVES * (fitted[column] - origin), -sign * unit * _BACK])
+        points = np.tile(fitted, (way.size, 1))
+        points[:, column] = origin + way
+        rises = np.array([target.value_at(point) for point in points]) - level
+        if not (rises.min() >= -tolerance and rises.max() > tolerance):
+            return False
+    return True
