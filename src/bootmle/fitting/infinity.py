@@ -29,8 +29,8 @@ _RISE = 0.1
 _HALVES = 0.5 ** np.arange(1, 7)
 _BACK = np.array([0.0, 1.0, 4.0, 16.0])
 """Where it is seen to have fallen: between the plateau and the origin, and further back."""
-_STATIONS: Floats = 3.0 ** np.arange(6)
-_FINER: Floats = 3.0 ** (np.array([-2, -1, 1, 2]) / 3)
+_STATIONS = np.array([1.0, 3.0, 9.0, 27.0, 81.0, 243.0])
+_FINER = np.array([0.5, 0.7, 1.4, 2.0])
 """How far a parameter is walked with, in units of how far it went."""
 _SAME_SUPREMUM = 1e-2
 _LEGS = 3
