@@ -211,8 +211,10 @@ def test_infinite_replicates_count_in_intervals_but_not_in_standard_errors(
         assert np.isinf(bounds.high[0]) == (count == rank)
         assert bounds.low[0] == rank
         assert_allclose(bounds.high[1], -1000.0 * rank)
-        finite = RANKS[: 999 - count, None] * TWO
-        assert_allclose(boot.standard_error, finite.std(axis=0, ddof=1), rtol=1e-12)
+        errors = [RANKS[: 999 - count].std(ddof=1), 1000.0 * RANKS.std(ddof=1)]
+        assert_allclose(boot.standard_error, errors, rtol=1e-12)
+        assert_allclose(np.sqrt(np.diag(boot.covariance)), errors, rtol=1e-12)
+        assert_allclose(boot.covariance[0, 1], -1000.0 * RANKS[: 999 - count].var(ddof=1))
         assert boot.n_failed == 0
 
 
@@ -226,9 +228,8 @@ def test_infinite_replicates_leave_no_normal_interval_of_their_parameter(
     bounds = boot_of(500 * TWO, values, status).confidence_interval("normal", level)
     whole = (bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse)
     assert np.isnan([each[1] for each in whole]).all()
-    finite = values[status == Status.CERTIFIED, 0]
-    half = norm.ppf(0.5 + level / 2) * finite.std(ddof=1)
-    center = 2 * 500 - finite.mean()
+    half = norm.ppf(0.5 + level / 2) * values[:, 0].std(ddof=1)
+    center = 2 * 500 - values[:, 0].mean()
     assert_allclose([bounds.low[0], bounds.high[0]], [center - half, center + half])
     assert np.all(np.array([bounds.low_mcse[0], bounds.high_mcse[0]]) > 0)
 

@@ -109,9 +109,11 @@ def likelihood_alarms(
 
 def mode_alarms(names: tuple[str, ...], replicates: Replicates) -> tuple[Alarm, ...]:
     """Name the parameters whose replicates have more than one mode."""
-    finite = replicates.estimates[~(replicates.failed | replicates.divergent)]
+    kept = replicates.estimates[~replicates.failed]
     several = tuple(
-        name for name, column in zip(names, finite.T, strict=True) if _n_modes(column) > 1
+        name
+        for name, column in zip(names, kept.T, strict=True)
+        if _n_modes(column[np.isfinite(column)]) > 1
     )
     if not several:
         return ()

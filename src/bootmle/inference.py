@@ -88,7 +88,8 @@ class Inference(Spread):
         elif name == "studentized":
             bounds = self._studentized(**options)
         elif name == "normal":
-            finite = self.finite()
+            # What has infinite replicates is withheld at the end.
+            finite = np.where(self.diverges(), self.estimate, self.kept())
             bounds = interval(finite, finite, self.estimate, method=method, **options)
             # Deviations and biases are not scaled alike where samples are of another size.
             shift = finite.mean(axis=0) - self.estimate - np.nan_to_num(self.bias)
@@ -282,7 +283,7 @@ class Inference(Spread):
         if lost:
             raise ValueError(f"names: {lost} have no standard error; leave them out")
         return simultaneous_interval(
-            self.finite()[:, chosen], self.estimate[chosen], confidence_level
+            self.kept()[:, chosen], self.estimate[chosen], confidence_level
         )
 
     def influence(self, confidence_level: float = 0.95) -> Influence:
@@ -360,8 +361,7 @@ class Inference(Spread):
         >>> bool(np.isclose(boot.worst_case().standard_error, boot.standard_error).all())
         True
         """
-        finite, ordered = self.finite(), self.ordered()
-        bounds = worst_case(finite, *ordered, self.n_failed, confidence_level)
+        bounds = worst_case(self.kept(), *self.ordered(), self.n_failed, confidence_level)
         flat = self.flat()
         return WorstCase(
             self.identified(bounds.standard_error),

@@ -116,9 +116,10 @@ def _what_failed(boot: Inference) -> Iterator[str]:
         yield _hidden(boot)
     divergent = int(boot.data.divergent.sum())
     if divergent:
+        names = _listed(boot, boot.diverges())
         yield (
-            f"{divergent:,} replicates have no finite optimum: standard errors are those of the "
-            f"others, intervals count them as infinite"
+            f"{divergent:,} replicates have no finite optimum: intervals count {names} as infinite "
+            f"there, standard errors leave it out"
         )
     if boot.not_identified:
         yield f"not identified by the data: {', '.join(boot.not_identified)}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.replicates import Replicates
-from bootmle.summaries.spread import standard_error, standard_error_mcse
+from bootmle.summaries.spread import of_finite, standard_error, standard_error_mcse
 
 __all__ = ["precise_enough", "worst_relative_error"]
 
@@ -20,9 +20,9 @@ def precise_enough(data: Replicates, precision: float) -> str:
 
 def worst_relative_error(data: Replicates) -> float:
     """Return the largest Monte Carlo error of a standard error, relative to it."""
-    finite: Floats = data.estimates[~(data.failed | data.divergent)]
-    if len(finite) < _FEWEST:
+    kept: Floats = data.estimates[~data.failed]
+    if np.isfinite(kept).sum(axis=0).min() < _FEWEST:
         return np.inf
-    errors, mcse = standard_error(finite), standard_error_mcse(finite)
+    errors, mcse = of_finite(standard_error, kept), of_finite(standard_error_mcse, kept)
     varies = errors > 0
     return float(np.max(mcse[varies] / errors[varies], initial=0.0))

@@ -128,18 +128,18 @@ class Spread:
 
     @property
     def standard_error(self) -> Floats:
-        """Standard deviation of the replicates that have a finite optimum, ddof 1, (p,).
+        """Standard deviation of each parameter's finite replicates, ddof 1, (p,).
 
         Scaled to samples of n where the plan draws others.
         """
-        return self.identified(spread.standard_error(self.finite()))
+        return self._of_finite(spread.standard_error, self.kept())
 
     @property
     def standard_error_mcse(self) -> Floats:
         """Monte Carlo error of `standard_error`, (p,); 0 where no samples are drawn at random."""
         if not self.drawn and not self.quantiles:
             return self.identified(np.zeros(len(self.names)))
-        return self.identified(spread.standard_error_mcse(self.finite()))
+        return self._of_finite(spread.standard_error_mcse, self.kept())
 
     @property
     def quantile_standard_error(self) -> Floats:
@@ -148,48 +148,39 @@ class Spread:
 
     @property
     def covariance(self) -> Floats:
-        """Covariance matrix of the replicates that have a finite optimum, (p, p)."""
-        matrix = spread.covariance(self.finite())
-        flat = self.flat()
-        matrix[flat, :] = np.nan
-        matrix[:, flat] = np.nan
-        return matrix
+        """Covariances of the replicates, where those of both parameters are finite, (p, p)."""
+        return self._of_finite_pairs(spread.covariance)
 
     @property
     def covariance_mcse(self) -> Floats:
         """Monte Carlo error of each entry of `covariance`, (p, p)."""
-        matrix = spread.covariance_mcse(self.finite()) * (self.drawn or self.quantiles)
-        flat = self.flat()
-        matrix[flat, :] = np.nan
-        matrix[:, flat] = np.nan
-        return matrix
+        return self._of_finite_pairs(spread.covariance_mcse) * (self.drawn or self.quantiles)
 
     @property
     def bias(self) -> Floats:
-        """Mean of the replicates less the estimate, (p,)."""
-        shift = spread.mean_shift(self.finite(), self.estimate)
-        return self.identified(shift * self.rescaling[1] / self.rescaling[0])
+        """Mean of each parameter's finite replicates less the estimate, (p,)."""
+        shift = self._of_finite(spread.mean_shift, self.kept() - self.estimate)
+        return shift * self.rescaling[1] / self.rescaling[0]
 
     @property
     def bias_mcse(self) -> Floats:
         """Monte Carlo error of `bias`, (p,)."""
-        finite = self.finite()
-        error = spread.standard_error(finite) / np.sqrt(max(len(finite), 1))
-        error = error * (self.drawn or self.quantiles)
-        return self.identified(error * self.rescaling[1] / self.rescaling[0])
+        error = self._of_finite(spread.mean_shift_mcse, self.kept())
+        return error * (self.drawn or self.quantiles) * self.rescaling[1] / self.rescaling[0]
 
     @property
     def skewness(self) -> Floats:
-        """Skewness of the replicates that have a finite optimum, (p,)."""
-        return self.identified(spread.skewness(self.finite()))
+        """Skewness of each parameter's finite replicates, (p,)."""
+        return self._of_finite(spread.skewness, self.kept())
 
     @property
     def heavy_tails(self) -> NDArray[np.bool_]:
         """Where one replicate makes much of the variance, so that the SE grows with B, (p,)."""
-        finite = self.finite()
-        count = max(len(finite), 2)
-        usual = 2 * np.log(count) / count
-        return np.asarray(spread.largest_share(finite) > max(_HEAVY, 3 * usual))
+        kept = self.kept()
+        counts = np.maximum(np.isfinite(kept).sum(axis=0), 2)
+        usual = 2 * np.log(counts) / counts
+        shares = self._of_finite(spread.largest_share, kept)
+        return np.asarray(shares > np.maximum(_HEAVY, 3 * usual))
 
     def chosen(self, names: Sequence[str] | None) -> list[int]:
         """Find parameters by name; all that vary by default."""
@@ -205,6 +196,22 @@ class Spread:
         """Which parameters have a part in a direction that is not identified, (p,)."""
         return np.array([name in self.not_identified for name in self.names], dtype=bool)
 
+    def _of_finite(self, statistic: Callable[[Floats], Floats], replicates: Floats) -> Floats:
+        """Compute a statistic of each parameter's finite replicates, where it has an estimate."""
+        values = spread.of_finite(statistic, replicates)
+        return np.where(self._undefined(), np.nan, self.identified(values))
+
+    def _of_finite_pairs(self, statistic: Callable[[Floats], Floats]) -> Floats:
+        """Compute a statistic of each pair of parameters likewise."""
+        matrix = spread.of_finite_pairs(statistic, self.kept())
+        withheld = self.flat() | self._undefined()
+        return np.where(withheld | withheld[:, None], np.nan, matrix)
+
+    def _undefined(self) -> NDArray[np.bool_]:
+        """Which derived quantities have no value at some optima, (p,)."""
+        ended = ~(self.data.failed | self.data.divergent)
+        return np.asarray(np.isnan(self.replicates[ended]).any(axis=0))
+
     def identified(self, values: Floats) -> Floats:
         """Withhold what the data do not identify."""
         return np.where(self.flat(), np.nan, values)
@@ -217,6 +224,10 @@ class Spread:
         """Return the replicates with a finite optimum."""
         return self.rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
 
+    def kept(self) -> Floats:
+        """Return the replicates that did not fail, infinite ones among them."""
+        return self.rescaled(self.replicates[~self.data.failed])
+
     def rescaled(self, replicates: Floats) -> Floats:
         """Put deviations from the centre around the estimate, scaled to samples of n."""
         if self.centre is None and self.rescaling[0] == 1:
@@ -226,7 +237,7 @@ class Spread:
 
     def ordered(self) -> tuple[Floats, Floats]:
         """Sort the replicates, undetermined ones as the worst at either end."""
-        kept = self.rescaled(self.replicates[~self.data.failed])
+        kept = self.kept()
         low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
         high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
         return low, high

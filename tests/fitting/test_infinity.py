@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bootmle import Bootstrap, Cases, Fit, Status, bootstrap, fit
 from bootmle.fitting.infinity import along_profile, at_plateau
@@ -14,6 +15,7 @@ from bootmle.fitting.outcome import Outcome
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.parameters import read_parameters
 from bootmle.reading import read_likelihood
+from bootmle.simulation import logit
 
 Floats = NDArray[np.float64]
 SETTINGS = Settings.from_noise(1e-14)
@@ -68,6 +70,30 @@ def test_a_walk_whose_nll_falls_all_the_way_ends_at_infinity() -> None:
     assert isinstance(found, Outcome)
     assert found.params[1] == np.inf
     assert_allclose(found.params[0], 0.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("with_jac", [False, True], ids=["differences", "jac"])
+def test_where_one_coefficient_is_infinite_the_others_are_as_without_its_rows(
+    with_jac: bool,
+) -> None:
+    rng, model = np.random.default_rng(3), logit(2)
+    X = np.column_stack([np.ones(80), rng.normal(size=80), np.arange(80) < 8])
+    y = (rng.random(80) < expit(X @ [0.2, 1.0, 1.2])).astype(float)
+    mle = fit(model.nll, np.zeros(3), (X, y), jac=model.scores if with_jac else None)
+    boot = bootstrap(mle, n_resamples=99, rng=0)
+    weights = weights_of(boot, 80)
+    # All of the eight drawn are ones: the coefficient of their dummy goes to infinity.
+    separated = weights[:, :8] @ (1 - y[:8]) == 0
+    assert 10 < separated.sum() < 60
+    assert_array_equal(boot.status == Status.NO_FINITE_OPTIMUM, separated)
+    assert_array_equal(np.isposinf(boot.replicates[:, 2]), separated)
+    for k in np.flatnonzero(separated):
+        rest = fit(logit(1).nll, np.zeros(2), (X[8:, :2], y[8:]), weights=weights[k, 8:])
+        off = np.abs(boot.replicates[k, :2] - rest.estimate) / mle.information.standard_errors[:2]
+        assert off.max() < 1e-3
+    assert_allclose(boot.standard_error[:2], boot.replicates[:, :2].std(axis=0, ddof=1))
+    finite = boot.replicates[~separated, 2]
+    assert_allclose(boot.standard_error[2], finite.std(ddof=1))
 
 
 def one_way_nll(params: Floats, y: Floats) -> Floats:

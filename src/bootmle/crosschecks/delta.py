@@ -18,7 +18,7 @@ from bootmle.crosschecks.verdicts import agreement, judge_reference, withheld_fr
 from bootmle.fitting import Fit
 from bootmle.results import Bootstrap
 from bootmle.summaries.derived import derive_all
-from bootmle.summaries.spread import standard_error
+from bootmle.summaries.spread import of_finite, standard_error
 from bootmle.tables import rounded
 
 __all__ = ["check_derived"]
@@ -74,7 +74,7 @@ def check_derived(boot: Bootstrap, check: Crosscheck, sources: Sequence[Source])
 def gradient(boot: Bootstrap) -> Floats:
     """Differentiate derived quantities by the parameters at the estimate, (k, p)."""
     origin = boot.origin
-    return differentiate(boot.derivation, origin.estimate, standard_error(origin.finite()))
+    return differentiate(boot.derivation, origin.estimate, of_finite(standard_error, origin.kept()))
 
 
 def differentiate(

@@ -167,9 +167,9 @@ def suggest_transforms(evidence: Evidence) -> tuple[Reparameterization, ...]:
         return ()
     if not boot.quantiles:
         return ()
-    kept = boot.finite()
+    columns = boot.kept().T
     found = [
-        _suggest(evidence, kept[:, position], int(position))
+        _suggest(evidence, columns[position][np.isfinite(columns[position])], int(position))
         for position, scale in zip(fit.likelihood.parameters.free, fit.scales, strict=True)
         if isinstance(scale, Identity)
     ]

@@ -107,7 +107,8 @@ def judge_reference(evidence: Evidence) -> Verdict:
     if divergent:
         reason = (
             f"the reference: {count:,} refits, {failures}, but {divergent:,} without a finite "
-            f"optimum, which the standard errors leave out: report the percentile interval; {error}"
+            f"optimum, where standard errors leave out what is infinite: report the percentile "
+            f"interval; {error}"
         )
         return Verdict(True, reason, Flag.HEAVY_TAILED)
     return Verdict(True, f"the reference: {count:,} refits, {failures}; {error}")

@@ -20,7 +20,7 @@ from bootmle.fitting.outcome import Outcome, descend
 from bootmle.fitting.whitening import Target
 from bootmle.status import Status
 
-__all__ = ["along_profile", "at_plateau"]
+__all__ = ["along_profile", "at_plateau", "fit_others"]
 
 _DISTANCES = (4.0, 16.0, 64.0, 256.0)
 """How far a parameter is moved alone, in standard errors."""
@@ -72,7 +72,7 @@ def at_plateau(target: Target, z: Floats, settings: Settings) -> Outcome | None:
     plateau = _find(target, target.metric.to_working(z), tolerance)
     if plateau is None:
         return None
-    fitted = _fit_others(target, plateau.columns, plateau.working, settings)
+    fitted = fit_others(target, plateau.columns, plateau.working, settings)
     if fitted is None or not _falls_towards(target, plateau, fitted, tolerance):
         return None
     return _at_infinity(target, fitted, plateau.columns, plateau.signs)
@@ -127,7 +127,7 @@ def _walk(
     for value in values:
         point = point.copy()
         point[held] = value
-        fitted = _fit_others(target, held, point, settings)
+        fitted = fit_others(target, held, point, settings)
         if fitted is None:
             break
         way.append(_Station(target.value_at(fitted), fitted))
@@ -188,7 +188,7 @@ def _reach(
     return None
 
 
-def _fit_others(
+def fit_others(
     target: Target, held: NDArray[np.intp], working: Floats, settings: Settings
 ) -> Floats | None:
     """Fit the parameters that are not held, from a point (q,); None where they do not converge."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.infinity import fit_others
 from bootmle.fitting.limits import limit_of
 from bootmle.fitting.lockstep import Lockstep, Settings
 from bootmle.fitting.outcome import Outcome, certified, descend
@@ -34,7 +36,8 @@ def diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
         shifts = (0.0,) if diverges else (-_ELSEWHERE, _ELSEWHERE)
         return any(_reaches(target, column, ray, settings, shift) for shift in shifts)
 
-    return _without_optimum(target, way, target.metric.to_working(ray.origin), kind, open_sign)
+    outcome = _without_optimum(target, way, target.metric.to_working(ray.origin), kind, open_sign)
+    return _with_others_fitted(target, ray, outcome, settings) if ray.saturating else outcome
 
 
 def _without_optimum(
@@ -63,6 +66,20 @@ def _without_optimum(
             words.append(f"{name} → {'±inf' if undetermined else f'{limit:+g}'}")
     message = f"the likelihood {kind} as {', '.join(words)}"
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
+
+
+def _with_others_fitted(target: Target, ray: Ray, outcome: Outcome, settings: Settings) -> Outcome:
+    """Fit the parameters that converge, far out on a ray whose likelihood has a supremum."""
+    parameters = target.likelihood.parameters
+    gone = np.flatnonzero(~np.isfinite(outcome.params[parameters.free]))
+    far = target.metric.to_working(ray.origin + ray.reach * ray.direction)
+    fitted = None if gone.size == far.size else fit_others(target, gone, far, settings)
+    if fitted is None:
+        return outcome
+    params = outcome.params.copy()
+    others = np.setdiff1d(np.arange(far.size), gone)
+    params[parameters.free[others]] = parameters.to_user(fitted)[parameters.free[others]]
+    return replace(outcome, params=params)
 
 
 def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:

@@ -26,7 +26,6 @@ def summarize_without_each(
     absent: NDArray[np.uint8],
     counts: NDArray[np.intp],
     kept: Bools,
-    finite: Bools,
     tail: float,
 ) -> dict[str, Floats]:
     """Compute standard errors and percentile ends without each unit, and how they change.
@@ -34,15 +33,14 @@ def summarize_without_each(
     Parameters
     ----------
     estimates : (B, p) array
-        Replicates; infinite entries, and NaN where the sign is undetermined, count in the ends.
+        Replicates; infinite entries, and NaN where the sign is undetermined, count in the ends,
+        and not in standard errors.
     absent : (⌈B/8⌉, G) uint8 array
         Which replicate lacks which unit, packed.
     counts : (G,) int array
         How many of those kept lack each unit, at least 1 (`count_without`).
     kept : (B,) bool array
         Replicates that count at all.
-    finite : (B,) bool array
-        Replicates that count in standard errors.
     tail : float
         Probability beyond either end.
 
@@ -56,11 +54,11 @@ def summarize_without_each(
     >>> draws, kept = np.array([[1.0], [3.0], [5.0], [7.0]]), np.ones(4, dtype=bool)
     >>> absent = np.packbits([[1, 0], [1, 0], [0, 1], [1, 1]], axis=0)
     >>> counts = count_without(absent, kept)
-    >>> found = summarize_without_each(draws, absent, counts, kept, kept, 0.25)
+    >>> found = summarize_without_each(draws, absent, counts, kept, 0.25)
     >>> found["standard_error"].ravel().round(3)
     array([3.055, 1.414])
     """
-    everyone = _Everyone.of(estimates[kept], finite[kept], tail)
+    everyone = _Everyone.of(estimates[kept], tail)
     groups = list(_of_equal_count(counts, 1 + _AT_A_TIME // estimates.size))
     parts = [everyone.without(_unpack(absent[:, units], kept)) for units in groups]
     places = np.argsort(np.concatenate(groups))
@@ -108,21 +106,36 @@ class _Ordered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Moments:
-    """Standard errors (p,) of all, and powers of the deviations in these, (4, B, p)."""
+    """Standard errors (k,) of parameters that are finite in the same replicates.
 
+    And powers of the deviations in these, (4, B, k).
+    """
+
+    columns: NDArray[np.intp]
+    rows: Bools
     standard_error: Floats
     powers: Floats
 
     @classmethod
-    def of(cls, replicates: Floats) -> _Moments:
+    def of(cls, replicates: Floats) -> Iterator[_Moments]:
+        """Standardize the finite ones of replicates (B, p), parameter by parameter."""
+        patterns, group = np.unique(np.isfinite(replicates), axis=1, return_inverse=True)
+        for place, rows in enumerate(patterns.T):
+            columns = np.flatnonzero(group == place)
+            yield cls._standardized(columns, rows, replicates[rows][:, columns])
+
+    @classmethod
+    def _standardized(cls, columns: NDArray[np.intp], rows: Bools, replicates: Floats) -> _Moments:
         """Standardize; a parameter that does not vary has no standard error to compare with."""
         varies = replicates.min(axis=0, initial=np.inf) < replicates.max(axis=0, initial=-np.inf)
         error = np.where(varies, standard_error(replicates), np.nan)
         mean = replicates.sum(axis=0) / max(len(replicates), 1)
-        return cls(error, ((replicates - mean) / error) ** np.arange(1, 5)[:, None, None])
+        powers = ((replicates - mean) / error) ** np.arange(1, 5)[:, None, None]
+        return cls(columns, rows, error, powers)
 
     def without(self, missing: Bools) -> dict[str, Floats]:
         """Compute the standard errors over some of the replicates, (B, w) of them."""
+        missing = missing[self.rows]
         total, count = len(missing), missing.sum(axis=0)[:, None].astype(float)
         first, second, third, fourth = missing.T.astype(float) @ self.powers / count
         variance = np.maximum(second - first**2, 0.0)
@@ -185,20 +198,21 @@ class _End:
 class _Everyone:
     """All replicates, made ready for taking those without a unit."""
 
-    finite: Bools
-    moments: _Moments
+    moments: tuple[_Moments, ...]
     low: _End
     high: _End
 
     @classmethod
-    def of(cls, replicates: Floats, finite: Bools, tail: float) -> _Everyone:
+    def of(cls, replicates: Floats, tail: float) -> _Everyone:
         """Sort the replicates, and standardize those that are finite."""
         with np.errstate(all="ignore"):
-            moments = _Moments.of(replicates[finite])
+            moments = tuple(_Moments.of(replicates))
         low = _Ordered.of(replicates, -np.inf)
         high = _Ordered.of(replicates, np.inf) if np.isnan(replicates).any() else low
-        unit = moments.standard_error
-        return cls(finite, moments, _End("low", tail, low, unit), _End("high", tail, high, unit))
+        unit = np.empty(replicates.shape[1])
+        for each in moments:
+            unit[each.columns] = each.standard_error
+        return cls(moments, _End("low", tail, low, unit), _End("high", tail, high, unit))
 
     def without(self, missing: Bools) -> dict[str, Floats]:
         """Compute everything without some units, which equally many replicates lack."""
@@ -207,7 +221,16 @@ class _Everyone:
             part = low.part(missing)
             ends = self.low.without(*part)
             ends |= self.high.without(*(part if high is low else high.part(missing)))
-            return self.moments.without(missing[self.finite]) | ends
+            return self._errors_without(missing) | ends
+
+    def _errors_without(self, missing: Bools) -> dict[str, Floats]:
+        """Compute the standard errors without some units, (w, p)."""
+        shape = (missing.shape[1], self.low.unit.size)
+        found = _named("standard_error", *np.empty((4, *shape)))
+        for each in self.moments:
+            for figure, values in each.without(missing).items():
+                found[figure][:, each.columns] = values
+        return found
 
 
 def _root(square: Floats) -> Floats:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.summaries.intervals import order_quantile, read_level
-from bootmle.summaries.spread import deviations
+from bootmle.summaries.spread import deviations, of_finite
 
 __all__ = ["WorstCase", "worst_case"]
 
@@ -31,14 +32,14 @@ class WorstCase:
 
 
 def worst_case(
-    finite: Floats, low: Floats, high: Floats, n_failed: int, confidence_level: float = 0.95
+    kept: Floats, low: Floats, high: Floats, n_failed: int, confidence_level: float = 0.95
 ) -> WorstCase:
     """Bound the standard errors and the percentile ends over what failed replicates hide.
 
     Parameters
     ----------
-    finite : (B, p) array
-        Replicates with a finite optimum.
+    kept : (B, p) array
+        Replicates that did not fail; infinite entries are left out of standard errors.
     low, high : (B, p) arrays
         Sorted replicates, undetermined ones counted as -inf in ``low`` and as +inf in ``high``.
     n_failed : int
@@ -71,7 +72,8 @@ def worst_case(
         ]
         for ordered, level in ((low, tail), (high, 1 - tail))
     ]
-    errors = np.array([_least(finite, n_failed), _greatest(finite, n_failed)])
+    extremes = (partial(_least, n_failed=n_failed), partial(_greatest, n_failed=n_failed))
+    errors = np.array([of_finite(extreme, kept) for extreme in extremes])
     return WorstCase(errors, np.array(ends[0]), np.array(ends[1]))
 
 

@@ -178,8 +178,8 @@ def influence(
     confidence_level : float
         Between 0 and 1.
     divergent : (B,) bool array, optional
-        Replicates without a finite optimum, left out of standard errors; by default those that
-        have entries that are not finite, but not all NaN.
+        Replicates without a finite optimum, which count in the interval though all their entries
+        are NaN; by default those that have entries that are not finite, but not all NaN.
 
     Returns
     -------
@@ -226,7 +226,7 @@ def influence(
     kept = ~failed | divergent
     counts = count_without(absent, kept)
     _refuse_units_in_every_replicate(counts, labels, int(kept.sum()))
-    found = summarize_without_each(estimates, absent, counts, kept, ~divergent, tail)
+    found = summarize_without_each(estimates, absent, counts, kept, tail)
     return Influence(tuple(names), tuple(labels), float(confidence_level), counts, **found)
 
 

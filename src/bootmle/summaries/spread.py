@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bootmle.arrays import Floats
@@ -12,6 +14,9 @@ __all__ = [
     "deviations",
     "largest_share",
     "mean_shift",
+    "mean_shift_mcse",
+    "of_finite",
+    "of_finite_pairs",
     "quantile_standard_error",
     "skewness",
     "standard_error",
@@ -20,6 +25,71 @@ __all__ = [
 
 _TAIL = 0.15865525393145707
 """Normal probability below minus one standard deviation."""
+
+
+def of_finite(statistic: Callable[[Floats], Floats], estimates: Floats) -> Floats:
+    """Compute a statistic of each parameter's own finite replicates.
+
+    Parameters
+    ----------
+    statistic : callable
+        Of finite replicates (B, k), which returns (k,): one figure for each column by itself.
+    estimates : (B, p) array
+        Replicates; where one parameter is infinite or undetermined, others may be finite.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> of_finite(standard_error, np.array([[1.0, 1.0], [3.0, np.inf], [5.0, 3.0]])).round(4)
+    array([2.    , 1.4142])
+    """
+    finite = np.isfinite(estimates)
+    whole = finite.all(axis=0)
+    if whole.all():
+        return statistic(estimates)
+    found = np.empty(estimates.shape[1])
+    found[whole] = statistic(estimates[:, whole])
+    for j in np.flatnonzero(~whole):
+        found[j] = statistic(estimates[finite[:, j]][:, [j]])[0]
+    return found
+
+
+def of_finite_pairs(statistic: Callable[[Floats], Floats], estimates: Floats) -> Floats:
+    """Compute a statistic of each pair of parameters, where the replicates of both are finite.
+
+    Parameters
+    ----------
+    statistic : callable
+        Of finite replicates (B, k), which returns (k, k): an entry for each pair by itself.
+    estimates : (B, p) array
+        Replicates; where one parameter is infinite or undetermined, others may be finite.
+
+    Returns
+    -------
+    (p, p) array
+
+    Examples
+    --------
+    >>> of_finite_pairs(covariance, np.array([[1.0, 1.0], [3.0, np.inf], [5.0, 3.0]]))
+    array([[4., 4.],
+           [4., 2.]])
+    """
+    finite = np.isfinite(estimates)
+    whole = finite.all(axis=0)
+    if whole.all():
+        return statistic(estimates)
+    size = estimates.shape[1]
+    found = np.empty((size, size))
+    found[np.ix_(whole, whole)] = statistic(estimates[:, whole])
+    for j in np.flatnonzero(~whole):
+        for i in range(size):
+            pair = np.array([i, j])
+            both = estimates[finite[:, pair].all(axis=1)][:, pair]
+            found[i, j] = found[j, i] = statistic(both)[0, 1]
+    return found
 
 
 def standard_error(estimates: Floats) -> Floats:
@@ -184,15 +254,13 @@ def largest_share(estimates: Floats) -> Floats:
     return np.asarray(squared.max(axis=0) / np.where(total > 0, total, 1.0))
 
 
-def mean_shift(estimates: Floats, estimate: Floats) -> Floats:
-    """Subtract the estimate from the replicates' mean: the bootstrap's estimate of bias.
+def mean_shift(moved: Floats) -> Floats:
+    """Average what replicates lie above the estimate: the bootstrap's estimate of bias.
 
     Parameters
     ----------
-    estimates : (B, p) array
-        Finite replicates.
-    estimate : (p,) array
-        The original estimate.
+    moved : (B, p) array
+        Finite replicates less the estimate.
 
     Returns
     -------
@@ -200,12 +268,30 @@ def mean_shift(estimates: Floats, estimate: Floats) -> Floats:
 
     Examples
     --------
-    >>> mean_shift(np.array([[1.0], [2.0]]), np.array([1.0]))
+    >>> mean_shift(np.array([[1.0], [2.0]]) - 1.0)
     array([0.5])
     """
-    if len(estimates) == 0:
-        return np.full_like(estimate, np.nan)
-    return np.asarray((estimates - estimate).mean(axis=0))
+    return np.asarray(moved.mean(axis=0)) if len(moved) else np.full(moved.shape[1], np.nan)
+
+
+def mean_shift_mcse(moved: Floats) -> Floats:
+    """Compute the Monte Carlo error of the bias: that of a mean of B replicates.
+
+    Parameters
+    ----------
+    moved : (B, p) array
+        Finite replicates, less the estimate or not.
+
+    Returns
+    -------
+    (p,) array
+
+    Examples
+    --------
+    >>> mean_shift_mcse(np.array([[1.0], [3.0]])).round(3)
+    array([1.])
+    """
+    return np.asarray(standard_error(moved) / np.sqrt(max(len(moved), 1)))
 
 
 def skewness(estimates: Floats) -> Floats:
