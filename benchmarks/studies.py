@@ -175,7 +175,7 @@ def irregular() -> list[Study]:
         series("normal on AR(1), Blocks(2)", normal(), 200, sampling=partial(in_blocks, length=2)),
         series("normal on AR(1), Blocks", normal(), 200, sampling=in_blocks),
         study("normal, mean bounded at its truth 0", at_zero, 100, bounds=positive),
-        study("weak instrument", weak_instrument(0.15), 100),
+        costly("weak instrument", weak_instrument(0.15), 100),
         study("only a sum", only_a_sum(), 50),
         costly("mixture, one SD apart", at(normal_mixture(), mu2=1.0), 200),
         costly("random-effects logit, SD 0.1", panel, 300, sampling=by_cluster),

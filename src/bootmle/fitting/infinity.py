@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.fitting.cubic import trust_radius
 from bootmle.fitting.limits import limit_of
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.outcome import Outcome, descend
@@ -89,10 +88,10 @@ def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Fl
     working = metric.to_working(z)
     moved = (working - metric.center) / metric.units
     column = int(np.argmax(np.abs(moved)))
-    near = np.linalg.norm(z) < trust_radius(z.size)
-    if near or np.isfinite(target.likelihood.parameters.bounds[column]).any():
+    if not moved.any() or np.isfinite(target.likelihood.parameters.bounds[column]).any():
         return None
-    held, reach = np.array([column]), moved[column] * metric.units[column]
+    held, sign = np.array([column]), float(np.sign(moved[column]))
+    reach = sign * max(1.0, abs(moved[column])) * metric.units[column]
 
     def walk(start: Floats, shares: Floats) -> list[_Station]:
         return _walk(target, held, start, metric.center[column] + shares * reach, settings)
@@ -106,7 +105,7 @@ def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Fl
         shares = np.concatenate([-_STATIONS[::-1], -1 / _STATIONS[1:]])
         back = walk(metric.center, shares)
         if not back or back[0].value > supremum + _SAME_SUPREMUM or _lowest(back) == 0:
-            return _at_infinity(target, way[-1].working, held, np.sign(moved[[column]]))
+            return _at_infinity(target, way[-1].working, held, np.array([sign]))
         way = back
     lowest = _lowest(way)
     finer = walk(way[lowest].working, shares[lowest] * _FINER)

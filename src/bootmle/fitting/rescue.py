@@ -85,14 +85,20 @@ def _go_on(target: Target, z: Floats, step: Floats, settings: Settings) -> Outco
         ray = probe_rays(target, run.z[0], run.steps[0], settings.noise)
         if ray is not None:
             break
-        found = follow(target, run, settings) or along_profile(target, run.z[0], settings)
-        if isinstance(found, Outcome):
-            return found
+        found = follow(target, run, settings)
+        if found is None and start is z:
+            found = _walk_on(target, run.z[0], settings)
         if found is not None:
-            followed = follow(target, descend(target, found, settings, rounds=1), settings)
-            if followed is not None:
-                return followed
+            return found
     return None if ray is None else diverged(target, ray, settings)
+
+
+def _walk_on(target: Target, z: Floats, settings: Settings) -> Outcome | None:
+    """Walk on with the parameter that went furthest, and follow the curvature from there."""
+    found = along_profile(target, z, settings)
+    if found is None or isinstance(found, Outcome):
+        return found
+    return follow(target, descend(target, found, settings, rounds=1), settings)
 
 
 def _runaway_within_bounds(

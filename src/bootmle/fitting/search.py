@@ -30,7 +30,8 @@ __all__ = ["Search"]
 
 _STATIONARY = 1e-2
 _UNBOUNDED = 1e8
-_AWAY = 30.0
+_AWAY = 100.0
+"""Distance from the start, in units of its size or of 1, at which a parameter has run away."""
 
 
 @dataclass(slots=True)
@@ -103,8 +104,11 @@ class Search(Descent):
             return False
         start = self.start()
         metric = Metric(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))
+        z = metric.to_whitened(self.working)
+        if np.abs(z).max() < 1:
+            return False
         target = self.target().seen_in(metric)
-        found = along_profile(target, metric.to_whitened(self.working), self.settings)
+        found = along_profile(target, z, self.settings)
         self.count(target)
         if isinstance(found, Outcome):
             return self._ends_at(found)
