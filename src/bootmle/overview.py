@@ -119,7 +119,7 @@ def _what_failed(boot: Inference) -> Iterator[str]:
         names = _listed(boot, boot.diverges())
         yield (
             f"{divergent:,} replicates have no finite optimum: intervals count {names} as infinite "
-            f"there, standard errors leave it out"
+            f"there, and standard errors leave that out"
         )
     if boot.not_identified:
         yield f"not identified by the data: {', '.join(boot.not_identified)}"
