@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -83,14 +84,16 @@ class Study:
         return (self.simulate or self.model.simulate)(params, rng, *args)
 
     def fitted(self) -> tuple[Fit, tuple[Any, ...]]:
-        """Fit one data set, whose covariates all others share."""
-        rng = np.random.default_rng(1)
-        design = self.model.design(self.n, rng)
-        args = self.draw(self.model.truth, rng, *design)
+        """Fit the first data set that has an optimum; all others share its covariates."""
         start = dict(zip(self.model.names, self.model.truth, strict=True))
-        return fit(
-            self.model.nll, start, args=args, jac=self.model.scores, bounds=self.bounds
-        ), args
+        for seed in count(1):
+            rng = np.random.default_rng(seed)
+            design = self.model.design(self.n, rng)
+            args = self.draw(self.model.truth, rng, *design)
+            mle = fit(self.model.nll, start, args=args, jac=self.model.scores, bounds=self.bounds)
+            if mle.converged:
+                break
+        return mle, args
 
     def run(self, n_datasets: int, n_resamples: int | None, **options: Any) -> Coverage:
         """Run the study, or go on with it."""

@@ -280,8 +280,11 @@ class Inference(Spread):
             )
         chosen = self.chosen(names)
         lost = [self.names[j] for j in chosen if (self.flat() | self.diverges())[j]]
-        if lost:
-            raise ValueError(f"names: {lost} have no standard error; leave them out")
+        if lost or not chosen:
+            raise ValueError(
+                f"names: {lost or list(self.names)} are not identified, or infinite in some "
+                f"replicates; leave them out"
+            )
         return simultaneous_interval(
             self.kept()[:, chosen], self.estimate[chosen], confidence_level
         )

@@ -114,9 +114,8 @@ def _what_failed(boot: Inference) -> Iterator[str]:
         yield f"failed, {rest:,} times: for other reasons, in boot.data.messages"
     if boot.n_failed:
         yield _hidden(boot)
-    divergent = int(boot.data.divergent.sum())
-    if divergent:
-        names = _listed(boot, boot.diverges())
+    divergent, names = int(boot.data.divergent.sum()), _listed(boot, boot.diverges())
+    if names:
         yield (
             f"{divergent:,} replicates have no finite optimum: intervals count {names} as infinite "
             f"there, and standard errors leave that out"

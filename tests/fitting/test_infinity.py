@@ -146,10 +146,14 @@ def test_replicates_whose_variance_is_zero_keep_the_estimates_of_the_others(seed
     assert mle.status is Status.CERTIFIED
     y = mle.likelihood.args[0]
     boot = bootstrap(mle, n_resamples=199, rng=seed)
-    optima = np.array([one_way_optimum(y, w) for w in weights_of(boot, len(y))])
-    at_zero = np.isinf(optima[:, 2])
+    weights = weights_of(boot, len(y))
+    optima = np.array([one_way_optimum(y, w) for w in weights])
+    at_zero = boot.status == Status.NO_FINITE_OPTIMUM
     assert at_zero.sum() >= 5
-    assert_array_equal(boot.status == Status.NO_FINITE_OPTIMUM, at_zero)
+    # A variance may be called zero where the likelihood hardly tells it from that.
+    for k in np.flatnonzero(at_zero != np.isinf(optima[:, 2])):
+        without = np.append(boot.replicates[k, :2], -40.0)
+        assert weights[k] @ (one_way_nll(without, y) - one_way_nll(optima[k], y)) < 1e-4
     assert_array_equal(boot.replicates[at_zero, 2], -np.inf)
     errors = mle.information.standard_errors
     others = np.abs(boot.replicates[:, :2] - optima[:, :2]) / errors[:2]

@@ -104,7 +104,7 @@ def judge_reference(evidence: Evidence) -> Verdict:
         shares = evidence.reference.noise / evidence.reference.standard_errors
     error = f"Monte Carlo error at most {np.nanmax(shares, initial=0.0):.1%}"
     divergent = int(evidence.boot.data.divergent.sum())
-    if divergent:
+    if evidence.boot.diverges().any():
         reason = (
             f"the reference: {count:,} refits, {failures}, but {divergent:,} without a finite "
             f"optimum, where standard errors leave out what is infinite: report the percentile "

@@ -61,6 +61,8 @@ class Descent:
     notes : list of str
         What happened on the way.
     n_evaluations : int
+    bent : bool
+        Whether damped steps were tried from where full ones do not converge.
     """
 
     likelihood: Likelihood
@@ -74,6 +76,7 @@ class Descent:
     drop: float = 0.0
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
+    bent: bool = False
 
     def settle(self) -> None:
         """Go on from here to the optimum over the parameters that are not held."""
@@ -222,8 +225,9 @@ class Descent:
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
-        if self.status is Status.NOT_CERTIFIED and not z.any():
+        if self.status is Status.NOT_CERTIFIED and not z.any() and not self.bent:
             # Where a valley bends, full steps from inside it lead up its side.
+            self.bent = True
             return self._descend(target, start)
         return True
 

@@ -21,8 +21,10 @@ from bootmle.status import Status
 
 __all__ = ["along_profile", "at_plateau", "fit_others"]
 
-_DISTANCES = (4.0, 16.0, 64.0, 256.0)
+_DISTANCES = (1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0, 256.0)
 """How far a parameter is moved alone, in standard errors."""
+_AT_LEAST = 16.0
+"""How far the nll is seen to stay level, or twice as far as where it came to be."""
 _RISE = 0.1
 """Rise of the nll on the way that the other parameters may make good."""
 _HALVES = 0.5 ** np.arange(1, 7)
@@ -31,6 +33,8 @@ _BACK = np.array([0.0, 1.0, 4.0, 16.0])
 _STATIONS = np.array([1.0, 3.0, 9.0, 27.0, 81.0, 243.0])
 _FINER = np.array([0.5, 0.7, 1.4, 2.0])
 """How far a parameter is walked with, in units of how far it went."""
+_SETTLED = 0.1
+"""Move between the last two stations, in standard errors, of a parameter that converges."""
 _SAME_SUPREMUM = 1e-2
 _LEGS = 3
 _ROUNDS = 4
@@ -65,14 +69,22 @@ class _Station(NamedTuple):
     working: Floats
 
 
-def at_plateau(target: Target, z: Floats, settings: Settings) -> Outcome | None:
-    """Fit the others where the nll falls to a plateau as some parameters go on; None elsewhere."""
-    tolerance = 4 * settings.noise + 1e-12 * abs(target.value(z))
+def at_plateau(
+    target: Target, z: Floats, settings: Settings, allowance: float = 0.0
+) -> Outcome | None:
+    """Fit the others where the nll falls to a plateau as some parameters go on; None elsewhere.
+
+    The nll is level where it changes by no more than its noise and an allowance: functions of large
+    numbers, as a gamma function's logarithm, have more noise out there than at the estimate.
+    """
+    tolerance = allowance + 4 * settings.noise + 1e-12 * abs(target.value(z))
     plateau = _find(target, target.metric.to_working(z), tolerance)
     if plateau is None:
         return None
     fitted = fit_others(target, plateau.columns, plateau.working, settings)
-    if fitted is None or not _falls_towards(target, plateau, fitted, tolerance):
+    if fitted is None or target.value_at(fitted) > target.value(z) + tolerance:
+        return None
+    if not _falls_towards(target, plateau, fitted, tolerance):
         return None
     return _at_infinity(target, fitted, plateau.columns, plateau.signs)
 
@@ -90,8 +102,8 @@ def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Fl
     column = int(np.argmax(np.abs(moved)))
     if not moved.any() or np.isfinite(target.likelihood.parameters.bounds[column]).any():
         return None
-    held, sign = np.array([column]), float(np.sign(moved[column]))
-    reach = sign * max(1.0, abs(moved[column])) * metric.units[column]
+    held = np.array([column])
+    reach = np.sign(moved[column]) * max(1.0, abs(moved[column])) * metric.units[column]
 
     def walk(start: Floats, shares: Floats) -> list[_Station]:
         return _walk(target, held, start, metric.center[column] + shares * reach, settings)
@@ -105,11 +117,18 @@ def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Fl
         shares = np.concatenate([-_STATIONS[::-1], -1 / _STATIONS[1:]])
         back = walk(metric.center, shares)
         if not back or back[0].value > supremum + _SAME_SUPREMUM or _lowest(back) == 0:
-            return _at_infinity(target, way[-1].working, held, np.array([sign]))
+            return _at_end(target, way)
         way = back
     lowest = _lowest(way)
     finer = walk(way[lowest].working, shares[lowest] * _FINER)
     return metric.to_whitened(min([way[lowest], *finer], key=lambda each: each.value).working)
+
+
+def _at_end(target: Target, way: list[_Station]) -> Outcome:
+    """Report what still moved between the last two stations as infinite."""
+    moved = (way[-1].working - way[-2].working) / target.metric.units
+    columns = np.flatnonzero(np.abs(moved) > _SETTLED)
+    return _at_infinity(target, way[-1].working, columns, np.sign(moved[columns]))
 
 
 def _lowest(way: list[_Station]) -> int:
@@ -139,13 +158,20 @@ def _walk(
 def _at_infinity(
     target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats
 ) -> Outcome:
-    """Report that some parameters have no finite optimum, and the estimates of the others."""
+    """Report which parameters have no finite optimum, and the estimates of the others.
+
+    On a log or logit scale infinity may be a limit that is finite: an optimum at a bound.
+    """
     parameters = target.likelihood.parameters
-    params, words = parameters.to_user(working), []
+    params, words, finite = parameters.to_user(working), [], True
     for column, sign in zip(columns, signs, strict=True):
         limit = limit_of(parameters.scales[column], sign) if sign else np.nan
+        finite &= bool(np.isfinite(limit))
         params[parameters.free[column]] = limit
         words.append(f"{parameters.free_names[column]} → {f'{limit:+g}' if sign else '±inf'}")
+    if finite:
+        names = ", ".join(parameters.free_names[column] for column in columns)
+        return Outcome(params, Status.AT_BOUND, np.nan, f"{names}: the limit of its scale")
     message = f"the likelihood rises towards a supremum as {', '.join(words)}"
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
 
@@ -174,16 +200,18 @@ def _reach(
     target: Target, working: Floats, column: int, sign: float, tolerance: float
 ) -> Floats | None:
     """Move one parameter until the nll is level; None where it rises or never is."""
-    start = before = target.value_at(working)
+    start = level = target.value_at(working)
+    since, reached = 0.0, working
     for distance in _DISTANCES:
         moved = working.copy()
         moved[column] += sign * distance * target.metric.units[column]
         value = target.value_at(moved)
         if not value <= start + _RISE:
             return None
-        if abs(value - before) <= tolerance:
-            return moved
-        before = value
+        if abs(value - level) > tolerance:
+            level, since, reached = value, distance, moved
+        elif distance >= max(_AT_LEAST, 2 * since):
+            return reached if since else moved
     return None
 
 

@@ -30,6 +30,8 @@ from bootmle.status import Status
 __all__ = ["rescue"]
 
 _ROUNDS = 6
+_ALLOWANCE = 1e-4
+"""Change of the nll that does not count on a plateau, where following the curvature failed."""
 
 
 def rescue(
@@ -87,7 +89,8 @@ def _go_on(target: Target, z: Floats, step: Floats, settings: Settings) -> Outco
             break
         found = follow(target, run, settings)
         if found is None and start is z:
-            found = _walk_on(target, run.z[0], settings)
+            found = at_plateau(target, run.z[0], settings, _ALLOWANCE)
+            found = found or _walk_on(target, run.z[0], settings)
         if found is not None:
             return found
     return None if ray is None else diverged(target, ray, settings)

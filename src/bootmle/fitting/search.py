@@ -100,7 +100,7 @@ class Search(Descent):
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter ran far from its start, and settle where the nll is lowest."""
-        if self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}:
+        if self.whole.curved or self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}:
             return False
         start = self.start()
         metric = Metric(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))

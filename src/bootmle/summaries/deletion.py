@@ -136,6 +136,9 @@ class _Moments:
     def without(self, missing: Bools) -> dict[str, Floats]:
         """Compute the standard errors over some of the replicates, (B, w) of them."""
         missing = missing[self.rows]
+        if not len(missing):
+            shape = (missing.shape[1], self.columns.size)
+            return _named("standard_error", *np.full((4, *shape), np.nan))
         total, count = len(missing), missing.sum(axis=0)[:, None].astype(float)
         first, second, third, fourth = missing.T.astype(float) @ self.powers / count
         variance = np.maximum(second - first**2, 0.0)

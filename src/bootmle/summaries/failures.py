@@ -78,13 +78,17 @@ def worst_case(
 
 
 def _least(finite: Floats, n_failed: int) -> Floats:
-    """Put the failed replicates at the mean."""
+    """Put the failed replicates at the mean; NaN where fewer than two are known."""
+    if len(finite) < 2:
+        return np.full(finite.shape[1], np.nan)
     squares = (deviations(finite) ** 2).sum(axis=0)
     return np.asarray(np.sqrt(squares / (len(finite) + n_failed - 1)))
 
 
 def _greatest(finite: Floats, n_failed: int) -> Floats:
     """Put so many at one end of the replicates' range and the rest at the other, as is worst."""
+    if len(finite) < 2:
+        return np.full(finite.shape[1], np.nan)
     count = len(finite) + n_failed
     centred = deviations(finite)
     at_low = np.arange(n_failed + 1)[:, None]
