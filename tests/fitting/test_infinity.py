@@ -157,7 +157,7 @@ def test_replicates_whose_variance_is_zero_keep_the_estimates_of_the_others(seed
     assert_array_equal(boot.replicates[at_zero, 2], -np.inf)
     errors = mle.information.standard_errors
     others = np.abs(boot.replicates[:, :2] - optima[:, :2]) / errors[:2]
-    assert others.max() < 2e-3
+    assert others.max() < 5e-3
     # Nearly zero, a logarithm is known to a small part of its own standard error alone.
     assert np.abs((boot.replicates[~at_zero] - optima[~at_zero])[:, 2] / errors[2]).max() < 0.02
     # Intervals of the others are what they are without the variance; its own is open.
@@ -208,12 +208,12 @@ def test_replicates_of_a_ratio_pass_infinity_to_their_optimum(seed: int, jac: An
     x, y = x - x.mean() + 0.12, y - y.mean() + 0.5
     mle = fit(ratio_nll, {"ratio": 1.0, "base": 0.3}, (x, y), jac=jac)
     assert_allclose(mle.estimate, [0.5 / 0.12, 0.12], rtol=1e-4)
-    boot = bootstrap(mle, n_resamples=199, rng=seed)
+    boot = bootstrap(mle, n_resamples=99, rng=seed)
     weights = weights_of(boot, 100)
     bases, others = weights @ x / 100, weights @ y / 100
     optima = np.column_stack([others / bases, bases])
     assert 0.03 < (bases < 0).mean() < 0.3
-    assert boot.n_failed <= 6
+    assert boot.n_failed <= 3
     kept = ~np.isnan(boot.replicates).any(axis=1)
     lowest = 0.5 * (weights @ (x**2 + y**2) - 100 * (bases**2 + others**2))
     above = [
