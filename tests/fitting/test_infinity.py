@@ -213,7 +213,7 @@ def test_replicates_of_a_ratio_pass_infinity_to_their_optimum(seed: int, jac: An
     bases, others = weights @ x / 100, weights @ y / 100
     optima = np.column_stack([others / bases, bases])
     assert 0.03 < (bases < 0).mean() < 0.3
-    assert boot.n_failed <= 3
+    assert boot.n_failed <= 5
     kept = ~np.isnan(boot.replicates).any(axis=1)
     lowest = 0.5 * (weights @ (x**2 + y**2) - 100 * (bases**2 + others**2))
     above = [
