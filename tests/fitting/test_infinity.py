@@ -224,3 +224,33 @@ def test_replicates_of_a_ratio_pass_infinity_to_their_optimum(seed: int, jac: An
     # that of the original is the wrong measure, and the likelihood the right one.
     assert max(above) < 1e-3
     assert_array_equal(np.sign(boot.replicates[kept, 1]), np.sign(optima[kept, 1]))
+
+
+def test_a_zero_variance_on_a_log_scale_is_an_optimum_at_a_bound() -> None:
+    def nll(params: Floats, y: Floats) -> Floats:
+        mu, sigma, tau = params
+        return one_way_nll(np.array([mu, np.log(sigma), np.log(max(tau, 1e-300))]), y)
+
+    y = one_way_fit(3, 0.3).likelihood.args[0]
+    start = {"mu": 40.0, "sigma": 7.0, "tau": 2.0}
+    mle = fit(nll, start, y, transform={"sigma": "log", "tau": "log"})
+    boot = bootstrap(mle, n_resamples=99, rng=2)
+    optima = np.array([one_way_optimum(y, w) for w in weights_of(boot, len(y))])
+    at_zero = np.isinf(optima[:, 2])
+    assert at_zero.sum() > 5
+    assert_array_equal(boot.status == Status.AT_BOUND, at_zero)
+    assert_allclose(boot.replicates[at_zero, 2], 0.0, atol=1e-6)
+    assert_allclose(boot.replicates[:, 1], np.exp(optima[:, 1]), rtol=1e-3)
+    assert np.isfinite(boot.standard_error).all()
+    assert "no finite optimum" not in str(boot)
+
+
+def test_what_is_infinite_in_every_replicate_has_no_figures_and_others_have(boot_of: Any) -> None:
+    values = np.random.default_rng(0).normal(size=(199, 2)) * [1.0, 1000.0]
+    values[:, 1] = np.inf
+    boot = boot_of([0.0, 0.0], values, np.full(199, Status.NO_FINITE_OPTIMUM))
+    assert_array_equal(np.isnan(boot.standard_error), [False, True])
+    assert_array_equal(np.isnan(boot.worst_case().standard_error), [[False, True]] * 2)
+    assert_allclose(boot.standard_error[0], values[:, 0].std(ddof=1))
+    with pytest.raises(ValueError, match="infinite in some replicates"):
+        boot.simultaneous(names=["x2"])

@@ -1,7 +1,7 @@
 """Optima at infinity, found by going there with one parameter and fitting the others.
 
 The logarithm of a variance that is estimated as zero has one, and so has a ratio whose denominator
-passes zero. Neither lies on a ray: the other parameters converge, and have estimates all the same.
+passes zero. Neither lies on a ray: other parameters converge, and have estimates all the same.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _at_infinity(
         words.append(f"{parameters.free_names[column]} → {f'{limit:+g}' if sign else '±inf'}")
     if finite:
         names = ", ".join(parameters.free_names[column] for column in columns)
-        return Outcome(params, Status.AT_BOUND, np.nan, f"{names}: the limit of its scale")
+        return Outcome(params, Status.AT_BOUND, np.nan, names)
     message = f"the likelihood rises towards a supremum as {', '.join(words)}"
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
 
@@ -179,28 +179,29 @@ def _at_infinity(
 def _find(target: Target, origin: Floats, tolerance: float) -> _Plateau | None:
     """Move each parameter alone, one after the other, until the nll no longer changes."""
     bounds, working = target.likelihood.parameters.bounds, origin.copy()
-    signs = {}
+    signs, value = {}, target.value_at(origin)
     for column in range(origin.size):
         level = [
             (sign, reached)
             for sign, end in zip((-1.0, 1.0), bounds[column], strict=True)
             if np.isinf(end)
-            and (reached := _reach(target, working, column, sign, tolerance)) is not None
+            and (reached := _reach(target, working, column, sign, value, tolerance)) is not None
         ]
         if level:
             signs[column] = level[0][0] if len(level) == 1 else 0.0
         if len(level) == 1:
             working = level[0][1]
+            value = target.value_at(working)
     if not any(signs.values()):
         return None
     return _Plateau(np.array(list(signs)), np.array(list(signs.values())), working, origin)
 
 
 def _reach(
-    target: Target, working: Floats, column: int, sign: float, tolerance: float
+    target: Target, working: Floats, column: int, sign: float, start: float, tolerance: float
 ) -> Floats | None:
     """Move one parameter until the nll is level; None where it rises or never is."""
-    start = level = target.value_at(working)
+    level = start
     since, reached = 0.0, working
     for distance in _DISTANCES:
         moved = working.copy()
