@@ -12,6 +12,7 @@ from scipy.special import polygamma
 
 from bootmle import Bootstrap, Cases, Flag, Parametric, bootstrap, crosscheck, fit
 from bootmle.crosschecks.remedies import flat_for_all
+from bootmle.fitting.cubic import CubicModels
 from bootmle.simulation import normal
 
 Floats = NDArray[np.float64]
@@ -181,3 +182,22 @@ def test_a_logit_is_suggested_for_a_share() -> None:
     assert (found.name, found.scale) == ("share", "logit")
     assert found.skewness[1] == pytest.approx(0.0, abs=4 * np.sqrt(6 / 1999))
     assert found.ratio[1] == pytest.approx(1.0, abs=4 / np.sqrt(2 * 1999))
+
+
+def test_replicates_whose_hessian_overflows_are_left_out_of_the_conditioning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    boot = bootstrap(fit(normal().nll, [0.0, 0.0], normal().data(50, rng=0)), rng=0, n_resamples=99)
+    whole = crosscheck(boot).conditioning
+    measured = CubicModels.hessian
+
+    def overflowing(models: CubicModels, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        hessians = measured(models, z)
+        hessians[3, 0, 1] = np.inf
+        return hessians
+
+    monkeypatch.setattr(CubicModels, "hessian", overflowing)
+    found = crosscheck(boot).conditioning
+    assert whole is not None
+    assert found is not None
+    assert_allclose(found.numbers, np.delete(whole.numbers, 3))

@@ -136,8 +136,11 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
     weights = weights if likelihood.weights is None else weights * likelihood.weights
     inverse = np.linalg.pinv(fit.metric.factor)
-    hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
-    return hessians
+    with np.errstate(all="ignore"):
+        hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
+    # Beside a plateau a standard error is long, and the objective overflows within the expansion.
+    finite = np.isfinite(hessians).all(axis=(1, 2))
+    return hessians[finite] if finite.any() else None
 
 
 def flat_for_all(fit: Fit) -> bool | None:
