@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp, ndtri, softmax
+from scipy.special import expit, ndtri, softmax
 
 from bootmle.arrays import Floats
 from bootmle.simulation.model import (
@@ -86,11 +86,13 @@ def places(cluster: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.asarray(np.argsort(np.argsort(first))[codes])
 
 
-def sum_by(place: NDArray[np.intp], values: Floats) -> Floats:
-    """Sum the rows of each place, (n, k) -> (G, k)."""
-    order = np.argsort(place, kind="stable")
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    return np.asarray(np.add.reduceat(values[order], starts, axis=0))
+def sum_by(cluster: NDArray[np.intp], values: Floats) -> Floats:
+    """Sum the rows of each cluster, in the order of first appearance, (n, k) -> (G, k)."""
+    order = np.argsort(cluster, kind="stable")
+    labels = cluster[order]
+    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1]))
+    in_order_of_labels = np.add.reduceat(values[order], starts, axis=0)
+    return np.asarray(in_order_of_labels[np.argsort(order[starts])])
 
 
 def odds_against(
@@ -104,10 +106,10 @@ def odds_against(
     return np.exp((1.0 - 2.0 * y)[:, None] * eta), intercept
 
 
-def log_likelihoods(odds: Floats, place: NDArray[np.intp]) -> Floats:
+def log_likelihoods(odds: Floats, cluster: NDArray[np.intp]) -> Floats:
     """Return the log-likelihood of each cluster at each of its draws, (G, R)."""
     # A quarter of log_expit's time; infinite odds are those of a draw that has no weight.
-    return -sum_by(place, np.log1p(odds))
+    return -sum_by(cluster, np.log1p(odds))
 
 
 @np.errstate(all="ignore")
@@ -116,8 +118,8 @@ def random_effects_nll(
 ) -> Floats:
     """Return the clusters' contributions, (G,)."""
     odds, _ = odds_against(np.asarray(params), X, y, cluster, n_draws)
-    by_draw = log_likelihoods(odds, places(cluster))
-    return np.asarray(np.log(n_draws) - logsumexp(by_draw, axis=1))
+    by_draw = log_likelihoods(odds, cluster)
+    return np.asarray(np.log(n_draws) - np.logaddexp.reduce(by_draw, axis=1))
 
 
 @np.errstate(all="ignore")
@@ -126,11 +128,10 @@ def random_effects_scores(
 ) -> Floats:
     """Return the gradients of the contributions, (G, p): each draw's, by its posterior weight."""
     odds, intercept = odds_against(np.asarray(params), X, y, cluster, n_draws)
-    place = places(cluster)
-    posterior = softmax(log_likelihoods(odds, place), axis=1)[place]
+    posterior = softmax(log_likelihoods(odds, cluster), axis=1)[places(cluster)]
     by_eta = posterior * (1.0 - 1.0 / (1.0 + odds)) * (1.0 - 2.0 * y)[:, None]
     rows = [by_eta.sum(axis=1)[:, None] * X, (by_eta * intercept).sum(axis=1)]
-    return sum_by(place, np.column_stack(rows))
+    return sum_by(cluster, np.column_stack(rows))
 
 
 def draw_random_effects(
