@@ -158,7 +158,7 @@ def test_a_diverged_replicate_says_where_each_parameter_goes() -> None:
     assert len(diverged) > 0
     for k in diverged:
         assert "likelihood rises" in boot.data.messages[int(k)]
-        assert "→ +inf" in boot.data.messages[int(k)] or "→ -inf" in boot.data.messages[int(k)]
+        assert "→ +∞" in boot.data.messages[int(k)] or "→ −∞" in boot.data.messages[int(k)]
 
 
 def test_whether_a_replicate_diverges_does_not_depend_on_an_iteration_cap() -> None:

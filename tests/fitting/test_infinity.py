@@ -38,7 +38,7 @@ def test_where_the_nll_falls_to_a_plateau_the_others_are_fitted_there() -> None:
     assert found.status is Status.NO_FINITE_OPTIMUM
     assert found.params[0] == np.inf
     assert_allclose(found.params[1], 2.0, atol=1e-6)
-    assert found.message == "the likelihood rises towards a supremum as x1 → +inf"
+    assert found.message == "the likelihood rises towards a supremum as x1 → +∞"
 
 
 def test_a_plateau_above_an_optimum_is_not_where_it_is() -> None:
@@ -53,7 +53,7 @@ def test_a_parameter_that_is_lost_on_the_plateau_has_no_sign() -> None:
     assert found is not None
     assert_array_equal(np.isnan(found.params), [False, True, False])
     assert found.params[0] == np.inf
-    assert found.message.endswith("x1 → +inf, x2 → ±inf")
+    assert found.message.endswith("x1 → +∞, x2 → ±∞")
 
 
 def test_a_walk_stops_near_the_lowest_point_of_a_bent_valley() -> None:

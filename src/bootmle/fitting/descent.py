@@ -10,6 +10,7 @@ from bootmle.arrays import Floats
 from bootmle.definiteness import unit_diagonal
 from bootmle.derivatives import Information
 from bootmle.fitting.divergence import Ray, probe_rays
+from bootmle.fitting.limits import SUPREMUM, whither
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.outcome import descend
@@ -30,6 +31,7 @@ _MOVED_LIKELIHOOD = 0.1
 _STAYS = 1e-6
 _STAYS_FALLING = 0.01
 _FLAT = 1e-3
+_MOVES = 0.02
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
@@ -207,7 +209,7 @@ class Descent:
             return False
         if min(along) < -_STAYS_FALLING * self.drop:
             self.refuse(f"falls by {-min(along):.3g} beyond where SciPy stopped", way)
-        return self._has_no_optimum(way)
+        return self._only_has_supremum(way)
 
     def _refine(self, target: Target, start: Floats) -> bool:
         """Converge to the last digit and look around at one standard error."""
@@ -216,7 +218,7 @@ class Descent:
         fallen = self._look_around(target, z)
         if fallen is not None and self._stays_flat(target, z, fallen - z):
             self.count(target)
-            return self._has_no_optimum(self.metric.factor @ (fallen - z))
+            return self._only_has_supremum(self.metric.factor @ (fallen - z))
         if fallen is not None and target.value(fallen) < target.value(z):
             self.working = self.metric.to_working(fallen)
             self.count(target)
@@ -296,12 +298,16 @@ class Descent:
         direction = self.metric.factor @ ray.direction
         if not ray.saturating and -ray.end > _STAYS_FALLING * max(1.0, self.drop):
             self.refuse(f"falls by {-ray.end:.3g} beyond where SciPy stopped", direction)
-        return self._has_no_optimum(direction)
+        return self._only_has_supremum(direction)
 
-    def _has_no_optimum(self, direction: Floats) -> bool:
-        """Record that the likelihood only has a supremum."""
+    def _only_has_supremum(self, direction: Floats) -> bool:
+        """Record that the likelihood rises towards its supremum along a direction."""
+        return self._has_no_optimum(f"{SUPREMUM} as {self._whither(direction)}")
+
+    def _has_no_optimum(self, why: str) -> bool:
+        """Record that there is no finite optimum."""
         self.status, self.decrement = Status.NO_FINITE_OPTIMUM, np.inf
-        self.notes.append(f"the likelihood rises towards a supremum as {self._whither(direction)}")
+        self.notes.append(why)
         return True
 
     def _ray_from(self, start: Floats) -> Ray | None:
@@ -318,10 +324,10 @@ class Descent:
 
     def _whither(self, direction: Floats) -> str:
         """Say where the parameters go along a direction."""
-        names, direction = self.likelihood.parameters.free_names, np.nan_to_num(direction)
+        direction = np.nan_to_num(direction)
         pace = np.abs(direction) / max(float(np.abs(direction).max()), 1e-300)
-        moving = [j for j in range(len(names)) if pace[j] > 0.02]
-        return ", ".join(f"{names[j]} → {'+' if direction[j] > 0 else '−'}∞" for j in moving)
+        columns = np.flatnonzero(pace > _MOVES)
+        return whither(self.likelihood.parameters, columns, direction[columns])
 
     def target(self) -> Target:
         """See the objective in the current metric, relative to its value here."""

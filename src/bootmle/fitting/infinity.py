@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
-from bootmle.fitting.limits import limit_of
+from bootmle.fitting.limits import SAME_SUPREMUM, SUPREMUM, at_infinity
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.outcome import Outcome, descend
 from bootmle.fitting.whitening import Target
@@ -35,7 +35,6 @@ _FINER = np.array([0.5, 0.7, 1.4, 2.0])
 """How far a parameter is walked with, in units of how far it went."""
 _SETTLED = 0.1
 """Move between the last two stations, in standard errors, of a parameter that converges."""
-_SAME_SUPREMUM = 1e-2
 _LEGS = 3
 _ROUNDS = 4
 
@@ -77,16 +76,19 @@ def at_plateau(
     The nll is level where it changes by no more than its noise and an allowance: functions of large
     numbers, as a gamma function's logarithm, have more noise out there than at the estimate.
     """
-    tolerance = allowance + 4 * settings.noise + 1e-12 * abs(target.value(z))
-    plateau = _find(target, target.metric.to_working(z), tolerance)
+    origin = target.metric.to_working(z)
+    start = target.value_at(origin)
+    tolerance = allowance + 4 * settings.noise + 1e-12 * abs(start)
+    plateau = _find(target, origin, start, tolerance)
     if plateau is None:
         return None
     fitted = fit_others(target, plateau.columns, plateau.working, settings)
-    if fitted is None or target.value_at(fitted) > target.value(z) + tolerance:
+    level = np.inf if fitted is None else target.value_at(fitted)
+    if fitted is None or level > start + tolerance:
         return None
-    if not _falls_towards(target, plateau, fitted, tolerance):
+    if not _falls_towards(target, plateau, fitted, level, tolerance):
         return None
-    return _at_infinity(target, fitted, plateau.columns, plateau.signs)
+    return _ended(target, fitted, plateau.columns, plateau.signs)
 
 
 def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Floats | None:
@@ -116,7 +118,7 @@ def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Fl
     if len(way) == len(shares) and way[-1].value <= supremum + 4 * settings.noise:
         shares = np.concatenate([-_STATIONS[::-1], -1 / _STATIONS[1:]])
         back = walk(metric.center, shares)
-        if not back or back[0].value > supremum + _SAME_SUPREMUM or _lowest(back) == 0:
+        if not back or back[0].value > supremum + SAME_SUPREMUM or _lowest(back) == 0:
             return _at_end(target, way)
         way = back
     lowest = _lowest(way)
@@ -128,7 +130,7 @@ def _at_end(target: Target, way: list[_Station]) -> Outcome:
     """Report what still moved between the last two stations as infinite."""
     moved = (way[-1].working - way[-2].working) / target.metric.units
     columns = np.flatnonzero(np.abs(moved) > _SETTLED)
-    return _at_infinity(target, way[-1].working, columns, np.sign(moved[columns]))
+    return _ended(target, way[-1].working, columns, np.sign(moved[columns]))
 
 
 def _lowest(way: list[_Station]) -> int:
@@ -155,31 +157,23 @@ def _walk(
     return way
 
 
-def _at_infinity(
-    target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats
-) -> Outcome:
+def _ended(target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats) -> Outcome:
     """Report which parameters have no finite optimum, and the estimates of the others.
 
     On a log or logit scale infinity may be a limit that is finite: an optimum at a bound.
     """
     parameters = target.likelihood.parameters
-    params, words, finite = parameters.to_user(working), [], True
-    for column, sign in zip(columns, signs, strict=True):
-        limit = limit_of(parameters.scales[column], sign) if sign else np.nan
-        finite &= bool(np.isfinite(limit))
-        params[parameters.free[column]] = limit
-        words.append(f"{parameters.free_names[column]} → {f'{limit:+g}' if sign else '±inf'}")
-    if finite:
-        names = ", ".join(parameters.free_names[column] for column in columns)
-        return Outcome(params, Status.AT_BOUND, np.nan, names)
-    message = f"the likelihood rises towards a supremum as {', '.join(words)}"
-    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
+    outcome = at_infinity(target, working, columns, signs, SUPREMUM)
+    if not np.isfinite(outcome.params[parameters.free[columns]]).all():
+        return outcome
+    names = ", ".join(parameters.free_names[column] for column in columns)
+    return Outcome(outcome.params, Status.AT_BOUND, np.nan, names)
 
 
-def _find(target: Target, origin: Floats, tolerance: float) -> _Plateau | None:
+def _find(target: Target, origin: Floats, start: float, tolerance: float) -> _Plateau | None:
     """Move each parameter alone, one after the other, until the nll no longer changes."""
     bounds, working = target.likelihood.parameters.bounds, origin.copy()
-    signs, value = {}, target.value_at(origin)
+    signs, value = {}, start
     for column in range(origin.size):
         level = [
             (sign, reached)
@@ -241,9 +235,10 @@ def fit_others(
     return None
 
 
-def _falls_towards(target: Target, plateau: _Plateau, fitted: Floats, tolerance: float) -> bool:
-    """Whether the nll falls all the way to the plateau, along each parameter that has a sign."""
-    level = target.value_at(fitted)
+def _falls_towards(
+    target: Target, plateau: _Plateau, fitted: Floats, level: float, tolerance: float
+) -> bool:
+    """Whether the nll falls all the way to its level, along each parameter that has a sign."""
     for column, sign in zip(plateau.columns, plateau.signs, strict=True):
         if not sign:
             continue

@@ -1,7 +1,8 @@
-"""Optima at the limits of a log or logit scale, which lie at infinity on that scale.
+"""Where parameters go that have no finite optimum, and optima at the limits of a scale.
 
-A variance component of zero is one: its logarithm goes to minus infinity while the likelihood rises
-to a supremum that it has at zero. On the parameter's own scale that is an optimum at a bound.
+The limit of a log or logit scale lies at infinity on that scale. A variance component of zero is
+one: its logarithm goes to minus infinity while the likelihood rises to a supremum that it has at
+zero. On the parameter's own scale that is an optimum at a bound.
 """
 
 from __future__ import annotations
@@ -10,13 +11,31 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.arrays import Floats
+from bootmle.fitting.outcome import Outcome
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.parameters import Parameters
 from bootmle.scales import Identity, Scale
+from bootmle.status import Status
 
-__all__ = ["keeps_falling", "limit_of", "near_limits", "on_own_scales", "own_scales"]
+__all__ = [
+    "SAME_SUPREMUM",
+    "SUPREMUM",
+    "UNBOUNDED",
+    "at_infinity",
+    "keeps_falling",
+    "near_limits",
+    "on_own_scales",
+    "own_scales",
+    "whither",
+]
+
+SUPREMUM = "the likelihood rises towards a supremum"
+UNBOUNDED = "the likelihood rises without bound"
+SAME_SUPREMUM = 1e-2
+"""How far apart the nll may be on two ways to the same supremum."""
 
 _BESIDE = 1e-9
 """Distance from a limit, relative to the estimate's, at which the objective is evaluated for it."""
@@ -25,12 +44,42 @@ _NEAR = 1e-5
 _FALL = 1e-3
 
 
-def limit_of(scale: Scale, sign: float) -> float:
+def at_infinity(
+    target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats, kind: str
+) -> Outcome:
+    """Report that there is no finite optimum, and where some parameters go from a point (q,)."""
+    parameters = target.likelihood.parameters
+    params = parameters.to_user(working)
+    params[parameters.free[columns]] = _ends(parameters, columns, signs)
+    message = f"{kind} as {whither(parameters, columns, signs)}"
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
+
+
+def whither(parameters: Parameters, columns: NDArray[np.intp], signs: Floats) -> str:
+    """Say where some parameters go on the user's scale; a sign of 0 is undetermined."""
+    words = []
+    for column, end in zip(columns, _ends(parameters, columns, signs), strict=True):
+        infinite = "±∞" if np.isnan(end) else "+∞" if end > 0 else "−∞"
+        shown = f"{end:g}" if np.isfinite(end) else infinite
+        words.append(f"{parameters.free_names[column]} → {shown}")
+    return ", ".join(words)
+
+
+def _ends(parameters: Parameters, columns: NDArray[np.intp], signs: Floats) -> list[float]:
+    """Return where some parameters go on the user's scale; NaN where the sign is undetermined."""
+    return [
+        _limit_of(parameters.scales[column], sign) if sign else np.nan
+        for column, sign in zip(columns, signs, strict=True)
+    ]
+
+
+def _limit_of(scale: Scale, sign: float) -> float:
     """Return where a parameter goes as its working value diverges."""
     try:
-        return float(scale.inverse(sign * np.inf))
+        end = float(scale.inverse(sign * np.inf))
     except (ArithmeticError, ValueError):
-        return sign * np.inf
+        end = np.nan
+    return sign * np.inf if np.isnan(end) else end
 
 
 def own_scales(parameters: Parameters, user: Floats) -> Parameters | None:
@@ -39,7 +88,7 @@ def own_scales(parameters: Parameters, user: Floats) -> Parameters | None:
     found = False
     for column, scale in parameters.curved:
         value = float(user[parameters.free[column]])
-        ends = sorted(limit_of(scale, sign) for sign in (-1.0, 1.0))
+        ends = sorted(_limit_of(scale, sign) for sign in (-1.0, 1.0))
         for side, end in enumerate(ends):
             if np.isfinite(end) and not np.isfinite(bounds[column, side]) and value != end:
                 bounds[column, side] = end + _BESIDE * (value - end)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 
 from bootmle.arrays import Floats
 from bootmle.fitting.divergence import Ray, probe_rays
 from bootmle.fitting.infinity import fit_others
-from bootmle.fitting.limits import limit_of
+from bootmle.fitting.limits import SAME_SUPREMUM, SUPREMUM, UNBOUNDED, at_infinity
 from bootmle.fitting.lockstep import Lockstep, Settings
 from bootmle.fitting.outcome import Outcome, certified, descend
 from bootmle.fitting.whitening import Target
-from bootmle.status import Status
 
 __all__ = ["diverged", "follow"]
 
-_SAME_SUPREMUM = 1e-2
 _ELSEWHERE = 8.0
 _DIVERGES = 0.02
 _FLAT_SIDE = 0.02
@@ -28,58 +23,33 @@ _FALL = 0.2
 
 
 def diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
-    """Report that there is no finite optimum, and where each parameter goes along a ray."""
-    kind = "rises towards a supremum" if ray.saturating else "rises without bound"
-    way = target.metric.factor @ ray.direction
+    """Report that there is no finite optimum, and where each parameter goes along a ray.
 
-    def open_sign(column: int, diverges: bool) -> bool:
-        shifts = (0.0,) if diverges else (-_ELSEWHERE, _ELSEWHERE)
-        return any(_reaches(target, column, ray, settings, shift) for shift in shifts)
-
-    outcome = _without_optimum(target, way, target.metric.to_working(ray.origin), kind, open_sign)
-    return _with_others_fitted(target, ray, outcome, settings) if ray.saturating else outcome
-
-
-def _without_optimum(
-    target: Target,
-    way: Floats,
-    working: Floats,
-    kind: str,
-    open_sign: Callable[[int, bool], bool] = lambda column, diverges: False,
-) -> Outcome:
-    """Send the parameters that diverge along ``way`` to their limits.
-
-    A parameter has no determined sign, and is NaN, where the likelihood still reaches the same
-    supremum with it held: a diverging one at its estimate, another one far away.
+    A parameter has no determined sign where the likelihood still reaches the same supremum with it
+    held: a diverging one at its estimate, another one far away.
     """
-    parameters = target.likelihood.parameters
-    pace = way / target.metric.units
-    diverging = np.flatnonzero(np.abs(pace) > _DIVERGES * np.abs(pace).max())
-    params = parameters.to_user(working)
-    words = []
-    for column, name in enumerate(parameters.free_names):
-        alone = diverging.size == 1 and column in diverging
-        undetermined = not alone and open_sign(column, column in diverging)
-        limit = limit_of(parameters.scales[column], float(np.sign(pace[column])))
-        if undetermined or column in diverging:
-            params[parameters.free[column]] = np.nan if undetermined else limit
-            words.append(f"{name} → {'±inf' if undetermined else f'{limit:+g}'}")
-    message = f"the likelihood {kind} as {', '.join(words)}"
-    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
-
-
-def _with_others_fitted(target: Target, ray: Ray, outcome: Outcome, settings: Settings) -> Outcome:
-    """Fit the parameters that converge, far out on a ray whose likelihood has a supremum."""
-    parameters = target.likelihood.parameters
-    gone = np.flatnonzero(~np.isfinite(outcome.params[parameters.free]))
+    pace = target.metric.factor @ ray.direction / target.metric.units
+    signs = _signs(pace)
+    undetermined = np.zeros(pace.size, dtype=bool)
+    for column in range(pace.size):
+        alone = np.count_nonzero(signs) == 1 and signs[column] != 0
+        shifts = () if alone else (0.0,) if signs[column] else (-_ELSEWHERE, _ELSEWHERE)
+        undetermined[column] = any(_reaches(target, column, ray, settings, each) for each in shifts)
+    columns = np.flatnonzero(undetermined | (signs != 0))
+    signs = np.where(undetermined, 0.0, signs)[columns]
+    if not ray.saturating:
+        origin = target.metric.to_working(ray.origin)
+        return at_infinity(target, origin, columns, signs, UNBOUNDED)
+    # Far out on the ray the parameters that converge have their estimates.
     far = target.metric.to_working(ray.origin + ray.reach * ray.direction)
-    fitted = None if gone.size == far.size else fit_others(target, gone, far, settings)
-    if fitted is None:
-        return outcome
-    params = outcome.params.copy()
-    others = np.setdiff1d(np.arange(far.size), gone)
-    params[parameters.free[others]] = parameters.to_user(fitted)[parameters.free[others]]
-    return replace(outcome, params=params)
+    fitted = fit_others(target, columns, far, settings)
+    working = target.metric.to_working(ray.origin) if fitted is None else fitted
+    return at_infinity(target, working, columns, signs, SUPREMUM)
+
+
+def _signs(pace: Floats) -> Floats:
+    """Say which way parameters diverge, in standard errors: 0 for those that do not, (q,)."""
+    return np.where(np.abs(pace) > _DIVERGES * np.abs(pace).max(), np.sign(pace), 0.0)
 
 
 def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
@@ -111,7 +81,9 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
     if max(falls[-(_LEGS // 2) :]) < _FALL:
         return None
     # Parameters that converge have done so in the last legs, where the others still go on.
-    return _without_optimum(target, points[-1] - points[-3], points[-1], "rises without bound")
+    signs = _signs((points[-1] - points[-3]) / target.metric.units)
+    columns = np.flatnonzero(signs)
+    return at_infinity(target, points[-1], columns, signs[columns], UNBOUNDED)
 
 
 def _rises_around(target: Target, run: Lockstep) -> bool:
@@ -128,7 +100,7 @@ def _reaches(target: Target, column: int, ray: Ray, settings: Settings, shift: f
     value = parameters.to_user(working)[parameters.free[column]]
     reduced = target.holding(np.array([column]), np.array([value]))
     z = np.zeros(reduced.metric.size)
-    enough, reached = ray.follow(target)[1] + _SAME_SUPREMUM, False
+    enough, reached = ray.follow(target)[1] + SAME_SUPREMUM, False
     for _ in range(_LEGS):
         run = descend(reduced, z, settings, rounds=3, ceiling=np.inf)
         z, lowest = run.z[0], float(run.value[0])

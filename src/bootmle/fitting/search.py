@@ -67,7 +67,7 @@ class Search(Descent):
         if self._at_scale_limit():
             return
         if self._ended_inside() and not np.isfinite(self.user()).all():
-            self._has_no_optimum(self.working - self.start())
+            self._only_has_supremum(self.working - self.start())
         if self._ended_inside() and (settle_on_ridge(self) or self._is_far_away()):
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
@@ -93,10 +93,9 @@ class Search(Descent):
 
     def _ends_at(self, found: Outcome) -> bool:
         """Take over the estimates of the parameters that have them."""
-        ends = found.params[self.whole.free]
-        finite = np.isfinite(ends)
+        finite = np.isfinite(found.params[self.whole.free])
         self.working[finite] = self.whole.to_working(found.params)[finite]
-        return self._has_no_optimum(np.where(np.isinf(ends), np.sign(ends), 0.0))
+        return self._has_no_optimum(found.message)
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter ran far from its start, and settle where the nll is lowest."""
