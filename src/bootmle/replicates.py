@@ -121,3 +121,8 @@ class Replicates:
     def divergent(self) -> NDArray[np.bool_]:
         """Which replicates have no finite optimum, (B,)."""
         return np.asarray(self.status == Status.NO_FINITE_OPTIMUM)
+
+    @property
+    def optimal(self) -> NDArray[np.bool_]:
+        """Which replicates have a finite optimum, (B,)."""
+        return ~(self.failed | self.divergent)

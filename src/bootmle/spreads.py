@@ -209,8 +209,7 @@ class Spread:
 
     def _undefined(self) -> NDArray[np.bool_]:
         """Which derived quantities have no value at some optima, (p,)."""
-        ended = ~(self.data.failed | self.data.divergent)
-        return np.asarray(np.isnan(self.replicates[ended]).any(axis=0))
+        return np.asarray(np.isnan(self.replicates[self.data.optimal]).any(axis=0))
 
     def identified(self, values: Floats) -> Floats:
         """Withhold what the data do not identify."""
@@ -219,10 +218,6 @@ class Spread:
     def diverges(self) -> NDArray[np.bool_]:
         """Which parameters have replicates without a finite optimum, (p,)."""
         return np.asarray(~np.isfinite(self.replicates[self.data.divergent]).all(axis=0))
-
-    def finite(self) -> Floats:
-        """Return the replicates with a finite optimum."""
-        return self.rescaled(self.replicates[~(self.data.failed | self.data.divergent)])
 
     def kept(self) -> Floats:
         """Return the replicates that did not fail, infinite ones among them."""

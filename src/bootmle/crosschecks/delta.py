@@ -116,8 +116,9 @@ def _noise(source: Source, slopes: Floats) -> Floats:
 
 def _linearized(boot: Bootstrap, slopes: Floats) -> Floats:
     """Return what the bootstrap's standard errors would be, were the function straight, (k,)."""
-    moved = boot.origin.finite() - boot.origin.estimate
-    return standard_error(moved @ slopes.T)
+    origin = boot.origin
+    optima = origin.rescaled(origin.replicates[origin.data.optimal])
+    return standard_error((optima - origin.estimate) @ slopes.T)
 
 
 def _judge(source: Source, evidence: Evidence, check: Crosscheck, linear: Floats) -> Verdict:
