@@ -13,6 +13,7 @@ from scipy.optimize import (
     OptimizeResult,
     minimize,
 )
+from scipy.special import huber
 
 from bootmle import Fit, Status, bootstrap, fit
 from bootmle.scales import Log
@@ -378,6 +379,32 @@ def test_a_separated_logit_has_no_finite_optimum() -> None:
     assert mle.status is Status.NO_FINITE_OPTIMUM
     assert not mle.converged
     assert "x → +∞" in str(mle)
+
+
+def in_a_line(seed: int, n: int = 80) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(n), 100 * rng.standard_normal(n)])
+    return X, X @ [0.5, 0.01] + rng.laplace(size=n)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_kinks_at_the_lowest_point_are_not_certified_but_named(seed: int) -> None:
+    X, y = in_a_line(seed)
+    for args in ((X, y), (X[:-1], y[:-1])):
+        mle = fit(lambda b, X, y: np.abs(y - X @ b), [0.0, 0.0], args)
+        assert mle.status is Status.NOT_CERTIFIED
+        assert "kink" in str(mle)
+        assert "Estimator" in str(mle)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_curvature_that_jumps_away_from_the_optimum_is_certified(seed: int) -> None:
+    X, y = in_a_line(seed)
+    mle = fit(lambda b, X, y: huber(1.345, y - X @ b), [0.0, 0.0], args=(X, y))
+    assert mle.status is Status.CERTIFIED
+    # The normal equations of Huber's loss: residuals, cut at 1.345, are orthogonal to X.
+    cut = np.clip(y - X @ mle.estimate, -1.345, 1.345)
+    assert_allclose(X.T @ cut / (np.abs(X).T @ np.abs(cut)), 0.0, atol=1e-8)
 
 
 def test_the_printed_fit_has_names_estimates_errors_and_the_certificate() -> None:

@@ -52,6 +52,9 @@ def withheld_from(evidence: Evidence) -> Verdict | None:
         )
         flat = information.definiteness == "singular"
         return Verdict(False, reason, Flag.NOT_IDENTIFIED if flat else Flag.NOT_POSITIVE_DEFINITE)
+    if evidence.fit.status.failed or evidence.fit.status is Status.NO_FINITE_OPTIMUM:
+        reason = "withheld: no standard error follows where there is no optimum"
+        return Verdict(False, reason, Flag.NOT_AT_OPTIMUM)
     if not np.isfinite(evidence.reference.standard_errors[evidence.varies]).all():
         return Verdict(False, "cannot be compared: the reference is not finite", Flag.UNEXPLAINED)
     return None

@@ -32,6 +32,9 @@ _STAYS = 1e-6
 _STAYS_FALLING = 0.01
 _FLAT = 1e-3
 _MOVES = 0.02
+_QUIET = 1e-8
+_UNCERTAIN = 1e-3
+"""Error bound of the Hessian, on a unit diagonal, that a smooth objective with less noise lacks."""
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
@@ -150,9 +153,7 @@ class Descent:
 
     def _descend(self, target: Target, start: Floats) -> bool:
         """Go down by damped Newton steps; over where the likelihood rises without end."""
-        # Trial points leave the domain on both sides, and differences of infinities are NaN.
-        with np.errstate(invalid="ignore"):
-            run = descend(target, np.zeros(self.metric.size), self.settings)
+        run = descend(target, np.zeros(self.metric.size), self.settings)
         if (
             not run.done[0]
             and not run.value[0] < 0
@@ -245,12 +246,20 @@ class Descent:
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
+        if self._has_kinks():
+            return Status.NOT_CERTIFIED
         attainable = 10 * self.settings.attainable(self.metric.size)
         if self.decrement > _CERTIFIED:
             limited = self.decrement <= max(attainable, 1e-3)
             return Status.NOISE_LIMITED if limited else Status.NOT_CERTIFIED
         flat = self.metric.size < self.working.size
         return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
+
+    def _has_kinks(self) -> bool:
+        """Whether the curvature is another at every length of step, and noise is not the reason."""
+        info, scales = self.information, unit_diagonal(self.information.matrix)
+        uncertain = float(np.max(scales[:, None] * info.error * scales)) > _UNCERTAIN
+        return uncertain and info.definiteness != "singular" and info.noise < _QUIET
 
     def _look_around(self, target: Target, z: Floats) -> Floats | None:
         """Find a point one standard error away at which the nll hardly rises."""

@@ -152,7 +152,7 @@ class Fit:
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """List the estimates with the cross-check's standard errors, below their titles."""
         errors = np.zeros(len(self.names))
-        withheld = self.status in {Status.AT_BOUND, Status.NO_FINITE_OPTIMUM}
+        withheld = bool(self._withheld())
         errors[self.free] = np.nan if withheld else self.information.standard_errors
         rows = []
         for name, value, error, free in zip(
@@ -160,24 +160,26 @@ class Fit:
         ):
             shown = rounded(error) if free else "fixed"
             if np.isnan(error):
-                shown = html.Flagged(shown, self._withheld())
+                reason = self._withheld() or f"the Hessian: {self.information.definiteness}"
+                shown = html.Flagged(shown, reason)
             rows.append([name, rounded_like(value, error, 3), shown])
         return ["", "estimate", "Hessian SE"], rows
 
     def _withheld(self) -> str:
-        """Say why there is no Hessian-based standard error."""
+        """Say why no standard error follows from the Hessian here; empty where one does."""
         if self.status is Status.AT_BOUND:
             return "no standard error follows from the curvature at a bound"
-        if self.status is Status.NO_FINITE_OPTIMUM:
+        if self.status is Status.NO_FINITE_OPTIMUM or self.status.failed:
             return "no standard error follows where there is no optimum"
-        return f"the Hessian: {self.information.definiteness}"
+        return ""
 
     def _closing(self) -> list[str]:
         """List status, likelihood and notes."""
-        certificate = f"{self.status.message} ({self.decrement:.1e} standard errors away)"
+        measured = np.isfinite(self.decrement) and not self.status.failed
+        distance = f" ({self.decrement:.1e} standard errors away)" if measured else ""
         lines = [
             f"nll {self.nll:.10g}, AIC {self.aic:.10g}, {self.n_evaluations:,} evaluations",
-            certificate if np.isfinite(self.decrement) else self.status.message,
+            f"{self.status.message}{distance}",
         ]
         if self.information.definiteness != "positive definite":
             lines.append(f"Hessian: {self.information.definiteness}")

@@ -265,10 +265,12 @@ class Lockstep:
             values = target.summed(rises) - self.value[member]
             target.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
         up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
-        self.gradient[member] = (up - down) / (2 * c)
-        hessian = np.diag((up + down) / c**2)
-        for (i, j), both in zip(pairs, across, strict=True):
-            hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
+        # Beyond the domain on both sides the difference of two infinities is NaN.
+        with np.errstate(invalid="ignore"):
+            self.gradient[member] = (up - down) / (2 * c)
+            hessian = np.diag((up + down) / c**2)
+            for (i, j), both in zip(pairs, across, strict=True):
+                hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
         self.hessian[member] = hessian
 
     def _certify(self) -> None:

@@ -262,11 +262,13 @@ class Search(Descent):
             )
         if self.information.definiteness in {"undecided", "singular"} and self.decrement < 1e-3:
             return (
-                "the objective hardly changes along some way, a curved one perhaps: do two "
-                "parameters enter only as a product, or on a scale of differences too small to "
-                "see? Hold one (fixed=), or multiply the objective"
+                "the objective hardly changes along some way, a curved one perhaps, or has a kink "
+                "at its lowest point, as absolute values do: do two parameters enter only as a "
+                "product, or on a scale of differences too small to see? Hold one (fixed=), or "
+                "multiply the objective; where it has kinks, let Estimator bootstrap your own fit"
             )
         return (
             f"SciPy says: {self.result.message}; start elsewhere, give the parameters comparable "
-            f"scales, or see whether the objective has steps or noise"
+            f"scales, or see whether the objective has steps, noise or kinks, as absolute values "
+            f"do: let Estimator bootstrap your own fit there"
         )
