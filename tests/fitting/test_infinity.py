@@ -92,6 +92,7 @@ def test_where_one_coefficient_is_infinite_the_others_are_as_without_its_rows(
         off = np.abs(boot.replicates[k, :2] - rest.estimate) / mle.information.standard_errors[:2]
         assert off.max() < 1e-3
     assert_allclose(boot.standard_error[:2], boot.replicates[:, :2].std(axis=0, ddof=1))
+    assert np.isfinite(boot.data.standard_errors[:, :2]).all()
     finite = boot.replicates[~separated, 2]
     assert_allclose(boot.standard_error[2], finite.std(ddof=1))
 
@@ -166,6 +167,14 @@ def test_replicates_whose_variance_is_zero_keep_the_estimates_of_the_others(seed
     assert_allclose(interval.low[:2], low, atol=0.3 * errors[0])
     assert_allclose(interval.high[:2], high, atol=0.3 * errors[0])
     assert interval.low[2] == -np.inf
+    # The mean's own sandwich is the same with the variance and without: its scores are apart.
+    off = y.mean(axis=1) - optima[:, :1]
+    own = np.sqrt((weights * off**2).sum(axis=1)) / weights.sum(axis=1)
+    assert_allclose(boot.data.standard_errors[:, 0], own, rtol=0.03)
+    assert_array_equal(np.isnan(boot.data.standard_errors[:, 2]), at_zero)
+    for level in (0.8, 0.95):
+        studentized = boot.confidence_interval("studentized", confidence_level=level)
+        assert np.isfinite([studentized.low[:2], studentized.high[:2]]).all()
     assert boot.data.n_evaluations.max() < 800
 
 

@@ -6,7 +6,7 @@ passes zero. Neither lies on a ray: other parameters converge, and have estimate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -61,11 +61,21 @@ class _Plateau:
     origin: Floats
 
 
+class _Others(NamedTuple):
+    """Where the other parameters have their optimum: the point (q,) and their errors (q,).
+
+    Standard errors are on the user's scale: NaN for those held, and where they were not asked for.
+    """
+
+    working: Floats
+    errors: Floats
+
+
 class _Station(NamedTuple):
-    """Where the other parameters were fitted with one held: the nll and the point (q,)."""
+    """Where the other parameters were fitted with one held, and the nll there."""
 
     value: float
-    working: Floats
+    fitted: _Others
 
 
 def at_plateau(
@@ -83,10 +93,10 @@ def at_plateau(
     if plateau is None:
         return None
     fitted = fit_others(target, plateau.columns, plateau.working, settings)
-    level = np.inf if fitted is None else target.value_at(fitted)
+    level = np.inf if fitted is None else target.value_at(fitted.working)
     if fitted is None or level > start + tolerance:
         return None
-    if not _falls_towards(target, plateau, fitted, level, tolerance):
+    if not _falls_towards(target, plateau, fitted.working, level, tolerance):
         return None
     return _ended(target, fitted, plateau.columns, plateau.signs)
 
@@ -122,15 +132,17 @@ def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Fl
             return _at_end(target, way)
         way = back
     lowest = _lowest(way)
-    finer = walk(way[lowest].working, shares[lowest] * _FINER)
-    return metric.to_whitened(min([way[lowest], *finer], key=lambda each: each.value).working)
+    finer = walk(way[lowest].fitted.working, shares[lowest] * _FINER)
+    nearest = min([way[lowest], *finer], key=lambda each: each.value)
+    return metric.to_whitened(nearest.fitted.working)
 
 
 def _at_end(target: Target, way: list[_Station]) -> Outcome:
     """Report what still moved between the last two stations as infinite."""
-    moved = (way[-1].working - way[-2].working) / target.metric.units
+    last = way[-1].fitted
+    moved = (last.working - way[-2].fitted.working) / target.metric.units
     columns = np.flatnonzero(np.abs(moved) > _SETTLED)
-    return _ended(target, way[-1].working, columns, np.sign(moved[columns]))
+    return _ended(target, last, columns, np.sign(moved[columns]))
 
 
 def _lowest(way: list[_Station]) -> int:
@@ -150,24 +162,24 @@ def _walk(
         fitted = fit_others(target, held, point, settings)
         if fitted is None:
             break
-        way.append(_Station(target.value_at(fitted), fitted))
+        way.append(_Station(target.value_at(fitted.working), fitted))
         if len(way) > 1 and not way[-1].value <= way[-2].value + 4 * settings.noise:
             break
-        point = fitted
+        point = fitted.working
     return way
 
 
-def _ended(target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats) -> Outcome:
+def _ended(target: Target, fitted: _Others, columns: NDArray[np.intp], signs: Floats) -> Outcome:
     """Report which parameters have no finite optimum, and the estimates of the others.
 
     On a log or logit scale infinity may be a limit that is finite: an optimum at a bound.
     """
     parameters = target.likelihood.parameters
-    outcome = at_infinity(target, working, columns, signs, SUPREMUM)
+    outcome = at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
     if not np.isfinite(outcome.params[parameters.free[columns]]).all():
         return outcome
     names = ", ".join(parameters.free_names[column] for column in columns)
-    return Outcome(outcome.params, Status.AT_BOUND, np.nan, names)
+    return replace(outcome, status=Status.AT_BOUND, distance=np.nan, message=names)
 
 
 def _find(target: Target, origin: Floats, start: float, tolerance: float) -> _Plateau | None:
@@ -212,12 +224,13 @@ def _reach(
 
 def fit_others(
     target: Target, held: NDArray[np.intp], working: Floats, settings: Settings
-) -> Floats | None:
+) -> _Others | None:
     """Fit the parameters that are not held, from a point (q,); None where they do not converge."""
+    errors = np.full(working.size, np.nan)
     parameters = target.likelihood.parameters
     others = np.setdiff1d(np.arange(working.size), held)
     if not others.size:
-        return working
+        return _Others(working, errors)
     here = target.holding(held, parameters.to_user(working)[parameters.free[held]])
     center = working[others]
     for _ in range(_LEGS):
@@ -227,8 +240,8 @@ def fit_others(
         center = here.metric.to_working(run.z[0])
         if run.done[0]:
             fitted = working.copy()
-            fitted[others] = center
-            return fitted
+            fitted[others], errors[others] = center, run.standard_errors()[0]
+            return _Others(fitted, errors)
         if not np.isfinite(run.hessian[0]).all():
             return None
         here = here.seen_in(here.metric.rewhitened(center, run.hessian[0]))

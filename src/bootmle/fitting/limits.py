@@ -45,14 +45,23 @@ _FALL = 1e-3
 
 
 def at_infinity(
-    target: Target, working: Floats, columns: NDArray[np.intp], signs: Floats, kind: str
+    target: Target,
+    working: Floats,
+    columns: NDArray[np.intp],
+    signs: Floats,
+    kind: str,
+    errors: Floats | None = None,
 ) -> Outcome:
-    """Report that there is no finite optimum, and where some parameters go from a point (q,)."""
+    """Report that there is no finite optimum, and where some parameters go from a point (q,).
+
+    The others may have standard errors there, (q,) with NaN for those that go.
+    """
     parameters = target.likelihood.parameters
     params = parameters.to_user(working)
     params[parameters.free[columns]] = _ends(parameters, columns, signs)
     message = f"{kind} as {whither(parameters, columns, signs)}"
-    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message)
+    known = None if errors is None else parameters.in_all(errors)
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, known)
 
 
 def whither(parameters: Parameters, columns: NDArray[np.intp], signs: Floats) -> str:

@@ -43,8 +43,9 @@ def diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
     # Far out on the ray the parameters that converge have their estimates.
     far = target.metric.to_working(ray.origin + ray.reach * ray.direction)
     fitted = fit_others(target, columns, far, settings)
-    working = target.metric.to_working(ray.origin) if fitted is None else fitted
-    return at_infinity(target, working, columns, signs, SUPREMUM)
+    if fitted is None:
+        return at_infinity(target, target.metric.to_working(ray.origin), columns, signs, SUPREMUM)
+    return at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
 
 
 def _signs(pace: Floats) -> Floats:

@@ -233,7 +233,7 @@ class Target:
         metric = Metric.from_curvature(
             self.metric.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
         )
-        return Target(self.likelihood.holding(columns, values), metric, self.base)
+        return Target(self.likelihood.holding(columns, values), metric, self.base, self.sandwich)
 
     def _evaluate(self, params: Floats) -> float:
         """Evaluate at one full parameter vector."""
