@@ -9,6 +9,9 @@ from scipy.optimize import linprog
 
 from bootmle import Cases, Given, Status, bootstrap, fit
 from bootmle.fitting.divergence import probe_rays
+from bootmle.fitting.lockstep import Settings
+from bootmle.fitting.optimizer import Optimizer
+from bootmle.fitting.rescue import rescue
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.parameters import read_parameters
 from bootmle.reading import read_likelihood
@@ -45,6 +48,22 @@ def test_a_likelihood_without_a_bound_is_a_ray_that_does_not_saturate() -> None:
     ray = probe_rays(slope, np.array([1.0, 0.0]), np.array([2.0, 0.0]), 1e-14)
     assert ray is not None
     assert not ray.saturating
+
+
+def outside(p: Floats) -> float:
+    return float(p[0] ** 2 + p[1] ** 2) if p[0] < 3 else np.nan
+
+
+def test_beyond_the_domain_is_no_ray() -> None:
+    assert probe_rays(target(outside), np.array([4.0, 0.0]), np.array([1.0, 0.0]), 1e-14) is None
+
+
+def test_a_refit_that_left_the_domain_goes_on_from_the_estimate() -> None:
+    settings = Settings.from_noise(1e-14)
+    left = np.array([4.0, 1.0])
+    outcome = rescue(target(outside), left, np.array([1.0, 0.0]), settings, Optimizer())
+    assert outcome.status is Status.CERTIFIED
+    np.testing.assert_allclose(outcome.params, 0.0, atol=1e-6)
 
 
 def test_a_flat_line_is_no_ray() -> None:

@@ -69,8 +69,10 @@ def probe_rays(target: Target, z: Floats, step: Floats, noise: float) -> Ray | N
 
 
 def _probe(target: Target, z: Floats, direction: Floats, reach: float, noise: float) -> Ray | None:
-    """Follow one ray; None where the nll rises before the end."""
+    """Follow one ray; None where the nll rises before the end, or is not finite at the origin."""
     start = target.value(z)
+    if not np.isfinite(start):
+        return None
     values = [start]
     for doubling in range(_DOUBLINGS):
         value = target.value(z + reach * 2.0**doubling * direction)

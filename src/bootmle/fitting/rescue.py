@@ -74,11 +74,13 @@ def _at_limits(target: Target, settings: Settings) -> Outcome | None:
 
 def _go_on(target: Target, z: Floats, step: Floats, settings: Settings) -> Outcome | None:
     """Probe for divergence, and go on with measured Hessians from where the refit stopped."""
+    if not np.isfinite(target.value(z)):
+        z = np.zeros_like(z)
     at_infinity = at_plateau(target, z, settings)
     if at_infinity is not None:
         return at_infinity
     ray = probe_rays(target, z, step, settings.noise) if z.any() else None
-    for start in (z, np.zeros_like(z)):
+    for start in (z, np.zeros_like(z)) if z.any() else (z,):
         if ray is not None:
             break
         run = descend(target, start, settings, rounds=_ROUNDS)
