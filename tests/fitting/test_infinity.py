@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import expit
 
 from bootmle import Bootstrap, Cases, Fit, Status, bootstrap, fit
@@ -15,7 +16,7 @@ from bootmle.fitting.outcome import Outcome
 from bootmle.fitting.whitening import Metric, Target
 from bootmle.parameters import read_parameters
 from bootmle.reading import read_likelihood
-from bootmle.simulation import logit
+from bootmle.simulation import logit, normal_mixture
 
 Floats = NDArray[np.float64]
 SETTINGS = Settings.from_noise(1e-14)
@@ -233,6 +234,26 @@ def test_replicates_of_a_ratio_pass_infinity_to_their_optimum(seed: int, jac: An
     # that of the original is the wrong measure, and the likelihood the right one.
     assert max(above) < 1e-3
     assert_array_equal(np.sign(boot.replicates[kept, 1]), np.sign(optima[kept, 1]))
+
+
+def test_a_bounded_likelihood_is_never_said_to_rise_without_bound() -> None:
+    # Two normals of the same variance: near the saddle where their means meet, legs are long.
+    model, rng = normal_mixture(), np.random.default_rng(4)
+    truth = {**dict(zip(model.names, model.truth, strict=True)), "mu2": 1.0}
+    (y,) = model.simulate(np.array(list(truth.values())), rng, *model.design(200, rng))
+    mle = fit(model.nll, truth, y, jac=model.scores)
+    boot = bootstrap(mle, n_resamples=49, rng=0)
+    assert not any("without bound" in said for said in boot.data.messages.values())
+    ended = np.flatnonzero(boot.data.optimal)
+    assert len(ended) >= 45
+
+    def weighted(params: Floats, weights: Floats) -> float:
+        return float(weights @ model.nll(params, y))
+
+    for k, weights in zip(ended, weights_of(boot, 200)[ended], strict=True):
+        there = boot.replicates[k]
+        lower = minimize(weighted, there, args=(weights,), method="Nelder-Mead")
+        assert weighted(there, weights) - lower.fun < 1e-5
 
 
 def test_a_zero_variance_on_a_log_scale_is_an_optimum_at_a_bound() -> None:

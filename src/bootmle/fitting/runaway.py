@@ -18,6 +18,8 @@ _ELSEWHERE = 8.0
 _DIVERGES = 0.02
 _FLAT_SIDE = 0.02
 _LEGS = 8
+_MOST_LEGS = 16
+_STEADY = 4
 _CLOSE = 1e-2
 _FALL = 0.2
 
@@ -58,11 +60,11 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
 
     Near a flat optimum they show what the original ones cannot resolve. Where a scale goes to zero
     the way is not a ray: every leg lowers the nll by about as much as the one before, and sharpens
-    it. A finite optimum ends the way within a few legs.
+    it. A finite optimum ends the way, and before its basin the legs may be long and hardly fall.
     """
     here, falls = target, []
     points = [target.metric.to_working(run.z[0])]
-    for _ in range(_LEGS):
+    for _ in range(_MOST_LEGS):
         if not np.isfinite(run.hessian[0]).all():
             return None
         center = here.metric.to_working(run.z[0])
@@ -79,12 +81,12 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
         points.append(metric.to_working(run.z[0]))
         if max(falls[-2:]) <= 4 * settings.noise and len(falls) > 1:
             return None
-    if max(falls[-(_LEGS // 2) :]) < _FALL:
-        return None
-    # Parameters that converge have done so in the last legs, where the others still go on.
-    signs = _signs((points[-1] - points[-3]) / target.metric.units)
-    columns = np.flatnonzero(signs)
-    return at_infinity(target, points[-1], columns, signs[columns], UNBOUNDED)
+        if len(falls) >= _LEGS and min(falls[-_STEADY:]) > _FALL:
+            # Parameters that converge have done so, where the others still go on.
+            signs = _signs((points[-1] - points[-3]) / target.metric.units)
+            columns = np.flatnonzero(signs)
+            return at_infinity(target, points[-1], columns, signs[columns], UNBOUNDED)
+    return None
 
 
 def _rises_around(target: Target, run: Lockstep) -> bool:
