@@ -10,7 +10,7 @@ from bootmle.fitting.infinity import fit_others
 from bootmle.fitting.limits import SAME_SUPREMUM, SUPREMUM, UNBOUNDED, at_infinity
 from bootmle.fitting.lockstep import Lockstep, Settings
 from bootmle.fitting.outcome import Outcome, certified, descend
-from bootmle.fitting.whitening import Target
+from bootmle.fitting.whitening import Metric, Target
 
 __all__ = ["diverged", "follow"]
 
@@ -90,9 +90,10 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
 
 
 def _rises_around(target: Target, run: Lockstep) -> bool:
-    """Whether the nll rises on every side, a unit of the target's own coordinates away."""
-    around = np.concatenate([np.eye(run.z.shape[1]), -np.eye(run.z.shape[1])])
-    return bool(np.min(target.values(run.z[0] + around) - run.value[0]) > _FLAT_SIDE)
+    """Whether the nll rises on every side, one standard error by the last Hessian away."""
+    own = Metric.from_curvature(run.z[0], run.hessian[0])
+    around = own.to_working(np.concatenate([np.eye(own.size), -np.eye(own.size)]))
+    return bool(np.min(target.values(around) - run.value[0]) > _FLAT_SIDE)
 
 
 def _reaches(target: Target, column: int, ray: Ray, settings: Settings, shift: float) -> bool:
