@@ -387,11 +387,16 @@ def in_a_line(seed: int, n: int = 80) -> tuple[Any, Any]:
     return X, X @ [0.5, 0.01] + rng.laplace(size=n)
 
 
+def signs(b: Any, X: Any, y: Any) -> Any:
+    return -np.sign(y - X @ b)[:, None] * X
+
+
+@pytest.mark.parametrize("jac", [None, signs], ids=["differences", "jac"])
 @pytest.mark.parametrize("seed", range(8))
-def test_kinks_at_the_lowest_point_are_not_certified_but_named(seed: int) -> None:
+def test_kinks_at_the_lowest_point_are_not_certified_but_named(seed: int, jac: Any) -> None:
     X, y = in_a_line(seed)
     for args in ((X, y), (X[:-1], y[:-1])):
-        mle = fit(lambda b, X, y: np.abs(y - X @ b), [0.0, 0.0], args)
+        mle = fit(lambda b, X, y: np.abs(y - X @ b), [0.0, 0.0], args, jac=jac)
         assert mle.status is Status.NOT_CERTIFIED
         assert "kink" in str(mle)
         assert "Estimator" in str(mle)

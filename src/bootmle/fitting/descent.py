@@ -34,7 +34,9 @@ _FLAT = 1e-3
 _MOVES = 0.02
 _QUIET = 1e-8
 _UNCERTAIN = 1e-3
-"""Error bound of the Hessian, on a unit diagonal, that a smooth objective with less noise lacks."""
+"""Error of the Hessian, on a unit diagonal, that no smooth objective with so little noise has."""
+_UNCERTAIN_BY_GRADIENT = 0.1
+"""The same where gradients are given, which even rounded to two digits leave less."""
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
@@ -258,8 +260,10 @@ class Descent:
     def _has_kinks(self) -> bool:
         """Whether the curvature is another at every length of step, and noise is not the reason."""
         info, scales = self.information, unit_diagonal(self.information.matrix)
-        uncertain = float(np.max(scales[:, None] * info.error * scales)) > _UNCERTAIN
-        return uncertain and info.definiteness != "singular" and info.noise < _QUIET
+        error = float(np.max(scales[:, None] * info.error * scales))
+        jumps = self.likelihood.differentiable and error > _UNCERTAIN_BY_GRADIENT
+        bends = info.noise < _QUIET and error > _UNCERTAIN
+        return (jumps or bends) and info.definiteness != "singular"
 
     def _look_around(self, target: Target, z: Floats) -> Floats | None:
         """Find a point one standard error away at which the nll hardly rises."""
