@@ -17,6 +17,7 @@ from bootmle import (
     Estimator,
     Fit,
     Given,
+    Status,
     Stratified,
     Subsample,
     bootstrap,
@@ -88,6 +89,44 @@ def test_each_replicate_has_the_sandwich_of_its_own_resample(
     ratio = boot.data.standard_errors / expected
     assert_allclose(ratio, 1.0, rtol=0, atol=0.08)
     assert abs(ratio.mean() - 1) < 0.03
+
+
+@pytest.mark.parametrize("gradient", [False, True], ids=["differences", "jac"])
+def test_with_one_parameter_at_its_bound_the_others_have_the_sandwich_without_it(
+    gradient: bool, weights_of: Weights
+) -> None:
+    model = logit(2)
+    X, y = model.data(150, rng=3)
+    X = X * [1.0, 1000.0, 1.0]
+    free = fit(model.nll, np.zeros(3), (X, y))
+    # The last slope lies half a standard error above its bound: a third of the replicates at it.
+    bound = float(free.estimate[2] - 0.5 * free.information.standard_errors[2])
+    limits = [(None, None), (None, None), (bound, None)]
+    jac = model.scores if gradient else None
+    start = [0.0, 0.0, bound + 0.1]
+    mle = fit(model.nll, start, (X, y), bounds=limits, jac=jac)
+    boot = bootstrap(mle, n_resamples=99, rng=0)
+    held = np.flatnonzero(boot.status == Status.AT_BOUND)
+    assert 15 < held.size < 50
+    drawn = weights_of(Cases(), 0, 150, 99)
+
+    def nll(params: Any, X: Any, y: Any) -> Any:
+        return model.nll(np.append(params, bound), X, y)
+
+    units = np.array([1.0, 1e-3])
+    for k in held[:10]:
+        expected = sandwich_at(
+            lambda params, X, y: nll(params * units, X, y),
+            boot.replicates[k, :2] / units,
+            (X, y),
+            drawn[k],
+            np.ones(150),
+            np.arange(150),
+        )
+        assert_allclose(boot.data.standard_errors[k, :2], expected * units, rtol=0.08)
+    for level in (0.8, 0.95):
+        bounds = boot.confidence_interval("studentized", confidence_level=level)
+        assert np.isfinite([bounds.low[:2], bounds.high[:2]]).all()
 
 
 def test_clusters_are_summed_first_and_strata_centred(weights_of: Weights) -> None:
