@@ -22,6 +22,7 @@ from bootmle.status import Status
 __all__ = ["Descent"]
 
 _ATTEMPTS = 8
+_BENDS = 3
 _CERTIFIED = 1e-6
 _NEAR = 0.1
 _MOVED = 1e-4
@@ -68,8 +69,8 @@ class Descent:
     notes : list of str
         What happened on the way.
     n_evaluations : int
-    bent : bool
-        Whether damped steps were tried from where full ones do not converge.
+    n_bends : int
+        How often damped steps were tried from where full ones do not converge.
     """
 
     likelihood: Likelihood
@@ -83,7 +84,7 @@ class Descent:
     drop: float = 0.0
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
-    bent: bool = False
+    n_bends: int = 0
 
     def settle(self) -> None:
         """Go on from here to the optimum over the parameters that are not held."""
@@ -230,9 +231,9 @@ class Descent:
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
-        if self.status is Status.NOT_CERTIFIED and not z.any() and not self.bent:
+        if self.status is Status.NOT_CERTIFIED and not z.any() and self.n_bends < _BENDS:
             # Where a valley bends, full steps from inside it lead up its side.
-            self.bent = True
+            self.n_bends += 1
             return self._descend(target, start)
         return True
 
