@@ -32,7 +32,8 @@ class Replicates:
     messages : mapping
         Replicate number to what was said of it.
     standard_errors : (B, p) array
-        Each replicate's own, which studentized intervals divide by; NaN where it has none.
+        Each replicate's own, which studentized intervals divide by: 0 for a parameter at its bound,
+        which is held there; NaN where there is none.
     """
 
     estimates: Floats

@@ -41,6 +41,21 @@ class Status(IntEnum):
         """The status in words."""
         return _MESSAGES[self]
 
+    @property
+    def withheld(self) -> str:
+        """Why no standard error follows from the curvature there; empty where one does.
+
+        Examples
+        --------
+        >>> Status.NOT_CERTIFIED.withheld
+        'no standard error follows where no optimum is certified'
+        """
+        if self is Status.AT_BOUND:
+            return "no standard error follows from the curvature at a bound"
+        if self is Status.NO_FINITE_OPTIMUM:
+            return "no standard error follows where there is no optimum"
+        return "no standard error follows where no optimum is certified" if self.failed else ""
+
 
 _MESSAGES = {
     Status.CERTIFIED: "certified optimum",

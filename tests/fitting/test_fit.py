@@ -398,7 +398,7 @@ def test_kinks_at_the_lowest_point_are_not_certified_but_named(seed: int, jac: A
     for args in ((X, y), (X[:-1], y[:-1])):
         mle = fit(lambda b, X, y: np.abs(y - X @ b), [0.0, 0.0], args, jac=jac)
         assert mle.status is Status.NOT_CERTIFIED
-        assert "kink" in str(mle)
+        assert "has a kink at its lowest point" in str(mle)
         assert "Estimator" in str(mle)
 
 

@@ -94,6 +94,7 @@ def test_where_one_coefficient_is_infinite_the_others_are_as_without_its_rows(
         assert off.max() < 1e-3
     assert_allclose(boot.standard_error[:2], boot.replicates[:, :2].std(axis=0, ddof=1))
     assert np.isfinite(boot.data.standard_errors[:, :2]).all()
+    assert_array_equal(np.isnan(boot.data.standard_errors[:, 2]), separated)
     finite = boot.replicates[~separated, 2]
     assert_allclose(boot.standard_error[2], finite.std(ddof=1))
 
@@ -273,6 +274,12 @@ def test_a_zero_variance_on_a_log_scale_is_an_optimum_at_a_bound() -> None:
     assert_allclose(boot.replicates[:, 1], np.exp(optima[:, 1]), rtol=1e-3)
     assert np.isfinite(boot.standard_error).all()
     assert "no finite optimum" not in str(boot)
+    own = boot.data.standard_errors
+    assert np.isfinite(own).all()
+    assert_array_equal(own[:, 2] == 0, at_zero)
+    for level in (0.8, 0.95):
+        studentized = boot.confidence_interval("studentized", confidence_level=level)
+        assert np.isfinite([studentized.low[:2], studentized.high[:2]]).all()
 
 
 def test_what_is_infinite_in_every_replicate_has_no_figures_and_others_have(boot_of: Any) -> None:

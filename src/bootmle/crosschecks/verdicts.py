@@ -41,9 +41,9 @@ def judge_own(source: Source, evidence: Evidence) -> Verdict:
 def withheld_from(evidence: Evidence) -> Verdict | None:
     """Withhold judgement where no standard error follows from the point, or none is there."""
     information = evidence.fit.information
+    withheld = evidence.fit.status.withheld
     if evidence.fit.status is Status.AT_BOUND:
-        reason = "no standard error follows from the curvature at a bound, where the slope is not 0"
-        return Verdict(False, reason, Flag.AT_BOUND)
+        return Verdict(False, f"{withheld}, where the slope is not 0", Flag.AT_BOUND)
     if information.definiteness != "positive definite":
         ways = [information.describe_direction(way) for way in information.null_directions.T]
         along = f" along {' and '.join(ways)}" if ways else ""
@@ -52,9 +52,8 @@ def withheld_from(evidence: Evidence) -> Verdict | None:
         )
         flat = information.definiteness == "singular"
         return Verdict(False, reason, Flag.NOT_IDENTIFIED if flat else Flag.NOT_POSITIVE_DEFINITE)
-    if evidence.fit.status.failed or evidence.fit.status is Status.NO_FINITE_OPTIMUM:
-        reason = "withheld: no standard error follows where there is no optimum"
-        return Verdict(False, reason, Flag.NOT_AT_OPTIMUM)
+    if withheld:
+        return Verdict(False, f"withheld: {withheld}", Flag.NOT_AT_OPTIMUM)
     if not np.isfinite(evidence.reference.standard_errors[evidence.varies]).all():
         return Verdict(False, "cannot be compared: the reference is not finite", Flag.UNEXPLAINED)
     return None

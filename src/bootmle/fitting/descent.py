@@ -10,7 +10,7 @@ from bootmle.arrays import Floats
 from bootmle.definiteness import unit_diagonal
 from bootmle.derivatives import Information
 from bootmle.fitting.divergence import Ray, probe_rays
-from bootmle.fitting.limits import SUPREMUM, whither
+from bootmle.fitting.limits import SUPREMUM, signs_of, whither
 from bootmle.fitting.lockstep import Settings
 from bootmle.fitting.optimizer import Optimizer
 from bootmle.fitting.outcome import descend
@@ -22,7 +22,7 @@ from bootmle.status import Status
 __all__ = ["Descent"]
 
 _ATTEMPTS = 8
-_BENDS = 3
+_TURNS = 3
 _CERTIFIED = 1e-6
 _NEAR = 0.1
 _MOVED = 1e-4
@@ -32,8 +32,8 @@ _MOVED_LIKELIHOOD = 0.1
 _STAYS = 1e-6
 _STAYS_FALLING = 0.01
 _FLAT = 1e-3
-_MOVES = 0.02
 _QUIET = 1e-8
+"""Noise that is too small to make the Hessian uncertain."""
 _UNCERTAIN = 1e-3
 """Error of the Hessian, on a unit diagonal, that no smooth objective with so little noise has."""
 _UNCERTAIN_BY_GRADIENT = 0.1
@@ -69,7 +69,7 @@ class Descent:
     notes : list of str
         What happened on the way.
     n_evaluations : int
-    n_bends : int
+    n_turns : int
         How often damped steps were tried from where full ones do not converge.
     """
 
@@ -84,10 +84,11 @@ class Descent:
     drop: float = 0.0
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
-    n_bends: int = 0
+    n_turns: int = 0
 
     def settle(self) -> None:
         """Go on from here to the optimum over the parameters that are not held."""
+        self.n_turns = 0
         self.metric = Metric(self.working, np.eye(self.working.size))
         if self.working.size == 0:
             self.status, self.decrement = Status.AT_BOUND, 0.0
@@ -231,9 +232,9 @@ class Descent:
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
-        if self.status is Status.NOT_CERTIFIED and not z.any() and self.n_bends < _BENDS:
+        if self.status is Status.NOT_CERTIFIED and not z.any() and self.n_turns < _TURNS:
             # Where a valley bends, full steps from inside it lead up its side.
-            self.n_bends += 1
+            self.n_turns += 1
             return self._descend(target, start)
         return True
 
@@ -259,12 +260,12 @@ class Descent:
         return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
 
     def _has_kinks(self) -> bool:
-        """Whether the curvature is another at every length of step, and noise is not the reason."""
+        """Whether the curvature is another at every length of step, by more than noise makes it."""
         info, scales = self.information, unit_diagonal(self.information.matrix)
         error = float(np.max(scales[:, None] * info.error * scales))
-        jumps = self.likelihood.differentiable and error > _UNCERTAIN_BY_GRADIENT
-        bends = info.noise < _QUIET and error > _UNCERTAIN
-        return (jumps or bends) and info.definiteness != "singular"
+        by_values = info.noise < _QUIET and error > _UNCERTAIN
+        by_gradient = self.likelihood.differentiable and error > _UNCERTAIN_BY_GRADIENT
+        return (by_values or by_gradient) and info.definiteness != "singular"
 
     def _look_around(self, target: Target, z: Floats) -> Floats | None:
         """Find a point one standard error away at which the nll hardly rises."""
@@ -338,10 +339,9 @@ class Descent:
 
     def _whither(self, direction: Floats) -> str:
         """Say where the parameters go along a direction."""
-        direction = np.nan_to_num(direction)
-        pace = np.abs(direction) / max(float(np.abs(direction).max()), 1e-300)
-        columns = np.flatnonzero(pace > _MOVES)
-        return whither(self.likelihood.parameters, columns, direction[columns])
+        signs = signs_of(np.nan_to_num(direction))
+        columns = np.flatnonzero(signs)
+        return whither(self.likelihood.parameters, columns, signs[columns])
 
     def target(self) -> Target:
         """See the objective in the current metric, relative to its value here."""

@@ -152,26 +152,17 @@ class Fit:
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """List the estimates with the cross-check's standard errors, below their titles."""
         errors = np.zeros(len(self.names))
-        withheld = bool(self._withheld())
-        errors[self.free] = np.nan if withheld else self.information.standard_errors
+        errors[self.free] = np.nan if self.status.withheld else self.information.standard_errors
         rows = []
         for name, value, error, free in zip(
             self.names, self.estimate, errors, self.free, strict=True
         ):
             shown = rounded(error) if free else "fixed"
             if np.isnan(error):
-                reason = self._withheld() or f"the Hessian: {self.information.definiteness}"
+                reason = self.status.withheld or f"the Hessian: {self.information.definiteness}"
                 shown = html.Flagged(shown, reason)
             rows.append([name, rounded_like(value, error, 3), shown])
         return ["", "estimate", "Hessian SE"], rows
-
-    def _withheld(self) -> str:
-        """Say why no standard error follows from the Hessian here; empty where one does."""
-        if self.status is Status.AT_BOUND:
-            return "no standard error follows from the curvature at a bound"
-        if self.status is Status.NO_FINITE_OPTIMUM or self.status.failed:
-            return "no standard error follows where there is no optimum"
-        return ""
 
     def _closing(self) -> list[str]:
         """List status, likelihood and notes."""

@@ -179,7 +179,10 @@ def _ended(target: Target, fitted: _Others, columns: NDArray[np.intp], signs: Fl
     if not np.isfinite(outcome.params[parameters.free[columns]]).all():
         return outcome
     names = ", ".join(parameters.free_names[column] for column in columns)
-    return replace(outcome, status=Status.AT_BOUND, distance=np.nan, message=names)
+    errors = parameters.in_all(fitted.errors)
+    errors[parameters.free[columns]] = 0.0
+    status = Status.AT_BOUND
+    return replace(outcome, status=status, distance=np.nan, message=names, errors=errors)
 
 
 def _find(target: Target, origin: Floats, start: float, tolerance: float) -> _Plateau | None:

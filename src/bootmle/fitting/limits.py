@@ -29,6 +29,7 @@ __all__ = [
     "near_limits",
     "on_own_scales",
     "own_scales",
+    "signs_of",
     "whither",
 ]
 
@@ -37,6 +38,8 @@ UNBOUNDED = "the likelihood rises without bound"
 SAME_SUPREMUM = 1e-2
 """How far apart the nll may be on two ways to the same supremum."""
 
+_MOVES = 0.02
+"""Pace, relative to the fastest parameter's, at which another counts as going, too."""
 _BESIDE = 1e-9
 """Distance from a limit, relative to the estimate's, at which the objective is evaluated for it."""
 _FURTHER = 1e-6
@@ -54,14 +57,21 @@ def at_infinity(
 ) -> Outcome:
     """Report that there is no finite optimum, and where some parameters go from a point (q,).
 
-    The others may have standard errors there, (q,) with NaN for those that go.
+    The others may have standard errors there, (q,).
     """
     parameters = target.likelihood.parameters
     params = parameters.to_user(working)
     params[parameters.free[columns]] = _ends(parameters, columns, signs)
     message = f"{kind} as {whither(parameters, columns, signs)}"
-    known = None if errors is None else parameters.in_all(errors)
-    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, known)
+    if errors is not None:
+        errors = parameters.in_all(errors)
+        errors[parameters.free[columns]] = np.nan
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, errors)
+
+
+def signs_of(pace: Floats) -> Floats:
+    """Say which way parameters go: 0 for those that hardly move beside the fastest, (q,)."""
+    return np.where(np.abs(pace) > _MOVES * np.abs(pace).max(), np.sign(pace), 0.0)
 
 
 def whither(parameters: Parameters, columns: NDArray[np.intp], signs: Floats) -> str:
@@ -85,10 +95,9 @@ def _ends(parameters: Parameters, columns: NDArray[np.intp], signs: Floats) -> l
 def _limit_of(scale: Scale, sign: float) -> float:
     """Return where a parameter goes as its working value diverges."""
     try:
-        end = float(scale.inverse(sign * np.inf))
+        return float(scale.inverse(sign * np.inf))
     except (ArithmeticError, ValueError):
-        end = np.nan
-    return sign * np.inf if np.isnan(end) else end
+        return sign * np.inf
 
 
 def own_scales(parameters: Parameters, user: Floats) -> Parameters | None:
@@ -123,7 +132,8 @@ def on_own_scales(target: Target) -> Target | None:
         return None
     slopes = parameters.slopes(metric.center)
     moved = Metric(user[parameters.free], metric.factor * slopes[:, None])
-    return Target(replace(target.likelihood, parameters=own), moved, target.base)
+    likelihood = replace(target.likelihood, parameters=own)
+    return Target(likelihood, moved, target.base, target.sandwich)
 
 
 def keeps_falling(

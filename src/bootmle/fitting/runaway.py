@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bootmle.arrays import Floats
 from bootmle.fitting.divergence import Ray, probe_rays
 from bootmle.fitting.infinity import fit_others
-from bootmle.fitting.limits import SAME_SUPREMUM, SUPREMUM, UNBOUNDED, at_infinity
+from bootmle.fitting.limits import SAME_SUPREMUM, SUPREMUM, UNBOUNDED, at_infinity, signs_of
 from bootmle.fitting.lockstep import Lockstep, Settings
 from bootmle.fitting.outcome import Outcome, certified, descend
 from bootmle.fitting.whitening import Metric, Target
@@ -15,7 +14,6 @@ from bootmle.fitting.whitening import Metric, Target
 __all__ = ["diverged", "follow"]
 
 _ELSEWHERE = 8.0
-_DIVERGES = 0.02
 _FLAT_SIDE = 0.02
 _LEGS = 8
 _MOST_LEGS = 16
@@ -30,12 +28,11 @@ def diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
     A parameter has no determined sign where the likelihood still reaches the same supremum with it
     held: a diverging one at its estimate, another one far away.
     """
-    pace = target.metric.factor @ ray.direction / target.metric.units
-    signs = _signs(pace)
-    undetermined = np.zeros(pace.size, dtype=bool)
-    for column in range(pace.size):
-        alone = np.count_nonzero(signs) == 1 and signs[column] != 0
-        shifts = () if alone else (0.0,) if signs[column] else (-_ELSEWHERE, _ELSEWHERE)
+    signs = signs_of(target.metric.factor @ ray.direction / target.metric.units)
+    here = () if np.count_nonzero(signs) == 1 else (0.0,)
+    undetermined = np.zeros(signs.size, dtype=bool)
+    for column, sign in enumerate(signs):
+        shifts = here if sign else (-_ELSEWHERE, _ELSEWHERE)
         undetermined[column] = any(_reaches(target, column, ray, settings, each) for each in shifts)
     columns = np.flatnonzero(undetermined | (signs != 0))
     signs = np.where(undetermined, 0.0, signs)[columns]
@@ -48,11 +45,6 @@ def diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
     if fitted is None:
         return at_infinity(target, target.metric.to_working(ray.origin), columns, signs, SUPREMUM)
     return at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
-
-
-def _signs(pace: Floats) -> Floats:
-    """Say which way parameters diverge, in standard errors: 0 for those that do not, (q,)."""
-    return np.where(np.abs(pace) > _DIVERGES * np.abs(pace).max(), np.sign(pace), 0.0)
 
 
 def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
@@ -83,7 +75,7 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
             return None
         if len(falls) >= _LEGS and min(falls[-_STEADY:]) > _FALL:
             # Parameters that converge have done so, where the others still go on.
-            signs = _signs((points[-1] - points[-3]) / target.metric.units)
+            signs = signs_of((points[-1] - points[-3]) / target.metric.units)
             columns = np.flatnonzero(signs)
             return at_infinity(target, points[-1], columns, signs[columns], UNBOUNDED)
     return None

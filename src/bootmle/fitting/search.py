@@ -29,6 +29,7 @@ from bootmle.status import Status
 __all__ = ["Search"]
 
 _STATIONARY = 1e-2
+_FLAT = 1e-3
 _UNBOUNDED = 1e8
 _AWAY = 100.0
 """Distance from the start, in units of its size or of 1, at which a parameter has run away."""
@@ -260,7 +261,14 @@ class Search(Descent):
                 "no derivative can be measured: around this point the objective does not change, "
                 "or is not finite; see whether fun uses its parameters, and start elsewhere"
             )
-        if self.information.definiteness in {"undecided", "singular"} and self.decrement < 1e-3:
+        kinked = self._has_kinks()
+        if kinked and self.information.definiteness == "positive definite":
+            return (
+                "the curvature is another at every length of step: the objective has a kink at its "
+                "lowest point, as absolute values do; let Estimator bootstrap your own fit"
+            )
+        flat = self.information.definiteness in {"undecided", "singular"}
+        if flat and (kinked or self.decrement < _FLAT):
             return (
                 "the objective hardly changes along some way, a curved one perhaps, or has a kink "
                 "at its lowest point, as absolute values do: do two parameters enter only as a "
@@ -269,6 +277,5 @@ class Search(Descent):
             )
         return (
             f"SciPy says: {self.result.message}; start elsewhere, give the parameters comparable "
-            f"scales, or see whether the objective has steps, noise or kinks, as absolute values "
-            f"do: let Estimator bootstrap your own fit there"
+            f"scales, or see whether the objective has steps, kinks or noise"
         )

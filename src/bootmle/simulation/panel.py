@@ -108,7 +108,8 @@ def odds_against(
 
 def log_likelihoods(odds: Floats, cluster: NDArray[np.intp]) -> Floats:
     """Return the log-likelihood of each cluster at each of its draws, (G, R)."""
-    # A quarter of log_expit's time; infinite odds are those of a draw that has no weight.
+    # A quarter of log_expit's time. Odds beyond e^709 are infinite: such a draw has no weight, and
+    # a cluster without any other draw an infinite contribution.
     return -sum_by(cluster, np.log1p(odds))
 
 
