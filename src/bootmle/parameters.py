@@ -67,6 +67,10 @@ class Parameters:
             user[..., self.free[column]] = apply_scale(scale, scale.inverse, working[..., column])
         return user
 
+    def listed(self, columns: NDArray[np.intp]) -> str:
+        """List the names of some free parameters."""
+        return ", ".join(self.free_names[column] for column in columns)
+
     def to_working(self, user: Floats) -> Floats:
         """Map full parameter vectors (..., p) to points (..., q) of the working scale."""
         working = user[..., self.free].astype(float)

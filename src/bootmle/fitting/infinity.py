@@ -178,7 +178,7 @@ def _ended(target: Target, fitted: _Others, columns: NDArray[np.intp], signs: Fl
     outcome = at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
     if not np.isfinite(outcome.params[parameters.free[columns]]).all():
         return outcome
-    names = ", ".join(parameters.free_names[column] for column in columns)
+    names = parameters.listed(columns)
     errors = parameters.in_all(fitted.errors)
     errors[parameters.free[columns]] = 0.0
     status = Status.AT_BOUND

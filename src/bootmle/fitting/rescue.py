@@ -154,7 +154,7 @@ def _within_bounds(target: Target, params: Floats, settings: Settings) -> Outcom
         return failed(target, params, "goes back and forth between bounds", outcome.distance)
     if not held.size:
         return replace(outcome, status=or_noise_limited(status, target, settings))
-    return replace(outcome, status=Status.AT_BOUND, message=_names(parameters.free_names, held))
+    return replace(outcome, status=Status.AT_BOUND, message=parameters.listed(held))
 
 
 def _certify_holding(
@@ -228,8 +228,3 @@ def _user_units(target: Target) -> Floats:
     """Return one standard error of each free parameter on the user's scale."""
     slopes = np.abs(target.likelihood.parameters.slopes(target.metric.center))
     return np.asarray(target.metric.units * np.where(slopes > 0, slopes, 1.0))
-
-
-def _names(names: tuple[str, ...], columns: NDArray[np.intp]) -> str:
-    """List the names of some columns."""
-    return ", ".join(names[column] for column in columns)

@@ -29,7 +29,8 @@ from bootmle.status import Status
 __all__ = ["Search"]
 
 _STATIONARY = 1e-2
-_FLAT = 1e-3
+_AT_BOTTOM = 1e-3
+"""Distance to the optimum at which only a flat way keeps a search from its certificate."""
 _UNBOUNDED = 1e8
 _AWAY = 100.0
 """Distance from the start, in units of its size or of 1, at which a parameter has run away."""
@@ -161,8 +162,7 @@ class Search(Descent):
                 break
         if self.held.size and not self.status.failed:
             self.status = Status.AT_BOUND
-            names = ", ".join(self.whole.free_names[column] for column in self.held)
-            self.notes.append(f"at a bound: {names}")
+            self.notes.append(f"at a bound: {self.whole.listed(self.held)}")
         if self.optimizer.constraints and not self.optimizer.feasible(self.user()):
             self._stay_on_constraint(scipys_point)
         self._keep_claim(first)
@@ -268,7 +268,7 @@ class Search(Descent):
                 "lowest point, as absolute values do; let Estimator bootstrap your own fit"
             )
         flat = self.information.definiteness in {"undecided", "singular"}
-        if flat and (kinked or self.decrement < _FLAT):
+        if flat and (kinked or self.decrement < _AT_BOTTOM):
             return (
                 "the objective hardly changes along some way, a curved one perhaps, or has a kink "
                 "at its lowest point, as absolute values do: do two parameters enter only as a "
