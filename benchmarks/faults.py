@@ -55,11 +55,11 @@ from typing import Any
 import numpy as np
 
 from bootmle import Bootstrap, Cases, Fit, bootstrap, fit, load
-from bootmle.arrays import Floats
-from bootmle.execution.parcel import Parcel
-from bootmle.simulation import logit
-from bootmle.task import Task
+from bootmle.execution.payload import Parcel
+from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.task import Task
 from large import Row
+from models import logit
 from refits import report
 
 B, B_TIMED = 999, 1999
@@ -79,7 +79,7 @@ JOB = f"""
 import json, sys, time
 from pathlib import Path
 from bootmle import Fit, bootstrap, fit
-from bootmle.simulation import logit
+from models import logit
 
 {getsource(model)}
 mle, options = model(), json.loads(sys.argv[1])

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from scipy.differentiate import hessian as scipy_hessian
 from scipy.special import expit, gammaln, polygamma, psi
 
-from bootmle.derivatives import measure_information
+from bootmle.likelihood.information import measure_information
 
 Floats = NDArray[np.float64]
 Functions = Any

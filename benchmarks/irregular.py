@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bootmle.arrays import Floats
-from bootmle.simulation import Model, ar1, nb2
+from bootmle.likelihood.arrays import Floats
+from models import Model, ar1, nb2
 
 __all__ = ["at", "draw_autocorrelated", "draw_overdispersed", "only_a_sum", "weak_instrument"]
 

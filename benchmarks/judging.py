@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle import Bootstrap, Status
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from problems import Problem
 from references import Reference
 

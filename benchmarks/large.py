@@ -11,9 +11,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, Fit, bootstrap
-from bootmle.arrays import Floats
-from bootmle.fitting import LikelihoodRefit
-from bootmle.task import CHUNK
+from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.refit import LikelihoodRefit
+from bootmle.refitting.task import CHUNK
 from judging import Verdict, judge, solve_all
 from problems import MODES, SEED, Problem, draw, large_problems
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import bootstrap as scipy_bootstrap
 
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from peer_cases import Case
 from peer_loops import Expert
 from peer_turns import Peer, Stopwatch, Turn

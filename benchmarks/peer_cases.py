@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import digamma, expit
 
 from bootmle import Cases, Clustered, Fit
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan
-from bootmle.simulation import gamma, logit, nb2
+from models import gamma, logit, nb2
 from problems import Problem, rand, simulated
 
 OURS = ("contributions", "contributions, jac")

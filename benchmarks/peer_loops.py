@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from scipy.optimize import OptimizeResult, minimize
 
 from bootmle import bootstrap
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from peer_cases import OURS, Case
 from peer_turns import Measure, Peer, Stopwatch, Turn
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from peer_cases import Case
 
 

@@ -40,8 +40,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bootmle.tables import rounded
-from bootmle.threads import single_threaded
+from bootmle.display.text import rounded
+from bootmle.execution.threads import single_threaded
 from large import Row
 from peer_carriers import CARRIERS
 from peer_cases import CASES

@@ -9,19 +9,10 @@ from typing import Any
 import numpy as np
 
 from bootmle import Cases, Fit, fit
-from bootmle.arrays import Floats
 from bootmle.demo import load_rand, nb2_nll
-from bootmle.resample import Resample
-from bootmle.simulation import (
-    Model,
-    exponential,
-    gamma,
-    logit,
-    nb2,
-    normal_mixture,
-    ordered_probit,
-    weibull,
-)
+from bootmle.likelihood.arrays import Floats
+from bootmle.sampling.resample import Resample
+from models import Model, exponential, gamma, logit, nb2, normal_mixture, ordered_probit, weibull
 
 MODES = {
     "contributions": (False, False),

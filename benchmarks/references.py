@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from problems import Problem, draw
 
 TIGHT = 1e-9

@@ -46,8 +46,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bootmle.tables import align
-from bootmle.threads import single_threaded
+from bootmle.display.text import align
+from bootmle.execution.threads import single_threaded
 from large import Row, large_table
 from small import small_table
 

@@ -39,11 +39,11 @@ from typing import Any
 import numpy as np
 
 from bootmle import Cases, Fit, fit
-from bootmle.replicates import Replicates
-from bootmle.simulation import logit
-from bootmle.tables import align
-from bootmle.task import Task
-from bootmle.threads import single_threaded
+from bootmle.display.text import align
+from bootmle.execution.threads import single_threaded
+from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.task import Task
+from models import logit
 
 SEED = 1
 

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bootmle import Bootstrap, bootstrap
-from bootmle.arrays import Floats
-from bootmle.simulation import normal_mixture
+from bootmle.likelihood.arrays import Floats
 from judging import Verdict, judge, solve_all
 from large import B, Row
+from models import normal_mixture
 from problems import SEED, Problem, draw, simulated, small_models
 from references import separated
 

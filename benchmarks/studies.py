@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from bootmle import Blocks, Cases, Clustered, Coverage, Fit, Parametric, coverage, fit
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan
-from bootmle.simulation import (
+from irregular import at, draw_autocorrelated, draw_overdispersed, only_a_sum, weak_instrument
+from models import (
     Model,
     ar1,
     exponential,
@@ -29,7 +30,6 @@ from bootmle.simulation import (
     tobit,
     weibull,
 )
-from irregular import at, draw_autocorrelated, draw_overdispersed, only_a_sum, weak_instrument
 
 __all__ = ["STUDIES", "Study"]
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bootmle import Bootstrap, Status
-from bootmle.replicates import Replicates
+from bootmle.refitting.replicates import Replicates
 
 Floats = NDArray[np.float64]
 Solve = Callable[..., Floats]

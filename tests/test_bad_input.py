@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bootmle import Bayesian, Cases, Estimator, Fit, Given, Parametric, bootstrap, crosscheck, fit
-from bootmle.simulation import normal
+from models import normal
 
 Y = np.random.default_rng(1).normal(3.0, 2.0, 20)
 START = {"mu": 2.0, "log_sigma": 0.5}

@@ -36,9 +36,9 @@ from bootmle import (
     bootstrap,
     fit,
 )
+from bootmle.inference.bca import acceleration, bca_interval
 from bootmle.sampling import Plan
-from bootmle.simulation import logit, poisson, weibull
-from bootmle.summaries.bca import acceleration, bca_interval
+from models import logit, poisson, weibull
 
 Floats = NDArray[np.float64]
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from bootmle import Bootstrap, Coverage, Estimator, Fit, bootstrap, coverage, crosscheck, fit
-from bootmle.simulation import poisson
+from models import poisson
 
 MODEL = poisson(1)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bootmle import Cases, Estimator, Fit, Given, Status, bootstrap, fit
-from bootmle.simulation import normal
+from models import normal
 
 Y = np.random.default_rng(1).normal(3.0, 2.0, 16)
 nll = normal().nll

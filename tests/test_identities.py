@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bootmle import Bayesian, Bootstrap, Cases, Estimator, Given, bootstrap, fit, load
-from bootmle.simulation import logit, nb2, normal, poisson, weibull
+from models import logit, nb2, normal, poisson, weibull
 
 MODELS = {"poisson": (poisson(2), 60), "weibull": (weibull(4), 80), "logit": (logit(1), 14)}
 

@@ -19,6 +19,8 @@ PLANS += ["Parametric", "Subsample", "Jackknife", "Given"]
 VERBS = ["fit", "bootstrap", "crosscheck", "coverage", "information"]
 RESULTS = ["Fit", "Bootstrap", "Crosscheck", "Coverage", "Information", "Status", "Flag", "Verdict"]
 
+ADAPTERS = ["fit_distribution", "fit_statsmodels"]
+
 REQUIRED = inspect.Parameter.empty
 FIT = {
     "fun": REQUIRED,
@@ -86,7 +88,7 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
 def test_all_holds_names_of_the_design_and_those_that_work_already() -> None:
     names = set(bootmle.__all__)
     assert len(names) == len(bootmle.__all__)
-    assert names <= {*VERBS, *RESULTS, *PLANS, "Estimator", "Interrupted", "load"}
+    assert names <= {*VERBS, *RESULTS, *PLANS, "Estimator", "Interrupted", "load", *ADAPTERS}
     assert names >= {"fit", "bootstrap", "Estimator", "load", "Cases", "Fit", "Bootstrap"}
 
 

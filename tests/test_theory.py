@@ -10,7 +10,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from bootmle import Bayesian, Cases, Estimator, bootstrap, fit
-from bootmle.simulation import exponential, normal
+from models import exponential, normal
 
 
 def draws(seed: int, n: int, count: int, plan: Any = Cases()) -> Any:  # noqa: B008

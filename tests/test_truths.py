@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bootmle import Estimator, Given, Status, bootstrap, fit
-from bootmle.simulation import logit, poisson, probit, tobit, weibull
+from models import logit, poisson, probit, tobit, weibull
 
 Data = Callable[[str], Any]
 

@@ -10,13 +10,17 @@ errors with their Monte Carlo errors and intervals; `crosscheck(boot)` sets the 
 sources beside them, and says why they disagree.
 """
 
-from bootmle.bootstrapping import bootstrap
+from bootmle.bootstrapping.bootstrap import bootstrap
+from bootmle.bootstrapping.loading import load
+from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, Verdict, crosscheck
-from bootmle.derivatives import information
 from bootmle.execution.stopping import Interrupted
-from bootmle.fitting import Estimator, Fit, fit
-from bootmle.loading import load
-from bootmle.results import Bootstrap
+from bootmle.fitting.distributions import fit_distribution
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit, fit
+from bootmle.fitting.statsmodels import fit_statsmodels
+from bootmle.likelihood.information import information
+from bootmle.optimization.status import Status
 from bootmle.sampling import (
     Bayesian,
     Blocks,
@@ -30,7 +34,6 @@ from bootmle.sampling import (
 )
 from bootmle.simulation.coverage import coverage
 from bootmle.simulation.study import Coverage
-from bootmle.status import Status
 
 __version__ = "0.1.0"
 
@@ -57,6 +60,8 @@ __all__ = [
     "coverage",
     "crosscheck",
     "fit",
+    "fit_distribution",
+    "fit_statsmodels",
     "information",
     "load",
 ]

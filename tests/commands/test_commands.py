@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from bootmle import Clustered, bootstrap, coverage, fit, load
-from bootmle.cli import main
-from bootmle.commands.status import _forecast
-from bootmle.simulation import logit
+from bootmle.commands.cli import main
+from bootmle.commands.run_status import _forecast
+from models import logit
 
 JOB = """
 import os, signal
@@ -142,7 +142,7 @@ def test_signals_stop_in_good_order(name: str, job: str, tmp_path: Path, capsys:
 
 def test_a_process_that_is_told_to_end_ends_with_3(job: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    code = "import sys; from bootmle.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from bootmle.commands.cli import main; sys.exit(main(sys.argv[1:]))"
     arguments = ["run", f"{job}:model", "--out", str(out), "-n", "200000", "--rng", "0"]
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
     while not list(out.glob("chunk-*")) and process.poll() is None:

@@ -20,8 +20,8 @@ from bootmle import (
     fit,
     load,
 )
-from bootmle.fitting import Fit
-from bootmle.simulation import normal, poisson
+from bootmle.fitting.fit import Fit
+from models import normal, poisson
 
 MODEL = poisson(2)
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from bootmle import Bootstrap, Clustered, Flag, bootstrap, crosscheck, fit
 from bootmle.crosschecks.delta import gradient
-from bootmle.simulation import logit
+from models import logit
 
 
 def normal_nll(params: Any, y: Any) -> Any:

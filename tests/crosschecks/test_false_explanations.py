@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 
 from bootmle import Flag, bootstrap, crosscheck, fit
-from bootmle.simulation import normal, poisson
+from models import normal, poisson
 
 
 @pytest.mark.parametrize("name", ["normal", "poisson"])

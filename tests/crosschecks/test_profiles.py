@@ -14,8 +14,8 @@ from scipy.stats import chi2
 
 from bootmle import bootstrap, crosscheck, fit
 from bootmle.crosschecks.profiles import Profile
-from bootmle.fitting import Fit
-from bootmle.simulation import logit, normal
+from bootmle.fitting.fit import Fit
+from models import logit, normal
 
 DROP = chi2(1).ppf(0.95)
 """Twice the drop of the log-likelihood at either end."""

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bootmle import Blocks, Clustered, Flag, Parametric, Stratified, bootstrap, crosscheck, fit
-from bootmle.simulation import normal, poisson
+from models import normal, poisson
 
 MODEL = poisson(1)
 

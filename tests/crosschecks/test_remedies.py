@@ -12,8 +12,8 @@ from scipy.special import polygamma
 
 from bootmle import Bootstrap, Cases, Flag, Parametric, bootstrap, crosscheck, fit
 from bootmle.crosschecks.remedies import flat_for_all
-from bootmle.fitting.cubic import CubicModels
-from bootmle.simulation import normal
+from bootmle.optimization.newton import CubicModels
+from models import normal
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from scipy import optimize
 
 from bootmle import Flag, crosscheck, fit
 from bootmle.crosschecks.sources import OWN, Source, read_sources
-from bootmle.fitting import Fit
-from bootmle.simulation import normal
+from bootmle.fitting.fit import Fit
+from models import normal
 
 Floats = NDArray[np.float64]
 # Untyped: SciPy's overloads take no method from a variable, and no result's matrix.

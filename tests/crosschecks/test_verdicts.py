@@ -10,8 +10,8 @@ from scipy import optimize
 from scipy.special import ndtri
 
 from bootmle import Bootstrap, Clustered, Crosscheck, Flag, bootstrap, crosscheck, fit
-from bootmle.fitting import Fit
-from bootmle.simulation import normal, poisson
+from bootmle.fitting.fit import Fit
+from models import normal, poisson
 
 Floats = NDArray[np.float64]
 # Untyped: SciPy's overloads take no method from a variable, and no result's matrix.

@@ -29,7 +29,7 @@ from bootmle import (
     fit,
     information,
 )
-from bootmle.fitting import Fit
+from bootmle.fitting.fit import Fit
 
 Floats = NDArray[np.float64]
 # Untyped: SciPy's overloads take no method from a variable, and no result's matrix.

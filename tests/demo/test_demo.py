@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from bootmle import fit
 from bootmle.demo import NAMES, load_rand, nb2_nll, run
-from bootmle.simulation import nb2
+from models import nb2
 
 # statsmodels/discrete/tests/results/results_discrete.py, RandHIE.negativebinomial_nb2_bfgs, which
 # names its sources: the coefficients and their standard errors, which are those of the expected

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bootmle import Status
-from bootmle.replicates import Replicates
+from bootmle.refitting.replicates import Replicates
 
 COLUMNS = np.array([1.0, 1000.0])
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 
 from bootmle import Estimator, bootstrap
 from bootmle.execution.parallel import check_n_jobs, compute_chunks
-from bootmle.replicates import Replicates
+from bootmle.refitting.replicates import Replicates
 
 distributed = pytest.importorskip("distributed", reason="the extra bootmle[dask] is not installed")
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bootmle import Bootstrap, Estimator, Fit, bootstrap, fit, load
-from bootmle.simulation import logit
+from models import logit
 
 JOB = """
 import json, sys

@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from bootmle import Estimator, bootstrap, fit
 from bootmle.execution import parallel
 from bootmle.execution.parallel import check_n_jobs, compute_chunks
-from bootmle.replicates import Replicates
-from bootmle.threads import single_threaded
+from bootmle.execution.threads import single_threaded
+from bootmle.refitting.replicates import Replicates
 
 WORKERS = pytest.mark.parametrize(
     ("backend", "n_jobs"), [("sequential", 1), ("threading", 2), ("loky", 2)]

@@ -14,8 +14,8 @@ import pytest
 from bootmle import Estimator, Status, bootstrap, fit
 from bootmle.execution import progress
 from bootmle.execution.progress import Progress, announce, shown
-from bootmle.replicates import Replicates
-from bootmle.simulation import poisson
+from bootmle.refitting.replicates import Replicates
+from models import poisson
 
 Capture = pytest.CaptureFixture[str]
 

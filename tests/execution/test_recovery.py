@@ -11,9 +11,9 @@ import pytest
 from bootmle import Status
 from bootmle.execution import recovery
 from bootmle.execution.parallel import compute_chunks
-from bootmle.execution.parcel import Parcel, StoredParcel
+from bootmle.execution.payload import Parcel, StoredParcel
 from bootmle.execution.recovery import Recovery
-from bootmle.replicates import Replicates
+from bootmle.refitting.replicates import Replicates
 
 Computation = Callable[..., Any]
 Expected = Callable[[int], Any]

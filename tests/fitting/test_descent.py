@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bootmle import Status, fit
-from bootmle.fitting.lockstep import Settings
-from bootmle.fitting.slopes import whitened_gradient
-from bootmle.fitting.whitening import Metric, Target
-from bootmle.parameters import read_parameters
-from bootmle.reading import read_likelihood
+from bootmle.likelihood.objective import read_likelihood
+from bootmle.likelihood.parameters import read_parameters
+from bootmle.optimization.batch import Settings
+from bootmle.optimization.convergence import whitened_gradient
+from bootmle.optimization.whitening import Metric, Target
 
 Y = np.random.default_rng(0).normal(3.0, 2.0, 60)
 

@@ -10,8 +10,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bootmle import Bayesian, Bootstrap, Cases, Estimator, Given, Status, bootstrap
-from bootmle.fitting import EstimatorRefit
-from bootmle.resample import Resample
+from bootmle.refitting.estimator_refit import EstimatorRefit
+from bootmle.sampling.resample import Resample
 
 Y = np.random.default_rng(1).gamma(2.0, 100.0, 20)
 X = np.random.default_rng(2).normal(size=20)

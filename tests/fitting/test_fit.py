@@ -16,8 +16,8 @@ from scipy.optimize import (
 from scipy.special import huber
 
 from bootmle import Fit, Status, bootstrap, fit
-from bootmle.scales import Log
-from bootmle.simulation import logit, nb2, normal_mixture, ordered_probit, tobit, weibull
+from bootmle.likelihood.scales import Log
+from models import logit, nb2, normal_mixture, ordered_probit, tobit, weibull
 
 Y = np.random.default_rng(11).normal(300.0, 0.02, 60)
 START = {"mu": 299.9, "log_sigma": -3.0}

@@ -30,7 +30,7 @@ from bootmle import (
     crosscheck,
     fit,
 )
-from bootmle.simulation import logit
+from models import logit
 
 Floats = NDArray[np.float64]
 B = 1499

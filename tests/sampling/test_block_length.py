@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from bootmle.sampling.block_length import automatic_length
+from bootmle.sampling.blocks import automatic_length
 
 
 def series(phi: float, theta: float, n: int, seed: int) -> Any:

@@ -13,8 +13,8 @@ from scipy.signal import lfilter
 from scipy.special import ndtri
 
 from bootmle import Blocks, Cases, Estimator, bootstrap, fit, load
-from bootmle.fitting import Fit
-from bootmle.sampling.block_length import automatic_length
+from bootmle.fitting.fit import Fit
+from bootmle.sampling.blocks import automatic_length
 
 Floats = NDArray[np.float64]
 N, B, SEED = 24, 3999, 5

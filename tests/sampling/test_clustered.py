@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from bootmle import Clustered, Estimator, Given, Status, bootstrap, crosscheck, fit
-from bootmle.fitting import Fit
-from bootmle.simulation import poisson
+from bootmle.fitting.fit import Fit
+from models import poisson
 
 Floats = NDArray[np.float64]
 SIZES = [1, 7, 3, 2, 5, 1, 4, 6, 2, 3, 5, 1]

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
 
 from bootmle import Estimator, Jackknife, bootstrap, fit, load
-from bootmle.fitting import Fit
+from bootmle.fitting.fit import Fit
 
 N = 23
 UNIT = np.array([50.0, 0.01])

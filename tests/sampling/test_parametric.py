@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from bootmle import Estimator, Parametric, Status, bootstrap, fit
-from bootmle.fitting import Fit
-from bootmle.simulation import normal, poisson, weibull
+from bootmle.fitting.fit import Fit
+from models import normal, poisson, weibull
 
 Floats = NDArray[np.float64]
 SEED = 5

@@ -25,9 +25,9 @@ from bootmle import (
     bootstrap,
     fit,
 )
-from bootmle.resample import Resample
 from bootmle.sampling import Plan
-from bootmle.simulation import normal
+from bootmle.sampling.resample import Resample
+from models import normal
 
 N, COUNT, SEED = 12, 70, 3
 """COUNT is more than one chunk of replicates."""

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
 
 from bootmle import Cases, Estimator, Stratified, bootstrap, crosscheck, fit
-from bootmle.fitting import Fit
+from bootmle.fitting.fit import Fit
 
 SIZES = {"north": 5, "south": 9, "west": 1, "east": 15}
 LABELS = np.random.default_rng(0).permutation(np.repeat(list(SIZES), list(SIZES.values())))

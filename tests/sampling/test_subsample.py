@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.special import ndtri
 
 from bootmle import Estimator, Given, Subsample, bootstrap, fit, load
-from bootmle.fitting import Fit
+from bootmle.fitting.fit import Fit
 
 N, M, SEED = 24, 8, 5
 UNIT = np.array([50.0, 0.01])

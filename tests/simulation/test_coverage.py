@@ -24,7 +24,7 @@ from bootmle import (
     fit,
 )
 from bootmle.fitting.fit import fit_simulated
-from bootmle.simulation import exponential, logit, normal, poisson, weibull
+from models import exponential, logit, normal, poisson, weibull
 
 Simulate = Callable[..., Any]
 

@@ -11,8 +11,8 @@ from numpy.testing import assert_array_equal
 from bootmle import Blocks, Coverage, Estimator, Fit, bootstrap, coverage, fit, load
 from bootmle.execution.checkpoint import read_manifest, write_manifest
 from bootmle.execution.packing import pack, unpack
-from bootmle.simulation import normal
 from bootmle.simulation.trials import Trials
+from models import normal
 
 OPTIONS: dict[str, Any] = {"n_datasets": 18, "n_resamples": 39, "methods": ["percentile"], "rng": 3}
 
@@ -65,8 +65,7 @@ def test_a_directory_is_the_study_bit_for_bit(
 ) -> None:
     assert 0 < whole.n_failed < 9
     kept = study(model, checkpoint=tmp_path)
-    again = load(tmp_path)
-    assert isinstance(again, Coverage)
+    again = Coverage.load(tmp_path)
     assert_same(again, whole)
     assert_same(again, kept)
     assert again.names == ("mean", "spread", "square")
@@ -81,7 +80,7 @@ def test_a_study_of_a_fit_is_too(options: dict[str, Any], tmp_path: Path) -> Non
     own = normal()
     mle = fit(own.nll, own.truth, own.data(40, rng=1), names=own.names)
     kept = study(mle, n_datasets=6, methods=["hessian", "basic"], checkpoint=tmp_path, **options)
-    again = load(tmp_path)
+    again = Coverage.load(tmp_path)
     assert_same(again, kept)
     assert again.sources == ("bootstrap", "hessian", "sandwich")
     assert str(again) == str(kept)
@@ -92,7 +91,7 @@ def test_what_was_left_out_and_the_users_plan_are_on_record(
 ) -> None:
     options: dict[str, Any] = {"n_datasets": 4, "n_resamples": 39, "checkpoint": tmp_path}
     kept = coverage(model, simulate, sampling=Blocks(3), **options)
-    again = load(tmp_path)
+    again = Coverage.load(tmp_path)
     assert_same(again, kept)
     assert len(again.notes) == 2
     assert again.sampling == str(Blocks(3))
@@ -104,8 +103,8 @@ def test_shards_in_several_directories_are_merged(
     paths = [tmp_path / str(i) for i in (1, 2, 3)]
     for i, path in enumerate(paths, 1):
         study(model, checkpoint=path, shard=(i, 3))
-    assert_same(load(*reversed(paths)), whole)
-    two = load(paths[0], paths[2])
+    assert_same(Coverage.load(*reversed(paths)), whole)
+    two = Coverage.load(paths[0], paths[2])
     assert two.notes == ("6 of 18 data sets are missing: 4 to 7, 16 to 17",)
     kept = np.r_[0:4, 8:16]
     assert_array_equal(two.data.estimates, whole.data.estimates[kept])
@@ -116,17 +115,17 @@ def test_an_overlap_must_agree(model: Estimator, whole: Coverage, tmp_path: Path
     one, other = tmp_path / "one", tmp_path / "other"
     study(model, checkpoint=one, n_datasets=8)
     study(model, checkpoint=other)
-    assert_same(load(one, other), whole)
+    assert_same(Coverage.load(one, other), whole)
     path = chunks_in(one)[1]
     chunk, data, seconds = unpack(path.read_bytes(), Trials)
     path.write_bytes(pack(chunk, replace(data, low=data.low + 1e-12), seconds))
     with pytest.raises(ValueError, match=r"paths: chunk 1 of .*other differs"):
-        load(one, other)
+        Coverage.load(one, other)
 
 
 def test_a_study_that_was_stopped_is_read_with_a_note(model: Estimator, tmp_path: Path) -> None:
     part = study(model, checkpoint=tmp_path, deadline=1e-9)
-    again = load(tmp_path)
+    again = Coverage.load(tmp_path)
     assert again.data.estimates.tobytes() == part.data.estimates.tobytes()
     assert again.notes == ("14 of 18 data sets are missing: 4 to 17",)
     assert again.notes[0] in str(again)
@@ -138,10 +137,10 @@ def test_a_damaged_chunk_between_others_is_named(
     study(model, checkpoint=tmp_path)
     path = chunks_in(tmp_path)[2]
     path.write_bytes(path.read_bytes()[:-9])
-    (note,) = load(tmp_path).notes
+    (note,) = Coverage.load(tmp_path).notes
     assert f"missing: 8 to 11; damaged: {path}" in note
     assert_same(replace(study(model, checkpoint=tmp_path), notes=()), whole)
-    assert_same(load(tmp_path), whole)
+    assert_same(Coverage.load(tmp_path), whole)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -160,18 +159,20 @@ def test_other_studies_are_refused_naming_what_differs(
     study(model, checkpoint=one, n_datasets=4)
     study(model, checkpoint=other, **{"n_datasets": 4, **OTHERS[key]})
     with pytest.raises(ValueError, match=rf"paths: .*other has {key} .*; only parts of the same"):
-        load(one, other)
+        Coverage.load(one, other)
 
 
 def test_a_study_is_told_from_a_bootstrap(model: Estimator, tmp_path: Path) -> None:
     study(model, checkpoint=tmp_path / "study", n_datasets=4)
     boot = bootstrap(model, n_resamples=70, rng=0, checkpoint=tmp_path / "boot")
     boot.save(tmp_path / "file")
-    for other in ("boot", "file", "nothing"):
-        with pytest.raises(ValueError, match=rf"paths: .*{other} holds no simulation study"):
-            load(tmp_path / "study", tmp_path / other)
-    with pytest.raises(ValueError, match="fit: a simulation study takes none"):
-        load(tmp_path / "study", fit=model)
+    for other in ("file", "nothing"):
+        with pytest.raises(ValueError, match=rf"paths: .*{other} is no directory with a run.json"):
+            Coverage.load(tmp_path / "study", tmp_path / other)
+    with pytest.raises(ValueError, match=r"paths: .*boot holds a bootstrap run.*load\(\)"):
+        Coverage.load(tmp_path / "study", tmp_path / "boot")
+    with pytest.raises(ValueError, match=r"paths: .*study holds a simulation study.*Coverage.load"):
+        load(tmp_path / "boot", tmp_path / "study")
 
 
 def without_record(path: Path) -> None:
@@ -188,9 +189,9 @@ def test_a_directory_without_a_record_is_gone_on_with_and_then_read(
     with pytest.raises(
         ValueError, match=r"begun by an earlier version.*; call coverage\(\.\.\., c"
     ):
-        load(tmp_path)
+        Coverage.load(tmp_path)
     assert_same(study(model, checkpoint=tmp_path), whole)
-    assert_same(load(tmp_path), whole)
+    assert_same(Coverage.load(tmp_path), whole)
     assert written == {path: path.stat().st_mtime_ns for path in written}
 
 
@@ -201,7 +202,7 @@ def test_a_complete_directory_without_a_record_only_gets_one(
     sound = (tmp_path / "run.json").read_bytes()
     without_record(tmp_path)
     study(model, checkpoint=tmp_path)
-    assert_same(load(tmp_path), whole)
+    assert_same(Coverage.load(tmp_path), whole)
     assert read_manifest(tmp_path)["record"]["names"] == list(whole.names)
     again = (tmp_path / "run.json").stat().st_mtime_ns
     study(model, checkpoint=tmp_path)
@@ -217,6 +218,6 @@ def test_a_study_of_which_nothing_is_left_is_read_and_says_so(
 
     with pytest.raises(RuntimeError, match=r"none of 18 .*; 18 times: ArithmeticError: no such"):
         coverage(model, broken, **OPTIONS, checkpoint=tmp_path)
-    shown = str(load(tmp_path))
+    shown = str(Coverage.load(tmp_path))
     assert "no data set could be fitted" in shown
     assert "failed, 18 times: ArithmeticError: no such data" in shown

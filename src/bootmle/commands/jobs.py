@@ -12,11 +12,12 @@ from typing import Any
 
 import cloudpickle
 
+from bootmle.display.text import brief
 from bootmle.execution.checkpoint import is_run
 from bootmle.execution.files import write_whole
-from bootmle.fitting import Estimator, Fit
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan
-from bootmle.tables import brief
 
 __all__ = ["Job", "JobError", "read_job"]
 

@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.bootstrapping.arguments import prepare_plan
+from bootmle.bootstrapping.loading import holds_study, load
+from bootmle.bootstrapping.overview import percentile_ends
+from bootmle.bootstrapping.results import Bootstrap
 from bootmle.commands.jobs import Job, JobError, read_job
 from bootmle.commands.run import BAD_ARGUMENTS, DONE
 from bootmle.crosschecks import crosscheck
-from bootmle.fitting import Estimator, Fit
-from bootmle.loading import load
-from bootmle.overview import percentile_ends
-from bootmle.results import Bootstrap
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
+from bootmle.optimization.status import Status
 from bootmle.sampling import Plan
 from bootmle.simulation.study import Coverage
-from bootmle.status import Status
-from bootmle.task import ready
 
 __all__ = ["report"]
 
@@ -43,12 +44,11 @@ def report(arguments: Namespace) -> int:
     """
     paths = [Path(path) for path in arguments.paths]
     try:
-        fit, plan = _model(arguments.job, paths)
-        found = load(*paths, fit=fit)
-        if isinstance(found, Coverage):
-            _print_study(found, arguments.form)
+        if any(map(holds_study, paths)):
+            _print_study(Coverage.load(*paths), arguments.form)
         else:
-            _print(_with_plan(found, plan), arguments)
+            fit, plan = _model(arguments.job, paths)
+            _print(_with_plan(load(*paths, fit=fit), plan), arguments)
     except FileNotFoundError as error:
         print(f"bootmle report: there is no {error.filename}; name a run", file=sys.stderr)
         return BAD_ARGUMENTS
@@ -87,7 +87,7 @@ def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
     if boot.fit is None:
         return boot
     if plan is not None:
-        boot = replace(boot, sampling=ready(boot.fit, plan))
+        boot = replace(boot, sampling=prepare_plan(boot.fit, plan))
     return boot if isinstance(boot.sampling, str) else boot.examined()
 
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from bootmle.bootstrapping import bootstrap
+from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.commands.jobs import JobError, read_job
 from bootmle.execution.stopping import Interrupted
 

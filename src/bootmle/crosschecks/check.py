@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bootmle.bootstrapping import bootstrap
+from bootmle.bootstrapping.bootstrap import bootstrap
+from bootmle.bootstrapping.results import Bootstrap
+from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.delta import check_derived
+from bootmle.crosschecks.diagnoses import find
 from bootmle.crosschecks.evidence import clusters_of, gather, strata_of
-from bootmle.crosschecks.findings import find
-from bootmle.crosschecks.given import judge_given
 from bootmle.crosschecks.profiles import profile_likelihood
 from bootmle.crosschecks.remedies import measure_conditioning, suggest_transforms
-from bootmle.crosschecks.report import Crosscheck
-from bootmle.crosschecks.scores import measure_scores
+from bootmle.crosschecks.score_covariances import measure_scores
 from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
+from bootmle.crosschecks.user_matrices import judge_given
 from bootmle.crosschecks.verdicts import judge_own, judge_reference
-from bootmle.fitting import Fit
-from bootmle.results import Bootstrap
+from bootmle.execution.threads import single_threaded
+from bootmle.fitting.fit import Fit
+from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.sampling import Parametric
-from bootmle.summaries.intervals import ConfidenceInterval
-from bootmle.threads import single_threaded
 
 __all__ = ["crosscheck"]
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.arrays import Floats
+from bootmle.bootstrapping.results import Bootstrap
+from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.evidence import Evidence, clusters_of, strata_of
 from bootmle.crosschecks.flags import Flag, Verdict
-from bootmle.crosschecks.report import Crosscheck
-from bootmle.crosschecks.scores import measure_scores
+from bootmle.crosschecks.score_covariances import measure_scores
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import agreement, judge_reference, withheld_from
-from bootmle.fitting import Fit
-from bootmle.results import Bootstrap
-from bootmle.summaries.derived import derive_all
-from bootmle.summaries.spread import of_finite, standard_error
-from bootmle.tables import rounded
+from bootmle.display.text import rounded
+from bootmle.fitting.fit import Fit
+from bootmle.inference.derived import derive_all
+from bootmle.inference.standard_errors import of_finite, standard_error
+from bootmle.likelihood.arrays import Floats
 
 __all__ = ["check_derived"]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.arrays import Floats
-from bootmle.crosschecks.equality import Equality, measure_equality
-from bootmle.crosschecks.scores import Scores
+from bootmle.bootstrapping.results import Bootstrap
+from bootmle.crosschecks.information_equality import Equality, measure_equality
+from bootmle.crosschecks.score_covariances import Scores
 from bootmle.crosschecks.sources import Source
-from bootmle.fitting import Fit
-from bootmle.results import Bootstrap
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
 from bootmle.sampling import Blocks, Clustered, Plan, Stratified
-from bootmle.status import Status
 
 __all__ = ["Evidence", "clusters_of", "gather", "strata_of"]
 

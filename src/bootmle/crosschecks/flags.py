@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Flag", "Verdict"]
 

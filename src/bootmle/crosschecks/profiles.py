@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from bootmle.arrays import Floats
-from bootmle.fitting import Fit
-from bootmle.fitting.outcome import descend
-from bootmle.fitting.whitening import Target
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.outcome import descend
+from bootmle.optimization.whitening import Target
 
 __all__ = ["Profile", "profile_likelihood"]
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bootmle.arrays import Floats
+from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.evidence import Evidence
-from bootmle.fitting import Fit
-from bootmle.fitting.expansion import expand
-from bootmle.results import Bootstrap
+from bootmle.display.text import rounded
+from bootmle.fitting.fit import Fit
+from bootmle.inference.standard_errors import skewness, standard_error
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.scales import Identity, Log, Logit, Scale
+from bootmle.refitting.expansion import expand
 from bootmle.sampling import Parametric, Plan, draw_resample
-from bootmle.scales import Identity, Log, Logit, Scale
-from bootmle.summaries.spread import skewness, standard_error
-from bootmle.tables import rounded
 
 __all__ = [
     "Conditioning",

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from bootmle.arrays import Floats
-from bootmle.crosschecks.scores import Scores
-from bootmle.fitting import Fit
-from bootmle.status import Status
-from bootmle.tables import brief
+from bootmle.crosschecks.score_covariances import Scores
+from bootmle.display.text import brief
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
 
 __all__ = ["OWN", "Source", "fitted_sources", "read_sources"]
 

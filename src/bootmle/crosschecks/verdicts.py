@@ -8,9 +8,9 @@ from scipy.special import ndtri
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.sources import Source
+from bootmle.display.text import rounded
+from bootmle.optimization.status import Status
 from bootmle.sampling import Blocks, Clustered, Parametric, Stratified
-from bootmle.status import Status
-from bootmle.tables import rounded
 
 __all__ = [
     "agreement",

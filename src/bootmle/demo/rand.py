@@ -14,7 +14,7 @@ from importlib.resources import files
 import numpy as np
 from scipy.special import gammaln
 
-from bootmle.arrays import Floats
+from bootmle.likelihood.arrays import Floats
 
 __all__ = ["NAMES", "load_rand", "nb2_nll"]
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bootmle import bootstrap, crosscheck, fit
-from bootmle.arrays import Floats
 from bootmle.demo.rand import load_rand, nb2_nll
+from bootmle.likelihood.arrays import Floats
 
 __all__ = ["run"]
 

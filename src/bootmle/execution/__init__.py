@@ -1,1 +1,1 @@
-"""Running chunks of replicates: threads, processes, progress and storage."""
+"""Pieces of work on threads, processes and disk; knows no statistics."""

@@ -24,7 +24,7 @@ def pack(chunk: int, data: Any, seconds: float) -> bytes:
 
     Examples
     --------
-    >>> from bootmle.replicates import Replicates
+    >>> from bootmle.refitting.replicates import Replicates
     >>> one = Replicates(np.zeros((1, 2)), *np.zeros((4, 1)))
     >>> unpack(pack(7, one, 0.5), Replicates)[::2]
     (7, 0.5)

@@ -11,7 +11,7 @@ from joblib import effective_n_jobs
 from joblib.parallel import MultiprocessingBackend, get_active_backend
 
 from bootmle.execution.computation import Computation, Joinable
-from bootmle.execution.parcel import Parcel, StoredParcel
+from bootmle.execution.payload import Parcel, StoredParcel
 from bootmle.execution.pools import dask_pool, joblib_pool
 from bootmle.execution.recovery import Recovery
 

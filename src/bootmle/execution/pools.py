@@ -12,7 +12,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from bootmle.execution.parcel import Parcel, StoredParcel
+from bootmle.execution.payload import Parcel, StoredParcel
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
 

@@ -8,8 +8,8 @@ import warnings
 from types import TracebackType
 from typing import Any, Self
 
+from bootmle.display.text import duration
 from bootmle.execution.computation import Countable
-from bootmle.tables import duration
 
 __all__ = ["Progress", "announce", "shown"]
 

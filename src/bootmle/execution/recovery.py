@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bootmle.execution.computation import Computation, Joinable
-from bootmle.execution.parcel import StoredParcel
+from bootmle.execution.payload import StoredParcel
 from bootmle.execution.pools import call_alone
 
 __all__ = ["Recovery"]

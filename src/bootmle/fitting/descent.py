@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bootmle.arrays import Floats
-from bootmle.definiteness import unit_diagonal
-from bootmle.derivatives import Information
-from bootmle.fitting.divergence import Ray, probe_rays
-from bootmle.fitting.limits import SUPREMUM, signs_of, whither
-from bootmle.fitting.lockstep import Settings
-from bootmle.fitting.optimizer import Optimizer
-from bootmle.fitting.outcome import descend
-from bootmle.fitting.slopes import furthest_fall, inform, refine, whitened_gradient
-from bootmle.fitting.whitening import Metric, Target
-from bootmle.likelihood import Likelihood
-from bootmle.status import Status
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.definiteness import unit_diagonal
+from bootmle.likelihood.information import Information
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.optimization.batch import Settings
+from bootmle.optimization.bounds import SUPREMUM, signs_of, whither
+from bootmle.optimization.convergence import furthest_fall, inform, refine, whitened_gradient
+from bootmle.optimization.divergence import Ray, probe_rays
+from bootmle.optimization.optimizer import Optimizer
+from bootmle.optimization.outcome import descend
+from bootmle.optimization.status import Status
+from bootmle.optimization.whitening import Metric, Target
 
 __all__ = ["Descent"]
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bootmle.arrays import Floats
-from bootmle.data import as_args, check_call, count_rows
-from bootmle.estimates import read_estimates
-from bootmle.fitting.outcome import Outcome
-from bootmle.parameters import settle_names
-from bootmle.resample import Resample
-from bootmle.status import Status
+from bootmle.display.text import brief
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args, check_call, count_rows
+from bootmle.likelihood.parameters import settle_names
 
-__all__ = ["Estimator", "EstimatorRefit"]
+__all__ = ["Estimator", "n_observations", "read_estimates"]
 
 
 class Estimator:
@@ -143,72 +141,6 @@ class Estimator:
         return f"Estimator({getattr(self.function, '__name__', self.function)!s}: {shown})"
 
 
-class EstimatorRefit:
-    """Calls of an Estimator's function on resamples."""
-
-    n_shared = 0
-
-    def __init__(self, estimator: Estimator) -> None:
-        """Take the estimator."""
-        self.estimator = estimator
-
-    @property
-    def n_params(self) -> int:
-        """Number of estimates."""
-        return self.estimator.estimate.size
-
-    @property
-    def by_weights(self) -> bool:
-        """Whether resamples act through weights."""
-        return self.estimator.takes_weights
-
-    def __call__(
-        self, resamples: Sequence[Resample]
-    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Estimate on one chunk of resamples."""
-        return [self._estimate(resample) for resample in resamples], [(1, 0)] * len(resamples)
-
-    def _estimate(self, resample: Resample) -> Outcome:
-        """Estimate on one resample; an exception is its status."""
-        try:
-            args, weights = self._data(resample)
-            found = self.estimator.function(*args, **weights)
-            values = self.estimator.in_order(*read_estimates(found))
-        except Exception as error:  # the user's code may raise anything
-            return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
-        if not np.isfinite(values).all():
-            return self._failed(Status.NOT_FINITE, "the estimates are not finite")
-        errors, message = self._errors(args, weights)
-        return Outcome(values, Status.ESTIMATED, 0.0, message, errors)
-
-    def _errors(
-        self, args: tuple[Any, ...], weights: dict[str, Floats]
-    ) -> tuple[Floats | None, str]:
-        """Call the user's standard errors on a resample; say why there are none."""
-        function = self.estimator.standard_error
-        if function is None:
-            return None, ""
-        try:
-            found = read_estimates(function(*args, **weights))
-            return self.estimator.in_order(*found, "standard_error"), ""
-        except Exception as error:  # the user's code may raise anything
-            return None, f"standard_error raised {type(error).__name__}: {error}"
-
-    def _data(self, resample: Resample) -> tuple[tuple[Any, ...], dict[str, Floats]]:
-        """Take a resample's data, and its weights where they are passed."""
-        estimator = self.estimator
-        if resample.simulate is not None:
-            data = as_args(resample.simulate(estimator.estimate, estimator.args))
-            return data, {"weights": np.ones(estimator.n)} if estimator.takes_weights else {}
-        if estimator.takes_weights:
-            return estimator.args, {"weights": resample.weights}
-        return resample.of(estimator.args), {}
-
-    def _failed(self, status: Status, message: str) -> Outcome:
-        """Report a resample without an estimate."""
-        return Outcome(np.full_like(self.estimator.estimate, np.nan), status, np.nan, message)
-
-
 def _takes_weights(argument: str, function: Any) -> bool:
     """Whether a function names a parameter ``weights``; built-in ones may not say."""
     if not callable(function):
@@ -217,3 +149,32 @@ def _takes_weights(argument: str, function: Any) -> bool:
         return "weights" in inspect.signature(function).parameters
     except ValueError:
         return False
+
+
+def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read what the user's function returns."""
+    own: tuple[str, ...] | None = None
+    if isinstance(raw, Mapping):
+        own, raw = tuple(map(str, raw)), list(raw.values())
+    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
+        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    if raw is None:
+        raise TypeError("function: returned None; return an array, a mapping or a Series")
+    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
+        raise TypeError(f"function: returned complex numbers ({brief(raw)}); estimates are real")
+    try:
+        values = np.atleast_1d(np.asarray(raw, dtype=float))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"function: returned {brief(raw)}; return an array, a mapping or a Series"
+        ) from None
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"function: returned shape {values.shape}; return a vector")
+    return values, own
+
+
+def n_observations(fit: Fit | Estimator) -> int:
+    """Return the number of observations that are resampled."""
+    n = fit.n if isinstance(fit, Estimator) else fit.likelihood.n
+    assert n is not None
+    return n

@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from bootmle import html
-from bootmle.arrays import Floats
-from bootmle.data import as_args
-from bootmle.definiteness import orient
-from bootmle.dependence import examine_rows
-from bootmle.derivatives import Information
-from bootmle.fitting.domain import internal_scales
-from bootmle.fitting.lockstep import Settings
-from bootmle.fitting.optimizer import Optimizer, read_constraints
+from bootmle.display import html
+from bootmle.display.text import align, rounded, rounded_like
+from bootmle.execution.threads import single_threaded
 from bootmle.fitting.search import Search
-from bootmle.fitting.slopes import inform
-from bootmle.fitting.whitening import Metric
-from bootmle.likelihood import Likelihood
-from bootmle.parameters import read_parameters
-from bootmle.reading import read_likelihood
-from bootmle.scales import Identity, Scale
-from bootmle.status import Status
-from bootmle.tables import align, rounded, rounded_like
-from bootmle.threads import single_threaded
-from bootmle.vectorization import check_vectorized
+from bootmle.fitting.working_scales import internal_scales
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args
+from bootmle.likelihood.definiteness import orient
+from bootmle.likelihood.information import Information
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.objective import read_likelihood
+from bootmle.likelihood.parameters import read_parameters
+from bootmle.likelihood.row_dependence import examine_rows
+from bootmle.likelihood.scales import Identity, Scale
+from bootmle.likelihood.vectorization import check_vectorized
+from bootmle.optimization.batch import Settings
+from bootmle.optimization.convergence import inform
+from bootmle.optimization.optimizer import Optimizer, read_constraints
+from bootmle.optimization.status import Status
+from bootmle.optimization.whitening import Metric
 
 __all__ = ["Fit", "fit", "fit_simulated"]
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.arrays import Floats
-from bootmle.definiteness import orient, unit_diagonal
-from bootmle.differences import SAFETY
-from bootmle.fitting.bounds import crossed_columns
 from bootmle.fitting.descent import Descent
-from bootmle.fitting.slopes import refine
-from bootmle.fitting.whitening import Metric
-from bootmle.status import Status
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.definiteness import orient, unit_diagonal
+from bootmle.likelihood.differences import SAFETY
+from bootmle.optimization.bounds import crossed_columns
+from bootmle.optimization.convergence import refine
+from bootmle.optimization.status import Status
+from bootmle.optimization.whitening import Metric
 
 __all__ = ["settle_on_ridge"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bootmle.arrays import Floats
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.sandwich import Sandwich, sandwich_errors
-from bootmle.resample import Units
-from bootmle.status import Status
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.sandwich import Sandwich, Units, sandwich_errors
+from bootmle.optimization.status import Status
 
 __all__ = ["own_errors", "whitened_scores"]
 

@@ -8,23 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
-from bootmle.arrays import Floats
-from bootmle.derivatives import Information
-from bootmle.fitting.bounds import (
+from bootmle.fitting.descent import Descent
+from bootmle.fitting.ridges import settle_on_ridge
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.information import Information
+from bootmle.likelihood.parameters import Parameters
+from bootmle.optimization.bounds import (
     active_columns,
     crossed_columns,
     into_bounds,
+    keeps_falling,
+    near_limits,
+    own_scales,
     pressing_columns,
 )
-from bootmle.fitting.descent import Descent
-from bootmle.fitting.infinity import along_profile, at_plateau
-from bootmle.fitting.limits import keeps_falling, near_limits, own_scales
-from bootmle.fitting.outcome import Outcome
-from bootmle.fitting.ridges import settle_on_ridge
-from bootmle.fitting.slopes import inform
-from bootmle.fitting.whitening import Metric, Target
-from bootmle.parameters import Parameters
-from bootmle.status import Status
+from bootmle.optimization.convergence import inform
+from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.status import Status
+from bootmle.optimization.whitening import Metric, Target
 
 __all__ = ["Search"]
 

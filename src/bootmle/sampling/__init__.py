@@ -8,7 +8,7 @@ from bootmle.sampling.given import Given
 from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
 from bootmle.sampling.plan import Plan, draw_resample
-from bootmle.sampling.reading import read_plan
+from bootmle.sampling.registry import read_plan
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.sampling.plan import Plan, check_independent_rows
+from bootmle.sampling.resample import Resample
 
 __all__ = ["Bayesian"]
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.data import count_rows
-from bootmle.likelihood import Likelihood, Rows
-from bootmle.resample import Resample, Units
+from bootmle.likelihood.data import count_rows
+from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.optimization.sandwich import Units
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan
+from bootmle.sampling.resample import Resample
 
 __all__ = ["Clustered"]
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample, Units
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
+from bootmle.sampling.resample import Resample
 
 __all__ = ["Given"]
 

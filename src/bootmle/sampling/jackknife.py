@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan, check_independent_rows
+from bootmle.sampling.resample import Resample
 
 __all__ = ["Jackknife"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.tables import brief
+from bootmle.display.text import brief
 
 __all__ = ["members_of", "read_codes", "resolve_labels"]
 

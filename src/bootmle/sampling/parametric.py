@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.arrays import Floats
-from bootmle.data import check_call
-from bootmle.likelihood import Likelihood
-from bootmle.resample import Resample
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import check_call
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.sampling.plan import Plan
+from bootmle.sampling.resample import Resample
 
 __all__ = ["Parametric"]
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bootmle.arrays import Floats
-from bootmle.likelihood import Likelihood, Rows
-from bootmle.resample import Resample, Units
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.optimization.sandwich import Units
+from bootmle.sampling.resample import Resample
 
 __all__ = ["Plan", "check_independent_rows", "draw_resample"]
 

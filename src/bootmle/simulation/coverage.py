@@ -10,32 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.arguments import (
+from bootmle.bootstrapping.arguments import (
     check_count,
     check_plan,
     read_directory,
     read_shard,
     refuse_unknown,
 )
-from bootmle.arrays import Floats
-from bootmle.checkpointing import Settled, keep, settle
-from bootmle.data import check_call
+from bootmle.bootstrapping.identity import name_of, simulated
+from bootmle.bootstrapping.resuming import Settled, keep, settle
+from bootmle.display.text import brief
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
+from bootmle.execution.runs import Run
 from bootmle.execution.stopping import Interrupted, read_deadline
-from bootmle.fitting import Estimator, Fit
-from bootmle.identity import name_of, simulated
-from bootmle.running import Run
+from bootmle.execution.threads import single_threaded
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
+from bootmle.inference.intervals import read_level
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import check_call
 from bootmle.sampling import Cases, Clustered, Plan
 from bootmle.simulation.experiment import CHUNK, Experiment
-from bootmle.simulation.methods import METHODS, read_methods
-from bootmle.simulation.stored import record_of, study_of
+from bootmle.simulation.interval_choice import METHODS, read_methods
+from bootmle.simulation.stored import fields_of, record_of
 from bootmle.simulation.study import Coverage
 from bootmle.simulation.trials import Trials
-from bootmle.summaries.intervals import read_level
-from bootmle.tables import brief
-from bootmle.threads import single_threaded
 
 __all__ = ["coverage"]
 
@@ -172,7 +173,9 @@ def coverage(
     damaged = [] if store is None else store.damaged
     remarks = (*settled.notes, *(f"damaged, and computed again: {text}" for text in damaged))
     record = record_of(experiment, left_out)
-    study = study_of(record, collected.data, collected.seconds, collected.reason, remarks)
+    study = Coverage(
+        **fields_of(record, collected.data, collected.seconds, collected.reason, remarks)
+    )
     if not collected.interrupted:
         _refuse_empty(study.data, part, -(-n_sets // CHUNK))
         return study

@@ -12,24 +12,25 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from bootmle.alarms import AlarmKind
-from bootmle.arrays import Floats
-from bootmle.bootstrapping import bootstrap
+from bootmle.bootstrapping.arguments import prepare_plan
+from bootmle.bootstrapping.bootstrap import bootstrap
+from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, crosscheck
-from bootmle.data import as_args
-from bootmle.fitting import Estimator, Fit, LikelihoodRefit
-from bootmle.fitting.estimator import EstimatorRefit
-from bootmle.fitting.fit import fit_simulated
-from bootmle.replicates import Replicates
-from bootmle.results import Bootstrap
+from bootmle.execution.threads import single_threaded
+from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.fit import Fit, fit_simulated
+from bootmle.inference.derived import derive_at
+from bootmle.inference.intervals import ConfidenceInterval
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args
+from bootmle.optimization.status import Status
+from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.estimator_refit import EstimatorRefit
+from bootmle.refitting.refit import LikelihoodRefit
+from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import Plan, draw_resample
 from bootmle.simulation.trials import Trials
-from bootmle.simulation.warping import matrix_errors
-from bootmle.status import Status
-from bootmle.summaries.derived import derive_at
-from bootmle.summaries.intervals import ConfidenceInterval
-from bootmle.task import n_observations, ready
-from bootmle.threads import single_threaded
+from bootmle.simulation.warp_speed import matrix_errors
 
 __all__ = ["BOOTSTRAP_METHODS", "CHUNK", "WALD_METHODS", "Experiment"]
 
@@ -177,7 +178,7 @@ class Experiment:
     def _replicate(self, fit: Fit | Estimator, seed: int) -> Floats:
         """Refit one resample, without what many would share, and derive."""
         refit = EstimatorRefit(fit) if isinstance(fit, Estimator) else LikelihoodRefit(fit, None)
-        plan, n = ready(fit, self.sampling), n_observations(fit)
+        plan, n = prepare_plan(fit, self.sampling), n_observations(fit)
         resample = draw_resample(plan, n, seed, 0)
         replicates = Replicates.from_outcomes(*refit([resample]))
         own, drawn = self._derived(fit.estimate), self._derived(replicates.estimates[0])
@@ -207,7 +208,7 @@ class Experiment:
     ) -> dict[str, Floats]:
         """Collect the standard errors of all quantities, source by source."""
         if not boots:
-            plan = ready(fit, self.sampling)
+            plan = prepare_plan(fit, self.sampling)
             return {} if isinstance(fit, Estimator) else matrix_errors(fit, plan, self.derive)
         known = _joined([check.standard_errors for check in checks])
         known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.bootstrapping.loading import holds_study
+from bootmle.execution.checkpoint import is_run
 from bootmle.execution.merging import read_directories
 from bootmle.simulation.experiment import Experiment
-from bootmle.simulation.study import Coverage
 from bootmle.simulation.trials import Trials
 
-__all__ = ["read_study", "record_of", "study_of"]
+__all__ = ["fields_of", "read_study", "record_of"]
 
 
 def record_of(experiment: Experiment, notes: Sequence[str]) -> dict[str, Any]:
@@ -32,32 +33,32 @@ def record_of(experiment: Experiment, notes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def study_of(
+def fields_of(
     record: Mapping[str, Any],
     data: Trials,
     seconds: float,
     stopped: str = "",
     remarks: Sequence[str] = (),
-) -> Coverage:
-    """Make the study of what is on record and its data sets."""
-    return Coverage(
-        names=tuple(record["names"]),
-        truth=np.array(record["truth"], dtype=float),
-        data=data,
-        sources=tuple(record["sources"]),
-        methods=tuple(record["methods"]),
-        confidence_level=record["confidence_level"],
-        n_resamples=record["n_resamples"],
-        sampling=record["sampling"],
-        seed=int(record["seed"]),
-        seconds=seconds,
-        stopped=stopped,
-        notes=(*record["notes"], *remarks),
-    )
+) -> dict[str, Any]:
+    """Return the fields of the study of what is on record and its data sets."""
+    return {
+        "names": tuple(record["names"]),
+        "truth": np.array(record["truth"], dtype=float),
+        "data": data,
+        "sources": tuple(record["sources"]),
+        "methods": tuple(record["methods"]),
+        "confidence_level": record["confidence_level"],
+        "n_resamples": record["n_resamples"],
+        "sampling": record["sampling"],
+        "seed": int(record["seed"]),
+        "seconds": seconds,
+        "stopped": stopped,
+        "notes": (*record["notes"], *remarks),
+    }
 
 
-def read_study(paths: Sequence[Path]) -> Coverage:
-    """Read the directories of one study; what is missing is named in its notes.
+def read_study(paths: Sequence[Path]) -> dict[str, Any]:
+    """Read the fields of a study from its directories; what is missing is named in its notes.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def read_study(paths: Sequence[Path]) -> Coverage:
         Where directories are of different studies, overlap and disagree, or were written by a
         version that kept no record.
     """
+    _check(paths)
     merged = read_directories(paths, Trials, "data sets")
     record = merged.manifest["record"]
     if not record:
@@ -74,4 +76,15 @@ def read_study(paths: Sequence[Path]) -> Coverage:
             f"arguments, then load it"
         )
     remarks = [merged.missing] if merged.missing else []
-    return study_of(record, merged.data, merged.seconds, remarks=remarks)
+    return fields_of(record, merged.data, merged.seconds, remarks=remarks)
+
+
+def _check(paths: Sequence[Path]) -> None:
+    """Refuse a place that holds no study."""
+    for path in paths:
+        if not is_run(path):
+            raise ValueError(f"paths: {path} is no directory with a run.json; no study ran there")
+        if not holds_study(path):
+            raise ValueError(
+                f"paths: {path} holds a bootstrap run, not a simulation study; read it with load()"
+            )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bootmle import html
-from bootmle.arrays import Floats
-from bootmle.pictures.coverage import plot_coverage
-from bootmle.simulation.findings import Findings
-from bootmle.simulation.telling import tell, tell_html
-from bootmle.tables import import_pandas
+from bootmle.display import html
+from bootmle.display.text import import_pandas
+from bootmle.likelihood.arrays import Floats
+from bootmle.simulation.measures import Findings
+from bootmle.simulation.stored import read_study
+from bootmle.simulation.study_plot import plot_coverage
+from bootmle.simulation.study_text import tell, tell_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +27,29 @@ __all__ = ["Coverage"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage(Findings):
     """A simulation study of a model at a known truth; attributes as of `Findings`."""
+
+    @classmethod
+    def load(cls, *paths: str | Path) -> Coverage:
+        """Read the directories of one study at any time; what is missing is named in its notes.
+
+        Parameters
+        ----------
+        *paths : str or Path
+            Directories that ``checkpoint`` named, which hold parts of one study.
+
+        Returns
+        -------
+        Coverage
+            Merged parts are the undivided study, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            For directories that hold no study, or parts of a study that disagree.
+        """
+        if not paths:
+            raise ValueError("paths: name at least one directory")
+        return cls(**read_study([Path(path) for path in paths]))
 
     def to_frame(self) -> Any:
         """Return coverage and lengths as a pandas DataFrame, a row for each quantity and method."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.arrays import Floats
-from bootmle.status import Status
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
 
 __all__ = ["Trials"]
 

@@ -1,0 +1,323 @@
+"""The verb `bootstrap`: a plan and a fit make replicates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bootmle.bootstrapping.arguments import (
+    check_count,
+    check_plan,
+    check_precision,
+    check_refit,
+    read_directory,
+    read_shard,
+    refuse_unknown,
+)
+from bootmle.bootstrapping.results import Bootstrap
+from bootmle.bootstrapping.resuming import keep, note_stop, settle
+from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.parallel import check_n_jobs
+from bootmle.execution.progress import announce, shown
+from bootmle.execution.runs import Collected, Run
+from bootmle.execution.stopping import Interrupted, read_deadline
+from bootmle.execution.threads import single_threaded
+from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.fit import Fit
+from bootmle.fitting.scores import own_errors
+from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
+from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.task import Task
+from bootmle.sampling import Cases, Clustered, Plan, Stratified
+
+__all__ = ["bootstrap", "precise_enough", "worst_relative_error"]
+
+_FEW_CLUSTERS = 40
+
+
+def bootstrap(
+    fit: Fit | Estimator,
+    *,
+    sampling: Plan = Cases(),  # noqa: B008  (frozen)
+    n_resamples: int = 1999,
+    precision: float | None = None,
+    refit: str = "verified",
+    n_jobs: int | None = 1,
+    rng: int | np.random.Generator | None = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+    shard: tuple[int, int] | None = None,
+    deadline: float | datetime | None = None,
+    **unknown: Any,
+) -> Bootstrap:
+    """Refit on bootstrap samples, in parallel, and collect the replicates.
+
+    Parameters
+    ----------
+    fit : Fit or Estimator
+        What to refit.
+    sampling : plan
+        How resamples are drawn: `Cases()`, `Stratified(strata)`, `Clustered(clusters)`,
+        `Blocks()`, `Bayesian()`, `Parametric(simulate)`, `Subsample(size)`, `Jackknife()`,
+        `Given(...)`.
+    n_resamples : int
+        Number of replicates B, at least 2; no more than there are with `Given`, as many as there
+        are with `Jackknife`.
+    precision : float, optional
+        Stop once the Monte Carlo error of every standard error is at most this share of it, with
+        n_resamples as the limit; the result says which stopped it.
+    refit : str
+        "verified": every replicate is certified at its optimum; "expansion": the optimum of the
+        shared expansion, without evaluations for each replicate, its error measured on a sample.
+    n_jobs : int
+        Workers, as in joblib: -1 for one per core. Results do not depend on it.
+    rng : int, Generator or None
+        Seed; a Generator is drawn from once. The seed used is kept on the result.
+    progress : bool, optional
+        Show a bar and a forecast; by default on a terminal and in a notebook. In a log file it is
+        a line a minute.
+    checkpoint : str or Path, optional
+        A directory that keeps every finished chunk. The same call again computes what is missing,
+        or more where n_resamples is raised; `load` reads it at any time.
+    shard : (int, int), optional
+        (i, k): only the i-th of k parts of the run, from 1; with checkpoint, in one directory or
+        in several that `load` merges.
+    deadline : float or datetime, optional
+        Seconds from now, or the moment, by which to stop with what is done: one chunk at least.
+
+    Returns
+    -------
+    Bootstrap
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that cannot be used, and a plan that does not suit the objective.
+    RuntimeError
+        Where no replicate could be estimated, with the commonest reason.
+    Interrupted
+        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds what is done.
+    OSError
+        Where a checkpoint cannot be written; the chunks before are safe.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bootmle import bootstrap, fit
+    >>> y = np.random.default_rng(0).exponential(2.0, 100)
+    >>> mle = fit(lambda params, y: params[0] + y / np.exp(params[0]), {"log_mean": 0.0}, args=y)
+    >>> boot = bootstrap(mle, n_resamples=199, rng=0)
+    >>> boot.replicates.shape, boot.n_failed
+    ((199, 1), 0)
+    """
+    refuse_unknown(unknown)
+    workers = check_n_jobs(n_jobs)
+    check_plan(fit, sampling)
+    check_precision(precision, sampling)
+    part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
+    path = read_directory(checkpoint)
+    with single_threaded():
+        setup = _set_up(fit, sampling, refit, rng, n_resamples, path)
+        run = Run(
+            setup.task,
+            setup.count,
+            n_jobs,
+            shown(progress),
+            store=setup.store,
+            shard=part,
+            deadline=until,
+            enough=None if precision is None else partial(precise_enough, precision=precision),
+        )
+        if run.show:
+            announce(_forecast(setup.blank, run.n_missing, workers), run.n_missing, workers)
+        collected = run.collect()
+        if collected.interrupted:
+            raise _interrupted(setup, collected)
+        _refuse_empty(collected.data, part, -(-setup.count // setup.task.size))
+        if path is not None and collected.reason.startswith("precision"):
+            note_stop(path, len(collected.data), collected.reason)
+        return _result(setup, collected, precision)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SetUp:
+    """A run that is about to start: its task, how many replicates, and what is on record of it."""
+
+    task: Task
+    count: int
+    blank: Bootstrap
+    store: Checkpoint[Replicates] | None
+
+
+def _set_up(
+    fit: Fit | Estimator, sampling: Plan, refit: str, rng: Any, n_resamples: Any, path: Path | None
+) -> _SetUp:
+    """Settle what is to be computed; again where another process has just begun the same run."""
+    for last in (False, True):
+        settled = settle(fit, sampling, refit, rng, path)
+        count = check_count(n_resamples, settled.plan)
+        check_refit(settled.fit, settled.plan, refit)
+        task = Task.prepare(settled.fit, settled.plan, refit, settled.seed)
+        blank = _blank(settled.fit, task, refit)
+        if path is None:
+            break
+        try:
+            store = keep(path, settled, blank.record(), count, Replicates)
+            noted = replace(blank, remarks=settled.notes)
+            return _SetUp(task, count, noted, store)
+        except FileExistsError:
+            if last:
+                raise
+    return _SetUp(task, count, blank, None)
+
+
+def _blank(fit: Fit | Estimator, task: Task, refit: str) -> Bootstrap:
+    """Describe a run without its replicates."""
+    sampling, centre = task.sampling, task.centre()
+    return Bootstrap(
+        fit=fit,
+        names=fit.names,
+        estimate=fit.estimate,
+        data=Replicates.none(task.refit.n_params),
+        seed=task.seed,
+        seeds=(task.seed,),
+        sampling=sampling,
+        rescaling=sampling.rescaling(task.n),
+        quantiles=sampling.quantiles,
+        drawn=sampling.n_available is None,
+        centre=centre,
+        own_standard_error=_own_errors(fit, task),
+        refit=refit,
+        fixed=_fixed(fit),
+        n_shared=task.refit.n_shared,
+        seconds=0.0,
+        not_identified=fit.not_identified if isinstance(fit, Fit) else (),
+        notes=_notes(fit, sampling, centre),
+    )
+
+
+def _own_errors(fit: Fit | Estimator, task: Task) -> Floats | None:
+    """Compute the fit's own standard errors, by the formula of each replicate's."""
+    if isinstance(fit, Estimator):
+        return fit.errors
+    units = task.sampling.units(task.n) if task.studentizes else None
+    return None if units is None else own_errors(fit, units)
+
+
+def _result(setup: _SetUp, collected: Collected[Replicates], precision: float | None) -> Bootstrap:
+    """Examine what was collected, and say what stopped it."""
+    held = setup.blank.holding(setup.task, collected)
+    damaged = [] if setup.store is None else setup.store.damaged
+    remarks = [f"damaged, and computed again: {text}" for text in damaged]
+    if precision is not None and not collected.reason:
+        worst = worst_relative_error(collected.data)
+        remarks.append(
+            f"precision={precision:g} was not reached with n_resamples={setup.count:,}: the worst "
+            f"error of an SE is {worst:.2g} of it"
+        )
+    return replace(held, remarks=(*held.remarks, *remarks))
+
+
+def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted:
+    """Say how a run that was interrupted goes on."""
+    done = len(collected.data)
+    partial = None if done < 2 else setup.blank.holding(setup.task, collected)
+    where = (
+        "they are in sys.last_value.partial, or .partial of the bootmle.Interrupted caught"
+        if setup.store is None
+        else f"they are in {setup.store.path}, where the same call goes on"
+    )
+    return Interrupted(f"{done:,} of {setup.count:,} replicates are done: {where}", partial)
+
+
+def _forecast(blank: Bootstrap, count: int, workers: int) -> float:
+    """Forecast the run's seconds from the time of one evaluation."""
+    fit = blank.fit
+    if isinstance(fit, Estimator):
+        return count * fit.seconds / workers
+    assert fit is not None
+    evaluations = (2 if fit.likelihood.by_weights else 6) * (fit.metric.size + 1)
+    return count * evaluations * fit.seconds_per_evaluation / workers
+
+
+def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
+    """Name the parameters that are held."""
+    if isinstance(fit, Estimator):
+        return ()
+    return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
+
+
+def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple[str, ...]:
+    """Say how resamples act, where that is not what the objective's form or the plan suggests."""
+    notes = []
+    if sampling.expected_weights(n_observations(fit)) is not None and centre is None:
+        notes.append(
+            "moving blocks reach the ends of the series less often than its middle, and are not "
+            "centred here: use kind='stationary'"
+        )
+    if isinstance(fit, Fit) and fit.likelihood.separable and not fit.likelihood.by_weights:
+        notes.append(f"refits resample the rows: {fit.likelihood.rows.value}")
+    if isinstance(sampling, Clustered) and len(sampling.members) < _FEW_CLUSTERS:
+        count = len(sampling.members)
+        notes.append(
+            f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
+            f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size"
+        )
+    if isinstance(sampling, Stratified):
+        notes += _single_rows(sampling)
+    return tuple(notes)
+
+
+def _single_rows(sampling: Stratified) -> list[str]:
+    """Say how many strata have a single row."""
+    single = sum(rows.size == 1 for rows in sampling.members)
+    if not single:
+        return []
+    return [
+        f"{single} of {len(sampling.members)} strata have a single row, which every resample "
+        f"keeps: standard errors leave its variation out"
+    ]
+
+
+def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int) -> None:
+    """Raise where no replicate worked, with the commonest reason."""
+    if not len(replicates):
+        raise ValueError(
+            f"shard: part {shard[0]} of {shard[1]} has no replicates: the run is divided by "
+            f"chunks, and there are {n_chunks}; ask for at most as many parts"
+        )
+    if not replicates.failed.all():
+        return
+    reasons: Sequence[str] = [
+        replicates.messages.get(k) or Status(status).message
+        for k, status in enumerate(replicates.status)
+    ]
+    reason, times = Counter(reasons).most_common(1)[0]
+    raise RuntimeError(f"no replicate of {len(replicates)} worked; {times} times: {reason}")
+
+
+_FEWEST = 100
+
+
+def precise_enough(data: Replicates, precision: float) -> str:
+    """Say that a precision is reached; empty where it is not."""
+    return f"precision={precision:g}" if worst_relative_error(data) <= precision else ""
+
+
+def worst_relative_error(data: Replicates) -> float:
+    """Return the largest Monte Carlo error of a standard error, relative to it."""
+    kept: Floats = data.estimates[~data.failed]
+    if np.isfinite(kept).sum(axis=0).min() < _FEWEST:
+        return np.inf
+    errors, mcse = of_finite(standard_error, kept), of_finite(standard_error_mcse, kept)
+    varies = errors > 0
+    return float(np.max(mcse[varies] / errors[varies], initial=0.0))

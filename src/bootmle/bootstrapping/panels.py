@@ -1,0 +1,139 @@
+"""A panel for each parameter: what the pictures of the replicates share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.display.axes import Panels, open_axes, wrapped
+from bootmle.inference.intervals import ConfidenceInterval
+from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.replicates import Replicates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Pictured",
+    "annotate",
+    "endless_ends",
+    "has_spread",
+    "label_axes",
+    "open_panels",
+    "read_names",
+    "share_legend",
+]
+
+_ROUNDING = 1e-12
+"""Spread, relative to the values, that is none."""
+_LINE = 0.1
+"""Room for a line of a note, as a share of the height."""
+
+
+class Pictured(Protocol):
+    """What a picture reads off a Bootstrap."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The p parameters."""
+
+    @property
+    def estimate(self) -> Floats:
+        """The estimate, (p,)."""
+
+    @property
+    def data(self) -> Replicates:
+        """The replicates."""
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Held parameters."""
+
+    def chosen(self, names: Sequence[str] | None) -> list[int]:
+        """Find the places of some parameters."""
+
+    def flat(self) -> NDArray[np.bool_]:
+        """Tell which parameters the data do not identify, (p,)."""
+
+    def ordered(self) -> tuple[Floats, Floats]:
+        """Return replicates, what is undetermined in them at the lower end and at the upper."""
+
+    def confidence_interval(self, method: str, confidence_level: float) -> ConfidenceInterval:
+        """Return the intervals."""
+
+
+def open_panels(
+    ax: Axes | Panels | Sequence[Axes] | None, names: Sequence[str]
+) -> tuple[Figure, Panels]:
+    """Open a panel for each parameter, with its name as the title."""
+    columns = len(names) if len(names) <= 3 else int(np.ceil(np.sqrt(len(names))))
+    size = (max(2.9, 5.2 / columns), 3.6 if columns == len(names) else 2.4)
+    figure, panels = open_axes(ax, len(names), columns, size)
+    for panel, name in zip(panels, names, strict=True):
+        panel.set_title(wrapped(name), fontsize="medium", parse_math=False)
+    return figure, panels
+
+
+def read_names(boot: Pictured, names: Sequence[str] | None) -> list[int]:
+    """Find the parameters; all but held ones by default."""
+    if names is not None:
+        return boot.chosen(names)
+    return [j for j, name in enumerate(boot.names) if name not in boot.fixed]
+
+
+def has_spread(panel: Axes, values: Floats, flat: np.bool_) -> bool:
+    """Tell whether a parameter's replicates spread; where they do not, write why."""
+    finite = values[np.isfinite(values)]
+    if flat:
+        reason = "not identified by the data"
+    elif finite.size == 0:
+        reason = "no finite replicate"
+    elif np.ptp(finite) <= _ROUNDING * np.abs(finite).max():
+        reason = f"always {finite[0]:.6g}"
+    else:
+        return True
+    panel.text(0.5, 0.5, reason, transform=panel.transAxes, ha="center", va="center")
+    panel.set(xticks=[], yticks=[])
+    return False
+
+
+def annotate(panel: Axes, lines: Sequence[str], avoid: float = -np.inf) -> None:
+    """Write a note in the upper corner away from a position, and make room for it."""
+    if lines:
+        low, high = panel.get_ylim()
+        panel.set_ylim(top=high + _LINE * len(lines) * (high - low))
+        x, side = (0.02, "left") if avoid > np.mean(panel.get_xlim()) else (0.98, "right")
+        about: dict[str, Any] = {"ha": side, "va": "top", "fontsize": "small"}
+        panel.text(x, 0.97, "\n".join(lines), transform=panel.transAxes, **about)
+
+
+def endless_ends(low: float, high: float) -> list[str]:
+    """Name the ends that are infinite."""
+    return [f"{end} end infinite" for end, at in (("low", low), ("high", high)) if np.isinf(at)]
+
+
+def label_axes(figure: Figure, panels: Panels, own: bool, x: str, y: str) -> None:
+    """Label the axes, once for a figure of our own."""
+    if own:
+        figure.supxlabel(x, fontsize="medium")
+        figure.supylabel(y, fontsize="medium")
+    else:
+        for panel in panels:
+            panel.set(xlabel=x, ylabel=y)
+
+
+def share_legend(figure: Figure, panels: Panels, own: bool, title: str | None = None) -> None:
+    """Add the legend of the panel with most in it, above all of a figure of our own."""
+    fullest = max(panels, key=lambda panel: len(panel.get_legend_handles_labels()[1]))
+    handles, labels = fullest.get_legend_handles_labels()
+    if not handles:
+        return
+    if own:
+        columns = len(labels) if figure.get_figwidth() > 8 else 2
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns, title=title)
+    else:
+        fullest.legend(fontsize="small", title=title, title_fontsize="small")

@@ -1,0 +1,139 @@
+"""A run that can be gone on with: what it is, and where its chunks are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bootmle.bootstrapping.arguments import prepare_plan, read_seed
+from bootmle.bootstrapping.identity import describe, differences, restored, start_of, versions
+from bootmle.execution.checkpoint import (
+    Checkpoint,
+    Manifest,
+    is_run,
+    read_manifest,
+    write_manifest,
+)
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
+from bootmle.sampling import Plan
+
+__all__ = ["Settled", "keep", "note_stop", "settle"]
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """What a run computes, settled by its first sitting.
+
+    Attributes
+    ----------
+    fit : Fit or Estimator
+        At the estimate, and in the metric, that the run began with.
+    plan : Plan
+        Ready for the data.
+    seed : int
+    description : dict
+        What tells the run from others, where it is kept in a directory.
+    manifest : dict or None
+        Of the run that is gone on with; None where it begins.
+    """
+
+    fit: Fit | Estimator
+    plan: Plan
+    seed: int
+    description: dict[str, Any]
+    manifest: Manifest | None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which versions have changed since the run began: last bits may differ then."""
+        begun = {} if self.manifest is None else self.manifest["versions"]
+        own = versions()
+        changed = [
+            f"{name} {was}, now {own[name]}" for name, was in begun.items() if was != own[name]
+        ]
+        return (f"begun with {'; '.join(changed)}: last bits may differ",) if changed else ()
+
+
+def settle(
+    fit: Fit | Estimator,
+    sampling: Plan,
+    refit: str,
+    rng: Any,
+    checkpoint: Path | None,
+    **more: Any,
+) -> Settled:
+    """Settle what a run computes: as asked, or as the run in the directory began.
+
+    What is in ``more`` belongs to the run's description, too.
+
+    Raises
+    ------
+    ValueError
+        Where the directory holds another run, naming what differs.
+    """
+    if checkpoint is None or not is_run(checkpoint):
+        plan, seed = prepare_plan(fit, sampling), read_seed(rng)
+        described = {} if checkpoint is None else describe(fit, plan, refit, seed) | more
+        return Settled(fit, plan, seed, described, None)
+    manifest = read_manifest(checkpoint)
+    stored = manifest["run"]
+    seed = int(stored["seed"]) if rng is None else read_seed(rng)
+    own, elsewhere = fit, []
+    try:
+        own = restored(fit, manifest["start"])
+    except ValueError as error:
+        elsewhere = [str(error)]
+    plan = prepare_plan(own, sampling)
+    described = describe(own, plan, refit, seed) | more
+    if elsewhere:
+        del described["objective"]
+    different = [*differences(stored, described), *elsewhere]
+    if different:
+        raise ValueError(
+            f"checkpoint: {checkpoint} holds another run: {'; '.join(different)}; name another "
+            f"directory, or delete this one"
+        )
+    return Settled(own, plan, seed, described, manifest)
+
+
+def keep(
+    path: Path, settled: Settled, record: dict[str, Any], count: int, kind: type[Kind]
+) -> Checkpoint[Kind]:
+    """Open the directory for results of one kind, and write down what the run is.
+
+    Raises
+    ------
+    FileExistsError
+        Where another process has just begun it: settle again.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    manifest = settled.manifest
+    if manifest is None:
+        manifest = {
+            "versions": versions(),
+            "run": settled.description,
+            "start": start_of(settled.fit),
+            "kind": kind.__name__,
+            "record": record,
+            "n_resamples": count,
+            "stopped": "",
+        }
+        write_manifest(path, manifest, replace=False)
+        return Checkpoint(path, kind)
+    # An earlier version may have written down less than is needed to read the run back.
+    updated = {**manifest, "record": {**record, **manifest["record"]}}
+    if count > manifest["n_resamples"]:
+        updated |= {"n_resamples": count, "stopped": ""}
+    if updated != manifest:
+        write_manifest(path, updated, replace=True)
+    return Checkpoint(path, kind)
+
+
+def note_stop(path: Path, count: int, reason: str) -> None:
+    """Write down that a run is complete with fewer replicates than it was to have."""
+    manifest = read_manifest(path)
+    write_manifest(path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)

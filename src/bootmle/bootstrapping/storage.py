@@ -1,0 +1,85 @@
+"""Replicates on disk: one file, without pickle, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from bootmle.execution.files import write_whole
+from bootmle.refitting.replicates import Replicates
+
+__all__ = ["read_run", "write_run"]
+
+_FORMAT = 2
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None:
+    """Write replicates and what belongs to them.
+
+    Raises
+    ------
+    OSError
+        For a directory, or a file in one that does not exist.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"path: {target} is a directory; name a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"path: there is no directory {target.parent}; make it first")
+    header = {**about, "format": _FORMAT, "messages": {str(k): m for k, m in data.messages.items()}}
+    stored = {
+        "about": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        **{each.name: getattr(data, each.name) for each in fields(data) if each.name != "messages"},
+    }
+    write_whole(target, lambda file: np.savez_compressed(file, **stored))
+
+
+def read_run(path: str | Path) -> tuple[dict[str, Any], Replicates]:
+    """Read what `write_run` wrote.
+
+    Raises
+    ------
+    ValueError
+        For a file that is not such, is damaged, or is of another version's format.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return _read(file)
+    except FileNotFoundError:
+        raise
+    except _DAMAGE as error:
+        raise ValueError(
+            f"paths: {path} is not a saved Bootstrap, or is damaged ({error}); name a file that "
+            f"Bootstrap.save wrote, or a directory that checkpoint= named"
+        ) from error
+
+
+def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
+    """Read an open file, and check that its parts belong together."""
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is not an .npz file, or not a whole one")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    if "about" not in arrays:
+        raise ValueError("another program wrote it")
+    about = json.loads(arrays.pop("about").tobytes())
+    if about["format"] != _FORMAT:
+        raise ValueError(f"it has format {about['format']}, this version reads {_FORMAT}")
+    messages = about.pop("messages")
+    data = Replicates(**arrays, messages={int(k): text for k, text in messages.items()})
+    lengths = {len(array) for array in arrays.values()}
+    sizes = {data.estimates.shape[1], len(about["estimate"]), len(about["names"])}
+    if len(lengths) > 1 or len(sizes) > 1:
+        raise ValueError("its parts do not belong together")
+    return about, data

@@ -1,0 +1,253 @@
+"""The Crosscheck: standard errors of all sources, verdicts, findings and remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bootmle.crosschecks.comparison_plot import plot_crosscheck
+from bootmle.crosschecks.diagnoses import Finding
+from bootmle.crosschecks.flags import Flag, Verdict
+from bootmle.crosschecks.profiles import Profile
+from bootmle.crosschecks.remedies import Conditioning, Reparameterization
+from bootmle.display import html
+from bootmle.display.text import align, import_pandas, rounded, rounded_like
+from bootmle.inference.intervals import ConfidenceInterval
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.information import Information
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Crosscheck"]
+
+_WIDTH = 100
+_VISIBLE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crosscheck:
+    """Standard errors of all sources, and what to make of each.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The p parameters.
+    estimate : (p,) array
+    standard_errors : mapping
+        Source to (p,) array; the reference comes first. NaN where a source is withheld.
+    sampling_error : (p,) array
+        What any of them may be off by as an estimate from this sample, whatever the method.
+    tolerance : mapping
+        Source to (p,) array: how far from the reference it may lie, 2 √(mcse² + s²), with s the
+        sampling error, twice that for the OPG.
+    mcse : mapping
+        Source to (p,) array: Monte Carlo errors of the standard errors, 0 where nothing is drawn.
+    verdicts : mapping
+        Source to Verdict.
+    findings : tuple of Finding
+        What holds whatever the source.
+    hessian : Information
+        The observed information at the estimate.
+    profile : Profile or None
+        Profile-likelihood intervals, where they were asked for.
+    percentile : ConfidenceInterval or None
+        The bootstrap's 95% intervals beside them.
+    conditioning : Conditioning or None
+        How well the data determine all parameters together.
+    reparameterizations : tuple of Reparameterization
+        Scales on which the Hessian and normal intervals would do better.
+    """
+
+    names: tuple[str, ...]
+    estimate: Floats
+    standard_errors: Mapping[str, Floats]
+    sampling_error: Floats = field(repr=False)
+    tolerance: Mapping[str, Floats] = field(repr=False)
+    mcse: Mapping[str, Floats] = field(repr=False)
+    verdicts: Mapping[str, Verdict] = field(repr=False)
+    findings: tuple[Finding, ...] = field(repr=False)
+    hessian: Information = field(repr=False)
+    profile: Profile | None = field(default=None, repr=False)
+    percentile: ConfidenceInterval | None = field(default=None, repr=False)
+    conditioning: Conditioning | None = field(default=None, repr=False)
+    reparameterizations: tuple[Reparameterization, ...] = field(default=(), repr=False)
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """Everything that was found wrong."""
+        found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
+        return frozenset(found | {finding.flag for finding in self.findings})
+
+    def to_frame(self) -> Any:
+        """Return estimates, standard errors and their sampling error as a pandas DataFrame."""
+        columns = {"estimate": self.estimate, **self.standard_errors}
+        columns["sampling_error"] = self.sampling_error
+        return import_pandas().DataFrame(columns, index=list(self.names))
+
+    def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
+        """Draw the standard errors of all sources as multiples of the reference's.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default a new figure of pyplot's.
+
+        Returns
+        -------
+        Figure, Axes
+            A row for each parameter, held ones left out, and in it a mark for each source, on a
+            logarithmic axis; grey bands are `tolerance`, and a mark outside its own is ringed.
+            The reference has a bar of 2 Monte Carlo errors to each side. What is withheld is
+            listed at the edge.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib: pip install "bootmle[plot]".
+        ValueError, TypeError
+            For more than one Axes, or something else.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from bootmle import crosscheck, fit
+        >>> y = np.random.default_rng(0).poisson(3.0, 300)
+        >>> mle = fit(lambda params, y: np.exp(params[0]) - y * params[0], {"rate": 0.0}, args=y)
+        >>> figure, panel = crosscheck(mle).plot(Figure().subplots())
+        >>> [label.get_text() for label in panel.get_yticklabels()]
+        ['rate']
+        """
+        return plot_crosscheck(self, ax)
+
+    def __str__(self) -> str:
+        """Show the table, a sentence for each source, then findings and remedies."""
+        tables = "\n\n".join(align(*each) for each in self._tables())
+        return "\n".join([tables, "", *map(_wrap, self._lines())])
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        tables = "".join(html.table(*each) for each in self._tables())
+        off = [f"{source}:" for source, verdict in self.verdicts.items() if not verdict.agrees]
+        return tables + html.lines(self._lines(), off)
+
+    _repr_pretty_ = html.print_at_prompt
+
+    def _lines(self) -> list[str]:
+        """Say a sentence on each source, then what was found and could be done."""
+        lines = [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
+        lines += [f"! {finding}" for finding in self.findings]
+        return lines + self._remedies()
+
+    def _remedies(self) -> list[str]:
+        """Say what could be done."""
+        lines = [] if self.conditioning is None else [f"more data? {self.conditioning}"]
+        if self.reparameterizations:
+            pairs = ", ".join(f'"{each.name}": "{each.scale}"' for each in self.reparameterizations)
+            lines.append(f"reparameterize? fit(..., transform={{{pairs}}})")
+            lines += [f"  {each}" for each in self.reparameterizations]
+        return lines
+
+    def _tables(self) -> list[Table]:
+        """List the tables: of standard errors, and of intervals where there are some."""
+        return [
+            *_in_blocks("SE of", self.names, self._errors()),
+            *_in_blocks("95% interval", self.names, self._intervals()),
+        ]
+
+    def _errors(self) -> list[Group]:
+        """List standard errors, with the ratio to the reference where they disagree."""
+        name, *others = self.standard_errors
+        reference = self.standard_errors[name]
+        first = [(name, self._flagged(name, self._cells(reference, reference)))]
+        first.append(("± s", self._cells(self.sampling_error, reference)))
+        groups = [first]
+        for source in others:
+            cells = self._cells(self.standard_errors[source], reference)
+            group = [(source, self._flagged(source, cells))]
+            ratios = self._flagged(source, self._ratios(source, reference))
+            groups.append([*group, ("", ratios)] if any(ratios) else group)
+        return groups
+
+    def _flagged(self, source: str, cells: list[str]) -> list[str]:
+        """Mark what is missing, or a ratio, where the source disagrees."""
+        verdict = self.verdicts[source]
+        return [
+            html.Flagged(cell, verdict.reason)
+            if not verdict.agrees and (cell in {"nan", "inf"} or cell.startswith("×"))
+            else cell
+            for cell in cells
+        ]
+
+    def _intervals(self) -> list[Group]:
+        """List the profile-likelihood intervals beside the percentile ones."""
+        if self.profile is None:
+            return []
+        reference = next(iter(self.standard_errors.values()))
+        ends = {"profile low": self.profile.low, "high": self.profile.high}
+        groups = [[(title, self._cells(end, reference)) for title, end in ends.items()]]
+        if self.percentile is not None:
+            ends = {"percentile low": self.percentile.low, "high": self.percentile.high}
+            groups.append([(title, self._cells(end, reference)) for title, end in ends.items()])
+        return groups
+
+    def _cells(self, errors: Floats, reference: Floats) -> list[str]:
+        """Show standard errors to the reference's digits."""
+        return [
+            rounded_like(one, like if like > _VISIBLE * abs(one) else abs(one), 3)
+            if np.isfinite(one)
+            else f"{one:g}"
+            for one, like in zip(errors, reference, strict=True)
+        ]
+
+    def _ratios(self, source: str, reference: Floats) -> list[str]:
+        """Show ratios to the reference where they are further off than the rule allows."""
+        errors = self.standard_errors[source]
+        with np.errstate(all="ignore"):
+            ratios = errors / reference
+            apart = np.abs(errors - reference) > self.tolerance[source]
+        return [
+            f"×{f'{ratio:.2f}' if 0.1 <= ratio < 100 else rounded(ratio, 2)}"
+            if out and np.isfinite(ratio)
+            else ""
+            for ratio, out in zip(ratios, apart, strict=True)
+        ]
+
+
+Group = list[tuple[str, list[str]]]
+"""Columns that stay together, each a title and its cells."""
+Table = tuple[list[str], list[list[str]]]
+"""Titles, and rows."""
+
+
+def _in_blocks(corner: str, names: Sequence[str], groups: Sequence[Group]) -> list[Table]:
+    """Lay out groups of columns in as many tables as the width takes."""
+    blocks: list[Group] = []
+    for group in groups:
+        if not blocks or _width(corner, names, blocks[-1] + group) > _WIDTH:
+            blocks.append([])
+        blocks[-1] = blocks[-1] + group
+    return [_lay_out(corner, names, block) for block in blocks]
+
+
+def _width(corner: str, names: Sequence[str], columns: Group) -> int:
+    """Count the characters in the longest line of a table."""
+    return max(map(len, align(*_lay_out(corner, names, columns)).splitlines()))
+
+
+def _lay_out(corner: str, names: Sequence[str], columns: Group) -> Table:
+    """Lay out one table, its titles and its rows."""
+    rows = zip(names, *(cells for _, cells in columns), strict=True)
+    return [corner, *(title for title, _ in columns)], list(map(list, rows))
+
+
+def _wrap(line: str) -> str:
+    """Wrap a sentence, its further lines indented."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return fill(line, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)

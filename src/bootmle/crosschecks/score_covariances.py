@@ -1,0 +1,117 @@
+"""The observations' scores at the estimate, in standard errors, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.fit import Fit
+from bootmle.fitting.scores import whitened_scores
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["Scores", "measure_scores"]
+
+_SINGULAR = 1e-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Scores of the n observations in whitened coordinates, where the Hessian is the identity.
+
+    Attributes
+    ----------
+    whitened : (n, r) array
+        Gradients of the weighted contributions.
+    spread : (q, r) array
+        The factor A of the metric: a covariance C of z is A C Aᵀ in the free parameters.
+    clusters : (n,) int array or None
+        Numbers of the clusters that the observations belong to, where the plan draws clusters.
+    strata : (g,) int array or None
+        Stratum of each unit that is drawn, where it is drawn within strata.
+    """
+
+    whitened: Floats
+    spread: Floats
+    clusters: NDArray[np.intp] | None = None
+    strata: NDArray[np.intp] | None = None
+
+    @property
+    def opg(self) -> Floats:
+        """Covariance by the outer product of gradients (Berndt et al. 1974), (q, q).
+
+        NaN where the outer product is singular.
+        """
+        outer = self.whitened.T @ self.whitened
+        values = np.linalg.eigvalsh(outer)
+        if not values.size or values[0] <= _SINGULAR * values[-1]:
+            return np.full((len(self.spread), len(self.spread)), np.nan)
+        return np.asarray(self.spread @ np.linalg.solve(outer, self.spread.T))
+
+    @property
+    def sandwich(self) -> Floats:
+        """Covariance H⁻¹ JᵀJ H⁻¹ (White 1982), without a small-sample factor, (q, q)."""
+        pulls = self.whitened @ self.spread.T
+        return np.asarray(pulls.T @ pulls)
+
+    @property
+    def clustered_sandwich(self) -> Floats:
+        """Covariance H⁻¹ (Σ_g S_g S_gᵀ) H⁻¹ with S_g a cluster's sum (Liang and Zeger 1986)."""
+        pulls = self.units @ self.spread.T
+        return np.asarray(pulls.T @ pulls)
+
+    @property
+    def units(self) -> Floats:
+        """Scores of what is drawn independently, observations or sums over clusters, (g, r).
+
+        Less their stratum's mean, where they are drawn within strata.
+        """
+        sums = self.whitened
+        if self.clusters is not None:
+            sums = np.zeros((int(self.clusters.max()) + 1, self.whitened.shape[1]))
+            np.add.at(sums, self.clusters, self.whitened)
+        if self.strata is None:
+            return sums
+        means = np.zeros((int(self.strata.max()) + 1, sums.shape[1]))
+        np.add.at(means, self.strata, sums)
+        means /= np.bincount(self.strata)[:, None]
+        return sums - means[self.strata]
+
+    @property
+    def sampling_error(self) -> Floats:
+        """Sampling error of a standard error, relative to it, (q,).
+
+        ½ √Σ(q_i − q̄)² / Σ q_i with q_i = (H⁻¹ s_i)²: no number of replicates removes it.
+        """
+        pulls = (self.units @ self.spread.T) ** 2
+        scatter = np.sqrt(((pulls - pulls.mean(axis=0)) ** 2).sum(axis=0))
+        total = pulls.sum(axis=0)
+        return np.asarray(0.5 * scatter / np.where(total > 0, total, 1.0))
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """tr(H⁻¹ JᵀJ)/r, which is 1 where the model is right, and its own sampling error."""
+        each = (self.whitened**2).sum(axis=1) * len(self.whitened) / self.whitened.shape[1]
+        return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
+
+    @property
+    def autocorrelation(self) -> float:
+        """Largest first autocorrelation of a score in row order, in its standard errors."""
+        centred = self.whitened - self.whitened.mean(axis=0)
+        total = (centred**2).sum(axis=0)
+        products = (centred[1:] * centred[:-1]).sum(axis=0) / np.where(total > 0, total, 1.0)
+        return float(products[np.argmax(np.abs(products))] * np.sqrt(len(centred)))
+
+
+def measure_scores(
+    fit: Fit,
+    clusters: NDArray[np.intp] | None = None,
+    strata: NDArray[np.intp] | None = None,
+) -> Scores | None:
+    """Measure the scores; None where the objective gives only a total."""
+    whitened = whitened_scores(fit)
+    if whitened is None:
+        return None
+    slopes = fit.likelihood.parameters.slopes(fit.metric.center)
+    return Scores(whitened, fit.metric.factor * slopes[:, None], clusters, strata)

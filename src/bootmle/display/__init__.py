@@ -1,0 +1,1 @@
+"""How results look: text tables, HTML and axes. Imports nothing of the package."""

@@ -1,0 +1,1 @@
+"""What the user gives: an objective, data, parameters and scales, and its derivatives."""

@@ -1,0 +1,189 @@
+"""The gradient that the user gives: its form, and whether it is the objective's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bootmle.display.text import brief
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.parameters import Parameters
+
+__all__ = ["read_jac", "with_jac_form"]
+
+_STEPS = (1e-4, 1e-5)
+_OFF = 0.02
+"""Relative difference between jac and differences of fun that no error of these explains."""
+_NOISE = 1e-4
+_ZERO = 1e-8
+_ROUNDING = 100.0
+_ASIDE = 1e-2
+_SEED = 20_240_229
+_SUMMED = "it is", "it is not the gradient of what fun returns"
+_SIGNED = (
+    "its rows, summed with random signs, are",
+    "they are not the gradients of the contributions that fun returns",
+)
+
+
+def read_jac(jac: Any) -> Callable[..., Any] | bool | None:
+    """Read SciPy's forms of jac."""
+    if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
+        return None
+    if jac is True or callable(jac):
+        known: Callable[..., Any] | bool = jac
+        return known
+    raise ValueError(
+        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
+        f"gradient), or None for differences"
+    )
+
+
+def with_jac_form(likelihood: Likelihood) -> Likelihood:
+    """Evaluate jac at the start and see whether it returns a row for each contribution."""
+    if not likelihood.jac:
+        return likelihood
+    values = likelihood.parameters.values
+    raw = likelihood.raw_gradient(values.copy())
+    refusal = TypeError(f"jac: returned {brief(raw)}; return an array of numbers")
+    if raw is None:
+        raise refusal
+    try:
+        gradient = np.asarray(raw, dtype=float)
+    except (TypeError, ValueError):
+        raise refusal from None
+    by_row = likelihood.separable and gradient.shape == (likelihood.n, values.size)
+    if by_row and gradient.shape != (values.size, 1):
+        likelihood = replace(likelihood, scores_given=True)
+    elif gradient.shape not in {(values.size,), (values.size, 1)}:
+        raise ValueError(
+            f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
+            + (f" or ({likelihood.n}, {values.size}) by contribution" * likelihood.separable)
+        )
+    _compare_with_differences(likelihood, gradient)
+    return likelihood
+
+
+def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
+    """Refuse a gradient that is not the objective's, by central differences with two steps.
+
+    At an optimum a sum is nought, and so is any multiple of it: there a point beside tells more.
+    """
+    if _compare_at(likelihood, likelihood.parameters.values, gradient, "at x0"):
+        return
+    beside = _beside(likelihood.parameters)
+    try:
+        with np.errstate(all="ignore"):
+            gradient = likelihood.scores(beside.copy())
+    except Exception:  # the user's code may raise anything outside its domain
+        return
+    if np.isfinite(gradient).all():
+        _compare_at(likelihood, beside, gradient, f"at {beside.tolist()}")
+
+
+def _beside(parameters: Parameters) -> Floats:
+    """Return a point a hundredth of every free parameter from the start, within the bounds."""
+    free, beside = parameters.free, parameters.values.copy()
+    aside = _ASIDE * _signs(free.size) * _sizes(beside)[free]
+    beside[free] = np.clip(beside[free] + aside, *parameters.bounds.T)
+    return beside
+
+
+def _compare_at(likelihood: Likelihood, params: Floats, gradient: Floats, where: str) -> bool:
+    """Compare at a point; say whether a wrong gradient would have shown in every parameter.
+
+    Gradients by contribution are summed with random signs, too: what is wrong in each of them may
+    cancel in their sum.
+    """
+    signs = np.ones((1, 1))
+    if likelihood.scores_given:
+        signs = np.stack([np.ones(len(gradient)), _signs(len(gradient))])
+    sums = _Sums(likelihood, params, signs)
+    names, free = likelihood.parameters.names, likelihood.parameters.free
+    given, sizes = signs @ gradient.reshape(signs.shape[1], -1), _sizes(params)
+    largest = np.max(np.abs(given * sizes)[:, free], axis=1, initial=0.0)
+    seen = [
+        _compare(
+            names[j], given[:, j], *sums.slopes(j, sizes[j]), _NOISE * largest / sizes[j], where
+        )
+        for j in free
+    ]
+    return all(seen)
+
+
+def _compare(
+    name: str, given: Floats, found: Floats, noise: Floats, least: Floats, where: str
+) -> bool:
+    """Compare sums (k,) of gradients by one parameter; say whether any is more than noise."""
+    largest = np.maximum(np.abs(given), np.abs(found))
+    for k, (what, verdict) in enumerate((_SUMMED, _SIGNED)[: len(given)]):
+        if not np.isfinite(given[k]):
+            raise ValueError(f"jac: by {name} it is {given[k]} {where}, where fun is finite")
+        # Not a number outside the domain: nothing to compare with.
+        if abs(given[k] - found[k]) > _OFF * largest[k] + noise[k] + least[k]:
+            ratio = f" (ratio {given[k] / found[k]:.4g})" if found[k] else ""
+            raise ValueError(
+                f"jac: by {name} {what} {given[k]:.6g} {where}, differences of fun are "
+                f"{found[k]:.6g}{ratio}: {verdict}"
+            )
+    return bool(np.any(_OFF * largest > noise + least))
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of the contributions with some signs (k, n), and of a total with the one sign +."""
+
+    likelihood: Likelihood
+    params: Floats
+    signs: Floats
+    start: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Evaluate at the point itself."""
+        self.start = self.at(self.params)
+
+    def slopes(self, position: int, size: float) -> tuple[Floats, Floats]:
+        """Difference by one parameter with two steps; NaN outside the domain.
+
+        With upper bounds on what the objective's noise does: how far the two differ, second
+        differences, curvature included, and rounding.
+        """
+        unit, found = np.eye(self.params.size)[position], []
+        with np.errstate(all="ignore"):
+            rounding = _ROUNDING * np.finfo(float).eps * np.abs(self.start).sum()
+            for step in [size * step for step in _STEPS]:
+                up, down = (self.at(self.params + side * unit) for side in (step, -step))
+                second = np.abs(self.signs @ (up + down - 2 * self.start))
+                found.append(
+                    (self.signs @ (up - down) / (2 * step), (2 * second + rounding) / step)
+                )
+            (coarse, _), (fine, floor) = found
+            # No difference with either step: values on a grid that is wider tell nothing.
+            told = np.where((coarse != 0) | (fine != 0), fine, np.nan)
+            return told, 3 * np.abs(coarse - fine) + floor
+
+    def at(self, params: Floats) -> Floats:
+        """Evaluate the contributions (n,) or the total (1,); NaN where fun raises."""
+        by_row = self.likelihood.scores_given
+        try:
+            with np.errstate(all="ignore"):
+                values = (self.likelihood.contributions if by_row else self.likelihood.total)(
+                    params
+                )
+        except Exception:  # the user's code may raise anything outside its domain
+            values = np.nan
+        return np.full(self.signs.shape[1], values)
+
+
+def _sizes(params: Floats) -> Floats:
+    """Return the size of every parameter, 1 for one that is nought."""
+    return np.where(np.abs(params) > _ZERO, np.abs(params), 1.0)
+
+
+def _signs(count: int) -> Floats:
+    """Draw signs, the same every time."""
+    return np.random.default_rng(_SEED).choice([-1.0, 1.0], count)

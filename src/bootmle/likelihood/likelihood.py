@@ -1,0 +1,180 @@
+"""The likelihood: an objective, its data, their weights, and what the objective returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args, count_rows, take_rows
+from bootmle.likelihood.parameters import Parameters
+from bootmle.likelihood.vectorization import Vectorized
+
+__all__ = ["Likelihood", "Rows"]
+
+
+class Rows(Enum):
+    """How the value of the objective depends on the rows of ``args``."""
+
+    SEPARATE = "each contribution depends on its own row alone"
+    EXCHANGEABLE = "contributions depend on all rows, whatever their order"
+    ORDERED = "contributions depend on the order of the rows"
+    UNDIVIDED = "the objective cannot be evaluated on a part of the rows"
+    CLUSTERED = "there are fewer contributions than rows"
+    CLOSED = "the objective holds its own data"
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """A negative log-likelihood with the data and weights it is evaluated on.
+
+    Attributes
+    ----------
+    function : callable
+        The user's objective, ``function(params, *args)``.
+    jac : callable, True or None
+        Its gradient; True where the objective returns both.
+    args : tuple
+        The data.
+    parameters : Parameters
+        Names, start and scales.
+    n : int or None
+        Number of contributions; rows of ``args`` for a total; None where neither is there.
+    separable : bool
+        Whether the objective returns contributions rather than their total.
+    scale : float
+        Factor on the objective: n where a total turned out to be a mean.
+    weights : (n,) array or None
+        Weight of each contribution, all one where None.
+    rows : Rows
+        How the objective depends on the rows.
+    rows_error : str
+        What it raised on a part of the rows.
+    scores_given : bool
+        Whether ``jac`` returns one gradient for each contribution.
+    base_rows : (n,) int array or None
+        The rows of the original data that ``args`` was taken from, where it was.
+    """
+
+    function: Callable[..., Any]
+    jac: Callable[..., Any] | bool | None
+    args: tuple[Any, ...]
+    parameters: Parameters
+    n: int | None
+    separable: bool
+    scale: float = 1.0
+    weights: Floats | None = None
+    rows: Rows = Rows.CLOSED
+    rows_error: str = ""
+    scores_given: bool = False
+    base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
+
+    def contributions(self, params: Floats) -> Floats:
+        """Evaluate the n contributions at a full parameter vector."""
+        raw = self.function(params, *self.args)
+        values = np.asarray(raw[0] if self.jac is True else raw, dtype=float)
+        if values.shape == (self.n,):
+            return values
+        values = values.reshape(-1)
+        if values.size != self.n:
+            raise ValueError(f"fun: returned {values.size} contributions where there were {self.n}")
+        return values
+
+    def contributions_at(self, points: Floats) -> Floats:
+        """Evaluate the contributions at full parameter vectors (k, p), (k, n)."""
+        if isinstance(self.function, Vectorized):
+            return self.function.at(points, *self.args).reshape(len(points), -1)
+        return np.array([self.contributions(point) for point in points])
+
+    def totals_at(self, points: Floats) -> Floats:
+        """Evaluate an objective that returns its total at full parameter vectors (k, p), (k,)."""
+        if isinstance(self.function, Vectorized):
+            return self.scale * self.function.at(points, *self.args).reshape(len(points))
+        return np.array([self.total(point) for point in points])
+
+    @property
+    def vectorized(self) -> bool:
+        """Whether many parameter vectors are evaluated in one call."""
+        return isinstance(self.function, Vectorized)
+
+    def total(self, params: Floats) -> float:
+        """Evaluate the weighted total at a full parameter vector."""
+        if self.separable:
+            values = self.contributions(params)
+            return float(values.sum() if self.weights is None else self.weights @ values)
+        raw = self.function(params, *self.args)
+        return self.scale * float(np.asarray(raw[0] if self.jac is True else raw).reshape(()))
+
+    def at(self, params: Floats) -> Floats | float:
+        """Evaluate what there is: the contributions, or the total."""
+        return self.contributions(params) if self.separable else self.total(params)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether ``jac`` serves these weights: per contribution, or of an unweighted total."""
+        return bool(self.jac) and (self.scores_given or self.weights is None)
+
+    @property
+    def score_share(self) -> float:
+        """Σw/Σw²: prior weights enter the scores' variance squared, the curvature once."""
+        weights = self.weights
+        return 1.0 if weights is None else float(weights.sum() / (weights @ weights))
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether resamples act through weights of the contributions, not through rows."""
+        return self.separable and self.rows is not Rows.EXCHANGEABLE
+
+    def scores(self, params: Floats) -> Floats:
+        """Evaluate what ``jac`` returns: the gradient of every contribution, (n, p), or of all."""
+        return np.asarray(self.raw_gradient(params), dtype=float)
+
+    def gradient(self, params: Floats) -> Floats:
+        """Evaluate the gradient of the weighted total, (p,)."""
+        return self.summed(self.scores(params))
+
+    def summed(self, raw: Floats) -> Floats:
+        """Sum what ``jac`` returned to the gradient of the weighted total, (p,)."""
+        if self.scores_given:
+            return raw.sum(axis=0) if self.weights is None else np.asarray(self.weights @ raw)
+        return self.scale * raw.reshape(-1)
+
+    def reweighted(self, counts: Floats) -> Likelihood:
+        """Multiply the weights; rows of weight zero leave the data where they can."""
+        weights = counts if self.weights is None else counts * self.weights
+        if self.rows is not Rows.SEPARATE:
+            return replace(self, weights=weights)
+        rows = np.flatnonzero(weights != 0)
+        taken, kept = take_rows(self.args, rows), weights.take(rows)
+        return replace(self, args=taken, n=rows.size, weights=kept, base_rows=rows)
+
+    def resampled(self, rows: NDArray[np.intp]) -> Likelihood:
+        """Take rows of the data, repeated as given."""
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, args=take_rows(self.args, rows), n=rows.size, weights=weights)
+
+    def simulated(self, args: Any) -> Likelihood:
+        """Put new data of the same form in place of the old."""
+        new = as_args(args)
+        if len(new) != len(self.args) or count_rows(new) != count_rows(self.args):
+            raise ValueError(
+                f"simulate: returned {len(new)} argument(s) of {count_rows(new)} rows; return "
+                f"{len(self.args)} of {count_rows(self.args)} rows, as args has"
+            )
+        return replace(self, args=new)
+
+    def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
+        """Hold some free parameters at values of the user's scale."""
+        return replace(self, parameters=self.parameters.holding(columns, values))
+
+    def raw_gradient(self, params: Floats) -> Any:
+        """Call whichever function returns the gradient."""
+        if self.jac is True:
+            return self.function(params, *self.args)[1]
+        assert callable(self.jac)
+        return self.jac(params, *self.args)

@@ -1,0 +1,205 @@
+"""Reading what the user passes to `fit`: what the objective returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.display.text import brief
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint
+from bootmle.likelihood.jacobian import read_jac, with_jac_form
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.parameters import Parameters
+from bootmle.likelihood.row_dependence import AGREE, agree
+
+__all__ = ["read_likelihood"]
+
+
+def read_likelihood(
+    fun: Callable[..., Any],
+    args: Any,
+    jac: Any,
+    weights: Any,
+    parameters: Parameters,
+) -> Likelihood:
+    """Evaluate the objective at the start and read off what it is.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(params, *args)``: the nll's total or the n contributions to it.
+    args : tuple or bare argument
+        The data.
+    jac : callable, bool, str or None
+        ``jac(params, *args)`` of shape (p,) or (n, p); True where ``fun`` returns both.
+    weights : (n,) array_like or None
+        Prior weights of the contributions.
+    parameters : Parameters
+        Names and start.
+
+    Returns
+    -------
+    Likelihood
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where the objective or its data cannot be used; the message says why.
+
+    Examples
+    --------
+    >>> from bootmle.likelihood.parameters import read_parameters
+    >>> squares = lambda params, y: 0.5 * (y - params[0]) ** 2
+    >>> read = read_likelihood(squares, np.arange(4.0), None, None, read_parameters([0.0]))
+    >>> read.separable, read.n, read.rows.name
+    (True, 4, 'CLOSED')
+    """
+    data = as_args(args)
+    n_rows = count_rows(data)
+    if not callable(fun):
+        raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
+    jac = read_jac(jac)
+    check_call("fun", fun, data, ("params",))
+    if callable(jac):
+        check_call("jac", jac, data, ("params",))
+    values = _first_evaluation(fun, data, jac, parameters, n_rows)
+    separable = values.ndim == 1
+    n = values.size if separable else n_rows
+    likelihood = Likelihood(fun, jac, data, parameters, n, separable)
+    _check_finite(values, parameters)
+    likelihood = with_jac_form(likelihood)
+    scale = _scale_of_mean(likelihood, float(np.sum(values)))
+    prior = _read_weights(weights, likelihood)
+    if separable and scale != 1:
+        prior = scale * (np.ones(values.size) if prior is None else prior)
+    return replace(likelihood, weights=prior, scale=scale)
+
+
+def _first_evaluation(
+    fun: Callable[..., Any],
+    data: tuple[Any, ...],
+    jac: Any,
+    parameters: Parameters,
+    n_rows: int | None,
+) -> Floats:
+    """Evaluate twice at the start; refuse an objective that is random or changes its arguments."""
+    params, before = parameters.values.copy(), fingerprint(data)
+    first = _read_values(_value_part(fun(params, *data), jac), n_rows).copy()
+    if not np.array_equal(params, parameters.values):
+        raise ValueError(
+            f"fun: the objective changed params in place, from {parameters.values} to {params}; "
+            f"work on a copy (params = params.copy())"
+        )
+    if fingerprint(data) != before:
+        raise ValueError("fun: the objective changed its data in place; work on copies of args")
+    again = _value_part(fun(parameters.values.copy(), *data), jac)
+    second = _read_values(again, n_rows)
+    if first.shape != second.shape or not agree(first, second):
+        raise ValueError(
+            f"fun: two calls with the same arguments differ ({_short(first)}, then "
+            f"{_short(second)}); draw random numbers once, outside the objective, and pass "
+            f"them in args"
+        )
+    return first
+
+
+def _value_part(raw: Any, jac: Any) -> Any:
+    """Return the value where the objective returns the gradient too."""
+    if jac is True and not (isinstance(raw, tuple) and len(raw) == 2):
+        raise ValueError(
+            f"jac: True needs fun to return (value, gradient), not {type(raw).__name__}"
+        )
+    return raw[0] if jac is True else raw
+
+
+def _read_values(raw: Any, n_rows: int | None) -> Floats:
+    """Read an evaluation as a total (0-d) or as contributions (1-d)."""
+    values: NDArray[Any] = np.asarray(raw)
+    if np.iscomplexobj(values):
+        raise TypeError(f"fun: returned complex numbers ({_short(values)}); a likelihood is real")
+    refusal = TypeError(f"fun: returned {brief(raw)}; return a number or an array of numbers")
+    if raw is None:
+        raise refusal
+    try:
+        values = values.astype(float)
+    except (TypeError, ValueError):
+        raise refusal from None
+    if values.size == 1 and values.ndim <= 2:
+        return values.reshape(())
+    if values.size == 0 or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
+        raise ValueError(
+            f"fun: returned an array of shape {values.shape}; return the total, or one "
+            f"contribution for each observation"
+        )
+    if n_rows is not None and values.size > n_rows:
+        hint = " (args as a list is one argument; pass a tuple)" if n_rows < 10 else ""
+        raise ValueError(
+            f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}; return at "
+            f"most one for each row"
+        )
+    return values.reshape(-1)
+
+
+def _check_finite(values: Floats, parameters: Parameters) -> None:
+    """Refuse a start at which the objective is not finite."""
+    if np.isfinite(values).all():
+        return
+    first = "" if values.ndim == 0 else f", first in row {np.flatnonzero(~np.isfinite(values))[0]}"
+    start = dict(zip(parameters.names, parameters.values.tolist(), strict=True))
+    raise ValueError(
+        f"x0: the objective is {float(np.sum(values))} at {start}{first}; start where the "
+        f"likelihood is finite, and look for missing data"
+    )
+
+
+def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
+    """Read prior weights."""
+    if weights is None:
+        return None
+    try:
+        values = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"weights: {brief(weights)}; pass one number for each contribution"
+        ) from None
+    if values.ndim != 1:
+        shown = f"{weights!r}" if values.ndim == 0 else f"shape {values.shape}"
+        raise ValueError(f"weights: {shown}; pass one weight for each contribution, (n,)")
+    if not likelihood.separable:
+        raise ValueError(
+            "weights: a total cannot be weighted; return the contributions instead (delete .sum())"
+        )
+    if values.size != likelihood.n:
+        raise ValueError(
+            f"weights: {values.size} weights for {likelihood.n} contributions; pass one for each"
+        )
+    wrong = values[~(np.isfinite(values) & (values >= 0))]
+    if wrong.size or values.max() == 0:
+        shown = wrong[:3] if wrong.size else "zeros only"
+        raise ValueError(f"weights: must be finite, not negative and not all zero; got {shown}")
+    return values
+
+
+def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
+    """Return n where the total is a mean: on data stacked twice a sum doubles, a mean does not."""
+    if likelihood.n is None or likelihood.n < 2 or likelihood.n != count_rows(likelihood.args):
+        return 1.0
+    twice = np.tile(np.arange(likelihood.n), 2)
+    try:
+        with np.errstate(all="ignore"):
+            stacked = likelihood.resampled(twice).total(likelihood.parameters.values.copy())
+    except Exception:  # an objective that holds part of its data cannot be stacked
+        return 1.0
+    near = AGREE * abs(value)
+    mean = abs(stacked - value) <= near < abs(stacked - 2 * value)
+    return float(likelihood.n) if mean else 1.0
+
+
+def _short(values: NDArray[Any]) -> str:
+    """Show a value, or the first few of many."""
+    return str(values) if values.size <= 3 else f"{values.reshape(-1)[:3]} ..."

@@ -1,0 +1,87 @@
+"""How the value of an objective depends on the rows of its data, from a few evaluations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import count_rows
+from bootmle.likelihood.likelihood import Likelihood, Rows
+
+__all__ = ["agree", "examine_rows"]
+
+AGREE = 1e-7
+"""Relative difference below which two evaluations of the same thing agree."""
+
+
+def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
+    """Find out how the objective depends on the rows, from evaluations on a few subsets.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        With the original data.
+    params : (p,) array
+        The point to evaluate at.
+
+    Returns
+    -------
+    Likelihood
+        The same with `rows` set.
+
+    Examples
+    --------
+    >>> from bootmle.likelihood.parameters import read_parameters
+    >>> from bootmle.likelihood.objective import read_likelihood
+    >>> centred = lambda params, y: 0.5 * (y - y.mean() - params[0]) ** 2
+    >>> y = np.arange(9.0) ** 2
+    >>> read = read_likelihood(centred, y, None, None, read_parameters([0.0]))
+    >>> examine_rows(read, np.array([0.5])).rows.name
+    'EXCHANGEABLE'
+    """
+    n_rows = count_rows(likelihood.args)
+    if n_rows is None:
+        return replace(likelihood, rows=Rows.CLOSED)
+    if likelihood.separable and likelihood.n != n_rows:
+        return replace(likelihood, rows=Rows.CLUSTERED)
+    try:
+        with np.errstate(all="ignore"):
+            return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
+    except Exception as error:  # whatever it raises, a part of the rows is not enough for it
+        reason = f"{type(error).__name__}: {error}"
+        return replace(likelihood, rows=Rows.UNDIVIDED, rows_error=reason)
+
+
+def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Rows:
+    """Compare evaluations on subsets and permutations of the rows with those on all of them."""
+    rng = np.random.default_rng(20_210_929)
+    order = rng.permutation(n_rows)
+    if not likelihood.separable:
+        same = agree(likelihood.resampled(order).total(params), likelihood.total(params))
+        likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
+        return Rows.EXCHANGEABLE if same else Rows.ORDERED
+    whole = likelihood.contributions(params)
+    subsets = [order[: max(1, n_rows // 2)], order[n_rows // 3 :], rng.integers(0, n_rows, n_rows)]
+    if all(agree(_part(likelihood, rows, params), whole[rows]) for rows in subsets):
+        return Rows.SEPARATE
+    moved = _part(likelihood, order, params)
+    return Rows.EXCHANGEABLE if agree(moved, whole[order]) else Rows.ORDERED
+
+
+def _part(likelihood: Likelihood, rows: NDArray[np.intp], params: Floats) -> Floats:
+    """Evaluate the contributions of some rows alone."""
+    return likelihood.resampled(rows).contributions(params)
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Compare two evaluations, NaN equal to NaN."""
+    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if one.shape != other.shape:
+        return False
+    finite = np.abs(one[np.isfinite(one)])
+    size = float(finite.max()) if finite.size else 0.0
+    return np.allclose(one, other, rtol=AGREE, atol=AGREE * size, equal_nan=True)

@@ -1,0 +1,353 @@
+"""The verified refit: a chunk of replicates moves to its optima in lockstep.
+
+Every length is in standard errors of the original fit. The linear algebra of a chunk is batched;
+evaluations of the objective are the only loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.newton import (
+    CubicModels,
+    bfgs_changes,
+    maximize_models,
+    newton_steps,
+    trust_radius,
+)
+from bootmle.optimization.sandwich import sandwich_errors
+from bootmle.optimization.whitening import Target
+
+__all__ = ["Lockstep", "Settings"]
+
+Members = NDArray[np.intp]
+
+FEW = 4
+"""Up to this many parameters the Hessian is measured afresh at every point."""
+
+_ROUNDS = 7
+_FAR = 3.0
+_SLOW = 0.5
+_CLOSE = 0.1
+_BACKTRACKS = 6
+_WIDE = 3e-2
+_NARROW = 1e-3
+_SMALL_SAMPLES = 5e-4
+_LEFT = 5e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Step lengths and tolerances of the refits, in standard errors.
+
+    Attributes
+    ----------
+    noise : float
+        Noise level of the objective.
+    gradient_step : float
+        Forward-difference step of the gradient.
+    hessian_step : float
+        Step of the measured Hessian.
+    """
+
+    noise: float
+    gradient_step: float
+    hessian_step: float
+
+    @classmethod
+    def from_noise(cls, noise: float) -> Settings:
+        """Choose the steps that balance truncation and noise."""
+        gradient = float(np.clip((60 * noise) ** (1 / 3), 1e-3, 0.3))
+        return cls(noise, gradient, float(np.clip((50 * noise) ** 0.25, 1e-3, 0.5)))
+
+    def attainable(self, size: int) -> float:
+        """Distance to the optimum that the noise allows."""
+        return float(np.sqrt(size) * 2 * self.noise / self.gradient_step)
+
+    def limited(self, size: int) -> bool:
+        """Whether the noise keeps refits further than a thousandth from their optima."""
+        return 3 * self.attainable(size) > _NARROW
+
+
+class Lockstep:
+    """A chunk of replicates on its way to the optima.
+
+    Attributes
+    ----------
+    z : (b, q) array
+        Where each replicate stands; its optimum once it is done.
+    done : (b,) bool array
+        Whether the optimum is certified.
+    distance : (b,) array
+        Last measured distance to the optimum: the larger of the decrement and the Newton step.
+    hessian : (b, q, q) array
+        The curvature behind the certificate.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        models: CubicModels,
+        settings: Settings,
+        *,
+        start: Floats | None = None,
+        ceiling: float = 0.0,
+    ) -> None:
+        """Take the replicates, their models, and where to start; at 0 by default.
+
+        No step may end above ``ceiling``, the value at the estimate unless some parameter is held
+        away from it.
+        """
+        count, size = models.slope.shape
+        self.targets, self.models, self.settings = targets, models, settings
+        self.ceiling = ceiling
+        few = size <= FEW and not targets[0].likelihood.differentiable
+        self.fresh = np.full(count, start is not None or few)
+        self.rounds = np.zeros(count, dtype=int)
+        self.scatter = min(0.5, max(0.1, np.sqrt(size / (targets[0].likelihood.n or np.inf))))
+        self.far = np.inf if start is not None else _FAR * trust_radius(size)
+        self.z = np.zeros((count, size)) if start is None else start.copy()
+        self.value = np.zeros(count)
+        if start is not None:
+            self.value[:] = [target.value(z) for target, z in zip(targets, start, strict=True)]
+        self.start_value = float(self.value[0])
+        self.gradient = np.zeros((count, size))
+        self.correction = np.zeros((count, size, size))
+        self.hessian = models.curvature.copy()
+        self.steps = np.zeros((count, size))
+        self.distance = np.full(count, np.inf)
+        self.contraction = np.ones(count)
+        self.trusted = np.zeros(count, dtype=bool)
+        self.radius = np.full(count, trust_radius(size))
+        self.done = np.zeros(count, dtype=bool)
+        self.stuck = ~np.isfinite(self.value)
+
+    def start_from_models(self) -> None:
+        """Step to the models' optima, as far as the likelihood rises."""
+        self.steps, self.trusted = maximize_models(self.models)
+        if self.targets[0].likelihood.differentiable:
+            self.z[self.trusted] = self.steps[self.trusted]
+            self.value[self.trusted] = np.nan
+            self._advance(np.flatnonzero(~self.trusted))
+        else:
+            self._advance(np.arange(len(self.z)))
+        self.stuck[:] = False
+
+    def start_from_gradients(self) -> None:
+        """Measure gradients alone at 0, and step to the optima of the models that have them."""
+        self._difference(np.arange(len(self.z)))
+        self.models = replace(self.models, slope=np.nan_to_num(self.gradient))
+        self.steps, _ = maximize_models(self.models, 2 * trust_radius(self.z.shape[1]))
+        self._advance(np.arange(len(self.z)))
+        self.stuck[:] = False
+
+    def run(self, rounds: int = _ROUNDS) -> None:
+        """Move until each replicate is certified, stuck or far away."""
+        self._measure(np.flatnonzero(~self.stuck))
+        self._correct_models()
+        for _ in range(rounds):
+            self._certify()
+            self.stuck |= (np.linalg.norm(self.z, axis=1) > self.far) & (self.distance > 0.5)
+            active = np.flatnonzero(~(self.done | self.stuck))
+            if active.size == 0:
+                return
+            before, old_gradient = self.z[active].copy(), self.gradient[active].copy()
+            moved = self._advance(active)
+            self._measure(active[moved])
+            self._learn(active[moved], before[moved], old_gradient[moved])
+        self._certify()
+
+    def polish(self) -> None:
+        """Take one more step at every optimum, by central differences: small distances matter."""
+        members = np.flatnonzero(self.done)
+        for member, target in enumerate(self.targets):
+            if self.done[member]:
+                self.value[member] = target.value(self.z[member])
+        self.fresh[members] = not self.targets[0].likelihood.differentiable
+        self._measure(members)
+        self.done[members] = False
+        self._certify()
+        self.done[members] = True
+
+    def _advance(self, members: Members) -> NDArray[np.bool_]:
+        """Step within the trust radius, and back until the likelihood does not fall."""
+        moved = np.ones(len(members), dtype=bool)
+        lengths = np.linalg.norm(self.steps[members], axis=1)
+        for k, (member, length) in enumerate(zip(members, lengths.tolist(), strict=True)):
+            moved[k] = self._backtrack(member, length)
+        return moved
+
+    def _backtrack(self, member: int, length: float) -> bool:
+        """Try shorter and shorter steps until one lowers the nll."""
+        fraction = min(1.0, self.radius[member] / max(length, 1e-300))
+        target, z, step = self.targets[member], self.z[member], self.steps[member]
+        if (
+            self.trusted[member]
+            and target.likelihood.differentiable
+            and self.distance[member] < _CLOSE
+        ):
+            self.z[member], self.value[member] = z + fraction * step, np.nan
+            return True
+        if np.isnan(self.value[member]):
+            self.value[member] = target.value(z)
+        slack, stood = 4 * self.settings.noise, target.last
+        for _ in range(_BACKTRACKS):
+            trial = z + fraction * step
+            value = target.value(trial)
+            if value <= min(self.value[member], self.ceiling) + slack:
+                full = fraction * length > 0.99 * self.radius[member]
+                self.radius[member] *= 2.0 if full else 1.0
+                self.z[member], self.value[member] = trial, value
+                return True
+            fraction = fraction / 4
+            self.radius[member] = max(fraction * length, 1e-3)
+        self.stuck[member], target.last = True, stood
+        return False
+
+    def _measure(self, members: Members) -> None:
+        """Measure gradients, and Hessians where there are few parameters."""
+        if members.size == 0:
+            return
+        modelled = self.models.take(members).hessian(self.z[members]) + self.correction[members]
+        self.hessian[members] = modelled
+        for member in members[self.fresh[members]]:
+            self._measure_all(member)
+        others = members[~self.fresh[members]]
+        if others.size and self.targets[0].likelihood.differentiable:
+            ways = self.targets[0].ways(self.z[others])
+            for member, *each in zip(others, *ways, strict=True):
+                self.gradient[member] = self.targets[member].gradient_along(*each)
+        elif others.size:
+            self._difference(others)
+        lost = members[~np.isfinite(self.gradient[members]).all(axis=1)]
+        self.stuck[lost] = True
+        self.gradient[lost] = 0.0
+
+    def _difference(self, members: Members) -> None:
+        """Take forward differences, less the known curvature's part."""
+        diagonal = np.diagonal(self.hessian[members], axis1=1, axis2=2)
+        c = self.settings.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
+        points = self.z[members][:, None, :] + c[:, :, None] * np.eye(c.shape[1])
+        params = self.targets[0].to_user(points)
+        ahead = [self._look_ahead(*each) for each in zip(members, params, c, strict=True)]
+        self.gradient[members] = np.array(ahead) / c - 0.5 * c * diagonal
+
+    def _look_ahead(self, member: int, params: Floats, c: Floats) -> Floats:
+        """Measure the rise of a step of c along each coordinate."""
+        target = self.targets[member]
+        if target.sandwich is None:
+            return np.asarray(np.array(target.values_of(params)) - self.value[member])
+        # A replicate stands where it was evaluated last.
+        rises = target.rises(params, target.last)
+        target.take_scores(rises, np.diag(1 / c))
+        return target.summed(rises)
+
+    def _measure_all(self, member: int) -> None:
+        """Take central differences and the whole Hessian."""
+        z, target = self.z[member], self.targets[member]
+        if np.isnan(self.value[member]):
+            self.value[member] = target.value(z)
+        size = z.size
+        c = self.settings.hessian_step / np.sqrt(np.clip(np.diag(self.hessian[member]), 0.05, 1e6))
+        steps = np.diag(c)
+        pairs = [(i, j) for i in range(size) for j in range(i)]
+        corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
+        points = z + np.concatenate([steps, -steps, corners])
+        if target.sandwich is None:
+            values = target.values(points) - self.value[member]
+        else:
+            rises = target.rises(target.to_user(points), target.base)
+            values = target.summed(rises) - self.value[member]
+            target.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
+        up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
+        # Beyond the domain on both sides the difference of two infinities is NaN.
+        with np.errstate(invalid="ignore"):
+            self.gradient[member] = (up - down) / (2 * c)
+            hessian = np.diag((up + down) / c**2)
+            for (i, j), both in zip(pairs, across, strict=True):
+                hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
+        self.hessian[member] = hessian
+
+    def _certify(self) -> None:
+        """Take the last step where it is short enough by both witnesses."""
+        members = np.flatnonzero(~(self.done | self.stuck))
+        if members.size == 0:
+            return
+        steps, decrements, definite = newton_steps(self.gradient[members], self.hessian[members])
+        distance = np.maximum(decrements, np.linalg.norm(steps, axis=1))
+        self.rounds[members] += 1
+        self.contraction[members] = distance / np.maximum(self.distance[members], 1e-300)
+        self.steps[members], self.distance[members] = steps, distance
+        close = definite & (distance <= self._tolerance(members))
+        accepted = members[close]
+        self.z[accepted] += steps[close]
+        self.done[accepted] = True
+        self.fresh[members] |= (self.contraction[members] > _SLOW) | ~definite
+
+    def _tolerance(self, members: Members) -> Floats:
+        """Return the distance at which the last step leaves less than a thousandth.
+
+        At the model's own optimum its Hessian errs in proportion to the distance found there, so
+        the last step leaves at most about 3 distance² / |z|. A quasi-Newton Hessian leaves
+        ρ / (1 - ρ) of the last step, ρ the share to which that step contracted the one before,
+        but not less than √(q/n), by which a resample's Hessian scatters around the original's.
+        """
+        floor = 3 * self.settings.attainable(self.z.shape[1])
+        left = _LEFT * 0.1 / self.scatter
+        far = np.linalg.norm(self.z[members], axis=1)
+        modelled = np.minimum(np.sqrt(left * far / 3), _WIDE)
+        ratio = np.clip(self.contraction[members], self.scatter, 1.0)
+        contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), _WIDE)
+        first = self.trusted[members] & (self.rounds[members] == 1)
+        tolerance = np.where(first, modelled, np.where(self.rounds[members] == 1, 0.0, contracted))
+        if self.z.shape[1] <= FEW:
+            tolerance = np.minimum(tolerance, _SMALL_SAMPLES)
+        return np.maximum(np.where(self.fresh[members], _NARROW, tolerance), floor)
+
+    def _correct_models(self) -> None:
+        """Correct the models' Hessians along the way from 0, by the error of their gradients.
+
+        What a cubic model leaves out is a quartic: a gradient error of d at z comes with an error
+        of the Hessian that maps z to 3d.
+        """
+        members = np.flatnonzero(self.trusted & ~(self.fresh | self.stuck))
+        if members.size == 0:
+            return
+        z, hessian = self.z[members], self.hessian[members]
+        error = self.gradient[members] - self.models.take(members).at(z)[1]
+        self._update(members, z, np.matmul(hessian, z[..., None])[..., 0] + 3 * error)
+
+    def _learn(self, members: Members, before: Floats, old_gradient: Floats) -> None:
+        """Correct the Hessians by BFGS updates with the last steps, but for the known bend."""
+        kept = ~self.fresh[members]
+        if not kept.any():
+            return
+        members, before = members[kept], before[kept]
+        models, s = self.models.take(members), self.z[members] - before
+        bend = models.hessian(self.z[members]) - models.hessian(before)
+        change = self.gradient[members] - old_gradient[kept]
+        self._update(members, s, change + 0.5 * np.matmul(bend, s[..., None])[..., 0])
+
+    def standard_errors(self) -> Floats:
+        """Compute each replicate's own standard errors, (b, q), on the user's scale.
+
+        By the sandwich of its own scores; NaN where it was not asked for.
+        """
+        metric, parameters = self.targets[0].metric, self.targets[0].likelihood.parameters
+        meats = np.full(self.hessian.shape, np.nan)
+        for k, target in enumerate(self.targets):
+            if self.done[k] and target.meat is not None:
+                meats[k] = target.meat
+        errors = sandwich_errors(metric.factor, self.hessian, meats)
+        return np.asarray(errors * np.abs(parameters.slopes(metric.to_working(self.z))))
+
+    def _update(self, members: Members, s: Floats, y: Floats) -> None:
+        """Make the Hessians map s to y."""
+        changes = bfgs_changes(self.hessian[members], s, y)
+        self.correction[members] += changes
+        self.hessian[members] += changes

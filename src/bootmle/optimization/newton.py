@@ -1,0 +1,174 @@
+"""Cubic models of many objectives at once, and the linear algebra of Newton steps on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["CubicModels", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
+
+_SMALLEST = 1e-2
+"""Smallest diagonal of a Cholesky factor that counts: a ten-thousandth of the original's curvature.
+
+Below it what a measured Hessian leaves out decides, and the length of a step is any.
+"""
+
+_NARROWEST = 1e-7
+"""Smallest share of the largest that counts: below it the rounding decides."""
+
+_MODEL_STEPS = 12
+_SETTLED = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class CubicModels:
+    """Cubic models of b objectives around z = 0.
+
+    Attributes
+    ----------
+    slope : (b, q) array
+    curvature : (b, q, q) array
+    third : (b, q, q, q) array or None
+    """
+
+    slope: Floats
+    curvature: Floats
+    third: Floats | None
+
+    def at(self, z: Floats) -> tuple[Floats, Floats, Floats]:
+        """Evaluate values (b,), gradients (b, q) and Hessians (b, q, q) at one point each."""
+        straight = np.matmul(self.curvature, z[..., None])[..., 0]
+        value = ((self.slope + straight / 2) * z).sum(axis=-1)
+        if self.third is None:
+            return value, self.slope + straight, self.curvature
+        count, size = z.shape
+        flat = self.third.reshape(count, size * size, size)
+        bend = np.matmul(flat, z[..., None]).reshape(count, size, size)
+        bent = np.matmul(bend, z[..., None])[..., 0]
+        return (
+            value + (bent * z).sum(axis=-1) / 6,
+            self.slope + straight + bent / 2,
+            self.curvature + bend,
+        )
+
+    def hessian(self, z: Floats) -> Floats:
+        """Evaluate the models' Hessians at one point each, (b, q, q)."""
+        return self.at(z)[2]
+
+    def take(self, members: NDArray[np.intp]) -> CubicModels:
+        """Take some of the models."""
+        third = None if self.third is None else self.third[members]
+        return CubicModels(self.slope[members], self.curvature[members], third)
+
+
+def trust_radius(size: int) -> float:
+    """Bound the distance of a model's optimum: about the 0.3% point of a normal estimate."""
+    return 2.0 + float(np.sqrt(size))
+
+
+def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return Newton steps (b, q), decrements (b,) and whether each Hessian is positive definite.
+
+    Where it is not, the step uses the absolute eigenvalues: a descent direction, no certificate.
+    """
+    definite = _is_definite(curvature)
+    usable = curvature if definite.all() else _made_definite(curvature, definite)
+    steps = np.asarray(-np.linalg.solve(usable, gradient[..., None])[..., 0], dtype=float)
+    decrements: Floats = np.sqrt(np.maximum(0.0, -(gradient * steps).sum(axis=-1)))
+    return steps, decrements, definite
+
+
+def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
+    """Try a Cholesky factor of each matrix."""
+    try:
+        factors = np.linalg.cholesky(curvature)
+    except np.linalg.LinAlgError:
+        return _are_sound(_pivots(curvature))
+    return _are_sound(np.diagonal(factors, axis1=1, axis2=2))
+
+
+def _pivots(curvature: Floats) -> Floats:
+    """Return the diagonals of all Cholesky factors (b, q), NaN from where there is none.
+
+    By elimination in all matrices at once: one that has no factor takes the others' with it from
+    `numpy.linalg.cholesky`.
+    """
+    left, pivots = curvature.copy(), np.full(curvature.shape[:2], np.nan)
+    with np.errstate(all="ignore"):
+        for k in range(curvature.shape[1]):
+            pivots[:, k] = np.sqrt(left[:, k, k])
+            column = left[:, k + 1 :, k] / pivots[:, k, None]
+            left[:, k + 1 :, k + 1 :] -= column[:, :, None] * column[:, None, :]
+    return pivots
+
+
+def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
+    """Whether the diagonal (..., q) of a Cholesky factor is clearly positive, and finite."""
+    least = np.maximum(_SMALLEST, _NARROWEST * diagonal.max(axis=-1, keepdims=True))
+    return np.asarray(((diagonal > least) & (diagonal < np.inf)).all(axis=-1))
+
+
+def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
+    """Replace the eigenvalues of matrices that are not definite by their absolute values."""
+    usable = curvature.copy()
+    for member in np.flatnonzero(~definite):
+        matrix = np.nan_to_num(curvature[member], nan=0.0, posinf=1e8, neginf=-1e8)
+        values, vectors = np.linalg.eigh(matrix)
+        size = np.maximum(np.abs(values), 1e-3 * max(1.0, float(np.abs(values).max())))
+        usable[member] = (vectors * size) @ vectors.T
+    return usable
+
+
+def maximize_models(
+    models: CubicModels, radius: float | None = None
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Find the optimum of each cubic model, (b, q), by damped steps from 0.
+
+    Returns also whether it lies within the radius with a positive definite Hessian; where it does
+    not, the point is a truncated step of the quadratic model.
+    """
+    radius = trust_radius(models.slope.shape[1]) if radius is None else radius
+    z = np.zeros_like(models.slope)
+    fraction = np.ones(len(z))
+    value, gradient, hessian = models.at(z)
+    steps, _, definite = newton_steps(gradient, hessian)
+    for _ in range(_MODEL_STEPS):
+        length = np.linalg.norm(steps, axis=1)
+        if length.max(initial=0.0) < _SETTLED:
+            break
+        reach = fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300))
+        trial = z + steps * reach[:, None]
+        trial_value, trial_gradient, trial_hessian = models.at(trial)
+        lower = trial_value <= value + 1e-12
+        fraction = np.where(lower, 1.0, fraction / 4)
+        value = np.where(lower, trial_value, value)
+        z = np.where(lower[:, None], trial, z)
+        gradient = np.where(lower[:, None], trial_gradient, gradient)
+        hessian = np.where(lower[:, None, None], trial_hessian, hessian)
+        steps, _, definite = newton_steps(gradient, hessian)
+    settled = np.linalg.norm(steps, axis=1) < _SETTLED
+    inside = np.linalg.norm(z, axis=1) < radius
+    good = definite & settled & inside
+    return np.where(good[:, None], z, _truncated_steps(models, radius / 2)), good
+
+
+def _truncated_steps(models: CubicModels, radius: float) -> Floats:
+    """Step to the quadratic model's optimum, or as far towards it as the radius allows."""
+    steps, _, _ = newton_steps(models.slope, models.curvature)
+    length = np.linalg.norm(steps, axis=1, keepdims=True)
+    return np.asarray(steps * np.minimum(1.0, radius / np.maximum(length, 1e-300)))
+
+
+def bfgs_changes(curvature: Floats, s: Floats, y: Floats) -> Floats:
+    """Return BFGS updates of b Hessians that map s to y; zero where curvature is negative."""
+    image = np.matmul(curvature, s[..., None])[..., 0]
+    along, across = (s * y).sum(axis=-1), (s * image).sum(axis=-1)
+    usable = (along > 1e-8 * (s * s).sum(axis=-1)) & (across > 0)
+    along, across = np.where(usable, along, 1.0), np.where(usable, across, 1.0)
+    gain = y[:, :, None] * y[:, None, :] / along[:, None, None]
+    loss = image[:, :, None] * image[:, None, :] / across[:, None, None]
+    return np.where(usable[:, None, None], gain - loss, 0.0)

@@ -1,0 +1,216 @@
+"""SciPy's minimizers on a likelihood: the user's method, bounds, constraints and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult, minimize
+
+from bootmle.display.text import brief
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.parameters import Parameters
+
+__all__ = ["Optimizer", "read_constraints"]
+
+_WITH_GRADIENT = {"cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp", "trust-constr"}
+_WITH_BOUNDS = {
+    "nelder-mead",
+    "l-bfgs-b",
+    "tnc",
+    "slsqp",
+    "powell",
+    "trust-constr",
+    "cobyla",
+    "cobyqa",
+}
+_WITH_HESSIAN = {"dogleg", "trust-ncg", "trust-krylov", "trust-exact"}
+_SLACK = 1e-9
+_POLISH = {"ftol": 1e-13, "maxiter": 300}
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """What the user passes to `scipy.optimize.minimize` besides the objective.
+
+    Attributes
+    ----------
+    method : str, callable or None
+    constraints : tuple
+        In SciPy's forms, functions of the full parameter vector.
+    tol : float or None
+    options : mapping or None
+    """
+
+    method: Any = "BFGS"
+    constraints: tuple[Any, ...] = ()
+    tol: float | None = None
+    options: Mapping[str, Any] | None = None
+
+    def minimize(
+        self,
+        value: Callable[[Floats], float],
+        start: Floats,
+        parameters: Parameters,
+        *,
+        gradient: Callable[[Floats], Floats] | None = None,
+        unit: Floats | float = 1.0,
+    ) -> OptimizeResult:
+        """Minimize over the working scale, each parameter in its unit.
+
+        The result's ``x`` is on the working scale; everything else is SciPy's own.
+        """
+        method = self._method(parameters)
+
+        def scaled(v: Floats) -> float:
+            return value(v * unit)
+
+        options: Any = dict(self.options) if self.options else None
+        with np.errstate(all="ignore"):
+            result = minimize(
+                scaled,
+                start / unit,
+                method=method,
+                jac=self._gradient(gradient, unit, method),
+                bounds=self._bounds(parameters, unit),
+                constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
+                tol=self.tol,
+                options=options,
+            )
+        result.x = result.x * unit
+        return result
+
+    def check(self, parameters: Parameters) -> None:
+        """Refuse what SciPy could not use, and bounds for a method that cannot keep them."""
+        if not (self.method is None or isinstance(self.method, str) or callable(self.method)):
+            raise TypeError(
+                f"method: {self.method!r}; name one of scipy.optimize.minimize's, or pass a "
+                f"callable"
+            )
+        if not (self.tol is None or isinstance(self.tol, Real)):
+            raise TypeError(f"tol: {self.tol!r}; pass a number, or None for SciPy's own")
+        if not (self.options is None or isinstance(self.options, Mapping)):
+            raise TypeError(f"options: {self.options!r}; pass a dict, such as {{'maxiter': 1000}}")
+        named = self.method.lower() if isinstance(self.method, str) else None
+        self._check_name(named)
+        able = named is None or named == "bfgs" or named in _WITH_BOUNDS
+        if np.isfinite(parameters.bounds).any() and not able:
+            raise ValueError(
+                f"method: {self.method!r} cannot keep bounds; leave it out, or name one that can, "
+                f"such as 'L-BFGS-B'"
+            )
+
+    def _check_name(self, named: str | None) -> None:
+        """Refuse a method that does not exist, or takes a Hessian."""
+        if named in _WITH_HESSIAN:
+            raise ValueError(
+                f"method: {self.method!r} takes a Hessian, which fit does not pass on; leave "
+                f"method out: fit goes on to the optimum by Newton steps of its own"
+            )
+        if named is not None and named not in _WITH_GRADIENT | _WITH_BOUNDS:
+            raise ValueError(
+                f"method: {self.method!r} is unknown; leave it out, or use one of "
+                f"{', '.join(sorted(_WITH_GRADIENT | _WITH_BOUNDS))}"
+            )
+
+    def feasible(self, params: Floats) -> bool:
+        """Whether a full parameter vector keeps all constraints."""
+        size = 1.0 + float(np.abs(params).max())
+        return all(_margin(each, params) >= -_SLACK * size for each in self.constraints)
+
+    def polish(
+        self,
+        value: Callable[[Floats], float],
+        start: Floats,
+        parameters: Parameters,
+        unit: Floats,
+        *,
+        gradient: Callable[[Floats], Floats] | None = None,
+    ) -> OptimizeResult:
+        """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP."""
+        return replace(self, method="SLSQP", tol=None, options=_POLISH).minimize(
+            value, start, parameters, gradient=gradient, unit=unit
+        )
+
+    def _method(self, parameters: Parameters) -> Any:
+        """Leave the choice to SciPy where BFGS cannot keep the bounds or constraints."""
+        bounded = np.isfinite(parameters.bounds).any()
+        plain = isinstance(self.method, str) and self.method.lower() == "bfgs"
+        return None if plain and (bounded or self.constraints) else self.method
+
+    def _gradient(
+        self, gradient: Callable[[Floats], Floats] | None, unit: Floats | float, method: Any
+    ) -> Callable[[Floats], Floats] | None:
+        """Pass the gradient to the methods that use one."""
+        takes = method is None or callable(method) or str(method).lower() in _WITH_GRADIENT
+        if gradient is None and str(method).lower() == "newton-cg":
+            raise ValueError(f"method: {method!r} takes a gradient; pass jac=, or leave method out")
+        if gradient is None or not takes:
+            return None
+        return lambda v: gradient(v * unit) * unit
+
+    def _bounds(self, parameters: Parameters, unit: Floats | float) -> Any:
+        """Map the bounds to the working scale, in units."""
+        if not np.isfinite(parameters.bounds).any():
+            return None
+        ends = [
+            [scale.forward(end) if np.isfinite(end) else end for end in pair]
+            for scale, pair in zip(parameters.scales, parameters.bounds, strict=True)
+        ]
+        scaled = np.array(ends, dtype=float) / np.reshape(np.broadcast_to(unit, len(ends)), (-1, 1))
+        return [
+            tuple(None if not np.isfinite(end) else float(end) for end in pair) for pair in scaled
+        ]
+
+    def _rescaled(self, constraint: Any, parameters: Parameters, unit: Floats | float) -> Any:
+        """Express a constraint on full parameters through the scaled working ones."""
+
+        def at(v: Floats) -> Floats:
+            return parameters.to_user(v * unit)
+
+        if isinstance(constraint, Mapping):
+            fun, args = constraint["fun"], constraint.get("args", ())
+            return {"type": constraint["type"], "fun": lambda v: fun(at(v), *args)}
+        if isinstance(constraint, LinearConstraint):
+            matrix: Any = constraint.A
+            return NonlinearConstraint(lambda v: matrix @ at(v), constraint.lb, constraint.ub)
+        return NonlinearConstraint(lambda v: constraint.fun(at(v)), constraint.lb, constraint.ub)
+
+
+def read_constraints(constraints: Any) -> tuple[Any, ...]:
+    """Read one constraint or a sequence of them."""
+    single = not isinstance(constraints, Iterable) or isinstance(constraints, Mapping | str)
+    found = (constraints,) if single else tuple(constraints)
+    return tuple(map(_read_constraint, found))
+
+
+def _read_constraint(constraint: Any) -> Any:
+    """Read one constraint, whose type SciPy takes in any case; refuse what is none."""
+    if isinstance(constraint, LinearConstraint | NonlinearConstraint):
+        return constraint
+    if not isinstance(constraint, Mapping):
+        raise TypeError(
+            f"constraints: {brief(constraint)}; pass a dict with 'type' and 'fun', a "
+            f"LinearConstraint or a NonlinearConstraint, or a list of them"
+        )
+    kind = str(constraint.get("type")).lower()
+    if kind not in {"eq", "ineq"} or not callable(constraint.get("fun")):
+        raise ValueError(
+            f"constraints: {brief(constraint)}; give it 'type', which is 'eq' or 'ineq', and "
+            f"'fun', a function"
+        )
+    return {**constraint, "type": kind}
+
+
+def _margin(constraint: Any, params: Floats) -> float:
+    """Return how far inside the constraint a point lies; at most 0 on an equality."""
+    if isinstance(constraint, Mapping):
+        values = np.atleast_1d(constraint["fun"](params, *constraint.get("args", ())))
+        return float(values.min() if constraint["type"] == "ineq" else -np.abs(values).max())
+    matrix: Any = constraint.A if isinstance(constraint, LinearConstraint) else None
+    inner: Any = constraint.fun(params) if matrix is None else matrix @ params
+    values = np.atleast_1d(np.asarray(inner))
+    return float(min((values - constraint.lb).min(), (constraint.ub - values).min()))

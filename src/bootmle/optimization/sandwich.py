@@ -1,0 +1,114 @@
+"""Each replicate's own sandwich, from the scores that its last gradient was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["Sandwich", "Units", "sandwich_errors"]
+
+Members = NDArray[np.intp]
+
+Units = tuple[list[NDArray[np.intp]], NDArray[np.intp]]
+"""Rows of each unit that is drawn, and its stratum."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sandwich:
+    """How the scores of a resample are put together into the covariance of their sum.
+
+    Attributes
+    ----------
+    prior : (n,) array or None
+        Prior weights of the observations.
+    units : (n,) int array or None
+        Number of the unit that each observation is drawn with; None where each is drawn alone.
+    strata : (G,) int array or None
+        Stratum of each unit; None where there is one.
+    """
+
+    prior: Floats | None = None
+    units: Members | None = None
+    strata: Members | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Members], strata: Members, prior: Floats | None) -> Sandwich:
+        """Read which rows are drawn together, and within which strata."""
+        alone = all(each.size == 1 for each in rows)
+        units = np.empty(sum(each.size for each in rows), dtype=np.intp)
+        for number, each in enumerate(rows):
+            units[each] = number
+        return cls(prior, None if alone else units, strata if strata.any() else None)
+
+    def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
+        """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores.
+
+        Squared weights, which weighted scores have, would count a unit drawn twice four times.
+
+        Parameters
+        ----------
+        scores : (q, m) array
+            Gradients of the contributions evaluated.
+        weights : (m,) array or None
+            Their weights: how often each was drawn, times its prior weight.
+        rows : (m,) int array or None
+            Their numbers in the original data; None where they are all there.
+        """
+        chosen = slice(None) if rows is None else rows
+        prior = 1.0 if self.prior is None else self.prior[chosen]
+        weights = np.broadcast_to(prior, scores.shape[1:]) if weights is None else weights
+        if self.units is None and self.strata is None:
+            return np.asarray(scores @ (scores * (weights * prior)).T)
+        return self._by_units(scores, weights, prior, chosen)
+
+    def _by_units(
+        self, scores: Floats, weights: Floats, prior: Floats | float, chosen: slice | Members
+    ) -> Floats:
+        """Sum scores by unit, and centre the sums by stratum."""
+        counts = np.divide(weights, prior, out=np.zeros(len(weights)), where=np.greater(prior, 0))
+        if self.units is None:
+            strata = None if self.strata is None else self.strata[chosen]
+            return _squares(scores * np.sqrt(weights * prior), counts, strata)
+        units = self.units[chosen]
+        drawn = np.bincount(units, counts) / np.maximum(np.bincount(units), 1)
+        sums = _sums(scores * weights, units) / np.sqrt(np.where(drawn > 0, drawn, 1.0))
+        return _squares(sums, drawn, None if self.strata is None else self.strata[: drawn.size])
+
+
+def _squares(scaled: Floats, counts: Floats, strata: Members | None) -> Floats:
+    """Multiply out, less what the strata's means make of it."""
+    meat = scaled @ scaled.T
+    if strata is not None:
+        totals = _sums(scaled * np.sqrt(counts), strata)
+        meat -= (totals / np.maximum(np.bincount(strata, counts), 1.0)) @ totals.T
+    return np.asarray(meat)
+
+
+def _sums(values: Floats, groups: Members) -> Floats:
+    """Sum (q, m) values by group."""
+    return np.array([np.bincount(groups, row) for row in values])
+
+
+def sandwich_errors(factor: Floats, curvature: Floats, meat: Floats) -> Floats:
+    """Compute √(M⁻¹ J M⁻¹) of b replicates, (b, q), in the coordinates that A maps to.
+
+    Parameters
+    ----------
+    factor : (q, r) array
+        A.
+    curvature, meat : (b, r, r) arrays
+        M and J; NaN in either gives NaN.
+    """
+    errors = np.full((len(meat), len(factor)), np.nan)
+    known = np.isfinite(meat).all(axis=(1, 2)) & np.isfinite(curvature).all(axis=(1, 2))
+    if known.any():
+        ways = np.broadcast_to(factor.T, (int(known.sum()), *factor.T.shape))
+        pulls = np.linalg.solve(curvature[known], ways)
+        variances = (pulls * np.matmul(meat[known], pulls)).sum(axis=1)
+        errors[known] = np.sqrt(np.maximum(variances, 0.0))
+    return errors

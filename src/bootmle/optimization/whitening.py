@@ -1,0 +1,248 @@
+"""Coordinates in standard errors, and one replicate's objective seen in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.optimization.sandwich import Sandwich
+
+__all__ = ["Metric", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The map ``working = center + factor @ z``, where a unit of z is one standard error.
+
+    Attributes
+    ----------
+    center : (q,) array
+        The estimate, on the working scale.
+    factor : (q, r) array
+        A with A Aᵀ = H⁻¹, H the observed information or its positive definite stand-in; r < q
+        where the data leave directions unidentified.
+    """
+
+    center: Floats
+    factor: Floats
+
+    def __post_init__(self) -> None:
+        """Lay the factor out by rows: the last bits of products depend on it."""
+        object.__setattr__(self, "factor", np.ascontiguousarray(self.factor))
+
+    @classmethod
+    def from_curvature(cls, center: Floats, curvature: Floats, n_flat: int = 0) -> Metric:
+        """Whiten by a Hessian, leaving out its ``n_flat`` flattest directions.
+
+        A negative eigenvalue enters by its absolute value: a stand-in for the metric, never a
+        result.
+        """
+        diagonal = np.abs(np.diag(curvature))
+        unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        values, vectors = np.linalg.eigh(curvature / np.outer(unit, unit))
+        order = np.argsort(np.abs(values))[n_flat:]
+        size = np.maximum(np.abs(values[order]), 1e-14)
+        return cls(center, vectors[:, order] / unit[:, None] / np.sqrt(size))
+
+    def rewhitened(self, center: Floats, curvature: Floats) -> Metric:
+        """Whiten anew at another center, by a Hessian measured in these coordinates."""
+        inner = Metric.from_curvature(np.zeros(self.size), curvature)
+        return Metric(center, self.factor @ inner.factor)
+
+    @property
+    def size(self) -> int:
+        """Number of whitened coordinates: q less the flat directions."""
+        return int(self.factor.shape[1])
+
+    @property
+    def units(self) -> Floats:
+        """One standard error of each working parameter; 1 where it has none."""
+        lengths = np.linalg.norm(self.factor, axis=1)
+        return np.where(lengths > 0, lengths, 1.0)
+
+    def to_working(self, z: Floats) -> Floats:
+        """Map whitened points (..., r) to the working scale."""
+        return np.asarray(self.center + z @ self.factor.T)
+
+    def to_whitened(self, working: Floats) -> Floats:
+        """Map points (..., q) of the working scale to the nearest whitened ones."""
+        scaled = (working - self.center) / self.units
+        return np.asarray(scaled @ np.linalg.pinv(self.factor / self.units[:, None]).T)
+
+
+class Target:
+    """One replicate's objective in whitened coordinates, relative to its value at the estimate.
+
+    Exceptions of the user's objective count as infinite values; the last one is kept. So are the
+    contributions that were evaluated last at a single point, and the meat of the replicate's own
+    sandwich where it is asked for and contributions tell it: at the last gradient.
+    """
+
+    __slots__ = (
+        *("base", "error", "last", "likelihood", "meat", "metric", "n_evaluations"),
+        *("n_gradients", "sandwich"),
+    )
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        metric: Metric,
+        base: Floats | float,
+        sandwich: Sandwich | None = None,
+    ) -> None:
+        """Take the likelihood and its contributions (or total) at the estimate."""
+        self.likelihood = likelihood
+        self.metric = metric
+        self.base = base
+        self.sandwich = sandwich if likelihood.separable else None
+        self.last = base
+        self.meat: Floats | None = None
+        self.error: Exception | None = None
+        self.n_evaluations = 0
+        self.n_gradients = 0
+
+    def rebase(self) -> None:
+        """Evaluate the objective at the estimate, which values are relative to."""
+        params = self.likelihood.parameters.to_user(self.metric.center)
+        self.n_evaluations += 1
+        try:
+            self.base = self.last = self.likelihood.at(params)
+        except Exception as error:  # the user's code may raise anything
+            self.error = error
+
+    def value(self, z: Floats) -> float:
+        """Evaluate at one point (q,)."""
+        return self.value_of(self.to_user(z))
+
+    def values(self, points: Floats) -> Floats:
+        """Evaluate at points (k, q); infinite where the objective is not finite."""
+        return np.array(self.values_of(self.to_user(points)))
+
+    def values_of(self, params: Floats) -> list[float]:
+        """Evaluate at full parameter vectors (k, p)."""
+        together = self._together(params, self.base) if self.likelihood.vectorized else None
+        if together is not None:
+            values: list[float] = self.summed(together).tolist()
+            return values
+        self.n_evaluations += len(params)
+        return [self._evaluate(point) for point in params]
+
+    def rises(self, params: Floats, above: Floats | float) -> Floats:
+        """Evaluate contributions at full parameter vectors (k, p) less others, (k, n)."""
+        together = self._together(params, above) if self.likelihood.vectorized else None
+        if together is not None:
+            return together
+        self.n_evaluations += len(params)
+        rises = np.empty((len(params), self.likelihood.n or 0))
+        for place, point in enumerate(params):
+            try:
+                rises[place] = self.likelihood.contributions(point)
+            except Exception as error:  # the user's code may raise anything
+                self.error = error
+                rises[place] = np.inf
+        rises -= above
+        return rises
+
+    def _together(self, params: Floats, above: Floats | float) -> Floats | None:
+        """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
+        likelihood = self.likelihood
+        evaluate = likelihood.contributions_at if likelihood.separable else likelihood.totals_at
+        try:
+            rises = evaluate(params).reshape(len(params), -1) - above
+        except Exception:  # the user's code may raise anything outside its domain
+            return None
+        self.n_evaluations += len(params)
+        return np.asarray(rises)
+
+    def summed(self, rises: Floats) -> Floats:
+        """Sum what contributions rise by (k, n) to values (k,); infinite where not finite."""
+        weights = self.likelihood.weights if self.likelihood.separable else None
+        values = rises.sum(axis=1) if weights is None else rises @ weights
+        return np.where(np.isnan(values), np.inf, values)
+
+    def take_scores(self, scores: Floats, ways: Floats) -> None:
+        """Make the meat of the sandwich of gradients (k, n) along some ways, the columns (k, r)."""
+        if self.sandwich is not None:
+            likelihood = self.likelihood
+            meat = self.sandwich.meat(scores, likelihood.weights, likelihood.base_rows)
+            self.meat = ways.T @ meat @ ways
+
+    def to_user(self, points: Floats) -> Floats:
+        """Map whitened points (..., q) to full parameter vectors (..., p)."""
+        return self.likelihood.parameters.to_user(self.metric.to_working(points))
+
+    def gradient(self, z: Floats) -> Floats:
+        """Evaluate the analytic gradient at one point (q,)."""
+        return self.gradient_along(*(each[0] for each in self.ways(z[None])))
+
+    def ways(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return full parameter vectors (k, p), and how the free ones move with z, (k, q, r)."""
+        working = self.metric.to_working(points)
+        parameters = self.likelihood.parameters
+        ways = self.metric.factor * parameters.slopes(working)[..., None]
+        return parameters.to_user(working), ways
+
+    @property
+    def analytic_gradient(self) -> Callable[[Floats], Floats] | None:
+        """The gradient on the working scale, where the user gives one."""
+        return self.gradient_at if self.likelihood.differentiable else None
+
+    def gradient_at(self, working: Floats) -> Floats:
+        """Evaluate the analytic gradient at one point (q,) of the working scale, by its scale."""
+        parameters = self.likelihood.parameters
+        return self.gradient_along(parameters.to_user(working), np.diag(parameters.slopes(working)))
+
+    def gradient_along(self, params: Floats, ways: Floats) -> Floats:
+        """Evaluate the analytic gradient at full parameters (p,), along ways (q, r)."""
+        self.n_gradients += 1
+        try:
+            raw = self.likelihood.scores(params)
+        except Exception as error:  # the user's code may raise anything
+            self.error = error
+            return np.full(ways.shape[1], np.nan)
+        of_all = self.likelihood.parameters.of_all
+        if self.likelihood.scores_given:
+            self.take_scores(of_all(raw).T, ways)
+        return np.asarray(of_all(self.likelihood.summed(raw)) @ ways)
+
+    def value_at(self, working: Floats) -> float:
+        """Evaluate at one point (q,) of the working scale."""
+        return self.value_of(self.likelihood.parameters.to_user(working))
+
+    def value_of(self, params: Floats) -> float:
+        """Evaluate at one full parameter vector."""
+        self.n_evaluations += 1
+        return self._evaluate(params)
+
+    def seen_in(self, metric: Metric) -> Target:
+        """See the same objective in other coordinates."""
+        return Target(self.likelihood, metric, self.base, self.sandwich)
+
+    def holding(self, columns: NDArray[np.intp], values: Floats) -> Target:
+        """Hold some free parameters at values of the user's scale."""
+        keep = np.setdiff1d(np.arange(self.metric.center.size), columns)
+        unit = self.metric.units
+        scaled = self.metric.factor / unit[:, None]
+        precision = np.linalg.pinv(scaled @ scaled.T, rcond=1e-12)[np.ix_(keep, keep)]
+        flat = int((np.abs(np.linalg.eigvalsh(precision)) < 1e-12).sum())
+        metric = Metric.from_curvature(
+            self.metric.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
+        )
+        return Target(self.likelihood.holding(columns, values), metric, self.base, self.sandwich)
+
+    def _evaluate(self, params: Floats) -> float:
+        """Evaluate at one full parameter vector."""
+        try:
+            self.last = self.likelihood.at(params)
+        except Exception as error:  # the user's code may raise anything
+            self.error = error
+            return np.inf
+        rise = self.last - self.base
+        weights = self.likelihood.weights if self.likelihood.separable else None
+        value = float(np.sum(rise) if weights is None else weights @ rise)
+        return np.inf if value != value else value

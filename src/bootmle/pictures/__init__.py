@@ -1,1 +1,0 @@
-"""Pictures, one file each: histograms, traces, the sources of errors, and coverage."""

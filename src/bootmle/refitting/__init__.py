@@ -1,0 +1,1 @@
+"""Resamples in, replicates out; audits of them, and alarms."""

@@ -1,0 +1,328 @@
+"""Alarms that the replicates give for free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.display.text import rounded
+from bootmle.fitting.fit import Fit
+from bootmle.fitting.search import Search
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
+from bootmle.optimization.whitening import Target
+from bootmle.refitting.refit import LikelihoodRefit
+from bootmle.refitting.replicates import Replicates
+
+__all__ = ["Alarm", "AlarmKind", "likelihood_alarms", "mode_alarms"]
+
+_FAR_FROM_OPTIMUM = 1e-3
+_SAMPLE = 200
+_EXTREME = 20
+_FEWEST = 50
+_FALL = 1e-6
+_SCALE_OFF = 0.35
+_LEAST = 0.5
+_LAW_OFF = 0.25
+_VALLEY = 0.75
+
+
+class AlarmKind(Enum):
+    """What an alarm is about."""
+
+    FIT_NOT_CERTIFIED = "the fit is not a certified optimum"
+    BETTER_OPTIMUM = "the fit is not the best optimum"
+    UNBOUNDED_LIKELIHOOD = "the likelihood has no maximum"
+    OBJECTIVE_SCALE = "the objective is not on the scale of a negative log-likelihood"
+    EXCESS_LAW = "replicates lie at an unexpected distance"
+    AT_BOUND = "replicates lie at a bound"
+    SEVERAL_MODES = "the replicates have more than one mode"
+    COLD_REFIT = "SciPy found better optima from the start values"
+    EXPANSION_ERROR = "the expansion is not accurate enough"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alarm:
+    """Something that the replicates show and the reader should know.
+
+    Attributes
+    ----------
+    kind : AlarmKind
+    message : str
+        One plain sentence.
+    names : tuple of str
+        The parameters it is about, where it is about some.
+    estimate : (p,) array or None
+        The refitted estimate, where a better optimum was found.
+    """
+
+    kind: AlarmKind
+    message: str
+    names: tuple[str, ...] = ()
+    estimate: Floats | None = None
+
+    def __str__(self) -> str:
+        """Show the sentence."""
+        return self.message
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        estimate = None if self.estimate is None else self.estimate.tolist()
+        return {
+            "kind": self.kind.name,
+            "message": self.message,
+            "names": list(self.names),
+            "estimate": estimate,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Alarm:
+        """Read what `to_json` returned."""
+        estimate = None if stored["estimate"] is None else np.array(stored["estimate"])
+        return cls(AlarmKind[stored["kind"]], stored["message"], tuple(stored["names"]), estimate)
+
+
+def likelihood_alarms(
+    fit: Fit, refit: LikelihoodRefit, replicates: Replicates, *, independent_rows: bool = True
+) -> tuple[Alarm, ...]:
+    """Raise the alarms that need the likelihood.
+
+    Only where rows are drawn independently do their scores tell how far replicates should lie.
+    """
+    sample = _sample(fit, replicates)
+    excess = _excess(fit, replicates.estimates[sample])
+    scores = _scores(refit)
+    curvatures = _curvatures(refit) if scores is not None else None
+    return (
+        *_not_certified(fit),
+        *_better_optimum(fit, replicates, sample, excess),
+        *_scale(fit, scores, curvatures, excess[:_SAMPLE]),
+        *(_law(scores, excess[:_SAMPLE]) if independent_rows else ()),
+        *_bounds(fit, replicates),
+    )
+
+
+def mode_alarms(names: tuple[str, ...], replicates: Replicates) -> tuple[Alarm, ...]:
+    """Name the parameters whose replicates have more than one mode."""
+    kept = replicates.estimates[~replicates.failed]
+    several = tuple(
+        name
+        for name, column in zip(names, kept.T, strict=True)
+        if _n_modes(column[np.isfinite(column)]) > 1
+    )
+    if not several:
+        return ()
+    message = (
+        f"the replicates of {', '.join(several)} have more than one mode: look at their histogram; "
+        f"a standard error does not describe them (several optima, switching labels, or one "
+        f"observation that decides)"
+    )
+    return (Alarm(AlarmKind.SEVERAL_MODES, message, several),)
+
+
+def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:
+    """Choose replicates to evaluate on the original data: the first ones, then the furthest."""
+    certified = np.flatnonzero(
+        (replicates.status >= 0) & np.isfinite(replicates.estimates).all(axis=1)
+    )
+    first, rest = certified[:_SAMPLE], certified[_SAMPLE:]
+    parameters = fit.likelihood.parameters
+    z = fit.metric.to_whitened(parameters.to_working(replicates.estimates[rest]))
+    # One at a bound is infinite on a log or logit scale, which tells nothing of how far it is.
+    far = np.argsort(np.linalg.norm(np.where(np.isfinite(z), z, 0.0), axis=1))[-_EXTREME:]
+    return np.concatenate([first, rest[far]])
+
+
+def _excess(fit: Fit, estimates: Floats) -> Floats:
+    """Evaluate the original data's nll at replicates, less that at the estimate."""
+    target = Target(fit.likelihood, fit.metric, fit.base)
+    working = fit.likelihood.parameters.to_working(estimates)
+    with np.errstate(all="ignore"):
+        return np.array([target.value_at(point) for point in working])
+
+
+def _not_certified(fit: Fit) -> Iterator[Alarm]:
+    """Say that the fit itself is not certified."""
+    if fit.status is Status.NOISE_LIMITED and fit.decrement > _FAR_FROM_OPTIMUM:
+        yield Alarm(
+            AlarmKind.FIT_NOT_CERTIFIED,
+            f"the fit is {rounded(fit.decrement, 2)} standard errors from its optimum "
+            f"({fit.status.message}): replicates may share that error; compute the objective to "
+            f"more digits",
+        )
+
+
+def _better_optimum(
+    fit: Fit, replicates: Replicates, sample: NDArray[np.intp], excess: Floats
+) -> Iterator[Alarm]:
+    """Follow a replicate whose estimate fits the original data better than the estimate does."""
+    if excess.size == 0 or not np.min(excess) < -max(_FALL, 10 * fit.settings.noise):
+        return
+    best = int(sample[np.argmin(excess)])
+    search, reason = _search_from(fit, replicates.estimates[best])
+    if reason:
+        yield Alarm(
+            AlarmKind.UNBOUNDED_LIKELIHOOD,
+            f"replicate {best} leads to where the likelihood of the original data rises without "
+            f"reaching an optimum ({reason}): it may be unbounded there; bound or transform what "
+            f"runs away",
+        )
+        return
+    found = search.likelihood.parameters.to_user(search.working)
+    nll = search.likelihood.total(found)
+    values = ", ".join(f"{value:.8g}" for value in found)
+    yield Alarm(
+        AlarmKind.BETTER_OPTIMUM,
+        f"replicate {best} leads to a better optimum of the original data (nll {nll:.8g}, the fit "
+        f"has {fit.nll:.8g}): fit again from x0 = [{values}]",
+        estimate=found,
+    )
+
+
+def _search_from(fit: Fit, start: Floats) -> tuple[Search, str]:
+    """Fit the original data from another start; with the reason where there is no optimum."""
+    parameters = replace(fit.likelihood.parameters, values=start)
+    search = Search(replace(fit.likelihood, parameters=parameters), fit.optimizer)
+    try:
+        search.run()
+    except ValueError as error:
+        return search, str(error)
+    return search, search.status.message if search.status.failed else ""
+
+
+def _scores(refit: LikelihoodRefit) -> Floats | None:
+    """Return the whitened scores of the observations, (n, r), where there are contributions."""
+    if not refit.by_weights or refit.expansion is None:
+        return None
+    scores: Floats = refit.expansion.scores(refit.fit.likelihood.weights)
+    return np.asarray(np.sqrt(refit.dispersion) * scores)
+
+
+def _curvatures(refit: LikelihoodRefit) -> Floats:
+    """Return the trace of every observation's Hessian, (n,); 0 where it was not measured."""
+    expansion, weights = refit.expansion, refit.fit.likelihood.weights
+    assert expansion is not None
+    size = expansion.size
+    if expansion.order == 1:
+        return np.zeros(len(expansion.terms))
+    # Second derivatives by k and j ≥ k follow the first ones, those by k and k foremost of each k.
+    places = [size + k * size - k * (k - 1) // 2 for k in range(size)]
+    traces = expansion.terms[:, places].sum(axis=1)
+    return np.asarray(traces if weights is None else weights * traces)
+
+
+def _scale(
+    fit: Fit, scores: Floats | None, curvatures: Floats | None, excess: Floats
+) -> Iterator[Alarm]:
+    """Compare the scores' variance with the curvature: tr(H⁻¹JᵀJ)/p is 1 for a right model.
+
+    In a small sample the ratio's error shows in the squared scores, or in what they exceed the
+    curvature by; the larger of both keeps false alarms to at most 1% from n = 100 on.
+    """
+    if scores is not None and curvatures is not None:
+        squares = fit.likelihood.score_share * (scores**2).sum(axis=1)
+        each = squares * len(scores) / fit.metric.size
+        error = float(each.std(ddof=1) / np.sqrt(len(each)))
+        beside = float((squares - curvatures).std(ddof=1)) * np.sqrt(len(each)) / fit.metric.size
+        error = max(error, beside * min(float(each.mean()) / _LEAST, 1.0))
+    elif excess.size >= _FEWEST and np.isfinite(excess).all():
+        each = 2 * excess / fit.metric.size
+        error = float(each.std(ddof=1) / np.sqrt(len(each)))
+        error += float(each.mean()) * np.sqrt(2 / (fit.likelihood.n or 1))
+    else:
+        return
+    ratio = float(each.mean())
+    if not ratio > 0 or abs(np.log(ratio)) < max(np.log1p(_SCALE_OFF), 3 * error / ratio):
+        return
+    yield Alarm(
+        AlarmKind.OBJECTIVE_SCALE,
+        f"the scores vary {rounded(ratio, 2)} times as much as the curvature says: "
+        f"{_suspects(ratio)}; the bootstrap's standard errors stand, those of the Hessian do not",
+    )
+
+
+def _suspects(ratio: float) -> str:
+    """Name what makes the ratio what it is."""
+    if 1.6 < ratio < 2.5:
+        return "the objective is −2 log L rather than −log L, or the model is misspecified"
+    return "the model is misspecified, or the objective (a sum of squares?) is not a −log L"
+
+
+def _law(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
+    """Compare twice the excess nll with its law, Σ λ_j χ²₁ with λ the eigenvalues of H⁻¹JᵀJ."""
+    if scores is None or excess.size < _FEWEST:
+        return
+    values = np.linalg.eigvalsh(scores.T @ scores)
+    draws = np.random.default_rng(0).chisquare(1.0, (4000, values.size)) @ values
+    off = _distribution_distance(2 * excess, draws)
+    if off < _LAW_OFF:
+        return
+    seen, expected = np.median(2 * excess), np.median(draws)
+    yield Alarm(
+        AlarmKind.EXCESS_LAW,
+        f"the replicates lie {'further' if seen > expected else 'nearer'} than their scores say "
+        f"(median of twice the excess nll {rounded(float(seen), 2)}, expected "
+        f"{rounded(float(expected), 2)}): too few observations for normal theory, or an irregular "
+        f"model; rely on the bootstrap's intervals, not on 1.96 standard errors",
+    )
+
+
+def _distribution_distance(one: Floats, other: Floats) -> float:
+    """Largest difference between two empirical distribution functions."""
+    points = np.concatenate([one, other])
+    first = np.searchsorted(np.sort(one), points, side="right") / len(one)
+    second = np.searchsorted(np.sort(other), points, side="right") / len(other)
+    return float(np.abs(first - second).max())
+
+
+def _bounds(fit: Fit, replicates: Replicates) -> Iterator[Alarm]:
+    """Report the share of replicates at each bound."""
+    parameters = fit.likelihood.parameters
+    kept = replicates.estimates[~replicates.failed][:, parameters.free]
+    units = 1e-6 * np.maximum(
+        fit.metric.units * np.abs(parameters.slopes(fit.metric.center)), 1e-12
+    )
+    for side, end in (("lower", 0), ("upper", 1)):
+        for column in np.flatnonzero(np.isfinite(parameters.bounds[:, end])):
+            name, bound = parameters.free_names[column], parameters.bounds[column, end]
+            share = float(np.mean(np.abs(kept[:, column] - bound) <= units[column]))
+            if share > 0:
+                yield Alarm(
+                    AlarmKind.AT_BOUND,
+                    f"{share:.1%} of the replicates have {name} at its {side} bound: the bootstrap "
+                    f"is not valid for a parameter on the boundary (Andrews 2000)",
+                    (name,),
+                )
+
+
+def _n_modes(values: Floats) -> int:
+    """Count the modes of a smooth density estimate that are parted by a valley."""
+    if values.size < 100 or np.ptp(values) == 0:
+        return 1
+    low, high = np.quantile(values, [0.005, 0.995])
+    spread = min(values.std(), np.subtract(*np.quantile(values, [0.75, 0.25])) / 1.349)
+    if not spread > 0 or not high > low:
+        return 1
+    grid = np.linspace(low, high, 128)
+    width = 1.6 * spread * values.size**-0.2
+    density = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).sum(axis=1)
+    return _n_peaks(density)
+
+
+def _n_peaks(density: Floats) -> int:
+    """Count peaks of at least a twentieth of the highest, parted by valleys."""
+    inner = density[1:-1]
+    peaks = 1 + np.flatnonzero(
+        (inner > density[:-2]) & (inner >= density[2:]) & (inner > 0.05 * density.max())
+    )
+    count = min(1, peaks.size)
+    for one, other in pairwise(peaks):
+        valley = density[one:other].min()
+        count += bool(valley < _VALLEY * min(density[one], density[other]))
+    return max(count, 1)

@@ -1,0 +1,255 @@
+"""Audits: a few replicates computed again in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.display.text import rounded
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.whitening import Target
+from bootmle.refitting.alarms import Alarm, AlarmKind, likelihood_alarms, mode_alarms
+from bootmle.refitting.refit import LikelihoodRefit
+from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.task import Task
+from bootmle.sampling.resample import Resample
+
+__all__ = [
+    "Audits",
+    "ColdAudit",
+    "ExpansionAudit",
+    "audit_cold",
+    "audit_expansion",
+    "audit_from_json",
+    "examine",
+]
+
+_FURTHEST = 0.1
+_RATIO_OFF = 0.03
+_BETTER = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpansionAudit:
+    """The expansion's error, measured on a random sample of verified refits.
+
+    Attributes
+    ----------
+    n : int
+        Size of the sample.
+    median, largest : float
+        Distance between the expansion's optimum and the verified one, in standard errors.
+    ratio : (p,) array
+        Standard error of the sample by the expansion, over that by verified refits.
+    n_evaluations : int
+        Evaluations of the audit itself.
+    """
+
+    n: int
+    median: float
+    largest: float
+    ratio: Floats
+    n_evaluations: int
+
+    def __str__(self) -> str:
+        """Show the error in one line."""
+        worst = float(np.nanmax(np.abs(self.ratio - 1), initial=0.0))
+        return (
+            f"expansion, audited on {self.n} verified refits: off by {rounded(self.median, 2)} "
+            f"standard errors in the median, {rounded(self.largest, 2)} at most; SEs by "
+            f"{worst:.2%} at most"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {"kind": "expansion", **asdict(self), "ratio": self.ratio.tolist()}
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Raise an alarm where the error matters."""
+        off = np.nanmax(np.abs(self.ratio - 1), initial=0.0)
+        if self.largest <= _FURTHEST and off <= _RATIO_OFF:
+            return ()
+        message = (
+            f"THE EXPANSION IS NOT ACCURATE HERE: off by up to {rounded(self.largest, 2)} standard "
+            f'errors, SEs by up to {off:.1%}; use refit="verified"'
+        )
+        return (Alarm(AlarmKind.EXPANSION_ERROR, message),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColdAudit:
+    """A few refits done again by SciPy, from the user's start values.
+
+    Attributes
+    ----------
+    n : int
+        How many.
+    largest : float
+        Largest disagreement among those where SciPy's value is as good, in standard errors.
+    n_better : int
+        How often SciPy found a lower nll.
+    n_evaluations : int
+        Evaluations of the audit itself.
+    """
+
+    n: int
+    largest: float
+    n_better: int
+    n_evaluations: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {"kind": "cold", **asdict(self)}
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Raise an alarm where SciPy found something better."""
+        if self.n_better == 0:
+            return ()
+        message = (
+            f"{self.n_better} of {self.n} refits done again by SciPy from the start values found a "
+            f"better optimum: the likelihood has several, and replicates stay near the estimate's; "
+            f"fit from several starts"
+        )
+        return (Alarm(AlarmKind.COLD_REFIT, message),)
+
+
+def audit_from_json(stored: Mapping[str, Any]) -> ExpansionAudit | ColdAudit:
+    """Read what an audit's `to_json` returned."""
+    fields = {name: value for name, value in stored.items() if name != "kind"}
+    if stored["kind"] == "cold":
+        return ColdAudit(**fields)
+    return ExpansionAudit(**{**fields, "ratio": np.array(fields["ratio"], dtype=float)})
+
+
+def audit_expansion(
+    refit: LikelihoodRefit, resamples: Sequence[Resample], replicates: Replicates
+) -> ExpansionAudit:
+    """Verify the given replicates, and compare.
+
+    Parameters
+    ----------
+    refit : LikelihoodRefit
+        The refit that made the replicates.
+    resamples : sequence of Resample
+        The resamples behind them.
+    replicates : Replicates
+        The same ones, as the expansion has them.
+    """
+    outcomes, counts = replace(refit, verified=True)(resamples)
+    verified = np.array([outcome.params for outcome in outcomes])
+    both = np.isfinite(verified).all(axis=1) & np.isfinite(replicates.estimates).all(axis=1)
+    verified, expanded = verified[both], replicates.estimates[both]
+    distance = _distances(refit, verified, expanded)
+    with np.errstate(all="ignore"):
+        ratio = expanded.std(axis=0, ddof=1) / verified.std(axis=0, ddof=1)
+    return ExpansionAudit(
+        n=int(both.sum()),
+        median=float(np.median(distance)) if distance.size else np.nan,
+        largest=float(distance.max(initial=0.0)),
+        ratio=ratio,
+        n_evaluations=int(sum(evaluations for evaluations, _ in counts)),
+    )
+
+
+def audit_cold(
+    refit: LikelihoodRefit, resamples: Sequence[Resample], replicates: Replicates
+) -> ColdAudit:
+    """Refit the given replicates by SciPy from the user's start, and compare.
+
+    Parameters
+    ----------
+    refit : LikelihoodRefit
+        The refit that made the replicates.
+    resamples : sequence of Resample
+        The resamples behind them.
+    replicates : Replicates
+        The same ones, with finite estimates.
+    """
+    largest, better, evaluations = 0.0, 0, 0
+    for resample, estimate in zip(resamples, replicates.estimates, strict=True):
+        target = refit.target(resample)
+        found, value, own = _cold(refit, target, estimate)
+        evaluations += target.n_evaluations
+        better += bool(value < own - _BETTER)
+        if abs(value - own) <= _BETTER:
+            largest = max(largest, float(_distances(refit, found[None], estimate[None])[0]))
+    return ColdAudit(len(resamples), largest, better, evaluations)
+
+
+def _cold(refit: LikelihoodRefit, target: Target, estimate: Floats) -> tuple[Floats, float, float]:
+    """Minimize one replicate from the user's start; return SciPy's point, its value and ours."""
+    parameters = refit.fit.likelihood.parameters
+    result = refit.fit.optimizer.minimize(
+        target.value_at,
+        parameters.to_working(parameters.values),
+        parameters,
+        gradient=target.analytic_gradient,
+    )
+    own = target.value_at(parameters.to_working(estimate))
+    return parameters.to_user(result.x), target.value_at(result.x), own
+
+
+def _distances(refit: LikelihoodRefit, one: Floats, other: Floats) -> NDArray[np.float64]:
+    """Return distances between estimates in standard errors of the original fit."""
+    parameters, metric = refit.fit.likelihood.parameters, refit.fit.metric
+    with np.errstate(all="ignore"):
+        way = metric.to_whitened(parameters.to_working(one)) - metric.to_whitened(
+            parameters.to_working(other)
+        )
+    return np.asarray(np.linalg.norm(way, axis=1))
+
+
+Audits = tuple[ExpansionAudit | ColdAudit, ...]
+
+_EXPANSION_AUDIT = 50
+_COLD_AUDIT = 3
+_COLD_EVERY = 650
+
+
+def examine(
+    fit: Fit | Estimator, task: Task, replicates: Replicates, numbers: NDArray[np.intp]
+) -> tuple[Audits, tuple[Alarm, ...]]:
+    """Audit a random few replicates, and collect the alarms that fired.
+
+    Parameters
+    ----------
+    fit : Fit or Estimator
+        What was refitted.
+    task : Task
+        What computed the replicates.
+    replicates : Replicates
+    numbers : (B,) int array
+        Their numbers, which tell their streams.
+    """
+    audits = _audit(task, replicates, numbers)
+    alarms = [alarm for audit in audits for alarm in audit.alarms()]
+    if isinstance(task.refit, LikelihoodRefit) and isinstance(fit, Fit):
+        rowwise = task.sampling.independent_rows
+        alarms += likelihood_alarms(fit, task.refit, replicates, independent_rows=rowwise)
+    return audits, (*alarms, *mode_alarms(fit.names, replicates))
+
+
+def _audit(task: Task, replicates: Replicates, numbers: NDArray[np.intp]) -> Audits:
+    """Compute a random few replicates again: verified, and cold by SciPy."""
+    if not isinstance(task.refit, LikelihoodRefit):
+        return ()
+    usable = np.flatnonzero(np.isfinite(replicates.estimates).all(axis=1))
+    order = np.random.default_rng([task.seed, len(replicates)]).permutation(usable)
+
+    def run(audit: Callable[..., Any], chosen: NDArray[np.intp]) -> Any:
+        resamples = [task.draw(int(number)) for number in numbers[chosen]]
+        return audit(task.refit, resamples, replicates.take(chosen))
+
+    audits: list[ExpansionAudit | ColdAudit] = []
+    if not task.refit.verified:
+        audits.append(run(audit_expansion, order[:_EXPANSION_AUDIT]))
+    cold = min(_COLD_AUDIT, len(replicates) // _COLD_EVERY)
+    if cold:
+        audits.append(run(audit_cold, order[:cold]))
+    return tuple(audits)

@@ -1,0 +1,68 @@
+"""Objectives whose replicates spread further than their curvature says.
+
+A sum of squares, a pseudo-likelihood or importance weights have a curvature of any size: replicates
+may lie hundreds of its units away. Divided by their dispersion they become log-likelihoods in
+scale, and a unit of the metric is the standard error that replicates show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Rows
+from bootmle.optimization.batch import Settings
+from bootmle.optimization.convergence import whitened_gradient
+from bootmle.optimization.whitening import Metric, Target
+from bootmle.refitting.expansion import Expansion
+
+__all__ = ["measure_dispersion", "tempered"]
+
+_PILOTS = 4
+_AT_LEAST = 4.0
+
+
+def measure_dispersion(fit: Fit, expansion: Expansion | None) -> float:
+    """Measure the largest variance of the scores over the curvature, where that exceeds 4; else 1.
+
+    From the contributions' scores; for a total from its gradient at the estimate on a few samples
+    of the rows.
+    """
+    if fit.metric.size == 0:
+        return 1.0
+    if fit.likelihood.separable and expansion is not None:
+        scores = expansion.scores(fit.likelihood.weights)
+        largest = float(np.linalg.eigvalsh(scores.T @ scores)[-1])
+    elif fit.likelihood.rows in {Rows.EXCHANGEABLE, Rows.SEPARATE} and fit.likelihood.n:
+        largest = float(np.mean([_squared_slope(fit, pilot) for pilot in range(_PILOTS)]))
+    else:
+        return 1.0
+    return largest if np.isfinite(largest) and largest > _AT_LEAST else 1.0
+
+
+def tempered(fit: Fit, dispersion: float) -> Fit:
+    """Divide the objective by its dispersion, and stretch the metric with it."""
+    likelihood, base = fit.likelihood, fit.base
+    if likelihood.separable:
+        prior = np.ones(likelihood.n or 0) if likelihood.weights is None else likelihood.weights
+        likelihood = replace(likelihood, weights=prior / dispersion)
+    else:
+        likelihood = replace(likelihood, scale=likelihood.scale / dispersion)
+        base = np.asarray(base) / dispersion
+    metric = Metric(fit.metric.center, fit.metric.factor * np.sqrt(dispersion))
+    settings = Settings.from_noise(fit.settings.noise / dispersion)
+    return replace(fit, likelihood=likelihood, base=base, metric=metric, settings=settings)
+
+
+def _squared_slope(fit: Fit, pilot: int) -> float:
+    """Return the squared gradient, by parameter, at the estimate on one sample of the rows."""
+    n = fit.likelihood.n
+    assert n is not None
+    rows = np.random.default_rng([n, pilot]).integers(n, size=n)
+    target = Target(fit.likelihood.resampled(rows), fit.metric, np.nan)
+    target.rebase()
+    slope: Floats = whitened_gradient(target, np.zeros(fit.metric.size), fit.settings)
+    return float(slope @ slope) / slope.size

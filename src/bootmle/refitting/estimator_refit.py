@@ -1,0 +1,83 @@
+"""Replicates of an Estimator: calls of its function on resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bootmle.fitting.estimator import Estimator, read_estimates
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args
+from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.status import Status
+from bootmle.sampling.resample import Resample
+
+__all__ = ["EstimatorRefit"]
+
+
+class EstimatorRefit:
+    """Calls of an Estimator's function on resamples."""
+
+    n_shared = 0
+
+    def __init__(self, estimator: Estimator) -> None:
+        """Take the estimator."""
+        self.estimator = estimator
+
+    @property
+    def n_params(self) -> int:
+        """Number of estimates."""
+        return self.estimator.estimate.size
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether resamples act through weights."""
+        return self.estimator.takes_weights
+
+    def __call__(
+        self, resamples: Sequence[Resample]
+    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
+        """Estimate on one chunk of resamples."""
+        return [self._estimate(resample) for resample in resamples], [(1, 0)] * len(resamples)
+
+    def _estimate(self, resample: Resample) -> Outcome:
+        """Estimate on one resample; an exception is its status."""
+        try:
+            args, weights = self._data(resample)
+            found = self.estimator.function(*args, **weights)
+            values = self.estimator.in_order(*read_estimates(found))
+        except Exception as error:  # the user's code may raise anything
+            return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
+        if not np.isfinite(values).all():
+            return self._failed(Status.NOT_FINITE, "the estimates are not finite")
+        errors, message = self._errors(args, weights)
+        return Outcome(values, Status.ESTIMATED, 0.0, message, errors)
+
+    def _errors(
+        self, args: tuple[Any, ...], weights: dict[str, Floats]
+    ) -> tuple[Floats | None, str]:
+        """Call the user's standard errors on a resample; say why there are none."""
+        function = self.estimator.standard_error
+        if function is None:
+            return None, ""
+        try:
+            found = read_estimates(function(*args, **weights))
+            return self.estimator.in_order(*found, "standard_error"), ""
+        except Exception as error:  # the user's code may raise anything
+            return None, f"standard_error raised {type(error).__name__}: {error}"
+
+    def _data(self, resample: Resample) -> tuple[tuple[Any, ...], dict[str, Floats]]:
+        """Take a resample's data, and its weights where they are passed."""
+        estimator = self.estimator
+        if resample.simulate is not None:
+            data = as_args(resample.simulate(estimator.estimate, estimator.args))
+            return data, {"weights": np.ones(estimator.n)} if estimator.takes_weights else {}
+        if estimator.takes_weights:
+            return estimator.args, {"weights": resample.weights}
+        return resample.of(estimator.args), {}
+
+    def _failed(self, status: Status, message: str) -> Outcome:
+        """Report a resample without an estimate."""
+        return Outcome(np.full_like(self.estimator.estimate, np.nan), status, np.nan, message)

@@ -1,0 +1,203 @@
+"""The shared expansion: every observation's derivatives at the estimate, from one lattice.
+
+With contributions ℓ_i, replicate b's objective is Σ w_bi ℓ_i. Derivatives of the ℓ_i up to the
+third, measured once on a lattice around the estimate, give every replicate's cubic model by one
+matrix product with its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations_with_replacement
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.lattice import combine_scores, combine_values, score_lattice, value_lattice
+from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.optimization.newton import CubicModels
+from bootmle.optimization.whitening import Metric
+
+__all__ = ["Expansion", "expand", "n_terms"]
+
+MEMORY_CAP = 2**25
+"""Largest number of stored derivatives (256 MiB)."""
+
+BLOCK_CAP = 2**23
+"""Largest number of objective values held while a block of rows is expanded (64 MiB)."""
+
+_STEPS = (1.0, 0.5, 0.25, 0.1)
+_FAR = 1e4
+_TOGETHER = 64
+"""Points that a vectorized objective evaluates in one call: their values stay in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """Derivatives of every contribution at the estimate.
+
+    Attributes
+    ----------
+    order : int
+        3, 2 or 1: the highest derivative.
+    step : float
+        Distance between lattice points in standard errors.
+    terms : (n, k) array
+        Distinct first and second derivatives by contribution; one row where the objective gives
+        its total only.
+    bends : (n, m) float32 array
+        Distinct third derivatives, if any: what they add to a model errs by more than their
+        rounding does, and products of half the size take half the time.
+    n_evaluations : int
+        Evaluations of the objective spent.
+    """
+
+    order: int
+    step: float
+    terms: Floats
+    bends: NDArray[np.float32]
+    size: int
+    n_evaluations: int
+
+    def scores(self, prior: Floats | None) -> Floats:
+        """Return the gradients of the contributions, (n, q), times their prior weights (n,)."""
+        scores = self.terms[:, : self.size]
+        return scores if prior is None else prior[:, None] * scores
+
+    def models(self, weights: Floats) -> CubicModels:
+        """Combine the derivatives with weights (b, n) into b models."""
+        q, sums = self.size, weights @ self.terms
+        slope = sums[:, :q]
+        if self.order == 1:
+            return CubicModels(slope, np.broadcast_to(np.eye(q), (len(sums), q, q)), None)
+        curvature = sums[:, q:].take(_symmetric(q, 2), axis=1)
+        if self.order == 2:
+            return CubicModels(slope, curvature, None)
+        bends = (weights.astype(np.float32) @ self.bends).astype(float)
+        return CubicModels(slope, curvature, bends.take(_symmetric(q, 3), axis=1))
+
+
+def n_terms(size: int, order: int) -> int:
+    """Count the distinct derivatives of order 1 up to ``order`` in ``size`` variables."""
+    counts = (size, _n_pairs(size), size * (size + 1) * (size + 2) // 6)
+    return sum(counts[:order])
+
+
+def expand(likelihood: Likelihood, metric: Metric) -> Expansion | None:
+    """Measure the derivatives, at the highest order that memory and the model's domain allow.
+
+    Returns None where the objective is not finite on any lattice.
+    """
+    rows = likelihood.n if likelihood.separable else 1
+    for order in (3, 2, 1):
+        if n_terms(metric.size, order) * (rows or 1) > MEMORY_CAP and order > 1:
+            continue
+        for step in _STEPS:
+            expansion = _expand_at(likelihood, metric, order, step)
+            if expansion is not None:
+                return expansion
+    return None
+
+
+def _expand_at(likelihood: Likelihood, metric: Metric, order: int, step: float) -> Expansion | None:
+    """Expand on one lattice; None where it leaves the domain."""
+    with_scores = likelihood.separable and likelihood.scores_given
+    points = score_lattice(metric.size, order) if with_scores else value_lattice(metric.size, order)
+    measure = _score_block if with_scores else _value_block
+    straight = n_terms(metric.size, min(order, 2))
+    terms, bends = [], []
+    for block in _row_blocks(likelihood, len(points) * (metric.size if with_scores else 1)):
+        values = measure(block, metric, step * points)
+        if values is None:
+            return None
+        combine = combine_scores if with_scores else combine_values
+        found = combine(values, metric.size, order, step)
+        terms.append(found[:, :straight])
+        bends.append(found[:, straight:].astype(np.float32))
+    return Expansion(
+        order, step, np.concatenate(terms), np.concatenate(bends), metric.size, len(points)
+    )
+
+
+def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
+    """Split long data so that one block's values fit the cap; only where rows are separate."""
+    length = max(1, BLOCK_CAP // per_row)
+    if (
+        not likelihood.separable
+        or likelihood.rows is not Rows.SEPARATE
+        or (likelihood.n or 0) <= length
+    ):
+        yield likelihood
+        return
+    assert likelihood.n is not None
+    for start in range(0, likelihood.n, length):
+        yield likelihood.resampled(np.arange(start, min(start + length, likelihood.n)))
+
+
+def _value_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:
+    """Evaluate contributions (or the total) at all points, (k, n); None where one is not finite."""
+    params = likelihood.parameters.to_user(metric.to_working(points))
+    width = _TOGETHER if likelihood.vectorized else 1
+    base: Floats | None = None
+    values = []
+    for start in range(0, len(params), width):
+        some = params[start : start + width]
+        found = _finite(lambda at=some: _raw(likelihood, at))  # type: ignore[misc]
+        if found is None:
+            return None
+        base = found[0] if base is None else base
+        if np.abs((found - base).sum(axis=1)).max() > _FAR:
+            return None
+        values.append(found - base)
+    return np.concatenate(values)
+
+
+def _raw(likelihood: Likelihood, params: Floats) -> Floats:
+    """Evaluate the contributions at points, (k, n), or the totals as the one contribution."""
+    if likelihood.separable:
+        return likelihood.contributions_at(params)
+    return likelihood.totals_at(params)[:, None]
+
+
+def _score_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:
+    """Evaluate whitened scores at all points, (k, q, n); None where one is not finite."""
+    parameters = likelihood.parameters
+    values = []
+    for working in metric.to_working(points):
+        params = parameters.to_user(working)
+        scores = _finite(lambda at=params: likelihood.scores(at)[:, parameters.free])  # type: ignore[misc]
+        if scores is None:
+            return None
+        ways = metric.factor * parameters.slopes(working)[:, None]
+        values.append(ways.T @ scores.T)
+    return np.array(values)
+
+
+def _finite(evaluate: Callable[[], Floats]) -> Floats | None:
+    """Return the values where they are all finite and nothing was raised."""
+    try:
+        with np.errstate(all="ignore"):
+            values = evaluate()
+    except Exception:  # the user's code may raise anything outside its domain
+        return None
+    return values if np.isfinite(values).all() else None
+
+
+def _n_pairs(size: int) -> int:
+    """Count pairs with repetition."""
+    return size * (size + 1) // 2
+
+
+@lru_cache(maxsize=16)
+def _symmetric(size: int, order: int) -> NDArray[np.intp]:
+    """Map full indices to positions among the distinct derivatives of one order."""
+    position = {
+        entry: k for k, entry in enumerate(combinations_with_replacement(range(size), order))
+    }
+    full = np.empty((size,) * order, dtype=np.intp)
+    for index in np.ndindex(full.shape):
+        full[index] = position[tuple(sorted(index))]
+    return full

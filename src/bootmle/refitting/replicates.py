@@ -1,0 +1,129 @@
+"""The replicates: estimates and status of all refits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.status import Status
+
+__all__ = ["Replicates"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicates:
+    """Estimates and status of B refits.
+
+    Attributes
+    ----------
+    estimates : (B, p) array
+        NaN where the refit failed; infinite where the likelihood has no finite optimum.
+    status : (B,) int array
+        Values of `Status`.
+    distance : (B,) array
+        Distance to the optimum before the last step, in standard errors of the original fit.
+    n_evaluations, n_gradients : (B,) int arrays
+        Evaluations of the objective and of its analytic gradient.
+    messages : mapping
+        Replicate number to what was said of it.
+    standard_errors : (B, p) array
+        Each replicate's own, which studentized intervals divide by: 0 for a parameter at its bound,
+        which is held there; NaN where there is none.
+    """
+
+    estimates: Floats
+    status: NDArray[np.int8]
+    distance: Floats
+    n_evaluations: NDArray[np.int64]
+    n_gradients: NDArray[np.int64]
+    messages: Mapping[int, str] = field(default_factory=dict)
+    standard_errors: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __post_init__(self) -> None:
+        """Fill in that no replicate has standard errors of its own, where none are given."""
+        if not self.standard_errors.size:
+            object.__setattr__(self, "standard_errors", np.full_like(self.estimates, np.nan))
+
+    def __len__(self) -> int:
+        """Count the replicates."""
+        return len(self.status)
+
+    @classmethod
+    def none(cls, size: int) -> Replicates:
+        """Begin without any, of so many parameters."""
+        nothing: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        return cls(np.empty((0, size)), nothing.astype(np.int8), np.empty(0), nothing, nothing)
+
+    @classmethod
+    def from_outcomes(
+        cls, outcomes: Sequence[Outcome], evaluations: Sequence[tuple[int, int]]
+    ) -> Replicates:
+        """Collect the outcomes of one chunk."""
+        counts = np.array(evaluations, dtype=np.int64).reshape(-1, 2)
+        nothing = np.full_like(outcomes[0].params, np.nan)
+        return cls(
+            np.array([outcome.params for outcome in outcomes]),
+            np.array([outcome.status for outcome in outcomes], dtype=np.int8),
+            np.array([outcome.distance for outcome in outcomes]),
+            counts[:, 0],
+            counts[:, 1],
+            {k: outcome.message for k, outcome in enumerate(outcomes) if outcome.message},
+            np.array([nothing if each.errors is None else each.errors for each in outcomes]),
+        )
+
+    @classmethod
+    def concatenate(cls, chunks: Sequence[Replicates]) -> Replicates:
+        """Join chunks in order."""
+        starts = np.cumsum([0, *map(len, chunks)])
+        messages = {
+            int(start) + k: message
+            for start, chunk in zip(starts, chunks, strict=False)
+            for k, message in chunk.messages.items()
+        }
+        return cls(
+            np.concatenate([chunk.estimates for chunk in chunks]),
+            np.concatenate([chunk.status for chunk in chunks]),
+            np.concatenate([chunk.distance for chunk in chunks]),
+            np.concatenate([chunk.n_evaluations for chunk in chunks]),
+            np.concatenate([chunk.n_gradients for chunk in chunks]),
+            messages,
+            np.concatenate([chunk.standard_errors for chunk in chunks]),
+        )
+
+    def take(self, chosen: NDArray[np.intp]) -> Replicates:
+        """Take some replicates."""
+        places = {int(number): place for place, number in enumerate(chosen)}
+        messages = {places[k]: text for k, text in self.messages.items() if k in places}
+        return Replicates(
+            self.estimates[chosen],
+            self.status[chosen],
+            self.distance[chosen],
+            self.n_evaluations[chosen],
+            self.n_gradients[chosen],
+            messages,
+            self.standard_errors[chosen],
+        )
+
+    def first(self, count: int) -> Replicates:
+        """Keep the first replicates."""
+        return self.take(np.arange(min(count, len(self))))
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which refits gave no estimate, (B,)."""
+        return np.asarray(self.status < 0)
+
+    @property
+    def divergent(self) -> NDArray[np.bool_]:
+        """Which replicates have no finite optimum, (B,)."""
+        return np.asarray(self.status == Status.NO_FINITE_OPTIMUM)
+
+    @property
+    def optimal(self) -> NDArray[np.bool_]:
+        """Which replicates have a finite optimum, (B,)."""
+        return ~(self.failed | self.divergent)

@@ -1,0 +1,113 @@
+"""A run's task: any chunk of its replicates, computed from the chunk's number alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bootmle.execution.threads import single_threaded
+from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.status import Status
+from bootmle.refitting.estimator_refit import EstimatorRefit
+from bootmle.refitting.refit import LikelihoodRefit
+from bootmle.refitting.replicates import Replicates
+from bootmle.sampling import Plan, draw_resample
+from bootmle.sampling.resample import Resample
+
+__all__ = [
+    "Task",
+    "chunk_size",
+]
+
+CHUNK = 64
+"""Replicates that move together: the unit of work, whatever B and n_jobs are."""
+
+CHUNK_CAP = 2**22
+"""Most observations that one chunk's replicates have together: fewer replicates of long data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker needs to compute any chunk of a run.
+
+    Attributes
+    ----------
+    refit : LikelihoodRefit or EstimatorRefit
+        What all refits share.
+    sampling : Plan
+        How resamples are drawn.
+    seed : int
+        The entropy of all streams.
+    n : int
+        Number of observations.
+    """
+
+    refit: LikelihoodRefit | EstimatorRefit
+    sampling: Plan
+    seed: int
+    n: int
+
+    @classmethod
+    def prepare(cls, fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> Task:
+        """Measure what all refits share."""
+        n = n_observations(fit)
+        if isinstance(fit, Estimator):
+            return cls(EstimatorRefit(fit), sampling, seed, n)
+        prepared = LikelihoodRefit.prepare(fit, verified=refit == "verified")
+        units = sampling.units(n) if sampling.studentizes else None
+        if units is not None and prepared.by_weights and prepared.verified:
+            prepared = prepared.with_sandwiches(units)
+        if sampling.exhaustive:
+            prepared = replace(prepared, polished=True)
+        return cls(prepared, sampling, seed, n)
+
+    @property
+    def studentizes(self) -> bool:
+        """Whether each replicate has standard errors of its own."""
+        return isinstance(self.refit, LikelihoodRefit) and self.refit.sandwich is not None
+
+    @property
+    def size(self) -> int:
+        """Replicates in a chunk."""
+        return chunk_size(self.n)
+
+    def __call__(self, chunk: int) -> Replicates:
+        """Compute one chunk, whole: its shape must not depend on how many are asked for."""
+        return self.part(chunk, 0, self.size)
+
+    def part(self, chunk: int, first: int, last: int) -> Replicates:
+        """Compute some replicates of a chunk."""
+        with single_threaded():
+            numbers = range(chunk * self.size + first, chunk * self.size + last)
+            return Replicates.from_outcomes(*self.refit([self.draw(number) for number in numbers]))
+
+    def lost(self, chunk: int, first: int, last: int, reason: str) -> Replicates:
+        """Record that some replicates of a chunk cannot be computed."""
+        nothing = np.full(self.refit.n_params, np.nan)
+        outcome = Outcome(nothing, Status.WORKER_DIED, np.nan, reason)
+        return Replicates.from_outcomes([outcome] * (last - first), [(0, 0)] * (last - first))
+
+    def none(self) -> Replicates:
+        """Begin without any replicate."""
+        return Replicates.none(self.refit.n_params)
+
+    def draw(self, replicate: int) -> Resample:
+        """Draw one resample from its own stream."""
+        return draw_resample(self.sampling, self.n, self.seed, replicate)
+
+    def centre(self) -> Floats | None:
+        """Refit with the weights that the plan draws on average; None where they are all alike."""
+        weights = self.sampling.expected_weights(self.n)
+        if weights is None or not self.refit.by_weights:
+            return None
+        (outcome, *_), _ = self.refit([Resample(self.n, fractions=weights)] * 2)
+        return outcome.params if np.isfinite(outcome.params).all() else None
+
+
+def chunk_size(n: int) -> int:
+    """Count the replicates of n observations that move together."""
+    return max(1, min(CHUNK, CHUNK_CAP // n))

@@ -1,0 +1,57 @@
+"""A resample: what a plan hands to a refit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import take_rows
+
+__all__ = [
+    "Resample",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """One resample of n observations: rows drawn, a weight for each, or new data altogether.
+
+    Attributes
+    ----------
+    n : int
+        Number of observations.
+    rows : (m,) int array or None
+        Row numbers in the order drawn; None for a scheme of fractional weights.
+    fractions : (n,) array or None
+        The weights of such a scheme.
+    simulate : callable or None
+        ``simulate(params, args) -> args``, where new data are simulated at the estimate.
+    relabel : callable or None
+        ``relabel(args) -> args``, where groups drawn twice need labels of their own.
+    """
+
+    n: int
+    rows: NDArray[np.intp] | None = None
+    fractions: Floats | None = None
+    simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
+    relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
+
+    def of(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Take the rows drawn, repeated as drawn, with fresh labels where copies need them."""
+        assert self.rows is not None
+        taken = take_rows(args, self.rows)
+        relabelled: tuple[Any, ...] = taken if self.relabel is None else self.relabel(taken)
+        return relabelled
+
+    @property
+    def weights(self) -> Floats:
+        """Weight of each observation, (n,): how often it was drawn."""
+        if self.fractions is not None:
+            return self.fractions
+        assert self.rows is not None
+        return np.bincount(self.rows, minlength=self.n).astype(float)

@@ -1,0 +1,170 @@
+"""What a simulation study says: two tables for a paper, and one sentence for each quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bootmle.display import html
+from bootmle.display.text import align, duration, rounded, rounded_like
+from bootmle.simulation.measures import Findings
+
+__all__ = ["tell", "tell_html"]
+
+_OFF = 0.01
+"""A coverage so much off is worth a word, where it is beyond its Monte Carlo error."""
+_NONE = "-"
+_NOTHING = "no data set could be fitted"
+
+Table = tuple[list[str], list[list[str]]]
+"""Titles, and rows."""
+
+
+def tell(study: Findings) -> str:
+    """Lay out a study as text."""
+    if study.n_failed == len(study.data):
+        return "\n".join([_NOTHING, *_how(study)])
+    parts = [align(*_errors_table(study)), "", align(*_coverage_table(study)), ""]
+    return "\n".join([*parts, *_sentences(study), "", *_how(study)])
+
+
+def tell_html(study: Findings) -> str:
+    """Lay out a study for a notebook."""
+    if study.n_failed == len(study.data):
+        return html.lines([_NOTHING, *_how(study)])
+    tables = html.table(*_errors_table(study)) + html.table(*_coverage_table(study))
+    return tables + html.lines([*_sentences(study)]) + html.lines([*_how(study)])
+
+
+def _errors_table(study: Findings) -> Table:
+    """Set every source's mean standard error beside the standard deviation of the estimates."""
+    header = ["", "truth", "bias", "± MC", "SD", "± MC"]
+    header += ["SE of", "mean/SD", "± MC", "spread/SD"]
+    own = (study.truth, study.bias, study.bias_mcse, study.empirical_sd, study.empirical_sd_mcse)
+    rows = []
+    for j, name in enumerate(study.names):
+        for source in study.sources:
+            first = source == study.sources[0]
+            spread = float(study.empirical_sd[j])
+            shown = [_like(float(each[j]), spread) if first else "" for each in own]
+            ratios = (study.se_ratio, study.se_ratio_mcse, study.se_spread)
+            shares = [_plain(each[source][j]) for each in ratios]
+            rows.append([name if first else "", *shown, source, *shares])
+    return header, rows
+
+
+def _coverage_table(study: Findings) -> Table:
+    """Set the coverage of all intervals side by side, one tail at a time."""
+    level = f"{100 * study.confidence_level:g}%"
+    header = [level, "interval", "covers %", "± MC", "below %", "± MC", "above %", "± MC"]
+    header += ["length", "± MC", "withheld %"]
+    rows = []
+    for j, name in enumerate(study.names):
+        for method in study.methods:
+            covers = (study.coverage, study.coverage_mcse)
+            tails = (study.below, study.below_mcse, study.above, study.above_mcse)
+            lengths, spread = (study.mean_length, study.mean_length_mcse), study.empirical_sd[j]
+            row = [name if method == study.methods[0] else "", method]
+            row += [_percent(each[method][j]) for each in (*covers, *tails)]
+            row[2] = _flag(row[2], study, method, j)
+            row += [_like(float(each[method][j]), float(spread)) for each in lengths]
+            row.append(_percent(study.withheld[method][j]))
+            rows.append(row)
+    return header, rows
+
+
+def _flag(shown: str, study: Findings, method: str, j: int) -> str:
+    """Mark a coverage that is off."""
+    level, share = study.confidence_level, float(study.coverage[method][j])
+    if not abs(share - level) > max(_OFF, 2 * float(study.coverage_mcse[method][j])):
+        return shown
+    return html.Flagged(shown, f"{'less' if share < level else 'more'} than {level:.0%}")
+
+
+def _sentences(study: Findings) -> Iterator[str]:
+    """Say of each quantity whether its interval can be relied on, and which one to use."""
+    for j, name in enumerate(study.names):
+        yield _sentence(study, j, name)
+
+
+def _sentence(study: Findings, j: int, name: str) -> str:
+    """Say it of one quantity."""
+    first, level = study.methods[0], study.confidence_level
+    share, error = float(study.coverage[first][j]), float(study.coverage_mcse[first][j])
+    what = f"the {100 * level:g}% {first} interval of {name}"
+    if not np.isfinite(share):
+        return f"{what} could not be computed"
+    covers = f"{what} covers {share:.1%} ± {100 * error:.1f}"
+    if abs(share - level) <= max(_OFF, 2 * error):
+        return covers
+    if share > level:
+        return f"{covers}: more than it says, and so wider than it need be"
+    off = {method: abs(float(study.coverage[method][j]) - level) for method in study.methods}
+    off = {
+        method: each for method, each in off.items() if np.isfinite(study.mean_length[method][j])
+    }
+    if not off:
+        return f"{covers}, and no other method here does better"
+    best = min(off, key=lambda method: off[method] if np.isfinite(off[method]) else np.inf)
+    if best == first or off[best] > abs(share - level) - 2 * error:
+        return f"{covers}, and no other method here does better"
+    return f"{covers}: use {best} ({study.coverage[best][j]:.1%})"
+
+
+def _how(study: Findings) -> Iterator[str]:
+    """Say how many data sets there were, what failed, what was flagged, and the seed."""
+    failed = f"{study.n_failed:,} failed" if study.n_failed else "none failed"
+    refits = (
+        "one replicate each, pooled (warp-speed: for a first look)"
+        if study.warp
+        else f"{study.n_resamples:,} replicates each"
+    )
+    yield (
+        f"{len(study.data):,} data sets, {failed}; {refits} by {study.sampling}; "
+        f"{duration(study.seconds)}; seed {study.seed}"
+    )
+    for reason, times in study.data.reasons.most_common(3):
+        yield f"failed, {times:,} times: {reason}"
+    if study.stopped:
+        yield f"stopped before the last data set: {study.stopped}"
+    if study.at_bound > 0:
+        yield f"{study.at_bound:.1%} of the fits are at a bound"
+    lost = int(study.data.n_failed.sum())
+    if lost:
+        yield f"{lost:,} replicates failed in {int((study.data.n_failed > 0).sum()):,} data sets"
+    for what, shares in (("flagged", study.flagged), ("alarm", study.alarmed)):
+        yield from (f"{what}: {kind}, in {share:.1%}" for kind, share in shares.items())
+    yield from _without_errors(study)
+    yield from study.notes
+
+
+def _without_errors(study: Findings) -> Iterator[str]:
+    """Say where a source gives no standard error, and so what its ratio is of."""
+    for source, shares in study.se_withheld.items():
+        for share in dict.fromkeys(shares[shares > 0].tolist()):
+            lost = [name for name, each in zip(study.names, shares, strict=True) if each == share]
+            named = "" if len(lost) == len(study.names) else f" of {', '.join(lost)}"
+            others = "" if share == 1 else "; mean/SD is of the others alone"
+            yield f"{source}: no standard error{named} in {share:.1%} of the data sets{others}"
+
+
+def _like(value: float, spread: float) -> str:
+    """Show a number with the digits that a spread supports."""
+    if np.isnan(value):
+        return _NONE
+    if not np.isfinite(value) or not spread > 0:
+        return f"{value:g}"
+    return rounded_like(value, spread, 3)
+
+
+def _plain(value: float) -> str:
+    """Show a ratio."""
+    if np.isnan(value):
+        return _NONE
+    return f"{value:.3f}" if np.isfinite(value) and value < 100 else rounded(float(value), 3)
+
+
+def _percent(share: float) -> str:
+    """Show a share in percent."""
+    return f"{100 * share:.1f}" if np.isfinite(share) else _NONE

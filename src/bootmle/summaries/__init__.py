@@ -1,1 +1,0 @@
-"""What the replicates say: standard errors, intervals, tables."""

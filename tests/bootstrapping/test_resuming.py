@@ -1,0 +1,467 @@
+"""Runs on disk: stopped anywhere and gone on with, in parts, damaged, and of another kind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from bootmle import (
+    Bayesian,
+    Bootstrap,
+    Clustered,
+    Coverage,
+    Estimator,
+    Fit,
+    Interrupted,
+    Parametric,
+    bootstrap,
+    coverage,
+    fit,
+    load,
+)
+from bootmle.execution.checkpoint import read_manifest, write_manifest
+from bootmle.execution.packing import pack, unpack
+from bootmle.refitting.replicates import Replicates
+from models import logit, poisson
+
+N = 60
+ARRAYS = ("estimates", "status", "distance", "n_evaluations", "n_gradients", "standard_errors")
+
+
+def logit_fit(seed: int = 1, scale: float = 1.0, **options: Any) -> Fit:
+    model = logit(2)
+    return fit(
+        lambda params, *args: scale * model.nll(params, *args),
+        model.truth,
+        model.data(N, rng=seed),
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def mle() -> Fit:
+    return logit_fit()
+
+
+@pytest.fixture(scope="module")
+def whole(mle: Fit) -> Bootstrap:
+    """The run that was never stopped: five chunks, the last one cut."""
+    return bootstrap(mle, n_resamples=300, rng=0)
+
+
+def assert_same(one: Bootstrap, other: Bootstrap) -> None:
+    for name in ARRAYS:
+        assert getattr(one.data, name).tobytes() == getattr(other.data, name).tobytes()
+    assert dict(one.data.messages) == dict(other.data.messages)
+
+
+def chunks_in(path: Path) -> list[str]:
+    return sorted(each.name for each in path.glob("chunk-*"))
+
+
+def test_a_finished_run_is_read_and_not_computed_again(
+    mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    first = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path / "a")
+    assert_same(first, whole)
+    written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+    again = bootstrap(mle, n_resamples=300, rng=0, checkpoint=str(tmp_path / "a"))
+    assert_same(again, whole)
+    assert str(again).splitlines()[:-1] == str(first).splitlines()[:-1]
+    assert written == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+    assert_same(load(tmp_path / "a"), whole)
+
+
+@pytest.mark.parametrize("lost", [{0}, {4}, {1, 3}, {0, 1, 2, 3, 4}], ids=str)
+def test_only_missing_chunks_are_computed(
+    lost: set[int], mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    names = chunks_in(tmp_path)
+    for chunk in lost:
+        (tmp_path / names[chunk]).unlink()
+    kept = {name: (tmp_path / name).stat().st_mtime_ns for name in chunks_in(tmp_path)}
+    assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+    assert chunks_in(tmp_path) == names
+    assert kept == {name: (tmp_path / name).stat().st_mtime_ns for name in kept}
+
+
+def test_the_seed_of_a_run_without_one_is_that_of_its_first_sitting(
+    mle: Fit, tmp_path: Path
+) -> None:
+    first = bootstrap(mle, n_resamples=70, checkpoint=tmp_path)
+    again = bootstrap(mle, n_resamples=140, checkpoint=tmp_path)
+    assert again.seed == first.seed
+    assert_same(again, bootstrap(mle, n_resamples=140, rng=first.seed))
+
+
+def test_a_larger_number_extends_the_run_and_a_smaller_one_reads_of_it(
+    mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    few = bootstrap(mle, n_resamples=100, rng=0, checkpoint=tmp_path)
+    assert_array_equal(few.replicates, whole.replicates[:100])
+    assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+    assert_same(load(tmp_path), whole)
+    fewer = bootstrap(mle, n_resamples=40, rng=0, checkpoint=tmp_path)
+    assert_array_equal(fewer.replicates, whole.replicates[:40])
+    assert_same(load(tmp_path), whole)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda stored: stored[:-100],
+    "empty": lambda stored: b"",
+    "a flipped bit": lambda stored: stored[:500] + bytes([stored[500] ^ 1]) + stored[501:],
+    "zeros at the end": lambda stored: stored[:-512] + bytes(512),
+    "longer": lambda stored: stored + b"\0",
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_chunk_is_named_and_computed_again(
+    kind: str, mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    path = tmp_path / chunks_in(tmp_path)[2]
+    sound = path.read_bytes()
+    path.write_bytes(DAMAGES[kind](sound))
+    partial = load(tmp_path)
+    assert len(partial.data) == 300 - 64
+    assert f"64 of 300 replicates are missing: 128 to 191; damaged: {path}" in str(partial)
+    again = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    assert_same(again, whole)
+    assert f"damaged, and computed again: {path}: its checksum does not hold" in str(again)
+    assert path.read_bytes()[-100:] == sound[-100:]
+
+
+def test_a_chunk_under_another_name_is_noticed(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    names = chunks_in(tmp_path)
+    (tmp_path / names[1]).write_bytes((tmp_path / names[0]).read_bytes())
+    again = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    assert_same(again, whole)
+    assert "it holds chunk 0" in str(again)
+
+
+OTHERS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "data": (lambda: logit_fit(seed=2), {}),
+    "objective": (lambda: logit_fit(scale=1 + 1e-7), {}),
+    "seed": (logit_fit, {"rng": 1}),
+    "sampling": (logit_fit, {"sampling": Bayesian()}),
+    "refit": (logit_fit, {"refit": "expansion"}),
+    "names": (lambda: logit_fit(names=["a", "b", "c"]), {}),
+    "parameters": (lambda: logit_fit(transform=["identity", "identity", "identity"]), {}),
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OTHERS if kind != "parameters"])
+def test_another_run_is_refused_naming_what_differs(kind: str, mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    build, options = OTHERS[kind]
+    with pytest.raises(ValueError, match=f"checkpoint: .* holds another run: .*{kind}: "):
+        bootstrap(build(), **{"n_resamples": 70, "rng": 0, "checkpoint": tmp_path, **options})
+    assert len(chunks_in(tmp_path)) == 2
+
+
+def test_the_same_run_is_not_refused(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    build, _ = OTHERS["parameters"]
+    assert_same(
+        bootstrap(build(), n_resamples=70, rng=0, checkpoint=tmp_path),
+        bootstrap(mle, n_resamples=70, rng=0),
+    )
+
+
+def test_labels_of_a_plan_belong_to_the_run(mle: Fit, tmp_path: Path) -> None:
+    groups = np.arange(N) // 3
+    bootstrap(mle, sampling=Clustered(groups), n_resamples=70, rng=0, checkpoint=tmp_path)
+    same = bootstrap(mle, sampling=Clustered(groups), n_resamples=70, rng=0, checkpoint=tmp_path)
+    assert len(same.data) == 70
+    moved = groups.copy()
+    moved[:6] = moved[:6][::-1]
+    with pytest.raises(ValueError, match="holds another run: sampling: "):
+        bootstrap(mle, sampling=Clustered(moved), n_resamples=70, rng=0, checkpoint=tmp_path)
+
+
+def test_another_machines_optimum_is_that_of_the_first(
+    mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    """Elsewhere the same fit ends a few last digits off: refits start where the first run's did."""
+    bootstrap(mle, n_resamples=100, rng=0, checkpoint=tmp_path)
+    metric = replace(mle.metric, center=mle.metric.center + 1e-7 * mle.metric.units)
+    base = mle.likelihood.at(metric.center)
+    there = replace(mle, metric=metric, estimate=metric.center, base=base)
+    assert_same(bootstrap(there, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+    far = replace(mle.metric, center=mle.metric.center + 0.1 * mle.metric.units)
+    moved = replace(mle, metric=far, estimate=far.center, base=mle.likelihood.at(far.center))
+    with pytest.raises(ValueError, match=r"holds another run: .*estimate: "):
+        bootstrap(moved, n_resamples=300, rng=0, checkpoint=tmp_path)
+
+
+def test_the_manifest_is_small_and_says_what_the_run_is(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=2**80, checkpoint=tmp_path / "deep" / "down")
+    path = tmp_path / "deep" / "down" / "run.json"
+    manifest = json.loads(path.read_text())
+    assert path.stat().st_size < 5000
+    assert manifest["run"]["seed"] == str(2**80)
+    assert manifest["run"]["names"] == list(mle.names)
+    assert len(manifest["run"]["objective"]) == 3
+    assert manifest["run"]["objective"][0] == pytest.approx(mle.nll, rel=1e-12)
+    assert manifest["start"]["estimate"] == mle.estimate.tolist()
+    assert manifest["versions"]["numpy"] == np.__version__
+    assert manifest["n_resamples"] == 70
+
+
+def test_another_version_is_noted(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    manifest = read_manifest(tmp_path)
+    manifest["versions"]["numpy"] = "1.0"
+    write_manifest(tmp_path, manifest, replace=True)
+    note = f"begun with numpy 1.0, now {np.__version__}: last bits may differ"
+    assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).remarks
+
+
+def test_a_damaged_manifest_is_named_and_never_written_over(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    path = tmp_path / "run.json"
+    damaged = path.read_bytes()[:-40]
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"checkpoint: .*run\.json is damaged"):
+        bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint: .*run\.json is damaged"):
+        load(tmp_path)
+    assert path.read_bytes() == damaged
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path / "other")
+    whole = (tmp_path / "other" / "run.json").read_text()
+    for one, other in (("2026", "2027"), ("0", "1"), (": [", ": [ 1e-9, ")):
+        path.write_text(whole.replace(one, other, 1) if one in whole else whole + " x")
+        with pytest.raises(ValueError, match=r"run\.json is damaged"):
+            load(tmp_path)
+    path.write_text('{"format": 99}')
+    with pytest.raises(ValueError, match="has format 99, this version reads 1"):
+        load(tmp_path)
+
+
+def test_shards_in_one_directory_are_the_run(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
+    parts = [
+        bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path, shard=(i, 3)) for i in (2, 1, 3)
+    ]
+    assert [len(part.data) for part in parts] == [64 + 44, 64 + 64, 64]
+    assert sum(len(part.data) for part in parts) == 300
+    assert_array_equal(parts[0].replicates, whole.replicates[np.array(parts[0].numbers)])
+    assert_same(load(tmp_path), whole)
+    assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+
+
+def test_shards_in_several_directories_are_merged(
+    mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    paths = [tmp_path / str(i) for i in (1, 2, 3)]
+    for i, path in enumerate(paths, 1):
+        bootstrap(mle, n_resamples=300, rng=0, checkpoint=path, shard=(i, 3))
+    merged = load(*paths, fit=mle)
+    assert_same(merged, whole)
+    assert str(merged).split("\n\n")[0] == str(whole).split("\n\n")[0]
+    assert_same(merged.extend(20), bootstrap(mle, n_resamples=320, rng=0))
+    some = load(paths[0], paths[2])
+    assert "108 of 300 replicates are missing: 64 to 127, 256 to 299" in str(some)
+
+
+def test_an_overlap_must_agree(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    bootstrap(mle, n_resamples=200, rng=0, checkpoint=one)
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=other)
+    assert_same(load(one, other), whole)
+    chunk, data, seconds = unpack((one / chunks_in(one)[0]).read_bytes(), Replicates)
+    moved = replace(data, estimates=data.estimates + 1e-12)
+    (one / chunks_in(one)[0]).write_bytes(pack(chunk, moved, seconds))
+    with pytest.raises(ValueError, match=r"paths: chunk 0 of .*other differs"):
+        load(one, other)
+
+
+def test_directories_of_other_runs_are_refused(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path / "a")
+    bootstrap(mle, n_resamples=70, rng=1, checkpoint=tmp_path / "b")
+    with pytest.raises(ValueError, match=r"paths: .*b has seed '1', .*a has '0'"):
+        load(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "c").mkdir()
+    with pytest.raises(ValueError, match=r"paths: .*c is a directory without run\.json"):
+        load(tmp_path / "c")
+
+
+@pytest.mark.parametrize("shard", [(0, 3), (4, 3), (1, 2, 3), 3, (1.0, 2), (True, 2), "1/2"])
+def test_a_shard_that_is_none_is_refused(shard: Any, mle: Fit, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"shard: .*; pass"):
+        bootstrap(mle, checkpoint=tmp_path, shard=shard)
+
+
+def test_a_shard_needs_a_directory_and_no_precision(mle: Fit, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"shard: \(1, 2\), but parts are merged from directories"):
+        bootstrap(mle, shard=(1, 2))
+    with pytest.raises(ValueError, match=r"precision: 0\.1 with shard=.* only its own part"):
+        bootstrap(mle, shard=(1, 2), checkpoint=tmp_path, precision=0.1)
+
+
+def test_precision_on_disk_is_a_complete_run(mle: Fit, tmp_path: Path) -> None:
+    boot = bootstrap(mle, n_resamples=5000, rng=0, precision=0.08, checkpoint=tmp_path)
+    loaded = load(tmp_path)
+    assert_same(loaded, boot)
+    assert loaded.stopped == "precision=0.08"
+    assert "missing" not in str(loaded)
+    again = bootstrap(mle, n_resamples=5000, rng=0, precision=0.08, checkpoint=tmp_path)
+    assert_same(again, boot)
+
+
+def test_a_deadline_leaves_the_rest_for_the_next_call(
+    mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    first = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path, deadline=1e-9)
+    assert len(first.data) == 64
+    assert first.stopped == "the deadline"
+    assert "236 of 300 replicates are missing: 64 to 299" in str(load(tmp_path))
+    assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+
+
+class Interrupting:
+    """An objective that is interrupted at one of its calls."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.calls = at, 0
+
+    def __call__(self, y: Any) -> list[float]:
+        self.calls += 1
+        if self.calls == self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return [float(y.mean()), 1000 * float(y.std())]
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).normal(size=30)
+    usual = bootstrap(Estimator(Interrupting(-1), y), n_resamples=300, rng=0)
+    with pytest.raises(Interrupted, match=r"they are in .*, where the same call goes on"):
+        bootstrap(Estimator(Interrupting(150), y), n_resamples=300, rng=0, checkpoint=tmp_path)
+    assert len(chunks_in(tmp_path)) == 2
+    again = bootstrap(Estimator(Interrupting(-1), y), n_resamples=300, rng=0, checkpoint=tmp_path)
+    assert_same(again, usual)
+
+
+def test_a_directory_that_cannot_be_written_loses_nothing(
+    mle: Fit, whole: Bootstrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, count = os.fsync, iter(range(1000))
+
+    def full(descriptor: int) -> None:
+        if next(count) >= 4:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"checkpoint: .*No space left.*make room") as caught:
+        bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    assert caught.value.errno == 28
+    monkeypatch.undo()
+    assert 1 <= len(chunks_in(tmp_path)) <= 3
+    assert not list(tmp_path.glob(".*tmp"))
+    assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+
+
+def test_an_estimators_data_and_estimates_belong_to_the_run(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).normal(size=30)
+    bootstrap(Estimator(np.mean, y), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: estimate: "):
+        bootstrap(Estimator(np.median, y), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: data: "):
+        bootstrap(Estimator(np.mean, y[::-1].copy()), n_resamples=70, rng=0, checkpoint=tmp_path)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from bootmle import bootstrap, fit
+from bootmle.simulation import poisson
+
+model = poisson(1)
+mle = fit(model.nll, model.truth, model.data(60, rng=1))
+boot = bootstrap(mle, n_resamples=int(sys.argv[2]), rng=0, checkpoint=sys.argv[1])
+"""
+
+
+def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
+    """SIGKILL at three moments, then once undisturbed: no replicate lost, none different."""
+    script, run = tmp_path / "job.py", tmp_path / "run"
+    script.write_text(textwrap.dedent(SCRIPT))
+    command = [sys.executable, str(script), str(run), "2000"]
+    for wanted in (1, 6, 15):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        while process.poll() is None and (not run.exists() or len(chunks_in(run)) < wanted):
+            pass
+        process.kill()
+        process.wait()
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert finished.stderr == ""
+    model = poisson(1)
+    mle = fit(model.nll, model.truth, model.data(60, rng=1))
+    assert_same(load(run), bootstrap(mle, n_resamples=2000, rng=0))
+
+
+def test_a_part_without_chunks_says_so(mle: Fit, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"shard: part 2 of 2 has no replicates: .*there are 1"):
+        bootstrap(mle, n_resamples=64, rng=0, checkpoint=tmp_path, shard=(2, 2))
+
+
+def test_a_deadline_before_the_precision_leaves_the_run_unfinished(
+    mle: Fit, tmp_path: Path
+) -> None:
+    bootstrap(mle, n_resamples=500, rng=0, precision=0.001, deadline=1e-9, checkpoint=tmp_path)
+    assert "436 of 500 replicates are missing" in str(load(tmp_path))
+
+
+def draw(params: Any, rng: Any, design: Any, y: Any, shift: float = 0.0) -> Any:
+    return logit(2).simulate(params + shift, rng, design, y)
+
+
+def test_a_simulator_is_told_by_what_it_makes(mle: Fit, tmp_path: Path) -> None:
+    options: Any = {"n_resamples": 64, "rng": 0, "checkpoint": tmp_path}
+    first = bootstrap(mle, sampling=Parametric(partial(draw, shift=0.0)), **options)
+    again = bootstrap(mle, sampling=Parametric(partial(draw, shift=0.0)), **options)
+    assert_same(again, first)
+    with pytest.raises(ValueError, match="holds another run: sampling: "):
+        bootstrap(mle, sampling=Parametric(partial(draw, shift=0.1)), **options)
+
+
+def test_a_directory_starts_a_loaded_fit_where_its_run_started(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=128, rng=0, checkpoint=tmp_path)
+    metric = replace(mle.metric, center=mle.metric.center + 1e-9 * mle.metric.units)
+    base = mle.likelihood.at(metric.center)
+    there = replace(mle, metric=metric, estimate=metric.center, base=base)
+    longer = load(tmp_path, fit=there).extend(64)
+    assert_same(longer, bootstrap(mle, n_resamples=192, rng=0))
+    with pytest.raises(ValueError, match=r"fit: has \['a', 'b', 'c'\]"):
+        load(tmp_path, fit=logit_fit(names=["a", "b", "c"]))
+
+
+def test_a_study_is_told_from_a_run(mle: Fit, tmp_path: Path) -> None:
+    coverage(mle, logit(2).simulate, n_datasets=2, warp=True, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint: .* holds another run: .*chunk: 4, now 64"):
+        bootstrap(mle, rng=0, checkpoint=tmp_path)
+    assert isinstance(load(tmp_path), Coverage)
+
+
+def test_dates_are_data(tmp_path: Path) -> None:
+    days = np.arange("2026-01-01", "2026-02-10", dtype="datetime64[D]")
+    mean = Estimator(lambda y, days: [y.mean(), 1000 * y.std()], (np.arange(40.0), days))
+    first = bootstrap(mean, n_resamples=64, rng=0, checkpoint=tmp_path)
+    assert_same(bootstrap(mean, n_resamples=64, rng=0, checkpoint=tmp_path), first)
+    moved = Estimator(lambda y, days: [y.mean(), 1000 * y.std()], (np.arange(40.0), days + 1))
+    with pytest.raises(ValueError, match="holds another run: data: "):
+        bootstrap(moved, n_resamples=64, rng=0, checkpoint=tmp_path)

@@ -1,0 +1,158 @@
+"""Data in args: every form, what is refused, and which rows are taken."""
+
+from functools import partial, wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, take_rows
+
+ROWS = np.array([2, 0, 2])
+
+
+class Pair(NamedTuple):
+    X: Any
+    y: Any
+
+
+FORMS: dict[str, tuple[Any, Any]] = {
+    "vector": (np.array([10.0, 20.0, 30.0]), np.array([30.0, 10.0, 30.0])),
+    "matrix": (np.arange(6.0).reshape(3, 2), np.array([[4.0, 5.0], [0.0, 1.0], [4.0, 5.0]])),
+    "list": ([1, 2, 3], [3, 1, 3]),
+    "list of strings": (["a", "b", "c"], ["c", "a", "c"]),
+    "ragged list": ([[1], [2, 3], []], [[], [1], []]),
+    "booleans": (np.array([True, False, False]), np.array([False, True, False])),
+    "dates": (
+        np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="M8[D]"),
+        np.array(["2020-01-03", "2020-01-01", "2020-01-03"], dtype="M8[D]"),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_of_arrays_and_lists(form: str) -> None:
+    data, expected = FORMS[form]
+    assert count_rows((data,)) == 3
+    taken = take_rows(data, ROWS)
+    assert type(taken) is type(data)
+    if isinstance(data, list):
+        assert taken == expected
+    else:
+        np.testing.assert_array_equal(taken, expected)
+        assert taken.dtype == data.dtype
+
+
+def test_rows_of_frames_and_series_go_by_position_whatever_the_index() -> None:
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]}, index=[7, 0, 1])
+    taken = take_rows(frame, ROWS)
+    assert count_rows((frame, frame["a"])) == 3
+    assert taken["a"].tolist() == [3, 1, 3]
+    assert taken["b"].tolist() == ["z", "x", "z"]
+    assert take_rows(frame["a"], ROWS).tolist() == [3, 1, 3]
+
+
+def test_rows_of_a_sparse_matrix() -> None:
+    matrix = sparse.csr_array(np.diag([1.0, 2.0, 3.0]))
+    assert count_rows((matrix,)) == 3
+    np.testing.assert_array_equal(take_rows(matrix, ROWS).toarray(), np.diag([1.0, 2.0, 3.0])[ROWS])
+
+
+def test_nested_containers_keep_their_form() -> None:
+    data = (Pair(X=np.eye(3), y=[1, 2, 3]), {"z": (pd.Series([4, 5, 6]), [7, 8, 9])})
+    assert count_rows(data) == 3
+    pair, mapping = take_rows(data, ROWS)
+    assert isinstance(pair, Pair)
+    assert pair.y == [3, 1, 3]
+    np.testing.assert_array_equal(pair.X, np.eye(3)[ROWS])
+    assert mapping["z"][0].tolist() == [6, 4, 6]
+    assert mapping["z"][1] == [9, 7, 9]
+
+
+def test_a_bare_argument_is_wrapped_and_a_tuple_is_not() -> None:
+    y = np.arange(3.0)
+    assert as_args(y)[0] is y
+    assert as_args((y, y)) == (y, y)
+
+
+def test_no_data_has_no_rows() -> None:
+    assert count_rows(()) is None
+
+
+@pytest.mark.parametrize("bad", [3, 2.5, "text", None, np.float64(1.0), np.array(4.0), {1, 2}])
+def test_what_has_no_rows_is_refused_with_its_place_value_and_the_way_out(bad: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        count_rows((np.arange(3), {"constant": bad}))
+    message = str(caught.value)
+    assert "args[1]['constant']" in message
+    assert repr(bad) in message
+    assert "functools.partial" in message
+
+
+def test_counts_that_differ_are_both_shown() -> None:
+    with pytest.raises(ValueError, match=r"args\[0\] has 3 rows but args\[1\]\['w'\] has 4"):
+        count_rows((np.arange(3), {"w": np.arange(4)}))
+
+
+def test_no_rows_at_all_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"args\[0\] has no rows"):
+        count_rows((np.empty((0, 2)),))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.arange(4.0),
+        [1, 2, 3, 4],
+        pd.Series([1.0, 2.0, 3.0, 4.0]),
+        pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": list("wxyz")}),
+        np.asfortranarray(np.arange(8.0).reshape(4, 2)),
+        np.arange(8.0)[::2],
+        sparse.csr_array(np.diag([1.0, 2.0, 3.0, 4.0])),
+    ],
+    ids=["array", "list", "series", "frame", "fortran", "strided", "sparse"],
+)
+def test_a_fingerprint_notices_one_changed_value(data: Any) -> None:
+    before = fingerprint((data,))
+    assert fingerprint((data,)) == before
+    if isinstance(data, pd.DataFrame):
+        data.iloc[2, 0] = 99.0
+    elif isinstance(data, pd.Series):
+        data.iloc[2] = 99.0
+    elif isinstance(data, sparse.csr_array):
+        data.data[2] = 99.0
+    else:
+        data[2] = 99.0
+    assert fingerprint((data,)) != before
+
+
+def two(params: Any, y: Any) -> Any:
+    return y
+
+
+@wraps(two)
+def wrapped(*args: Any) -> Any:
+    return two(*args[:2])
+
+
+@pytest.mark.parametrize("function", [two, lambda params, *args: 0, partial(two), wrapped, np.add])
+def test_a_function_that_takes_the_data_is_let_through(function: Any) -> None:
+    check_call("fun", function, (np.ones(3),), ("params",))
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "shown"),
+    [
+        (two, (), "missing a required argument: 'y'"),
+        (two, (np.ones(3), np.ones(3)), "the 2 in args .too many positional arguments"),
+        (partial(two, y=1), (np.ones(3),), "too many positional|multiple values"),
+    ],
+)
+def test_a_function_that_takes_other_data_says_what_it_takes(
+    function: Any, args: tuple[Any, ...], shown: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"fun: takes \(params.*y.*\(?{shown}") as caught:
+        check_call("fun", function, args, ("params",))
+    assert "a tuple" in str(caught.value)

@@ -1,0 +1,61 @@
+"""What the objective returns: contributions, shares of a mean, totals of any shape."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from bootmle import Fit, bootstrap, fit
+from models import normal
+
+Floats = NDArray[np.float64]
+Y = np.random.default_rng(1).normal(3.0, 2.0, 80)
+START = {"mu": 1.0, "log_sigma": 0.2}
+nll = normal().nll
+
+
+def total(params: Any, y: Any) -> float:
+    return float(nll(params, y).sum())
+
+
+SUMS = {
+    "contributions over n": lambda p, y: nll(p, y) / len(y),
+    "total": total,
+    "mean": lambda p, y: nll(p, y).mean(),
+    "mean of squares": lambda p, y: float(np.mean(nll(p, y))),
+    "(1, 1)": lambda p, y: np.array([[total(p, y)]]),
+    "(1, 1) of a mean": lambda p, y: np.array([[nll(p, y).mean()]]),
+}
+
+
+def errors_of(mle: Fit) -> tuple[Floats, Floats]:
+    boot = bootstrap(mle, n_resamples=64, rng=0)
+    assert boot.alarms == ()
+    return np.asarray(mle.information.standard_errors), boot.standard_error
+
+
+@pytest.mark.parametrize("form", SUMS)
+def test_means_and_shares_have_the_standard_errors_of_the_sum(form: str) -> None:
+    own, expected = errors_of(fit(SUMS[form], START, Y)), errors_of(fit(nll, START, Y))
+    assert_allclose(own[0], expected[0], rtol=1e-4)
+    assert_allclose(own[1], expected[1], rtol=1e-3)
+
+
+def test_contributions_over_n_keep_their_prior_weights() -> None:
+    prior = np.random.default_rng(4).uniform(0.5, 2.0, 80)
+    shares, whole = (
+        fit(fun, START, Y, weights=prior)
+        for fun in (SUMS["contributions over n"], lambda p, y: nll(p, y))
+    )
+    assert_allclose(shares.estimate, whole.estimate, atol=1e-6)
+    assert_allclose(shares.information.standard_errors, whole.information.standard_errors, 1e-4)
+    assert "n = 80" in str(shares)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_one_number_is_a_total_whatever_its_shape(shape: tuple[int, ...]) -> None:
+    mle = fit(lambda p, y: np.reshape(total(p, y), shape), START, Y)
+    assert not mle.likelihood.separable
+    assert mle.likelihood.n == 80

@@ -1,0 +1,38 @@
+"""How the objective depends on the rows: what it raised on a part of them is said."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bootmle import bootstrap, fit
+from models import normal
+
+Y = np.random.default_rng(1).normal(3.0, 2.0, 80)
+START = {"mu": 1.0, "log_sigma": 0.2}
+nll = normal().nll
+HELD = np.random.default_rng(5).normal(size=80)
+
+
+@pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
+@pytest.mark.parametrize(
+    ("holds", "raised"),
+    [
+        (lambda y: y - HELD, "ValueError: operands could not be broadcast"),
+        (lambda y: y + 0 * {80: 1.0}[len(y)], "KeyError: "),
+    ],
+    ids=["held data", "lookup"],
+)
+def test_what_an_objective_raised_on_a_part_of_the_rows_is_named(
+    holds: Callable[[Any], Any], raised: str, reduce: bool
+) -> None:
+    def objective(params: Any, y: Any) -> Any:
+        values = nll(params, holds(y))
+        return values.sum() if reduce else values
+
+    mle = fit(objective, START, Y)
+    with pytest.raises(ValueError, match="cannot be evaluated on a part of the rows") as caught:
+        bootstrap(mle, n_resamples=9)
+    assert "Cases()" in str(caught.value)
+    assert f"(it raised {raised}" in str(caught.value)
