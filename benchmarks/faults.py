@@ -55,7 +55,7 @@ from typing import Any
 import numpy as np
 
 from bootmle import Bootstrap, Cases, Fit, bootstrap, fit, load
-from bootmle.execution.payload import Parcel
+from bootmle.execution.payload import Payload
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.task import Task
 from large import Row
@@ -703,11 +703,11 @@ def first_chunk() -> float:
 def bytes_sent(mle: Fit) -> Iterator[Row]:
     """Measure what each worker maps, and what it reads from its pipe and files."""
     task = Task.prepare(mle, Cases(), "verified", SEED)
-    parcel = sum(part.nbytes for part in Parcel.pack(task).parts)
+    payload = sum(part.nbytes for part in Payload.pack(task).parts)
     data = sum(np.asarray(arg).nbytes for arg in mle.likelihood.args)
     yield {
         "what": "MB that each worker maps",
-        "value": parcel / 1e6,
+        "value": payload / 1e6,
         "seen": f"data {data / 1e6:g}",
     }
     bootstrap(mle, n_resamples=128, rng=SEED, n_jobs=2)

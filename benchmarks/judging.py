@@ -45,7 +45,7 @@ class Verdict:
 
     @property
     def wrong(self) -> bool:
-        """Whether there is an optimum and it is missed, or none and one is claimed."""
+        """Whether there is an optimum and it is missed, or none and one is scipy_information."""
         if self.exists:
             return not (self.reached and self.distance <= NEAR)
         return self.status is not Status.NO_FINITE_OPTIMUM

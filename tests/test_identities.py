@@ -105,10 +105,10 @@ def test_the_global_random_state_is_neither_read_nor_changed() -> None:
 @pytest.mark.parametrize("model", [poisson(2), nb2(2), weibull(2)], ids=lambda m: m.name)
 def test_weights_of_contributions_equal_resampled_rows(model: Any) -> None:
     args = model.data(60, rng=1)
-    by_weights = fit(model.nll, model.truth, args)
+    supports_weights = fit(model.nll, model.truth, args)
     by_rows = fit(lambda p, *args: float(model.nll(p, *args).sum()), model.truth, args)
-    runs = [bootstrap(mle, n_resamples=48, rng=7).replicates for mle in (by_weights, by_rows)]
-    whiten = np.linalg.cholesky(by_weights.information.matrix)
+    runs = [bootstrap(mle, n_resamples=48, rng=7).replicates for mle in (supports_weights, by_rows)]
+    whiten = np.linalg.cholesky(supports_weights.information.matrix)
     assert np.linalg.norm((runs[0] - runs[1]) @ whiten, axis=1).max() < 1e-3
 
 

@@ -198,12 +198,12 @@ def test_another_machines_optimum_is_that_of_the_first(
 ) -> None:
     """Elsewhere the same fit ends a few last digits off: refits start where the first run's did."""
     bootstrap(mle, n_resamples=100, rng=0, checkpoint=tmp_path)
-    metric = replace(mle.metric, center=mle.metric.center + 1e-7 * mle.metric.units)
-    base = mle.likelihood.at(metric.center)
-    there = replace(mle, metric=metric, estimate=metric.center, base=base)
+    whitening = replace(mle.whitening, center=mle.whitening.center + 1e-7 * mle.whitening.units)
+    base = mle.likelihood.at(whitening.center)
+    there = replace(mle, whitening=whitening, estimate=whitening.center, base=base)
     assert_same(bootstrap(there, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
-    far = replace(mle.metric, center=mle.metric.center + 0.1 * mle.metric.units)
-    moved = replace(mle, metric=far, estimate=far.center, base=mle.likelihood.at(far.center))
+    far = replace(mle.whitening, center=mle.whitening.center + 0.1 * mle.whitening.units)
+    moved = replace(mle, whitening=far, estimate=far.center, base=mle.likelihood.at(far.center))
     with pytest.raises(ValueError, match=r"holds another run: .*estimate: "):
         bootstrap(moved, n_resamples=300, rng=0, checkpoint=tmp_path)
 
@@ -388,7 +388,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from bootmle import bootstrap, fit
-from bootmle.simulation import poisson
+from models import poisson
 
 model = poisson(1)
 mle = fit(model.nll, model.truth, model.data(60, rng=1))
@@ -441,9 +441,9 @@ def test_a_simulator_is_told_by_what_it_makes(mle: Fit, tmp_path: Path) -> None:
 
 def test_a_directory_starts_a_loaded_fit_where_its_run_started(mle: Fit, tmp_path: Path) -> None:
     bootstrap(mle, n_resamples=128, rng=0, checkpoint=tmp_path)
-    metric = replace(mle.metric, center=mle.metric.center + 1e-9 * mle.metric.units)
-    base = mle.likelihood.at(metric.center)
-    there = replace(mle, metric=metric, estimate=metric.center, base=base)
+    whitening = replace(mle.whitening, center=mle.whitening.center + 1e-9 * mle.whitening.units)
+    base = mle.likelihood.at(whitening.center)
+    there = replace(mle, whitening=whitening, estimate=whitening.center, base=base)
     longer = load(tmp_path, fit=there).extend(64)
     assert_same(longer, bootstrap(mle, n_resamples=192, rng=0))
     with pytest.raises(ValueError, match=r"fit: has \['a', 'b', 'c'\]"):
@@ -454,7 +454,7 @@ def test_a_study_is_told_from_a_run(mle: Fit, tmp_path: Path) -> None:
     coverage(mle, logit(2).simulate, n_datasets=2, warp=True, rng=0, checkpoint=tmp_path)
     with pytest.raises(ValueError, match=r"checkpoint: .* holds another run: .*chunk: 4, now 64"):
         bootstrap(mle, rng=0, checkpoint=tmp_path)
-    assert isinstance(load(tmp_path), Coverage)
+    assert len(Coverage.load(tmp_path).data) == 2
 
 
 def test_dates_are_data(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ JOB = """
 import os, signal
 import numpy as np
 from bootmle import Clustered, Estimator, fit
-from bootmle.simulation import logit
+from models import logit
 
 M = logit(2)
 DATA = M.data(90, rng=1)

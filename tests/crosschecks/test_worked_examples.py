@@ -327,12 +327,12 @@ def test_waiting_times_the_fit_leaves_the_saddle(with_jac: bool, data_of: Data) 
     errors = mle.information.standard_errors[[low, high]]
     assert_allclose(errors, [0.6622529166726415, 0.4835242532002662], rtol=1e-3)
     assert mle.nll == pytest.approx(1044.147448094089, abs=1e-4)
-    claimed = mle.claimed
-    assert claimed is not None
-    assert claimed.definiteness == "indefinite"
-    assert_allclose(claimed.point, y.mean(), rtol=1e-6)
-    assert_allclose(claimed.eigenvalues, saddle_eigenvalues(y), rtol=1e-3)
-    assert np.isnan(claimed.standard_errors).all()
+    scipy_information = mle.scipy_information
+    assert scipy_information is not None
+    assert scipy_information.definiteness == "indefinite"
+    assert_allclose(scipy_information.point, y.mean(), rtol=1e-6)
+    assert_allclose(scipy_information.eigenvalues, saddle_eigenvalues(y), rtol=1e-3)
+    assert np.isnan(scipy_information.standard_errors).all()
 
 
 def test_waiting_times_the_information_at_the_saddle_itself(data_of: Data) -> None:

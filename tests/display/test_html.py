@@ -24,7 +24,7 @@ from bootmle import (
 from bootmle.display import html
 from bootmle.display.html import Flagged
 from bootmle.display.text import align
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 from models import poisson
 
 MODEL = poisson(1)
@@ -123,7 +123,7 @@ def study() -> Coverage:
     misses = np.arange(100)[:, None] < [5, 20]
     low = np.where(misses, 1.0, -1.0)[:, None, :]
     none = np.zeros(100, dtype=np.int64)
-    data = Trials(
+    data = SimulatedFits(
         estimates,
         np.full(100, Status.CERTIFIED, dtype=np.int8),
         np.abs(estimates)[:, None, :],

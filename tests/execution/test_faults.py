@@ -21,7 +21,7 @@ from models import logit
 JOB = """
 import json, sys
 from bootmle import bootstrap, fit
-from bootmle.simulation import logit
+from models import logit
 
 model = logit(2)
 mle = fit(model.nll, model.truth, model.data(60, rng=1))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bootmle.execution.payload import Parcel
+from bootmle.execution.payload import Payload
 
 ARRAYS = {
     "C": np.arange(6.0).reshape(2, 3),
@@ -25,10 +25,10 @@ ARRAYS = {
 @pytest.mark.parametrize("kind", ARRAYS)
 @pytest.mark.parametrize("stored", [False, True])
 def test_arrays_come_back_as_they_were_and_are_the_workers_own(kind: str, stored: bool) -> None:
-    parcel = Parcel.pack({"data": ARRAYS[kind], "shift": 0.1})
+    payload = Payload.pack({"data": ARRAYS[kind], "shift": 0.1})
     before = ARRAYS[kind].copy()
-    with parcel.stored() as file:
-        content = pickle.loads(pickle.dumps(file if stored else parcel)).open()
+    with payload.stored() as file:
+        content = pickle.loads(pickle.dumps(file if stored else payload)).open()
         np.testing.assert_array_equal(content["data"], before)
         assert (content["data"].dtype, content["shift"]) == (before.dtype, 0.1)
         content["data"][:1] = 0
@@ -37,14 +37,14 @@ def test_arrays_come_back_as_they_were_and_are_the_workers_own(kind: str, stored
 
 def test_numbers_are_not_copied_into_the_pickle() -> None:
     data = np.random.default_rng(0).normal(size=100_000)
-    head, *buffers = Parcel.pack((data, lambda x: x + 1)).parts
+    head, *buffers = Payload.pack((data, lambda x: x + 1)).parts
     assert head.nbytes < 10_000
     assert [np.shares_memory(buffer, data) for buffer in buffers] == [True]
 
 
 def test_a_stored_parcel_is_light_and_mapped_and_its_file_goes_with_the_block() -> None:
-    parcel = Parcel.pack(np.zeros(100_000))
-    with parcel.stored() as stored:
+    payload = Payload.pack(np.zeros(100_000))
+    with payload.stored() as stored:
         assert Path(stored.path).stat().st_size > 800_000
         assert len(pickle.dumps(stored)) < 1000
         assert all(isinstance(part, np.memmap) and part.flags.writeable for part in stored.parts)
@@ -57,12 +57,12 @@ def test_a_process_opens_a_parcel_once_though_many_threads_ask(
     computation: Callable[..., Any], tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    parcel = Parcel.pack(computation(log=log))
+    payload = Payload.pack(computation(log=log))
     together = threading.Barrier(8)
 
     def open_together(_: int) -> Any:
         together.wait()
-        return parcel.open()
+        return payload.open()
 
     with ThreadPoolExecutor(8) as threads:
         first, *others = threads.map(open_together, range(8))
@@ -71,7 +71,7 @@ def test_a_process_opens_a_parcel_once_though_many_threads_ask(
 
 
 def test_a_process_keeps_only_the_parcel_that_it_opened_last() -> None:
-    first, second = Parcel.pack([1]), Parcel.pack([1])
+    first, second = Payload.pack([1]), Payload.pack([1])
     content = first.open()
     assert first.open() is content
     assert second.open() is not content
@@ -80,7 +80,7 @@ def test_a_process_keeps_only_the_parcel_that_it_opened_last() -> None:
 
 def test_what_cannot_be_pickled_is_said_before_any_worker_starts() -> None:
     with pytest.raises(RuntimeError, match=r"n_jobs: .* could not read .* \(TypeError: .*lock"):
-        Parcel.pack(threading.Lock())
+        Payload.pack(threading.Lock())
 
 
 def test_what_cannot_be_read_where_it_arrives_is_said_there() -> None:
@@ -92,4 +92,4 @@ def test_what_cannot_be_read_where_it_arrives_is_said_there() -> None:
             return missing, ()
 
     with pytest.raises(RuntimeError, match=r"could not read .*No module named 'mine'"):
-        Parcel.pack(Foreign()).open()
+        Payload.pack(Foreign()).open()

@@ -11,7 +11,7 @@ import pytest
 from bootmle import Status
 from bootmle.execution import recovery
 from bootmle.execution.parallel import compute_chunks
-from bootmle.execution.payload import Parcel, StoredParcel
+from bootmle.execution.payload import Payload, StoredPayload
 from bootmle.execution.recovery import Recovery
 from bootmle.refitting.replicates import Replicates
 
@@ -26,12 +26,12 @@ class Deaths:
         self.culprits, self.size = culprits, size
         self.tries: list[tuple[int, int]] = []
 
-    def __call__(self, function: Any, parcel: Any, chunk: int, *span: int) -> Any:
+    def __call__(self, function: Any, payload: Any, chunk: int, *span: int) -> Any:
         first, last = span or (0, self.size)
         self.tries.append((first, last))
         if self.culprits & set(range(first, last)):
             raise BrokenExecutor("The exit codes of the workers are {SIGSEGV(-11)}")
-        return function(parcel, chunk, *span)
+        return function(payload, chunk, *span)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_halving_ends_at_the_culprits_and_keeps_the_others(
     alone = Deaths(culprits, size)
     monkeypatch.setattr(recovery, "call_alone", alone)
     task = computation(size=size)
-    with Parcel.pack(task).stored() as parcel:
-        found = Recovery(task, parcel).compute(3)
+    with Payload.pack(task).stored() as payload:
+        found = Recovery(task, payload).compute(3)
     reason = "its worker process died: SIGSEGV(-11)"
     assert set(np.flatnonzero(found.status == Status.WORKER_DIED)) == culprits
     assert dict(found.messages) == dict.fromkeys(sorted(culprits), reason)
@@ -68,8 +68,8 @@ def test_a_chunk_that_survives_alone_is_computed_whole(
     alone = Deaths(set(), 64)
     monkeypatch.setattr(recovery, "call_alone", alone)
     task = computation(size=64)
-    with Parcel.pack(task).stored() as parcel:
-        Recovery(task, parcel).compute(0)
+    with Payload.pack(task).stored() as payload:
+        Recovery(task, payload).compute(0)
     assert alone.tries == [(0, 64)]
 
 
@@ -79,10 +79,10 @@ def test_an_exception_in_the_second_try_surfaces_as_itself(
     monkeypatch.setattr(recovery, "call_alone", Deaths({1}, 4))
     task = computation(size=4, fails_at=2)
     with (
-        Parcel.pack(task).stored() as parcel,
+        Payload.pack(task).stored() as payload,
         pytest.raises(ZeroDivisionError, match="replicate 2"),
     ):
-        Recovery(task, parcel).compute(0)
+        Recovery(task, payload).compute(0)
 
 
 def test_the_reason_does_without_an_exit_code(
@@ -93,7 +93,7 @@ def test_the_reason_does_without_an_exit_code(
 
     monkeypatch.setattr(recovery, "call_alone", dies)
     task = computation(size=1)
-    (reason,) = Recovery(task, StoredParcel("", "")).compute(0).messages.values()
+    (reason,) = Recovery(task, StoredPayload("", "")).compute(0).messages.values()
     assert reason == "its worker process died"
 
 

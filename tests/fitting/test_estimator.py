@@ -163,14 +163,14 @@ def test_weights_are_passed_nowhere_else(function: Any) -> None:
 def test_weights_and_rows_give_the_same_replicates() -> None:
     indices = np.array([drawn(k) for k in range(39)])
 
-    def by_weights(y: Any, weights: Any = None) -> list[float]:
+    def supports_weights(y: Any, weights: Any = None) -> list[float]:
         w = np.ones(20) if weights is None else weights
         mean = float(w @ y / w.sum())
         return [mean, float(np.sqrt(w @ (y - mean) ** 2 / w.sum())) / mean]
 
     one, other = (
         bootstrap(Estimator(function, Y), sampling=Given(indices=indices), n_resamples=39)
-        for function in (by_weights, moments)
+        for function in (supports_weights, moments)
     )
     assert_allclose(one.replicates, other.replicates, rtol=1e-12)
 
@@ -225,8 +225,8 @@ def test_the_refit_counts_one_call_for_each_resample() -> None:
     outcomes, counts = refit([Resample(20, rows=drawn(k)) for k in range(3)])
     assert counts == [(1, 0)] * 3
     assert [outcome.status for outcome in outcomes] == [Status.ESTIMATED] * 3
-    assert (refit.n_shared, refit.by_weights) == (0, False)
-    assert EstimatorRefit(Estimator(weighted, args=Y)).by_weights
+    assert (refit.n_shared, refit.supports_weights) == (0, False)
+    assert EstimatorRefit(Estimator(weighted, args=Y)).supports_weights
 
 
 def test_an_exception_on_the_original_data_surfaces_as_itself() -> None:

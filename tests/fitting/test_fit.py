@@ -21,7 +21,7 @@ from models import logit, nb2, normal_mixture, ordered_probit, tobit, weibull
 
 Y = np.random.default_rng(11).normal(300.0, 0.02, 60)
 START = {"mu": 299.9, "log_sigma": -3.0}
-CLOSED = np.array([Y.mean(), np.log(Y.std())])
+NO_ARGS = np.array([Y.mean(), np.log(Y.std())])
 SE = np.array([Y.std() / np.sqrt(60), np.sqrt(1 / 120)])
 NEAR = 1e-5
 
@@ -72,11 +72,11 @@ FORMS: dict[str, tuple[Any, Any, Any]] = {
 def test_every_form_of_objective_start_and_data(form: str) -> None:
     fun, x0, args = FORMS[form]
     mle = fit(fun, x0, args)
-    assert_at(mle, CLOSED)
+    assert_at(mle, NO_ARGS)
     assert mle.status is Status.CERTIFIED
     assert mle.decrement <= 1e-6
-    assert mle.nll == pytest.approx(60 * CLOSED[1] + 30, rel=1e-9)
-    assert mle.aic == pytest.approx(2 * (60 * CLOSED[1] + 30 + 2), rel=1e-9)
+    assert mle.nll == pytest.approx(60 * NO_ARGS[1] + 30, rel=1e-9)
+    assert mle.aic == pytest.approx(2 * (60 * NO_ARGS[1] + 30 + 2), rel=1e-9)
 
 
 JACS: dict[str, tuple[Any, Any]] = {
@@ -93,7 +93,7 @@ JACS: dict[str, tuple[Any, Any]] = {
 def test_every_form_of_jac(form: str) -> None:
     fun, jac = JACS[form]
     mle = fit(fun, START, Y, jac=jac)
-    assert_at(mle, CLOSED)
+    assert_at(mle, NO_ARGS)
     assert mle.decrement <= 1e-6
 
 
@@ -102,7 +102,7 @@ def test_every_form_of_jac(form: str) -> None:
 )
 def test_any_method_of_scipys_ends_at_the_same_optimum(method: str) -> None:
     mle = fit(nll, START, Y, method=method)
-    assert_at(mle, CLOSED)
+    assert_at(mle, NO_ARGS)
     assert isinstance(mle.optimize_result, OptimizeResult)
 
 
@@ -115,7 +115,7 @@ def test_a_method_of_ones_own_and_its_options_are_passed_on() -> None:
 
     mle = fit(nll, START, Y, method=stays, options={"depth": 3})
     assert seen["depth"] == 3
-    assert_at(mle, CLOSED)
+    assert_at(mle, NO_ARGS)
 
 
 def test_the_information_is_that_of_the_closed_form() -> None:
@@ -126,13 +126,13 @@ def test_the_information_is_that_of_the_closed_form() -> None:
 
 def test_fit_goes_on_where_scipy_stops_too_early() -> None:
     mle = fit(nll, START, Y, options={"maxiter": 1})
-    assert_at(mle, CLOSED)
-    assert mle.claimed is not None
-    assert abs(mle.claimed.point[0] - CLOSED[0]) > 0.01 * SE[0]
+    assert_at(mle, NO_ARGS)
+    assert mle.scipy_information is not None
+    assert abs(mle.scipy_information.point[0] - NO_ARGS[0]) > 0.01 * SE[0]
 
 
 def test_nothing_is_claimed_where_scipy_found_the_optimum() -> None:
-    assert fit(nll, CLOSED, Y, jac=scores).claimed is None
+    assert fit(nll, NO_ARGS, Y, jac=scores).scipy_information is None
 
 
 @pytest.mark.parametrize("contributions", [True, False])
@@ -263,7 +263,7 @@ def test_logit_of_a_probability() -> None:
 def test_bounds_around_the_optimum_change_nothing(bounds: Any) -> None:
     mle = fit(nll, START, Y, bounds=bounds)
     assert mle.status is Status.CERTIFIED
-    assert_at(mle, CLOSED)
+    assert_at(mle, NO_ARGS)
 
 
 @pytest.mark.parametrize("contributions", [True, False])
@@ -306,7 +306,7 @@ def test_an_active_constraint_has_its_own_status(form: str) -> None:
 def test_a_constraint_that_does_not_bind_leaves_the_optimum_certified() -> None:
     mle = fit(nll, START, Y, constraints={"type": "ineq", "fun": lambda p: p[0] - 299.0})
     assert mle.status is Status.CERTIFIED
-    assert_at(mle, CLOSED)
+    assert_at(mle, NO_ARGS)
 
 
 def test_a_mean_objective_is_said_to_have_been_multiplied() -> None:
@@ -326,8 +326,8 @@ def test_a_saddle_is_left_and_said() -> None:
     mle = fit(means, center, y)
     assert mle.status is Status.CERTIFIED
     assert mle.nll < means(center, y).sum() - 10
-    assert mle.claimed is not None
-    assert mle.claimed.definiteness == "indefinite"
+    assert mle.scipy_information is not None
+    assert mle.scipy_information.definiteness == "indefinite"
     assert "saddle" in str(mle)
 
 
@@ -359,7 +359,7 @@ def test_only_the_parameter_that_does_not_enter_is_not_identified(
     assert mle.status is Status.NOT_IDENTIFIED
     assert mle.not_identified == ("unused",)
     others = np.delete(np.arange(3), position)
-    assert np.all(np.abs(mle.estimate[others] - CLOSED) <= NEAR * SE)
+    assert np.all(np.abs(mle.estimate[others] - NO_ARGS) <= NEAR * SE)
     # The others’ replicates are those of the model without it.
     boot = bootstrap(mle, n_resamples=64, rng=0)
     without = bootstrap(fit(nll, START, Y), n_resamples=64, rng=0)
@@ -415,7 +415,7 @@ def test_a_curvature_that_jumps_away_from_the_optimum_is_certified(seed: int) ->
 def test_the_printed_fit_has_names_estimates_errors_and_the_certificate() -> None:
     shown = str(fit(nll, START, Y))
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line}
-    assert float(rows["mu"][0]) == pytest.approx(CLOSED[0], abs=SE[0] / 50)
+    assert float(rows["mu"][0]) == pytest.approx(NO_ARGS[0], abs=SE[0] / 50)
     assert float(rows["log_sigma"][1]) == pytest.approx(SE[1], rel=0.01)
     assert "60 observations" in shown
     assert "certified optimum" in shown

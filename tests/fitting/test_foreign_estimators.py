@@ -34,12 +34,12 @@ def by_rows(X: Any, y: Any) -> dict[str, float]:
     return {"intercept": model.intercept_, **dict(zip(("a", "b"), model.coef_, strict=True))}
 
 
-def by_weights(X: Any, y: Any, weights: Any) -> dict[str, float]:
+def supports_weights(X: Any, y: Any, weights: Any) -> dict[str, float]:
     model = Regression().fit(X, y, sample_weight=weights)
     return {"intercept": model.intercept_, **dict(zip(("a", "b"), model.coef_, strict=True))}
 
 
-@pytest.mark.parametrize("function", [by_rows, by_weights])
+@pytest.mark.parametrize("function", [by_rows, supports_weights])
 def test_a_scikit_learn_like_estimator_by_rows_and_by_weights(function: Any) -> None:
     boot = bootstrap(Estimator(function, args=(X, Y)), n_resamples=99, rng=2)
     assert boot.names == ("intercept", "a", "b")
@@ -52,7 +52,9 @@ def test_a_scikit_learn_like_estimator_by_rows_and_by_weights(function: Any) -> 
 
 
 def test_fractional_weights_reach_an_estimator_that_takes_them() -> None:
-    boot = bootstrap(Estimator(by_weights, (X, Y)), sampling=Bayesian(), n_resamples=1999, rng=2)
+    boot = bootstrap(
+        Estimator(supports_weights, (X, Y)), sampling=Bayesian(), n_resamples=1999, rng=2
+    )
     design = np.column_stack([np.ones(N), X])
     inverse = np.linalg.inv(design.T @ design)
     residuals = Y - design @ inverse @ design.T @ Y

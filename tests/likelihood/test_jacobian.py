@@ -188,7 +188,12 @@ def test_the_right_jac_of_a_rounded_total_passes(aside: float) -> None:
 
     parameters = read_parameters(np.add(OPTIMUM, aside))
     likelihood = Likelihood(
-        rounded, lambda p, y: scores(p, y).sum(axis=0), (Y,), parameters, None, separable=False
+        rounded,
+        lambda p, y: scores(p, y).sum(axis=0),
+        (Y,),
+        parameters,
+        None,
+        per_observation=False,
     )
     assert with_jac_form(likelihood) is likelihood
 
@@ -201,7 +206,9 @@ def test_no_more_evaluations_than_differences_of_the_sum_twice_over() -> None:
         calls += 1
         return nll(params, y)
 
-    likelihood = Likelihood(counted, scores, (Y,), read_parameters(OPTIMUM), Y.size, separable=True)
+    likelihood = Likelihood(
+        counted, scores, (Y,), read_parameters(OPTIMUM), Y.size, per_observation=True
+    )
     assert with_jac_form(likelihood).scores_given
     assert calls == 1 + 4 * 2
 

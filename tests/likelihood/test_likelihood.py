@@ -49,7 +49,7 @@ CONTRIBUTIONS: dict[str, Any] = {
 @pytest.mark.parametrize("form", TOTALS)
 def test_every_form_of_a_total(form: str) -> None:
     likelihood = read(TOTALS[form])
-    assert not likelihood.separable
+    assert not likelihood.per_observation
     assert likelihood.n == 12
     assert likelihood.total(AT) == pytest.approx(terms(AT, Y).sum(), rel=1e-14)
 
@@ -57,7 +57,7 @@ def test_every_form_of_a_total(form: str) -> None:
 @pytest.mark.parametrize("form", CONTRIBUTIONS)
 def test_every_form_of_contributions(form: str) -> None:
     likelihood = read(CONTRIBUTIONS[form])
-    assert likelihood.separable
+    assert likelihood.per_observation
     assert likelihood.n == 12
     assert_allclose(likelihood.contributions(AT), terms(AT, Y), rtol=1e-14)
     assert likelihood.total(AT) == pytest.approx(terms(AT, Y).sum(), rel=1e-14)
@@ -65,9 +65,9 @@ def test_every_form_of_contributions(form: str) -> None:
 
 def test_a_closure_returns_contributions_without_args() -> None:
     likelihood = read(lambda p: terms(p, Y), args=())
-    assert likelihood.separable
+    assert likelihood.per_observation
     assert likelihood.n == 12
-    assert examine_rows(likelihood, AT).rows is Rows.CLOSED
+    assert examine_rows(likelihood, AT).rows is Rows.NO_ARGS
 
 
 JACS: dict[str, tuple[Any, Any, bool]] = {
@@ -110,8 +110,8 @@ def test_reweighting_equals_resampling_the_rows() -> None:
     counts = np.bincount(rows, minlength=12).astype(float)
     prior = np.linspace(0.5, 2.0, 12)
     likelihood = examine_rows(read(terms, weights=prior), AT)
-    by_weights, by_rows = likelihood.reweighted(counts), likelihood.resampled(rows)
-    assert by_weights.total(AT) == pytest.approx(by_rows.total(AT), rel=1e-14)
+    supports_weights, by_rows = likelihood.reweighted(counts), likelihood.resampled(rows)
+    assert supports_weights.total(AT) == pytest.approx(by_rows.total(AT), rel=1e-14)
 
 
 def test_rows_of_weight_zero_leave_the_data_only_where_rows_are_separate() -> None:
@@ -145,7 +145,7 @@ DEPENDENCE: dict[str, tuple[Any, Rows]] = {
         lambda p, y: float(autoregression(p, y).sum()),
         Rows.ORDERED,
     ),
-    "holds data of its own": (closed, Rows.UNDIVIDED),
+    "holds data of its own": (closed, Rows.INDIVISIBLE),
     "one for two rows": (panel, Rows.CLUSTERED),
 }
 

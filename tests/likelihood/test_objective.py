@@ -57,5 +57,5 @@ def test_contributions_over_n_keep_their_prior_weights() -> None:
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
 def test_one_number_is_a_total_whatever_its_shape(shape: tuple[int, ...]) -> None:
     mle = fit(lambda p, y: np.reshape(total(p, y), shape), START, Y)
-    assert not mle.likelihood.separable
+    assert not mle.likelihood.per_observation
     assert mle.likelihood.n == 80

@@ -53,7 +53,7 @@ def test_totals_are_evaluated_together() -> None:
     usual = fit(lambda params, x, y: single(params, x, y).sum(), MODEL.truth, (X, Y))
     many = Many(total=True)
     vectorized = fit(many, MODEL.truth, (X, Y), vectorized=True)
-    assert not vectorized.likelihood.separable
+    assert not vectorized.likelihood.per_observation
     many.calls = many.points = 0
     one, other = (bootstrap(each, n_resamples=16, rng=0) for each in (usual, vectorized))
     assert_allclose(other.replicates, one.replicates, atol=1e-6)

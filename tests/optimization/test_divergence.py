@@ -10,19 +10,21 @@ from scipy.optimize import linprog
 from bootmle import Cases, Given, Status, bootstrap, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.batch import Settings
+from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.divergence import probe_rays
 from bootmle.optimization.optimizer import Optimizer
-from bootmle.optimization.whitening import Metric, Target
-from bootmle.refitting.fallback import rescue
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
+from bootmle.refitting.fallback import fall_back
 from models import logit, normal, poisson
 
 Floats = NDArray[np.float64]
 
 
-def target(fun: Any, size: int = 2) -> Target:
+def target(fun: Any, size: int = 2) -> WhitenedObjective:
     likelihood = read_likelihood(fun, (), None, None, read_parameters(np.zeros(size)))
-    return Target(likelihood, Metric(np.zeros(size), np.eye(size)), fun(np.zeros(size)))
+    return WhitenedObjective(
+        likelihood, Whitening(np.zeros(size), np.eye(size)), fun(np.zeros(size))
+    )
 
 
 def test_a_regular_optimum_is_no_ray() -> None:
@@ -59,9 +61,9 @@ def test_beyond_the_domain_is_no_ray() -> None:
 
 
 def test_a_refit_that_left_the_domain_goes_on_from_the_estimate() -> None:
-    settings = Settings.from_noise(1e-14)
+    step_sizes = StepSizes.from_noise(1e-14)
     left = np.array([4.0, 1.0])
-    outcome = rescue(target(outside), left, np.array([1.0, 0.0]), settings, Optimizer())
+    outcome = fall_back(target(outside), left, np.array([1.0, 0.0]), step_sizes, Optimizer())
     assert outcome.status is Status.CERTIFIED
     np.testing.assert_allclose(outcome.params, 0.0, atol=1e-6)
 

@@ -72,7 +72,7 @@ def test_taking_some_of_the_models(third: float | None) -> None:
         assert_allclose(some, every[chosen], rtol=1e-13)
 
 
-def separable(slope: Floats, curvature: Floats, third: Floats) -> CubicModels:
+def per_observation(slope: Floats, curvature: Floats, third: Floats) -> CubicModels:
     """Models that are sums of cubics in one variable each, (b, q) arrays."""
     count, size = slope.shape
     matrices, tensors = np.zeros((count, size, size)), np.zeros((count, size, size, size))
@@ -92,7 +92,7 @@ def separable_problems() -> tuple[CubicModels, Floats]:
     slope = rng.uniform(-2, 2, size=(800, 2))
     curvature = rng.uniform(0.5, 2.0, size=(800, 2)) * [1.0, 4.0]
     third = rng.uniform(-1, 1, size=(800, 2)) * [1.0, 8.0]
-    return separable(slope, curvature, third), closed_form(slope, curvature, third)
+    return per_observation(slope, curvature, third), closed_form(slope, curvature, third)
 
 
 def test_optima_of_separable_cubics_are_the_closed_form() -> None:

@@ -12,19 +12,21 @@ from scipy.special import expit
 from bootmle import Bootstrap, Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.batch import Settings
+from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
-from bootmle.optimization.whitening import Metric, Target
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from models import logit, normal_mixture
 
 Floats = NDArray[np.float64]
-SETTINGS = Settings.from_noise(1e-14)
+SETTINGS = StepSizes.from_noise(1e-14)
 
 
-def target(fun: Any, size: int = 2) -> Target:
+def target(fun: Any, size: int = 2) -> WhitenedObjective:
     likelihood = read_likelihood(fun, (), None, None, read_parameters(np.zeros(size)))
-    return Target(likelihood, Metric(np.zeros(size), np.eye(size)), fun(np.zeros(size)))
+    return WhitenedObjective(
+        likelihood, Whitening(np.zeros(size), np.eye(size)), fun(np.zeros(size))
+    )
 
 
 def test_a_bowl_has_no_plateau() -> None:

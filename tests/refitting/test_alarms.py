@@ -86,7 +86,7 @@ def test_the_excess_follows_its_own_law_where_the_model_is_misspecified(data_of:
     mle = fit(poisson(3).nll, [3.0, 0.0, 0.0, 0.0], (X, np.array(stored["breaks"], float)))
     boot = bootstrap(mle, n_resamples=499, rng=0)
     assert AlarmKind.OBJECTIVE_SCALE in kinds(boot)
-    assert AlarmKind.EXCESS_LAW not in kinds(boot)
+    assert AlarmKind.EXCESS_DISTRIBUTION not in kinds(boot)
 
 
 def test_replicates_that_lie_too_far_break_the_excess_law() -> None:
@@ -105,7 +105,7 @@ def test_replicates_that_lie_too_far_break_the_excess_law() -> None:
 
 def laws(refit: LikelihoodRefit, estimates: Any) -> list[Alarm]:
     found = likelihood_alarms(refit.fit, refit, replicates_at(estimates))
-    return [alarm for alarm in found if alarm.kind is AlarmKind.EXCESS_LAW]
+    return [alarm for alarm in found if alarm.kind is AlarmKind.EXCESS_DISTRIBUTION]
 
 
 def replicates_at(estimates: Any) -> Replicates:

@@ -14,7 +14,7 @@ from bootmle import Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.lattice import score_lattice, value_lattice
 from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.whitening import Metric
+from bootmle.optimization.whitening import Whitening
 from bootmle.refitting import expansion
 from bootmle.refitting.expansion import Expansion, expand, n_terms
 from bootmle.refitting.refit import LikelihoodRefit
@@ -34,15 +34,15 @@ def poisson_fit(with_jac: bool, n: int = N) -> Fit:
     return fit(model.nll, start, (X * [1.0, 1.0, 1000.0], y), jac=jac)
 
 
-def scaled(metric: Metric, factor: float) -> Metric:
+def scaled(whitening: Whitening, factor: float) -> Whitening:
     """The same coordinates in units of ``factor`` standard errors: a lattice that much finer."""
-    return Metric(metric.center, factor * metric.factor)
+    return Whitening(whitening.center, factor * whitening.factor)
 
 
-def exact_tensors(mle: Fit, metric: Metric, weights: Floats) -> tuple[Floats, Floats, Floats]:
+def exact_tensors(mle: Fit, whitening: Whitening, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Slope, curvature and third derivatives of Σ w_i ℓ_i, for ℓ_i = exp(x_i β) − y_i x_i β."""
     X, y = mle.likelihood.args
-    mu, Z = np.exp(X @ mle.estimate), X @ metric.factor
+    mu, Z = np.exp(X @ mle.estimate), X @ whitening.factor
     return (
         (weights * (mu - y)) @ Z,
         np.einsum("n,ni,nj->ij", weights * mu, Z, Z),
@@ -50,19 +50,19 @@ def exact_tensors(mle: Fit, metric: Metric, weights: Floats) -> tuple[Floats, Fl
     )
 
 
-def expanded(likelihood: Likelihood, metric: Metric) -> Expansion:
-    found = expand(likelihood, metric)
+def expanded(likelihood: Likelihood, whitening: Whitening) -> Expansion:
+    found = expand(likelihood, whitening)
     assert found is not None
     return found
 
 
 def errors_at(mle: Fit, factor: float, weights: Floats) -> list[float]:
     """Largest errors of slope, curvature and third derivatives, per unit of one standard error."""
-    metric = scaled(mle.metric, factor)
-    models = expanded(mle.likelihood, metric).models(weights[None])
+    whitening = scaled(mle.whitening, factor)
+    models = expanded(mle.likelihood, whitening).models(weights[None])
     assert models.third is not None
     found = (models.slope[0], models.curvature[0], models.third[0])
-    exact = exact_tensors(mle, metric, weights)
+    exact = exact_tensors(mle, whitening, weights)
     return [
         float(np.abs(one - other).max()) / factor**degree
         for degree, (one, other) in enumerate(zip(found, exact, strict=True), start=1)
@@ -87,7 +87,7 @@ def test_derivatives_of_a_poisson_regression_and_the_order_of_their_errors(with_
 @FORMS
 def test_at_a_step_of_one_standard_error_the_cubic_model_is_close(with_jac: bool) -> None:
     mle = poisson_fit(with_jac, n=400)
-    found = expanded(mle.likelihood, mle.metric)
+    found = expanded(mle.likelihood, mle.whitening)
     assert (found.order, found.step) == (3, 1.0)
     weights = np.random.default_rng(0).multinomial(400, np.full(400, 1 / 400), size=5).astype(float)
     models = found.models(weights)
@@ -95,7 +95,7 @@ def test_at_a_step_of_one_standard_error_the_cubic_model_is_close(with_jac: bool
     for k, each in enumerate(weights):
         for one, other in zip(
             (models.slope[k], models.curvature[k], models.third[k]),
-            exact_tensors(mle, mle.metric, each),
+            exact_tensors(mle, mle.whitening, each),
             strict=True,
         ):
             assert_allclose(one, other, atol=0.02)
@@ -104,7 +104,7 @@ def test_at_a_step_of_one_standard_error_the_cubic_model_is_close(with_jac: bool
 def closed(function: Callable[..., Any], size: int, jac: Any = None, **more: Any) -> Likelihood:
     """A likelihood of the given function and the rows 1 to 5."""
     rows = np.arange(1.0, 6.0)
-    about: dict[str, Any] = {"n": 5, "separable": True, "rows": Rows.SEPARATE, **more}
+    about: dict[str, Any] = {"n": 5, "per_observation": True, "rows": Rows.SEPARATE, **more}
     return Likelihood(function, jac, (rows,), read_parameters(np.zeros(size)), **about)
 
 
@@ -124,37 +124,37 @@ def cubic_contributions(params: Floats, rows: Floats) -> Floats:
 
 
 def test_a_cubic_objective_is_reproduced_at_any_weights_and_point() -> None:
-    metric = Metric(CENTER, FACTOR)
+    whitening = Whitening(CENTER, FACTOR)
     likelihood = closed(cubic_contributions, 3)
     rng = np.random.default_rng(0)
     weights, z = rng.exponential(size=(20, 5)), 3.0 * rng.normal(size=(20, 3))
-    value, _, _ = expanded(likelihood, metric).models(weights).at(z)
+    value, _, _ = expanded(likelihood, whitening).models(weights).at(z)
     rows = likelihood.args[0]
     rise = np.array(
         [
             w @ (cubic_contributions(at, rows) - cubic_contributions(CENTER, rows))
-            for w, at in zip(weights, metric.to_working(z), strict=True)
+            for w, at in zip(weights, whitening.to_working(z), strict=True)
         ]
     )
     # Third derivatives are kept in single precision, whose rounding is 6e-8.
     assert_allclose(value, rise, rtol=1e-6, atol=1e-6 * np.abs(rise).max())
-    inner = expanded(likelihood, metric).models(weights).at(z / 1e3)[0]
+    inner = expanded(likelihood, whitening).models(weights).at(z / 1e3)[0]
     small = [
         w @ (cubic_contributions(at, rows) - cubic_contributions(CENTER, rows))
-        for w, at in zip(weights, metric.to_working(z / 1e3), strict=True)
+        for w, at in zip(weights, whitening.to_working(z / 1e3), strict=True)
     ]
     # Next to the center they hardly count: the rest is in double precision.
     assert_allclose(inner, small, rtol=0, atol=1e-11 * np.abs(rise).max())
 
 
 def test_a_total_is_expanded_as_one_contribution() -> None:
-    metric = Metric(CENTER, FACTOR)
+    whitening = Whitening(CENTER, FACTOR)
 
     def total(params: Floats, rows: Floats) -> float:
         return float(cubic_contributions(params, rows).sum())
 
-    single = expanded(closed(total, 3, separable=False), metric)
-    every = expanded(closed(cubic_contributions, 3), metric)
+    single = expanded(closed(total, 3, per_observation=False), whitening)
+    every = expanded(closed(cubic_contributions, 3), whitening)
     assert single.terms.shape == (1, n_terms(3, 2))
     assert_allclose(single.terms[0], every.terms.sum(axis=0), rtol=1e-9, atol=1e-9)
     assert single.bends.shape == (1, n_terms(3, 3) - n_terms(3, 2))
@@ -167,7 +167,7 @@ def test_blocks_of_rows_give_the_same_tensors(
     with_jac: bool, rows_in_a_block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mle = poisson_fit(with_jac)
-    whole = expanded(mle.likelihood, mle.metric)
+    whole = expanded(mle.likelihood, mle.whitening)
     sizes: list[int] = []
     original = mle.likelihood.function
 
@@ -178,7 +178,7 @@ def test_blocks_of_rows_give_the_same_tensors(
     per_row = len(score_lattice(3, 3)) * 3 if with_jac else len(value_lattice(3, 3))
     monkeypatch.setattr(expansion, "BLOCK_CAP", rows_in_a_block * per_row)
     likelihood = mle.likelihood if with_jac else replace(mle.likelihood, function=watched)
-    blocked = expanded(likelihood, mle.metric)
+    blocked = expanded(likelihood, mle.whitening)
     assert_allclose(blocked.terms, whole.terms, rtol=0, atol=1e-12 * np.abs(whole.terms).max())
     assert_allclose(blocked.bends, whole.bends, rtol=0, atol=1e-7 * np.abs(whole.bends).max())
     assert (blocked.order, blocked.step) == (whole.order, whole.step)
@@ -194,10 +194,10 @@ def test_contributions_that_read_other_rows_are_never_cut_into_blocks(
         return 0.5 * (rows - rows.mean() - params[0]) ** 2 + 0.5 * (rows - params[1] / 100) ** 2
 
     likelihood = closed(centred, 2, rows=Rows.EXCHANGEABLE)
-    metric = Metric(np.zeros(2), np.diag([1.0, 100.0]))
-    whole = expanded(likelihood, metric)
+    whitening = Whitening(np.zeros(2), np.diag([1.0, 100.0]))
+    whole = expanded(likelihood, whitening)
     monkeypatch.setattr(expansion, "BLOCK_CAP", 1)
-    assert_array_equal(expanded(likelihood, metric).terms, whole.terms)
+    assert_array_equal(expanded(likelihood, whitening).terms, whole.terms)
     # The blocks of one row each would have made another slope: every row its own mean.
     rows = likelihood.args[0]
     assert_allclose(whole.terms[:, 0], -(rows - rows.mean()), atol=1e-12)
@@ -227,7 +227,7 @@ def test_the_order_is_the_highest_that_fits_the_memory(
 ) -> None:
     mle = poisson_fit(with_jac)
     monkeypatch.setattr(expansion, "MEMORY_CAP", room)
-    found = expanded(mle.likelihood, mle.metric)
+    found = expanded(mle.likelihood, mle.whitening)
     lattice = score_lattice if with_jac else value_lattice
     assert found.order == order
     assert found.terms.shape == (N, n_terms(3, min(order, 2)))
@@ -239,7 +239,7 @@ def test_a_total_needs_the_memory_of_one_row(monkeypatch: pytest.MonkeyPatch) ->
     model = poisson(2)
     mle = fit(lambda *a: float(model.nll(*a).sum()), model.truth, model.data(N, rng=1))
     monkeypatch.setattr(expansion, "MEMORY_CAP", n_terms(3, 3))
-    assert expanded(mle.likelihood, mle.metric).order == 3
+    assert expanded(mle.likelihood, mle.whitening).order == 3
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -261,7 +261,7 @@ def test_certified_replicates_are_the_same_from_a_lower_order(
     best = bootstrap(mle, n_resamples=64, rng=0).replicates
     monkeypatch.setattr(expansion, "MEMORY_CAP", n_terms(3, order) * N)
     lower = bootstrap(mle, n_resamples=64, rng=0).replicates
-    way = mle.metric.to_whitened(lower) - mle.metric.to_whitened(best)
+    way = mle.whitening.to_whitened(lower) - mle.whitening.to_whitened(best)
     assert 0 < np.linalg.norm(way, axis=1).max() < 2e-3
 
 
@@ -311,7 +311,7 @@ def test_leaving_the_domain_shrinks_the_step_then_lowers_the_order(
     measure: Any, limit: float, order: int, step: float, outside: Any
 ) -> None:
     likelihood = closed(bowl(measure, limit * (1 + 1e-9), outside), 3)
-    found = expanded(likelihood, Metric(np.zeros(3), np.eye(3)))
+    found = expanded(likelihood, Whitening(np.zeros(3), np.eye(3)))
     assert (found.order, found.step) == (order, step)
     models = found.models(np.ones((1, 5)))
     assert_allclose(models.slope, 0, atol=1e-9)
@@ -323,7 +323,7 @@ def test_leaving_the_domain_shrinks_the_step_then_lowers_the_order(
 @OUTSIDE
 def test_a_point_without_surroundings_has_no_expansion(outside: Any) -> None:
     likelihood = closed(bowl(largest, 0.01, outside), 3)
-    assert expand(likelihood, Metric(np.zeros(3), np.eye(3))) is None
+    assert expand(likelihood, Whitening(np.zeros(3), np.eye(3))) is None
 
 
 def test_scores_that_leave_the_domain_shrink_the_step_too() -> None:
@@ -332,13 +332,13 @@ def test_scores_that_leave_the_domain_shrink_the_step_too() -> None:
         return np.outer(rows, params) if inside else np.full((5, 2), np.nan)
 
     likelihood = closed(bowl(largest, 0.6, np.nan), 2, jac=scores, scores_given=True)
-    found = expanded(likelihood, Metric(np.zeros(2), np.eye(2)))
+    found = expanded(likelihood, Whitening(np.zeros(2), np.eye(2)))
     assert (found.order, found.step) == (3, 0.5)
 
 
 def test_a_first_order_expansion_takes_the_whitened_curvature() -> None:
     likelihood = closed(bowl(largest, 0.15, np.nan), 3)
-    found = expanded(likelihood, Metric(np.zeros(3), np.eye(3)))
+    found = expanded(likelihood, Whitening(np.zeros(3), np.eye(3)))
     models = found.models(np.ones((4, 5)))
     assert found.order == 1
     assert_array_equal(models.curvature, np.broadcast_to(np.eye(3), (4, 3, 3)))
@@ -351,8 +351,8 @@ def test_refits_without_an_expansion_are_certified_all_the_same(verified: bool) 
     resamples = [Cases().draw(N, k, stream) for k, stream in enumerate(streams)]
     usual, none = LikelihoodRefit.prepare(mle), LikelihoodRefit(mle, None, verified)
     one, other = (refit(resamples)[0] for refit in (usual, none))
-    way = mle.metric.to_whitened(np.array([outcome.params for outcome in one]))
-    way -= mle.metric.to_whitened(np.array([outcome.params for outcome in other]))
+    way = mle.whitening.to_whitened(np.array([outcome.params for outcome in one]))
+    way -= mle.whitening.to_whitened(np.array([outcome.params for outcome in other]))
     assert np.linalg.norm(way, axis=1).max() < 2e-3
     assert {outcome.status for outcome in other} == {Status.CERTIFIED}
     assert none.n_shared == 0

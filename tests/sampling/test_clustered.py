@@ -207,11 +207,11 @@ def test_an_estimator_is_given_whole_clusters(weighted: bool) -> None:
     def by_rows(y: Any) -> Any:
         return [y.sum(), y.size]
 
-    def by_weights(y: Any, weights: Any = None) -> Any:
+    def supports_weights(y: Any, weights: Any = None) -> Any:
         w = np.ones(N) if weights is None else weights
         return [w @ y, w.sum()]
 
-    estimator = Estimator(by_weights if weighted else by_rows, args=y)
+    estimator = Estimator(supports_weights if weighted else by_rows, args=y)
     plan = Clustered(LABELS)
     boot = bootstrap(estimator, sampling=plan, n_resamples=70, rng=SEED)
     expected = [[y[rows(plan, k)].sum(), rows(plan, k).size] for k in range(70)]

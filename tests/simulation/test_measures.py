@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bootmle import Coverage, Status, coverage, fit
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 from models import normal
 
 SCALES = np.array([1.0, 1000.0])
@@ -18,7 +18,7 @@ def censored(rng: np.random.Generator, count: int) -> Coverage:
     """A normal estimate bounded at 0, whose error is withheld at the bound; another that is not."""
     draws = rng.normal(size=(count, 2))
     inside = draws[:, 0] > 0
-    data = Trials.blank(count, 2, 1, 2, Status.CERTIFIED)
+    data = SimulatedFits.blank(count, 2, 1, 2, Status.CERTIFIED)
     data.status[~inside] = Status.AT_BOUND
     data.estimates[:] = SCALES * np.column_stack([np.maximum(draws[:, 0], 0.0), draws[:, 1]])
     data.errors[:] = SCALES * rng.uniform(0.8, 1.2, size=(count, 2, 2))
@@ -66,9 +66,9 @@ def test_the_error_of_a_ratio_is_how_far_studies_scatter() -> None:
 def test_an_infinite_estimate_is_in_neither_part_of_the_ratio() -> None:
     study = censored(np.random.default_rng(3), 50)
     expected = {source: ratio.copy() for source, ratio in study.se_ratio.items()}
-    more = Trials.blank(1, 2, 1, 2, Status.NO_FINITE_OPTIMUM)
+    more = SimulatedFits.blank(1, 2, 1, 2, Status.NO_FINITE_OPTIMUM)
     more.estimates[:], more.errors[:] = np.inf, 1e6
-    object.__setattr__(study, "data", Trials.concatenate([study.data, more]))
+    object.__setattr__(study, "data", SimulatedFits.concatenate([study.data, more]))
     for source in study.sources:
         assert_allclose(study.se_ratio[source], expected[source], rtol=1e-12)
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from bootmle import Blocks, Coverage, Estimator, Fit, bootstrap, coverage, fit, load
 from bootmle.execution.checkpoint import read_manifest, write_manifest
 from bootmle.execution.packing import pack, unpack
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 from models import normal
 
 OPTIONS: dict[str, Any] = {"n_datasets": 18, "n_resamples": 39, "methods": ["percentile"], "rng": 3}
@@ -46,7 +46,7 @@ def whole(model: Estimator) -> Coverage:
 
 
 def assert_same(one: Coverage, other: Coverage) -> None:
-    for field in fields(Trials):
+    for field in fields(SimulatedFits):
         if field.name != "messages":
             ours, theirs = (getattr(each.data, field.name) for each in (one, other))
             assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
@@ -117,7 +117,7 @@ def test_an_overlap_must_agree(model: Estimator, whole: Coverage, tmp_path: Path
     study(model, checkpoint=other)
     assert_same(Coverage.load(one, other), whole)
     path = chunks_in(one)[1]
-    chunk, data, seconds = unpack(path.read_bytes(), Trials)
+    chunk, data, seconds = unpack(path.read_bytes(), SimulatedFits)
     path.write_bytes(pack(chunk, replace(data, low=data.low + 1e-12), seconds))
     with pytest.raises(ValueError, match=r"paths: chunk 1 of .*other differs"):
         Coverage.load(one, other)

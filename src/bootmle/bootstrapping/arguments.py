@@ -74,7 +74,7 @@ def check_plan(fit: Any, sampling: Any) -> None:
             f"an Estimator"
         )
     sampling.check(fit.likelihood)
-    if sampling.fractional and not fit.likelihood.by_weights:
+    if sampling.fractional and not fit.likelihood.supports_weights:
         raise ValueError(
             f"sampling: {sampling!r} draws fractional weights, which {_why_not_weights(fit)}; "
             f"or use Cases()"
@@ -90,7 +90,7 @@ def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
     if refit not in _REFITS:
         raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
-    if refit == "expansion" and not (isinstance(fit, Fit) and fit.likelihood.by_weights):
+    if refit == "expansion" and not (isinstance(fit, Fit) and fit.likelihood.supports_weights):
         raise ValueError(
             f"refit: 'expansion' weights the observations' contributions, which "
             f"{_why_not_weights(fit)}; or use 'verified'"
@@ -101,7 +101,7 @@ def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
 
 def _why_not_weights(fit: Fit | Estimator) -> str:
     """Say why resamples cannot act through weights."""
-    if isinstance(fit, Fit) and fit.likelihood.separable:
+    if isinstance(fit, Fit) and fit.likelihood.per_observation:
         return f"is not possible as {fit.likelihood.rows.value}: make each depend on its own row"
     if isinstance(fit, Estimator):
         return "an Estimator does not have: bootstrap a Fit instead"
@@ -175,7 +175,7 @@ def prepare_plan(fit: Fit | Estimator, sampling: Plan) -> Plan:
     """Make a plan ready for the data: look up labels, choose a block length."""
     if isinstance(sampling, Blocks) and sampling.length is None and isinstance(fit, Fit):
         scores = whitened_scores(fit)
-        pulls = None if scores is None else scores @ fit.metric.factor.T
+        pulls = None if scores is None else scores @ fit.whitening.factor.T
         sampling = sampling if pulls is None else sampling.with_length_for(pulls)
     args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
     return sampling.prepared(n_observations(fit), args)

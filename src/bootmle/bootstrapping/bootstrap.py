@@ -22,7 +22,7 @@ from bootmle.bootstrapping.arguments import (
     refuse_unknown,
 )
 from bootmle.bootstrapping.results import Bootstrap
-from bootmle.bootstrapping.resuming import keep, note_stop, settle
+from bootmle.bootstrapping.resuming import keep, record_stop, settle
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import announce, shown
@@ -144,7 +144,7 @@ def bootstrap(
             raise _interrupted(setup, collected)
         _refuse_empty(collected.data, part, -(-setup.count // setup.task.size))
         if path is not None and collected.reason.startswith("precision"):
-            note_stop(path, len(collected.data), collected.reason)
+            record_stop(path, len(collected.data), collected.reason)
         return _result(setup, collected, precision)
 
 
@@ -245,7 +245,7 @@ def _forecast(blank: Bootstrap, count: int, workers: int) -> float:
     if isinstance(fit, Estimator):
         return count * fit.seconds / workers
     assert fit is not None
-    evaluations = (2 if fit.likelihood.by_weights else 6) * (fit.metric.size + 1)
+    evaluations = (2 if fit.likelihood.supports_weights else 6) * (fit.whitening.size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
 
 
@@ -264,7 +264,11 @@ def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple
             "moving blocks reach the ends of the series less often than its middle, and are not "
             "centred here: use kind='stationary'"
         )
-    if isinstance(fit, Fit) and fit.likelihood.separable and not fit.likelihood.by_weights:
+    if (
+        isinstance(fit, Fit)
+        and fit.likelihood.per_observation
+        and not fit.likelihood.supports_weights
+    ):
         notes.append(f"refits resample the rows: {fit.likelihood.rows.value}")
     if isinstance(sampling, Clustered) and len(sampling.members) < _FEW_CLUSTERS:
         count = len(sampling.members)

@@ -18,8 +18,8 @@ from bootmle.fitting.estimator import Estimator, n_observations
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args, fingerprint
-from bootmle.optimization.batch import Settings
-from bootmle.optimization.whitening import Metric
+from bootmle.optimization.batch import StepSizes
+from bootmle.optimization.whitening import Whitening
 from bootmle.refitting.task import chunk_size
 from bootmle.sampling import Parametric, Plan
 
@@ -80,12 +80,12 @@ def differences(stored: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
 
 
 def start_of(fit: Fit | Estimator) -> dict[str, Any]:
-    """Return where refits start: the estimate, and for a Fit its metric and noise."""
+    """Return where refits start: the estimate, and for a Fit its whitening and noise."""
     start: dict[str, Any] = {"estimate": fit.estimate.tolist()}
     if isinstance(fit, Fit):
-        start["center"] = fit.metric.center.tolist()
-        start["factor"] = fit.metric.factor.tolist()
-        start["noise"] = fit.settings.noise
+        start["center"] = fit.whitening.center.tolist()
+        start["factor"] = fit.whitening.factor.tolist()
+        start["noise"] = fit.step_sizes.noise
     return start
 
 
@@ -101,19 +101,21 @@ def restored(fit: Fit | Estimator, start: Mapping[str, Any]) -> Fit | Estimator:
     if isinstance(fit, Estimator):
         _check_near(fit.estimate, estimate, 1e-9 * np.maximum(1.0, np.abs(estimate)))
         return fit
-    metric = Metric(
-        np.array(start["center"]), np.array(start["factor"]).reshape(-1, fit.metric.size)
+    whitening = Whitening(
+        np.array(start["center"]), np.array(start["factor"]).reshape(-1, fit.whitening.size)
     )
     own = fit.likelihood.parameters.to_working(fit.estimate)
-    _check_near(own, metric.center, _ESTIMATES_AGREE * fit.metric.units)
-    if np.array_equal(estimate, fit.estimate) and np.array_equal(metric.factor, fit.metric.factor):
+    _check_near(own, whitening.center, _ESTIMATES_AGREE * fit.whitening.units)
+    if np.array_equal(estimate, fit.estimate) and np.array_equal(
+        whitening.factor, fit.whitening.factor
+    ):
         return fit
     return replace(
         fit,
         estimate=estimate,
-        metric=metric,
+        whitening=whitening,
         base=fit.likelihood.at(estimate),
-        settings=Settings.from_noise(start["noise"]),
+        step_sizes=StepSizes.from_noise(start["noise"]),
     )
 
 
@@ -143,9 +145,9 @@ def _values(fit: Fit | Estimator) -> list[float | None]:
     """Evaluate the objective at three points: around the estimate, half a standard error away."""
     if isinstance(fit, Estimator):
         return [float(value) for value in fit.estimate]
-    size = fit.metric.size
+    size = fit.whitening.size
     way = np.full(size, _REACH / np.sqrt(max(size, 1)))
-    working = fit.metric.to_working(np.array([0 * way, way, -way]))
+    working = fit.whitening.to_working(np.array([0 * way, way, -way]))
     with np.errstate(all="ignore"):
         found = [_value(fit, point) for point in fit.likelihood.parameters.to_user(working)]
     return [value if np.isfinite(value) else None for value in found]

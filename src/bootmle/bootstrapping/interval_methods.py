@@ -171,7 +171,7 @@ class Inference(Spread):
                 "which Estimator(..., standard_error=) brings; pass it, or use 'bca' or "
                 "'percentile'"
             )
-        if isinstance(self.fit, Fit) and not self.fit.likelihood.by_weights:
+        if isinstance(self.fit, Fit) and not self.fit.likelihood.supports_weights:
             return (
                 "which takes the observations' contributions, each from its own row: return them "
                 "(delete .sum()), or use 'bca' or 'percentile'"

@@ -329,7 +329,7 @@ class Bootstrap(Inference):
 
     def _by_weights(self) -> bool:
         """Whether a jackknife is solved on the expansion."""
-        return isinstance(self.fit, Fit) and self.fit.likelihood.by_weights
+        return isinstance(self.fit, Fit) and self.fit.likelihood.supports_weights
 
     def _draws_units(self) -> bool:
         """Whether the plan draws units that can be left out."""

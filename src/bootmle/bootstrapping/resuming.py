@@ -19,7 +19,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan
 
-__all__ = ["Settled", "keep", "note_stop", "settle"]
+__all__ = ["Settled", "keep", "record_stop", "settle"]
 
 Kind = TypeVar("Kind")
 
@@ -31,7 +31,7 @@ class Settled:
     Attributes
     ----------
     fit : Fit or Estimator
-        At the estimate, and in the metric, that the run began with.
+        At the estimate, and in the whitening, that the run began with.
     plan : Plan
         Ready for the data.
     seed : int
@@ -133,7 +133,7 @@ def keep(
     return Checkpoint(path, kind)
 
 
-def note_stop(path: Path, count: int, reason: str) -> None:
+def record_stop(path: Path, count: int, reason: str) -> None:
     """Write down that a run is complete with fewer replicates than it was to have."""
     manifest = read_manifest(path)
     write_manifest(path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)

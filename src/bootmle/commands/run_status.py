@@ -16,15 +16,15 @@ from bootmle.display.text import duration
 from bootmle.execution.checkpoint import Checkpoint, is_run, read_manifest
 from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 
 __all__ = ["status"]
 
 _LATE = 5.0
 _LATELY = 20
-_KINDS: dict[str, tuple[type[Replicates | Trials], str, str]] = {
+_KINDS: dict[str, tuple[type[Replicates | SimulatedFits], str, str]] = {
     "Replicates": (Replicates, "replicates", "refits"),
-    "Trials": (Trials, "data sets", "data sets"),
+    "SimulatedFits": (SimulatedFits, "data sets", "data sets"),
 }
 """What a directory may hold, and its words for a message and for a rate."""
 

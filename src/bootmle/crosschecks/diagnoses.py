@@ -50,19 +50,19 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 def _of_claim(fit: Fit) -> Iterator[Finding]:
     """Say where SciPy stopped, where that was not the optimum."""
-    claimed, free = fit.claimed, fit.likelihood.parameters.free
-    if claimed is None or claimed.point.size != free.size:
+    scipy_information, free = fit.scipy_information, fit.likelihood.parameters.free
+    if scipy_information is None or scipy_information.point.size != free.size:
         return
     params = fit.estimate.copy()
-    params[free] = claimed.point
+    params[free] = scipy_information.point
     rise = rounded(fit.likelihood.total(params) - fit.nll, 4)
-    if claimed.definiteness != "indefinite":
+    if scipy_information.definiteness != "indefinite":
         sentence = f"SciPy stopped {rise} above the optimum in nll; the fit went on from there"
         yield Finding(Flag.NOT_AT_OPTIMUM, sentence)
         return
-    eigenvalue = rounded(float(claimed.eigenvalues[0]))
-    bound = rounded(float(claimed.eigenvalue_errors[0]), 1)
-    way = claimed.describe_direction(claimed.null_directions[:, 0])
+    eigenvalue = rounded(float(scipy_information.eigenvalues[0]))
+    bound = rounded(float(scipy_information.eigenvalue_errors[0]), 1)
+    way = scipy_information.describe_direction(scipy_information.null_directions[:, 0])
     yield Finding(
         Flag.SADDLE,
         f"SciPy stopped at a saddle: the curvature is negative (eigenvalue {eigenvalue} ± {bound}) "

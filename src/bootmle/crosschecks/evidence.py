@@ -213,7 +213,7 @@ def strata_of(plan: Plan | str | None) -> NDArray[np.intp] | None:
 def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
     """Return the replicates' variance in units of the inverse Hessian, and its error."""
     optima = boot.replicates[boot.data.optimal]
-    z = fit.metric.to_whitened(fit.likelihood.parameters.to_working(optima))
+    z = fit.whitening.to_whitened(fit.likelihood.parameters.to_working(optima))
     each = ((z - z.mean(axis=0)) ** 2).sum(axis=1) / z.shape[1]
     each *= boot.rescaling[0] ** 2
     scale = float(each.mean())

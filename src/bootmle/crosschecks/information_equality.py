@@ -94,10 +94,10 @@ def measure_equality(fit: Fit, scores: Scores) -> Equality:
 
 def _curvatures(fit: Fit, ways: Floats) -> Floats:
     """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
-    parameters, step = fit.likelihood.parameters, fit.settings.hessian_step
+    parameters, step = fit.likelihood.parameters, fit.step_sizes.hessian_step
 
     def contributions(points: Floats) -> Floats:
-        params = parameters.to_user(fit.metric.to_working(points))
+        params = parameters.to_user(fit.whitening.to_working(points))
         return fit.likelihood.contributions_at(params)
 
     with np.errstate(all="ignore"):

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.outcome import descend
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = ["Profile", "profile_likelihood"]
 
@@ -48,7 +48,7 @@ def profile_likelihood(fit: Fit) -> Profile:
     The signed root of twice the drop is nearly linear, and is solved for by secants; every point
     on it is an optimum over the other parameters, certified by measured Hessians.
     """
-    target = Target(fit.likelihood, fit.metric, fit.base)
+    target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
     ends = np.full((2, len(fit.names)), np.nan)
     ends[:, ~fit.free] = fit.estimate[~fit.free]
     for column, position in enumerate(fit.likelihood.parameters.free):
@@ -62,7 +62,7 @@ def _quantile(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def _end(fit: Fit, target: Target, column: int, side: int) -> float:
+def _end(fit: Fit, target: WhitenedObjective, column: int, side: int) -> float:
     """Find one end, on the user's scale."""
     goal, bound = _quantile(0.95), _bound(fit, column, side)
     distance, root, last, last_root = goal, 0.0, 0.0, 0.0
@@ -82,16 +82,18 @@ def _end(fit: Fit, target: Target, column: int, side: int) -> float:
     return np.nan if np.isnan(root) else _user_value(fit, column, side * distance)
 
 
-def _root(fit: Fit, target: Target, column: int, distance: float) -> float:
+def _root(fit: Fit, target: WhitenedObjective, column: int, distance: float) -> float:
     """Return the root of twice the rise of the profile nll at one distance; NaN where it fails."""
     value = _user_value(fit, column, distance)
     reduced = target.holding(np.array([column]), np.array([value]))
-    if reduced.metric.size == 0:
-        rise = target.value_at(fit.metric.center + distance * fit.metric.units)
+    if reduced.whitening.size == 0:
+        rise = target.value_at(fit.whitening.center + distance * fit.whitening.units)
         return float(np.sqrt(max(2 * rise, 0.0)))
-    shift = fit.metric.factor @ fit.metric.factor[column] / fit.metric.units[column] * distance
-    start = reduced.metric.to_whitened(np.delete(fit.metric.center + shift, column))
-    run = descend(reduced, start, fit.settings, ceiling=np.inf)
+    shift = (
+        fit.whitening.factor @ fit.whitening.factor[column] / fit.whitening.units[column] * distance
+    )
+    start = reduced.whitening.to_whitened(np.delete(fit.whitening.center + shift, column))
+    run = descend(reduced, start, fit.step_sizes, ceiling=np.inf)
     target.n_evaluations += reduced.n_evaluations
     if not run.done[0]:
         return np.nan
@@ -101,8 +103,8 @@ def _root(fit: Fit, target: Target, column: int, distance: float) -> float:
 def _user_value(fit: Fit, column: int, distance: float) -> float:
     """Return the parameter's value at a distance in standard errors from the estimate."""
     parameters = fit.likelihood.parameters
-    working = fit.metric.center.copy()
-    working[column] += distance * fit.metric.units[column]
+    working = fit.whitening.center.copy()
+    working[column] += distance * fit.whitening.units[column]
     return float(parameters.to_user(working)[parameters.free[column]])
 
 
@@ -114,5 +116,5 @@ def _bound(fit: Fit, column: int, side: int) -> float:
         return np.inf
     user = fit.estimate.copy()
     user[parameters.free[column]] = bound
-    away = parameters.to_working(user)[column] - fit.metric.center[column]
-    return abs(float(away)) / float(fit.metric.units[column])
+    away = parameters.to_working(user)[column] - fit.whitening.center[column]
+    return abs(float(away)) / float(fit.whitening.units[column])

@@ -122,12 +122,12 @@ def _conditions(hessians: Floats) -> tuple[Floats, Floats]:
 def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     """Expand the first replicates' Hessians at their optima, (b, q, q) on the working scale."""
     plan, likelihood = boot.sampling, fit.likelihood
-    if not likelihood.separable or not isinstance(plan, Plan) or isinstance(plan, Parametric):
+    if not likelihood.per_observation or not isinstance(plan, Plan) or isinstance(plan, Parametric):
         return None
-    expansion = expand(likelihood, fit.metric)
+    expansion = expand(likelihood, fit.whitening)
     # A replicate at a bound is infinite on a log or logit scale.
     with np.errstate(invalid="ignore"):
-        z = fit.metric.to_whitened(likelihood.parameters.to_working(boot.replicates))
+        z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))
     usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[:_REPLICATES]
     if expansion is None or expansion.order < 2 or not usable.size:
         return None
@@ -135,7 +135,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     assert n is not None
     weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
     weights = weights if likelihood.weights is None else weights * likelihood.weights
-    inverse = np.linalg.pinv(fit.metric.factor)
+    inverse = np.linalg.pinv(fit.whitening.factor)
     with np.errstate(all="ignore"):
         hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
     # Beside a plateau a standard error is long, and the objective overflows within the expansion.
@@ -149,7 +149,7 @@ def flat_for_all(fit: Fit) -> bool | None:
     Then no sample of the same kind identifies them. None without contributions.
     """
     information = fit.information
-    if not fit.likelihood.separable or not information.null_directions.size:
+    if not fit.likelihood.per_observation or not information.null_directions.size:
         return None
     reach = np.sqrt(np.abs(np.diag(information.matrix)))
     base = fit.likelihood.contributions(fit.estimate)

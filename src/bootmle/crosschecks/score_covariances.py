@@ -25,7 +25,7 @@ class Scores:
     whitened : (n, r) array
         Gradients of the weighted contributions.
     spread : (q, r) array
-        The factor A of the metric: a covariance C of z is A C Aᵀ in the free parameters.
+        The factor A of the whitening: a covariance C of z is A C Aᵀ in the free parameters.
     clusters : (n,) int array or None
         Numbers of the clusters that the observations belong to, where the plan draws clusters.
     strata : (g,) int array or None
@@ -113,5 +113,5 @@ def measure_scores(
     whitened = whitened_scores(fit)
     if whitened is None:
         return None
-    slopes = fit.likelihood.parameters.slopes(fit.metric.center)
-    return Scores(whitened, fit.metric.factor * slopes[:, None], clusters, strata)
+    slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
+    return Scores(whitened, fit.whitening.factor * slopes[:, None], clusters, strata)

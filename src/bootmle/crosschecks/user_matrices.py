@@ -19,7 +19,7 @@ from bootmle.crosschecks.verdicts import (
 from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.convergence import inform
+from bootmle.optimization.convergence import observed_information
 
 __all__ = ["judge_given"]
 
@@ -67,9 +67,11 @@ def _from_elsewhere(source: Source, fit: Fit, away: float) -> Verdict:
     x = np.asarray(source.result["x"], dtype=float)
     rise = fit.likelihood.total(_in_full(fit, x)) - fit.nll
     distance = f"{rounded(away, 2)} standard errors from the optimum, {rounded(rise, 3)} above it"
-    information = fit.claimed
+    information = fit.scipy_information
     if information is None or not np.allclose(information.point, x, rtol=1e-6, atol=1e-9):
-        information = inform(fit.likelihood, fit.likelihood.parameters.to_working(_in_full(fit, x)))
+        information = observed_information(
+            fit.likelihood, fit.likelihood.parameters.to_working(_in_full(fit, x))
+        )
     if information.definiteness == "indefinite":
         way = information.describe_direction(information.null_directions[:, 0])
         reason = f"measured at a saddle, {distance} in nll; the nll falls along {way}"
@@ -174,7 +176,7 @@ def _distance(source: Source, fit: Fit) -> float:
         points = [parameters.to_working(_in_full(fit, x))]
         # A result of a search on the scale that a transform names has working parameters.
         points += [x] if x.size == parameters.free.size else []
-        away = min(float(np.linalg.norm(fit.metric.to_whitened(point))) for point in points)
+        away = min(float(np.linalg.norm(fit.whitening.to_whitened(point))) for point in points)
     return away if np.isfinite(away) else np.inf
 
 

@@ -23,7 +23,7 @@ FORMAT = 1
 _MANIFEST = "run.json"
 _KINDS = {
     "Replicates": "replicates of bootstrap()",
-    "Trials": "data sets of coverage()",
+    "SimulatedFits": "data sets of coverage()",
 }
 _CHUNK = re.compile(r"chunk-(\d+)\.bin")
 

@@ -11,7 +11,7 @@ from joblib import effective_n_jobs
 from joblib.parallel import MultiprocessingBackend, get_active_backend
 
 from bootmle.execution.computation import Computation, Joinable
-from bootmle.execution.payload import Parcel, StoredParcel
+from bootmle.execution.payload import Payload, StoredPayload
 from bootmle.execution.pools import dask_pool, joblib_pool
 from bootmle.execution.recovery import Recovery
 
@@ -92,19 +92,22 @@ def _compute_unordered(
     if getattr(backend, "supports_sharedmem", False):
         yield from joblib_pool(task, chunks, n_jobs=n_jobs, return_as=_AS_READY)
         return
-    parcel = Parcel.pack(task)
-    with parcel.stored() as stored, closing(_pool(backend, parcel, stored, chunks, n_jobs)) as pool:
+    payload = Payload.pack(task)
+    with (
+        payload.stored() as stored,
+        closing(_pool(backend, payload, stored, chunks, n_jobs)) as pool,
+    ):
         recovery = Recovery(task, stored)
         for chunk, result in pool:
             yield chunk, recovery.compute(chunk) if result is None else result
 
 
 def _pool(
-    backend: Any, parcel: Parcel, stored: StoredParcel, chunks: list[int], n_jobs: int | None
+    backend: Any, payload: Payload, stored: StoredPayload, chunks: list[int], n_jobs: int | None
 ) -> Generator[tuple[int, Any], None, None]:
     """Choose the pool for a backend of processes."""
     if hasattr(backend, "client"):
-        return dask_pool(backend.client, parcel, chunks, **backend.submit_kwargs)
+        return dask_pool(backend.client, payload, chunks, **backend.submit_kwargs)
     # The pool of multiprocessing waits for ever for a worker that died, so loky stands in for it.
     if type(backend) is MultiprocessingBackend:
         return joblib_pool(stored, chunks, n_jobs=n_jobs, return_as=_AS_READY, backend="loky")

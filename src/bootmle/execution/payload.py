@@ -18,7 +18,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Parcel", "StoredParcel"]
+__all__ = ["Payload", "StoredPayload"]
 
 Parts = Sequence[NDArray[np.uint8]]
 
@@ -26,7 +26,7 @@ _OPENING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Payload:
     """A pickled object, its arrays apart, so that they are sent or mapped without a copy.
 
     Attributes
@@ -41,7 +41,7 @@ class Parcel:
     parts: Parts = field(compare=False, repr=False)
 
     @classmethod
-    def pack(cls, content: Any) -> Parcel:
+    def pack(cls, content: Any) -> Payload:
         """Pickle an object; closures and what a notebook defines as well.
 
         Raises
@@ -51,7 +51,7 @@ class Parcel:
 
         Examples
         --------
-        >>> Parcel.pack({"n": 3}).open()
+        >>> Payload.pack({"n": 3}).open()
         {'n': 3}
         """
         buffers: list[pickle.PickleBuffer] = []
@@ -63,20 +63,20 @@ class Parcel:
         return cls(uuid4().hex, tuple(np.frombuffer(part, dtype=np.uint8) for part in raw))
 
     @contextmanager
-    def stored(self) -> Iterator[StoredParcel]:
+    def stored(self) -> Iterator[StoredPayload]:
         """Keep a copy in a file, for the processes of this machine to map.
 
         Examples
         --------
-        >>> with Parcel.pack(np.arange(3)).stored() as stored:
+        >>> with Payload.pack(np.arange(3)).stored() as stored:
         ...     stored.open()
         array([0, 1, 2])
         """
         # Windows cannot delete a file that a worker has mapped.
         with TemporaryDirectory(prefix="bootmle-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / "parcel"
+            path = Path(folder) / "payload"
             joblib.dump(self.parts, path)
-            yield StoredParcel(self.token, str(path))
+            yield StoredPayload(self.token, str(path))
 
     def open(self) -> Any:
         """Return the object; a process keeps the one that it opened last.
@@ -90,8 +90,8 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredParcel:
-    """A parcel in a file.
+class StoredPayload:
+    """A payload in a file.
 
     Attributes
     ----------
@@ -121,16 +121,16 @@ class StoredParcel:
         return _open(self)
 
 
-def _open(parcel: Parcel | StoredParcel) -> Any:
-    """Open a parcel, though several threads ask for it at once."""
+def _open(payload: Payload | StoredPayload) -> Any:
+    """Open a payload, though several threads ask for it at once."""
     with _OPENING:
-        return _opened(parcel)
+        return _opened(payload)
 
 
 @lru_cache(maxsize=1)
-def _opened(parcel: Parcel | StoredParcel) -> Any:
+def _opened(payload: Payload | StoredPayload) -> Any:
     """Unpickle the object; its arrays can be written to, as in the process it came from."""
-    head, *buffers = parcel.parts
+    head, *buffers = payload.parts
     own = [part if part.flags.writeable else part.copy() for part in buffers]
     try:
         return pickle.loads(head.data, buffers=own)

@@ -12,7 +12,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from bootmle.execution.payload import Parcel, StoredParcel
+from bootmle.execution.payload import Payload, StoredPayload
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
 
@@ -21,7 +21,7 @@ Numbered = Generator[tuple[int, Any], None, None]
 
 
 def joblib_pool(source: Any, chunks: list[int], **settings: Any) -> Numbered:
-    """Compute chunks with `joblib.Parallel`, from the computation itself or from its parcel.
+    """Compute chunks with `joblib.Parallel`, from the computation itself or from its payload.
 
     One worker that dies takes joblib's pool with it: all chunks in flight are lost, and the
     others go to a fresh pool.
@@ -62,7 +62,7 @@ def call_alone(function: Callable[..., Any], *args: Any) -> Any:
     return result
 
 
-def dask_pool(client: Any, source: Parcel, chunks: list[int], **options: Any) -> Numbered:
+def dask_pool(client: Any, source: Payload, chunks: list[int], **options: Any) -> Numbered:
     """Compute chunks on a Dask cluster; one that Dask gives up is lost, and it alone.
 
     Not through `joblib.Parallel`, which waits for ever for a chunk whose workers died.
@@ -87,7 +87,7 @@ def dask_pool(client: Any, source: Parcel, chunks: list[int], **options: Any) ->
         client.cancel([data, *numbers])
 
 
-def _sent_to_dask(client: Any, source: Parcel) -> Any:
+def _sent_to_dask(client: Any, source: Payload) -> Any:
     """Make the data a task: Dask sends them to a worker once, and again where it is replaced."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
@@ -152,10 +152,10 @@ def _numbered(source: Any, chunk: int) -> tuple[int, Any]:
 
 def _compute(source: Any, chunk: int) -> Any:
     """Compute a chunk, in the worker."""
-    task = source.open() if isinstance(source, Parcel | StoredParcel) else source
+    task = source.open() if isinstance(source, Payload | StoredPayload) else source
     return task(chunk)
 
 
-def _itself(source: Parcel) -> Parcel:
+def _itself(source: Payload) -> Payload:
     """Stand for the data in Dask's graph."""
     return source

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bootmle.execution.computation import Computation, Joinable
-from bootmle.execution.payload import StoredParcel
+from bootmle.execution.payload import StoredPayload
 from bootmle.execution.pools import call_alone
 
 __all__ = ["Recovery"]
@@ -24,24 +24,24 @@ class Recovery(Generic[Result]):
     ----------
     task : Computation
         The computation.
-    parcel : StoredParcel
+    payload : StoredPayload
         The same, packed.
     """
 
     task: Computation[Result]
-    parcel: StoredParcel
+    payload: StoredPayload
 
     def compute(self, chunk: int) -> Result:
         """Compute a chunk alone; by halves, if it kills its process again."""
         try:
-            return call_alone(_whole, self.parcel, chunk)  # type: ignore[no-any-return]
+            return call_alone(_whole, self.payload, chunk)  # type: ignore[no-any-return]
         except BrokenExecutor as death:
             return self._halves(chunk, 0, self.task.size, death)
 
     def _part(self, chunk: int, first: int, last: int) -> Result:
         """Compute a part of a chunk alone; by halves, if it kills its process."""
         try:
-            return call_alone(_part, self.parcel, chunk, first, last)  # type: ignore[no-any-return]
+            return call_alone(_part, self.payload, chunk, first, last)  # type: ignore[no-any-return]
         except BrokenExecutor as death:
             return self._halves(chunk, first, last, death)
 
@@ -54,14 +54,14 @@ class Recovery(Generic[Result]):
         return type(parts[0]).concatenate(parts)
 
 
-def _whole(parcel: StoredParcel, chunk: int) -> object:
+def _whole(payload: StoredPayload, chunk: int) -> object:
     """Compute a chunk, in the worker."""
-    return parcel.open()(chunk)
+    return payload.open()(chunk)
 
 
-def _part(parcel: StoredParcel, chunk: int, first: int, last: int) -> object:
+def _part(payload: StoredPayload, chunk: int, first: int, last: int) -> object:
     """Compute a part of a chunk, in the worker."""
-    return parcel.open().part(chunk, first, last)
+    return payload.open().part(chunk, first, last)
 
 
 def _reason(death: BrokenExecutor) -> str:

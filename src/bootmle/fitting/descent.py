@@ -10,14 +10,19 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.optimization.batch import Settings
+from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.bounds import SUPREMUM, signs_of, whither
-from bootmle.optimization.convergence import furthest_fall, inform, refine, whitened_gradient
+from bootmle.optimization.convergence import (
+    furthest_fall,
+    observed_information,
+    refine,
+    whitened_gradient,
+)
 from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import descend
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Metric, Target
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Descent"]
 
@@ -59,7 +64,7 @@ class Descent:
         The best point so far, on the working scale.
     information : Information
         Observed information there, on the working scale.
-    metric : Metric
+    whitening : Whitening
         Coordinates in standard errors there.
     status : Status
     decrement : float
@@ -77,7 +82,7 @@ class Descent:
     optimizer: Optimizer
     working: Floats = field(init=False)
     information: Information = field(init=False)
-    metric: Metric = field(init=False)
+    whitening: Whitening = field(init=False)
     status: Status = Status.NOT_CERTIFIED
     decrement: float = np.inf
     lowest: float = np.inf
@@ -89,7 +94,7 @@ class Descent:
     def settle(self) -> None:
         """Go on from here to the optimum over the parameters that are not held."""
         self.n_turns = 0
-        self.metric = Metric(self.working, np.eye(self.working.size))
+        self.whitening = Whitening(self.working, np.eye(self.working.size))
         if self.working.size == 0:
             self.status, self.decrement = Status.AT_BOUND, 0.0
             return
@@ -105,18 +110,18 @@ class Descent:
 
     def _finish(self) -> None:
         """Certify where the last leg ended, by what is measured there."""
-        self.metric = Metric.from_curvature(self.working, self.information.matrix)
+        self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
         target = self.target()
-        z, self.decrement = refine(target, self.settings)
-        self.working = self.metric.to_working(z)
+        z, self.decrement = refine(target, self.step_sizes)
+        self.working = self.whitening.to_working(z)
         self.count(target)
         self.status = self._verdict() if self._has_stayed(z) else Status.NOT_CERTIFIED
 
     @property
-    def settings(self) -> Settings:
+    def step_sizes(self) -> StepSizes:
         """Steps and tolerances that follow the noise, which rounding alone brings to this."""
         rounding = np.finfo(float).eps * abs(self.lowest) / np.sqrt(self.likelihood.n or 1)
-        return Settings.from_noise(max(self.information.noise, rounding))
+        return StepSizes.from_noise(max(self.information.noise, rounding))
 
     def start(self) -> Floats:
         """Return the start on the working scale."""
@@ -125,7 +130,7 @@ class Descent:
 
     def measure(self) -> Information:
         """Measure the information where the search stands."""
-        information = inform(self.likelihood, self.working)
+        information = observed_information(self.likelihood, self.working)
         self.n_evaluations += information.n_evaluations
         return information
 
@@ -137,17 +142,17 @@ class Descent:
             if total == -np.inf:
                 self.refuse("falls to -inf", self.working - start)
             self.status = Status.NOT_CERTIFIED if np.isfinite(total) else Status.NOT_FINITE
-            self.metric = Metric(self.working, np.eye(self.working.size))
+            self.whitening = Whitening(self.working, np.eye(self.working.size))
             return True
         if info.definiteness == "indefinite" and self._goes_across():
             return False
         n_flat = info.null_directions.shape[1] if info.definiteness == "singular" else 0
-        self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
+        self.whitening = Whitening.from_curvature(self.working, info.matrix, n_flat)
         target = self.target()
-        if self.metric.size == 0:
+        if self.whitening.size == 0:
             self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
             return True
-        gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
+        gradient = whitened_gradient(target, np.zeros(self.whitening.size), self.step_sizes)
         slope = float(np.linalg.norm(gradient))
         if info.definiteness == "indefinite" and slope < _NEAR:
             return self._leave_saddle(target)
@@ -155,9 +160,9 @@ class Descent:
             return self._descend(target, start)
         return self._refine(target, start)
 
-    def _descend(self, target: Target, start: Floats) -> bool:
+    def _descend(self, target: WhitenedObjective, start: Floats) -> bool:
         """Go down by damped Newton steps; over where the likelihood rises without end."""
-        run = descend(target, np.zeros(self.metric.size), self.settings)
+        run = descend(target, np.zeros(self.whitening.size), self.step_sizes)
         if (
             not run.done[0]
             and not run.value[0] < 0
@@ -165,11 +170,11 @@ class Descent:
         ):
             return self._leave_saddle(target)
         self.count(target)
-        self.working = self.metric.to_working(run.z[0])
+        self.working = self.whitening.to_working(run.z[0])
         self.decrement = float(run.distance[0])
         if run.done[0]:
             return False
-        ray = probe_rays(target, run.z[0], run.steps[0], self.settings.noise)
+        ray = probe_rays(target, run.z[0], run.steps[0], self.step_sizes.noise)
         ray = ray or self._ray_from(start)
         return not self._stands_in_valley(ray) and self._diverges(ray)
 
@@ -180,14 +185,14 @@ class Descent:
         """
         info = self.information
         n_flat = info.null_directions.shape[1]
-        self.metric = Metric.from_curvature(self.working, info.matrix, n_flat)
+        self.whitening = Whitening.from_curvature(self.working, info.matrix, n_flat)
         scales = unit_diagonal(info.matrix)
         depth = -float(np.linalg.eigvalsh(scales[:, None] * info.matrix * scales)[0])
         target = self.target()
-        gradient = whitened_gradient(target, np.zeros(self.metric.size), self.settings)
+        gradient = whitened_gradient(target, np.zeros(self.whitening.size), self.step_sizes)
         across = depth < float(np.linalg.norm(gradient)) < _NEAR
         if across:
-            self.working = self.metric.to_working(refine(target, self.settings)[0])
+            self.working = self.whitening.to_working(refine(target, self.step_sizes)[0])
         self.count(target)
         return across
 
@@ -216,16 +221,16 @@ class Descent:
             self.refuse(f"falls by {-min(along):.3g} beyond where SciPy stopped", way)
         return self._only_has_supremum(way)
 
-    def _refine(self, target: Target, start: Floats) -> bool:
+    def _refine(self, target: WhitenedObjective, start: Floats) -> bool:
         """Converge to the last digit and look around at one standard error."""
-        z, self.decrement = refine(target, self.settings)
-        self.working = self.metric.to_working(z)
+        z, self.decrement = refine(target, self.step_sizes)
+        self.working = self.whitening.to_working(z)
         fallen = self._look_around(target, z)
         if fallen is not None and self._stays_flat(target, z, fallen - z):
             self.count(target)
-            return self._only_has_supremum(self.metric.factor @ (fallen - z))
+            return self._only_has_supremum(self.whitening.factor @ (fallen - z))
         if fallen is not None and target.value(fallen) < target.value(z):
-            self.working = self.metric.to_working(fallen)
+            self.working = self.whitening.to_working(fallen)
             self.count(target)
             return False
         self.count(target)
@@ -240,9 +245,9 @@ class Descent:
 
     def _has_stayed(self, z: Floats) -> bool:
         """Whether the last steps were so short that the curvature is that of where they led."""
-        return bool(np.linalg.norm(z) <= max(_MOVED, 10 * self.settings.attainable(z.size)))
+        return bool(np.linalg.norm(z) <= max(_MOVED, 10 * self.step_sizes.attainable(z.size)))
 
-    def _stays_flat(self, target: Target, z: Floats, way: Floats) -> bool:
+    def _stays_flat(self, target: WhitenedObjective, z: Floats, way: Floats) -> bool:
         """Whether the nll does not rise over many standard errors to one side, but to the other."""
         value = target.value(z)
         along = [target.value(z + 2.0**k * way) - value for k in range(_FAR_DOUBLINGS)]
@@ -252,11 +257,11 @@ class Descent:
         """Say what the final decrement certifies."""
         if self._has_kinks():
             return Status.NOT_CERTIFIED
-        attainable = 10 * self.settings.attainable(self.metric.size)
+        attainable = 10 * self.step_sizes.attainable(self.whitening.size)
         if self.decrement > _CERTIFIED:
             limited = self.decrement <= max(attainable, 1e-3)
             return Status.NOISE_LIMITED if limited else Status.NOT_CERTIFIED
-        flat = self.metric.size < self.working.size
+        flat = self.whitening.size < self.working.size
         return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
 
     def _has_kinks(self) -> bool:
@@ -267,17 +272,17 @@ class Descent:
         by_gradient = self.likelihood.differentiable and error > _UNCERTAIN_BY_GRADIENT
         return (by_values or by_gradient) and info.definiteness != "singular"
 
-    def _look_around(self, target: Target, z: Floats) -> Floats | None:
+    def _look_around(self, target: WhitenedObjective, z: Floats) -> Floats | None:
         """Find a point one standard error away at which the nll hardly rises."""
         around = np.concatenate([np.eye(z.size), -np.eye(z.size)])
         rises = target.values(z + around) - target.value(z)
         lowest = int(np.argmin(rises))
         return z + around[lowest] if rises[lowest] < _FLAT_SIDE else None
 
-    def _leave_saddle(self, target: Target) -> bool:
+    def _leave_saddle(self, target: WhitenedObjective) -> bool:
         """Leave a saddle along its direction of negative curvature, and minimize again."""
         info = self.information
-        down = self.metric.to_whitened(self.working + info.directions[:, 0])
+        down = self.whitening.to_whitened(self.working + info.directions[:, 0])
         down = down / np.linalg.norm(down)
         sides = [furthest_fall(target, side * down) for side in (1.0, -1.0)]
         lowest, value = min(sides, key=lambda side: side[1])
@@ -292,16 +297,16 @@ class Descent:
         self.count(target)
         return False
 
-    def _minimize_again(self, target: Target, z: Floats) -> None:
+    def _minimize_again(self, target: WhitenedObjective, z: Floats) -> None:
         """Run SciPy's minimizer from another point, in standard errors."""
-        parameters, start = self.likelihood.parameters, self.metric.to_working(z)
+        parameters, start = self.likelihood.parameters, self.whitening.to_working(z)
         value = target.value(z)
         result = self.optimizer.minimize(
             target.value_at,
             start,
             parameters,
             gradient=target.analytic_gradient,
-            unit=self.metric.units,
+            unit=self.whitening.units,
         )
         better = np.isfinite(result.x).all() and result.fun < value
         self.working = np.array(result.x) if better else start
@@ -310,7 +315,7 @@ class Descent:
         """Settle a likelihood that rises without end: no optimum, or the wrong sign."""
         if ray is None:
             return False
-        direction = self.metric.factor @ ray.direction
+        direction = self.whitening.factor @ ray.direction
         if not ray.saturating and -ray.end > _STAYS_FALLING * max(1.0, self.drop):
             self.refuse(f"falls by {-ray.end:.3g} beyond where SciPy stopped", direction)
         return self._only_has_supremum(direction)
@@ -330,8 +335,8 @@ class Descent:
         way = self.working - start
         if not np.any(way):
             return None
-        self.metric = Metric(self.working, way[:, None])
-        return probe_rays(self.target(), np.zeros(1), np.ones(1), self.settings.noise)
+        self.whitening = Whitening(self.working, way[:, None])
+        return probe_rays(self.target(), np.zeros(1), np.ones(1), self.step_sizes.noise)
 
     def refuse(self, how: str, direction: Floats) -> None:
         """Raise for an objective without a lower bound."""
@@ -343,16 +348,16 @@ class Descent:
         columns = np.flatnonzero(signs)
         return whither(self.likelihood.parameters, columns, signs[columns])
 
-    def target(self) -> Target:
-        """See the objective in the current metric, relative to its value here."""
+    def target(self) -> WhitenedObjective:
+        """See the objective in the current whitening, relative to its value here."""
         self.n_evaluations += 1
-        return Target(self.likelihood, self.metric, self.likelihood.at(self.user()))
+        return WhitenedObjective(self.likelihood, self.whitening, self.likelihood.at(self.user()))
 
     def user(self) -> Floats:
         """Return the full parameter vector where the search stands."""
         return self.likelihood.parameters.to_user(self.working)
 
-    def count(self, target: Target) -> None:
+    def count(self, target: WhitenedObjective) -> None:
         """Add a target's evaluations to the search's."""
         self.n_evaluations += target.n_evaluations
         target.n_evaluations = 0

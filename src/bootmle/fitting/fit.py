@@ -14,7 +14,7 @@ from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
 from bootmle.execution.threads import single_threaded
 from bootmle.fitting.search import Search
-from bootmle.fitting.working_scales import internal_scales
+from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.definiteness import orient
@@ -25,22 +25,22 @@ from bootmle.likelihood.parameters import read_parameters
 from bootmle.likelihood.row_dependence import examine_rows
 from bootmle.likelihood.scales import Identity, Scale
 from bootmle.likelihood.vectorization import check_vectorized
-from bootmle.optimization.batch import Settings
-from bootmle.optimization.convergence import inform
+from bootmle.optimization.batch import StepSizes
+from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer, read_constraints
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Metric
+from bootmle.optimization.whitening import Whitening
 
 __all__ = ["Fit", "fit", "fit_simulated"]
 
 _INNER = {
     "base",
     "likelihood",
-    "metric",
+    "whitening",
     "optimizer",
     "scales",
     "seconds_per_evaluation",
-    "settings",
+    "step_sizes",
 }
 """What refits start from, and tab completion leaves out."""
 
@@ -63,7 +63,7 @@ class Fit:
         Distance from the optimum in standard errors.
     information : Information
         The observed information at the estimate, in the user's free parameters.
-    claimed : Information or None
+    scipy_information : Information or None
         The information at the point where SciPy stopped, where that was not the optimum.
     optimize_result : OptimizeResult
         SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
@@ -73,7 +73,7 @@ class Fit:
         What happened on the way, in plain words.
     scales : tuple of Scale
         The scale of each free parameter that ``transform`` asks for.
-    likelihood, metric, base, settings, optimizer
+    likelihood, whitening, base, step_sizes, optimizer
         What refits start from: the objective with its data, coordinates in standard errors, the
         contributions at the estimate, steps that follow the noise, and SciPy's arguments.
     seconds_per_evaluation : float
@@ -86,15 +86,15 @@ class Fit:
     status: Status
     decrement: float
     information: Information = field(repr=False)
-    claimed: Information | None = field(repr=False)
+    scipy_information: Information | None = field(repr=False)
     optimize_result: OptimizeResult = field(repr=False)
     n_evaluations: int
     notes: tuple[str, ...]
     scales: tuple[Scale, ...] = field(repr=False)
     likelihood: Likelihood = field(repr=False)
-    metric: Metric = field(repr=False)
+    whitening: Whitening = field(repr=False)
     base: Floats | float = field(repr=False)
-    settings: Settings = field(repr=False)
+    step_sizes: StepSizes = field(repr=False)
     optimizer: Optimizer = field(repr=False)
     seconds_per_evaluation: float = field(repr=False)
 
@@ -286,9 +286,9 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     base = likelihood.at(estimate)
     seconds = time.perf_counter() - started
     information = _in_user_parameters(likelihood, search, estimate)
-    metric = _metric(likelihood, search, information, estimate)
+    whitening = _metric(likelihood, search, information, estimate)
     scales = tuple(likelihood.parameters.scales)
-    likelihood, metric = internal_scales(likelihood, metric, base)
+    likelihood, whitening = working_scales(likelihood, whitening, base)
     return Fit(
         estimate=estimate,
         names=likelihood.parameters.names,
@@ -296,15 +296,15 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         status=search.status,
         decrement=search.decrement,
         information=information,
-        claimed=search.claimed,
+        scipy_information=search.scipy_information,
         optimize_result=search.result,
         n_evaluations=search.n_evaluations + 2,
         notes=(*_mean_note(likelihood), *search.notes),
         scales=scales,
         likelihood=likelihood,
-        metric=metric,
+        whitening=whitening,
         base=base,
-        settings=search.settings,
+        step_sizes=search.step_sizes,
         optimizer=search.optimizer,
         seconds_per_evaluation=seconds,
     )
@@ -317,7 +317,9 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
     if plain and search.likelihood.parameters is parameters:
         return search.information
     unscaled = parameters.with_scales([Identity()] * parameters.free.size)
-    information = inform(replace(likelihood, parameters=unscaled), estimate[parameters.free])
+    information = observed_information(
+        replace(likelihood, parameters=unscaled), estimate[parameters.free]
+    )
     search.n_evaluations += information.n_evaluations
     found = search.information
     same = found.point.size == information.point.size
@@ -330,15 +332,15 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
 
 def _metric(
     likelihood: Likelihood, search: Search, information: Information, estimate: Floats
-) -> Metric:
+) -> Whitening:
     """Return coordinates for all free parameters: the search's, unless it held some at bounds."""
     if search.likelihood.parameters is likelihood.parameters:
-        return Metric(search.working, search.metric.factor)
+        return Whitening(search.working, search.whitening.factor)
     matrix = np.nan_to_num(information.matrix)
-    user = Metric.from_curvature(estimate[likelihood.parameters.free], matrix)
+    user = Whitening.from_curvature(estimate[likelihood.parameters.free], matrix)
     working = likelihood.parameters.to_working(estimate)
     slopes = likelihood.parameters.slopes(working)
-    return Metric(working, user.factor / np.where(slopes == 0, 1.0, slopes)[:, None])
+    return Whitening(working, user.factor / np.where(slopes == 0, 1.0, slopes)[:, None])
 
 
 def _mean_note(likelihood: Likelihood) -> list[str]:

@@ -18,7 +18,7 @@ from bootmle.likelihood.differences import SAFETY
 from bootmle.optimization.bounds import crossed_columns
 from bootmle.optimization.convergence import refine
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Metric
+from bootmle.optimization.whitening import Whitening
 
 __all__ = ["settle_on_ridge"]
 
@@ -44,15 +44,17 @@ def settle_on_ridge(search: Descent) -> bool:
     directions = _shallow(search.information.matrix)
     if not directions.size:
         return False
-    metric = Metric.from_curvature(search.working, search.information.matrix, directions.shape[1])
-    before = search.working, search.metric
-    search.metric = metric
+    whitening = Whitening.from_curvature(
+        search.working, search.information.matrix, directions.shape[1]
+    )
+    before = search.working, search.whitening
+    search.whitening = whitening
     target = search.target()
-    z, decrement = refine(target, search.settings)
+    z, decrement = refine(target, search.step_sizes)
     search.count(target)
-    search.working = metric.to_working(z)
+    search.working = whitening.to_working(z)
     if decrement > _CERTIFIED or not all(_is_ridge(search, way) for way in directions.T):
-        search.working, search.metric = before
+        search.working, search.whitening = before
         return False
     ways = orient(directions)
     search.information = replace(search.measure(), definiteness="singular", null_directions=ways)
@@ -93,8 +95,8 @@ def _is_level(search: Descent, column: int, way: Floats) -> bool:
     definite = information.definiteness == "positive definite"
     allowed = 2 * SAFETY * information.noise + _UNFINISHED
     for distance in _ALONG:
-        claimed = 0.5 * distance**2 * float(way @ information.matrix @ way)
-        if not allowed < (min(_RESOLVED, 0.1 * claimed) if definite else _RESOLVED):
+        scipy_information = 0.5 * distance**2 * float(way @ information.matrix @ way)
+        if not allowed < (min(_RESOLVED, 0.1 * scipy_information) if definite else _RESOLVED):
             return False
         rise = _rise(search, column, search.working + distance * way)
         if abs(rise) < _ENDED:

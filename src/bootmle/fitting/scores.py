@@ -18,11 +18,11 @@ def whitened_scores(fit: Fit) -> Floats | None:
     From the user's gradients by contribution, or four-point differences.
     """
     likelihood = fit.likelihood
-    if not likelihood.by_weights or not fit.metric.size:
+    if not likelihood.supports_weights or not fit.whitening.size:
         return None
     if likelihood.scores_given:
         free = likelihood.scores(fit.estimate)[:, likelihood.parameters.free]
-        scores = (free * likelihood.parameters.slopes(fit.metric.center)) @ fit.metric.factor
+        scores = (free * likelihood.parameters.slopes(fit.whitening.center)) @ fit.whitening.factor
     else:
         scores = _difference(fit)
     if likelihood.weights is not None:
@@ -40,19 +40,19 @@ def own_errors(fit: Fit, units: Units) -> Floats | None:
     if scores is None:
         return None
     meat = Sandwich.of(*units, prior=None).meat(scores.T, None, None)
-    parameters, metric = fit.likelihood.parameters, fit.metric
-    errors = sandwich_errors(metric.factor, np.eye(metric.size)[None], meat[None])[0]
-    return parameters.in_all(errors * np.abs(parameters.slopes(metric.center)))
+    parameters, whitening = fit.likelihood.parameters, fit.whitening
+    errors = sandwich_errors(whitening.factor, np.eye(whitening.size)[None], meat[None])[0]
+    return parameters.in_all(errors * np.abs(parameters.slopes(whitening.center)))
 
 
 def _difference(fit: Fit) -> Floats:
     """Difference the contributions along each whitened coordinate."""
-    step = fit.settings.gradient_step
-    unit = step * np.eye(fit.metric.size)
+    step = fit.step_sizes.gradient_step
+    unit = step * np.eye(fit.whitening.size)
     parameters = fit.likelihood.parameters
 
     def contributions(points: Floats) -> Floats:
-        params = parameters.to_user(fit.metric.to_working(points))
+        params = parameters.to_user(fit.whitening.to_working(points))
         return fit.likelihood.contributions_at(params)
 
     near = contributions(unit) - contributions(-unit)

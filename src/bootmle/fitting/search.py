@@ -22,11 +22,11 @@ from bootmle.optimization.bounds import (
     own_scales,
     pressing_columns,
 )
-from bootmle.optimization.convergence import inform
+from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Metric, Target
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Search"]
 
@@ -50,14 +50,14 @@ class Search(Descent):
         All free parameters; those at a bound are held, and not among the likelihood's.
     held : (k,) int array
         Columns of those that are held.
-    claimed : Information or None
+    scipy_information : Information or None
         The information where SciPy stopped, where that was not the optimum.
     """
 
     result: OptimizeResult = field(init=False)
     whole: Parameters = field(init=False)
     held: NDArray[np.intp] = field(init=False)
-    claimed: Information | None = None
+    scipy_information: Information | None = None
 
     def __post_init__(self) -> None:
         """Remember all free parameters, some of which may come to be held."""
@@ -89,9 +89,9 @@ class Search(Descent):
         bounded = np.isfinite(self.whole.bounds).any() or bool(self.whole.curved)
         if bounded or self.optimizer.constraints or not np.isfinite(self.information.matrix).all():
             return False
-        self.metric = Metric.from_curvature(self.working, self.information.matrix)
+        self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
         target = self.target()
-        found = at_plateau(target, np.zeros(self.metric.size), self.settings)
+        found = at_plateau(target, np.zeros(self.whitening.size), self.step_sizes)
         self.count(target)
         return found is not None and self._ends_at(found)
 
@@ -106,17 +106,17 @@ class Search(Descent):
         if self.whole.curved or self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}:
             return False
         start = self.start()
-        metric = Metric(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))
-        z = metric.to_whitened(self.working)
+        whitening = Whitening(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))
+        z = whitening.to_whitened(self.working)
         if np.abs(z).max() < 1:
             return False
-        target = self.target().seen_in(metric)
-        found = along_profile(target, z, self.settings)
+        target = self.target().seen_in(whitening)
+        found = along_profile(target, z, self.step_sizes)
         self.count(target)
         if isinstance(found, Outcome):
             return self._ends_at(found)
         if found is not None:
-            self.working = metric.to_working(found)
+            self.working = whitening.to_working(found)
             self.information = self.measure()
             self.settle()
         return False
@@ -135,7 +135,7 @@ class Search(Descent):
                 lowest, best = total, working.copy()
             return total
 
-        target = Target(likelihood, Metric(start, np.eye(start.size)), 0.0)
+        target = WhitenedObjective(likelihood, Whitening(start, np.eye(start.size)), 0.0)
         self.result = self.optimizer.minimize(
             value, start, parameters, gradient=target.analytic_gradient
         )
@@ -181,7 +181,7 @@ class Search(Descent):
             self.information = self.measure()
         else:
             everything = replace(self.likelihood, parameters=self.whole)
-            self.information = inform(everything, self.whole.to_working(user))
+            self.information = observed_information(everything, self.whole.to_working(user))
         return self.information
 
     def _change_held(self) -> bool:
@@ -190,7 +190,7 @@ class Search(Descent):
         crossed = crossed_columns(self.whole, user)
         inside, units = into_bounds(self.whole, user), self._units(user)
         value = self.likelihood.total
-        noise = self.settings.noise
+        noise = self.step_sizes.noise
         pressing = pressing_columns(self.whole, inside, self.held, units, value, noise)
         self.n_evaluations += 1 + self.held.size
         if crossed.size == 0 and pressing.size == self.held.size:
@@ -217,7 +217,9 @@ class Search(Descent):
         self.status = Status.AT_BOUND if kept else Status.NOT_CERTIFIED
         self.decrement = np.nan if kept else np.inf
         self.information = self.measure()
-        self.metric = Metric.from_curvature(self.working, np.nan_to_num(self.information.matrix))
+        self.whitening = Whitening.from_curvature(
+            self.working, np.nan_to_num(self.information.matrix)
+        )
         self.notes.append("a constraint holds the optimum, which no certificate reaches")
 
     def _at_scale_limit(self) -> bool:
@@ -244,17 +246,25 @@ class Search(Descent):
     def _adopt(self, other: Search) -> None:
         """Take over where another search ended."""
         self.likelihood, self.whole, self.held = other.likelihood, other.whole, other.held
-        self.working, self.information, self.metric = other.working, other.information, other.metric
-        self.status, self.decrement, self.claimed = other.status, other.decrement, other.claimed
+        self.working, self.information, self.whitening = (
+            other.working,
+            other.information,
+            other.whitening,
+        )
+        self.status, self.decrement, self.scipy_information = (
+            other.status,
+            other.decrement,
+            other.scipy_information,
+        )
         self.notes = [*other.notes, "the limit of its scale is a bound from there on"]
 
     def _keep_claim(self, first: Information) -> None:
         """Keep the information where SciPy stopped, where that was not the optimum."""
-        if first.point.size != self.metric.center.size or first.point.size == 0:
+        if first.point.size != self.whitening.center.size or first.point.size == 0:
             return
-        moved = np.linalg.norm(self.metric.to_whitened(first.point))
+        moved = np.linalg.norm(self.whitening.to_whitened(first.point))
         if moved > _STATIONARY or first.definiteness == "indefinite":
-            self.claimed = first
+            self.scipy_information = first
 
     def _why_not_certified(self) -> str:
         """Say what keeps the search from a certificate, and what to do."""

@@ -56,13 +56,13 @@ def with_jac_form(likelihood: Likelihood) -> Likelihood:
         gradient = np.asarray(raw, dtype=float)
     except (TypeError, ValueError):
         raise refusal from None
-    by_row = likelihood.separable and gradient.shape == (likelihood.n, values.size)
+    by_row = likelihood.per_observation and gradient.shape == (likelihood.n, values.size)
     if by_row and gradient.shape != (values.size, 1):
         likelihood = replace(likelihood, scores_given=True)
     elif gradient.shape not in {(values.size,), (values.size, 1)}:
         raise ValueError(
             f"jac: returned shape {gradient.shape}; return ({values.size},) for the total"
-            + (f" or ({likelihood.n}, {values.size}) by contribution" * likelihood.separable)
+            + (f" or ({likelihood.n}, {values.size}) by contribution" * likelihood.per_observation)
         )
     _compare_with_differences(likelihood, gradient)
     return likelihood

@@ -24,9 +24,9 @@ class Rows(Enum):
     SEPARATE = "each contribution depends on its own row alone"
     EXCHANGEABLE = "contributions depend on all rows, whatever their order"
     ORDERED = "contributions depend on the order of the rows"
-    UNDIVIDED = "the objective cannot be evaluated on a part of the rows"
+    INDIVISIBLE = "the objective cannot be evaluated on a part of the rows"
     CLUSTERED = "there are fewer contributions than rows"
-    CLOSED = "the objective holds its own data"
+    NO_ARGS = "the objective holds its own data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Likelihood:
         Names, start and scales.
     n : int or None
         Number of contributions; rows of ``args`` for a total; None where neither is there.
-    separable : bool
+    per_observation : bool
         Whether the objective returns contributions rather than their total.
     scale : float
         Factor on the objective: n where a total turned out to be a mean.
@@ -66,10 +66,10 @@ class Likelihood:
     args: tuple[Any, ...]
     parameters: Parameters
     n: int | None
-    separable: bool
+    per_observation: bool
     scale: float = 1.0
     weights: Floats | None = None
-    rows: Rows = Rows.CLOSED
+    rows: Rows = Rows.NO_ARGS
     rows_error: str = ""
     scores_given: bool = False
     base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
@@ -104,7 +104,7 @@ class Likelihood:
 
     def total(self, params: Floats) -> float:
         """Evaluate the weighted total at a full parameter vector."""
-        if self.separable:
+        if self.per_observation:
             values = self.contributions(params)
             return float(values.sum() if self.weights is None else self.weights @ values)
         raw = self.function(params, *self.args)
@@ -112,7 +112,7 @@ class Likelihood:
 
     def at(self, params: Floats) -> Floats | float:
         """Evaluate what there is: the contributions, or the total."""
-        return self.contributions(params) if self.separable else self.total(params)
+        return self.contributions(params) if self.per_observation else self.total(params)
 
     @property
     def differentiable(self) -> bool:
@@ -126,9 +126,9 @@ class Likelihood:
         return 1.0 if weights is None else float(weights.sum() / (weights @ weights))
 
     @property
-    def by_weights(self) -> bool:
+    def supports_weights(self) -> bool:
         """Whether resamples act through weights of the contributions, not through rows."""
-        return self.separable and self.rows is not Rows.EXCHANGEABLE
+        return self.per_observation and self.rows is not Rows.EXCHANGEABLE
 
     def scores(self, params: Floats) -> Floats:
         """Evaluate what ``jac`` returns: the gradient of every contribution, (n, p), or of all."""

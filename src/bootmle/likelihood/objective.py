@@ -56,8 +56,8 @@ def read_likelihood(
     >>> from bootmle.likelihood.parameters import read_parameters
     >>> squares = lambda params, y: 0.5 * (y - params[0]) ** 2
     >>> read = read_likelihood(squares, np.arange(4.0), None, None, read_parameters([0.0]))
-    >>> read.separable, read.n, read.rows.name
-    (True, 4, 'CLOSED')
+    >>> read.per_observation, read.n, read.rows.name
+    (True, 4, 'NO_ARGS')
     """
     data = as_args(args)
     n_rows = count_rows(data)
@@ -68,14 +68,14 @@ def read_likelihood(
     if callable(jac):
         check_call("jac", jac, data, ("params",))
     values = _first_evaluation(fun, data, jac, parameters, n_rows)
-    separable = values.ndim == 1
-    n = values.size if separable else n_rows
-    likelihood = Likelihood(fun, jac, data, parameters, n, separable)
+    per_observation = values.ndim == 1
+    n = values.size if per_observation else n_rows
+    likelihood = Likelihood(fun, jac, data, parameters, n, per_observation)
     _check_finite(values, parameters)
     likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
     prior = _read_weights(weights, likelihood)
-    if separable and scale != 1:
+    if per_observation and scale != 1:
         prior = scale * (np.ones(values.size) if prior is None else prior)
     return replace(likelihood, weights=prior, scale=scale)
 
@@ -170,7 +170,7 @@ def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
     if values.ndim != 1:
         shown = f"{weights!r}" if values.ndim == 0 else f"shape {values.shape}"
         raise ValueError(f"weights: {shown}; pass one weight for each contribution, (n,)")
-    if not likelihood.separable:
+    if not likelihood.per_observation:
         raise ValueError(
             "weights: a total cannot be weighted; return the contributions instead (delete .sum())"
         )

@@ -45,22 +45,22 @@ def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
     """
     n_rows = count_rows(likelihood.args)
     if n_rows is None:
-        return replace(likelihood, rows=Rows.CLOSED)
-    if likelihood.separable and likelihood.n != n_rows:
+        return replace(likelihood, rows=Rows.NO_ARGS)
+    if likelihood.per_observation and likelihood.n != n_rows:
         return replace(likelihood, rows=Rows.CLUSTERED)
     try:
         with np.errstate(all="ignore"):
             return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
     except Exception as error:  # whatever it raises, a part of the rows is not enough for it
         reason = f"{type(error).__name__}: {error}"
-        return replace(likelihood, rows=Rows.UNDIVIDED, rows_error=reason)
+        return replace(likelihood, rows=Rows.INDIVISIBLE, rows_error=reason)
 
 
 def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Rows:
     """Compare evaluations on subsets and permutations of the rows with those on all of them."""
     rng = np.random.default_rng(20_210_929)
     order = rng.permutation(n_rows)
-    if not likelihood.separable:
+    if not likelihood.per_observation:
         same = agree(likelihood.resampled(order).total(params), likelihood.total(params))
         likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
         return Rows.EXCHANGEABLE if same else Rows.ORDERED

@@ -21,9 +21,9 @@ from bootmle.optimization.newton import (
     trust_radius,
 )
 from bootmle.optimization.sandwich import sandwich_errors
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["Lockstep", "Settings"]
+__all__ = ["BatchedNewton", "StepSizes"]
 
 Members = NDArray[np.intp]
 
@@ -42,7 +42,7 @@ _LEFT = 5e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StepSizes:
     """Step lengths and tolerances of the refits, in standard errors.
 
     Attributes
@@ -60,7 +60,7 @@ class Settings:
     hessian_step: float
 
     @classmethod
-    def from_noise(cls, noise: float) -> Settings:
+    def from_noise(cls, noise: float) -> StepSizes:
         """Choose the steps that balance truncation and noise."""
         gradient = float(np.clip((60 * noise) ** (1 / 3), 1e-3, 0.3))
         return cls(noise, gradient, float(np.clip((50 * noise) ** 0.25, 1e-3, 0.5)))
@@ -74,7 +74,7 @@ class Settings:
         return 3 * self.attainable(size) > _NARROW
 
 
-class Lockstep:
+class BatchedNewton:
     """A chunk of replicates on its way to the optima.
 
     Attributes
@@ -91,9 +91,9 @@ class Lockstep:
 
     def __init__(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[WhitenedObjective],
         models: CubicModels,
-        settings: Settings,
+        step_sizes: StepSizes,
         *,
         start: Floats | None = None,
         ceiling: float = 0.0,
@@ -104,7 +104,7 @@ class Lockstep:
         away from it.
         """
         count, size = models.slope.shape
-        self.targets, self.models, self.settings = targets, models, settings
+        self.targets, self.models, self.step_sizes = targets, models, step_sizes
         self.ceiling = ceiling
         few = size <= FEW and not targets[0].likelihood.differentiable
         self.fresh = np.full(count, start is not None or few)
@@ -195,7 +195,7 @@ class Lockstep:
             return True
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
-        slack, stood = 4 * self.settings.noise, target.last
+        slack, stood = 4 * self.step_sizes.noise, target.last
         for _ in range(_BACKTRACKS):
             trial = z + fraction * step
             value = target.value(trial)
@@ -231,7 +231,7 @@ class Lockstep:
     def _difference(self, members: Members) -> None:
         """Take forward differences, less the known curvature's part."""
         diagonal = np.diagonal(self.hessian[members], axis1=1, axis2=2)
-        c = self.settings.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
+        c = self.step_sizes.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
         points = self.z[members][:, None, :] + c[:, :, None] * np.eye(c.shape[1])
         params = self.targets[0].to_user(points)
         ahead = [self._look_ahead(*each) for each in zip(members, params, c, strict=True)]
@@ -253,7 +253,9 @@ class Lockstep:
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
         size = z.size
-        c = self.settings.hessian_step / np.sqrt(np.clip(np.diag(self.hessian[member]), 0.05, 1e6))
+        c = self.step_sizes.hessian_step / np.sqrt(
+            np.clip(np.diag(self.hessian[member]), 0.05, 1e6)
+        )
         steps = np.diag(c)
         pairs = [(i, j) for i in range(size) for j in range(i)]
         corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
@@ -297,7 +299,7 @@ class Lockstep:
         ρ / (1 - ρ) of the last step, ρ the share to which that step contracted the one before,
         but not less than √(q/n), by which a resample's Hessian scatters around the original's.
         """
-        floor = 3 * self.settings.attainable(self.z.shape[1])
+        floor = 3 * self.step_sizes.attainable(self.z.shape[1])
         left = _LEFT * 0.1 / self.scatter
         far = np.linalg.norm(self.z[members], axis=1)
         modelled = np.minimum(np.sqrt(left * far / 3), _WIDE)
@@ -338,13 +340,13 @@ class Lockstep:
 
         By the sandwich of its own scores; NaN where it was not asked for.
         """
-        metric, parameters = self.targets[0].metric, self.targets[0].likelihood.parameters
+        whitening, parameters = self.targets[0].whitening, self.targets[0].likelihood.parameters
         meats = np.full(self.hessian.shape, np.nan)
         for k, target in enumerate(self.targets):
             if self.done[k] and target.meat is not None:
                 meats[k] = target.meat
-        errors = sandwich_errors(metric.factor, self.hessian, meats)
-        return np.asarray(errors * np.abs(parameters.slopes(metric.to_working(self.z))))
+        errors = sandwich_errors(whitening.factor, self.hessian, meats)
+        return np.asarray(errors * np.abs(parameters.slopes(whitening.to_working(self.z))))
 
     def _update(self, members: Members, s: Floats, y: Floats) -> None:
         """Make the Hessians map s to y."""

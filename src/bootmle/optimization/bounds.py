@@ -13,7 +13,7 @@ from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.scales import Identity, Scale
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Metric, Target
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = [
     "SAME_SUPREMUM",
@@ -98,7 +98,7 @@ _FALL = 1e-3
 
 
 def at_infinity(
-    target: Target,
+    target: WhitenedObjective,
     working: Floats,
     columns: NDArray[np.intp],
     signs: Floats,
@@ -173,17 +173,17 @@ def near_limits(own: Parameters, user: Floats) -> bool:
     return bool(np.any(shares < _NEAR))
 
 
-def on_own_scales(target: Target) -> Target | None:
+def on_own_scales(target: WhitenedObjective) -> WhitenedObjective | None:
     """See a replicate's objective on the parameters' own scales, bounded by their limits."""
-    parameters, metric = target.likelihood.parameters, target.metric
-    user = parameters.to_user(metric.center)
+    parameters, whitening = target.likelihood.parameters, target.whitening
+    user = parameters.to_user(whitening.center)
     own = own_scales(parameters, user)
     if own is None:
         return None
-    slopes = parameters.slopes(metric.center)
-    moved = Metric(user[parameters.free], metric.factor * slopes[:, None])
+    slopes = parameters.slopes(whitening.center)
+    moved = Whitening(user[parameters.free], whitening.factor * slopes[:, None])
     likelihood = replace(target.likelihood, parameters=own)
-    return Target(likelihood, moved, target.base, target.sandwich)
+    return WhitenedObjective(likelihood, moved, target.base, target.sandwich)
 
 
 def keeps_falling(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.batch import Lockstep, Settings
+from bootmle.optimization.batch import BatchedNewton, StepSizes
 from bootmle.optimization.bounds import SAME_SUPREMUM, SUPREMUM, UNBOUNDED, at_infinity, signs_of
 from bootmle.optimization.outcome import Outcome, certified, descend
 from bootmle.optimization.plateaus import fit_others
-from bootmle.optimization.whitening import Metric, Target
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Ray", "diverged", "follow", "probe_rays"]
 
@@ -44,7 +44,7 @@ class Ray:
     reach: float
     saturating: bool
 
-    def follow(self, target: Target) -> tuple[Floats, float]:
+    def follow(self, target: WhitenedObjective) -> tuple[Floats, float]:
         """Follow the ray on while the nll falls; return the lowest point and its value."""
         lowest, distance = self.end, self.reach
         for _ in range(_FURTHER):
@@ -55,7 +55,7 @@ class Ray:
         return self.origin + distance * self.direction, lowest
 
 
-def probe_rays(target: Target, z: Floats, step: Floats, noise: float) -> Ray | None:
+def probe_rays(target: WhitenedObjective, z: Floats, step: Floats, noise: float) -> Ray | None:
     """Double the distance along the way from the estimate and along the last step.
 
     A regular optimum turns the likelihood down within a few standard errors; a likelihood still
@@ -72,7 +72,9 @@ def probe_rays(target: Target, z: Floats, step: Floats, noise: float) -> Ray | N
     return None
 
 
-def _probe(target: Target, z: Floats, direction: Floats, reach: float, noise: float) -> Ray | None:
+def _probe(
+    target: WhitenedObjective, z: Floats, direction: Floats, reach: float, noise: float
+) -> Ray | None:
     """Follow one ray; None where the nll rises before the end, or is not finite at the origin."""
     start = target.value(z)
     if not np.isfinite(start):
@@ -102,32 +104,36 @@ _CLOSE = 1e-2
 _FALL = 0.2
 
 
-def diverged(target: Target, ray: Ray, settings: Settings) -> Outcome:
+def diverged(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes) -> Outcome:
     """Report that there is no finite optimum, and where each parameter goes along a ray.
 
     A parameter has no determined sign where the likelihood still reaches the same supremum with it
     held: a diverging one at its estimate, another one far away.
     """
-    signs = signs_of(target.metric.factor @ ray.direction / target.metric.units)
+    signs = signs_of(target.whitening.factor @ ray.direction / target.whitening.units)
     here = () if np.count_nonzero(signs) == 1 else (0.0,)
     undetermined = np.zeros(signs.size, dtype=bool)
     for column, sign in enumerate(signs):
         shifts = here if sign else (-_ELSEWHERE, _ELSEWHERE)
-        undetermined[column] = any(_reaches(target, column, ray, settings, each) for each in shifts)
+        undetermined[column] = any(
+            _reaches(target, column, ray, step_sizes, each) for each in shifts
+        )
     columns = np.flatnonzero(undetermined | (signs != 0))
     signs = np.where(undetermined, 0.0, signs)[columns]
     if not ray.saturating:
-        origin = target.metric.to_working(ray.origin)
+        origin = target.whitening.to_working(ray.origin)
         return at_infinity(target, origin, columns, signs, UNBOUNDED)
     # Far out on the ray the parameters that converge have their estimates.
-    far = target.metric.to_working(ray.origin + ray.reach * ray.direction)
-    fitted = fit_others(target, columns, far, settings)
+    far = target.whitening.to_working(ray.origin + ray.reach * ray.direction)
+    fitted = fit_others(target, columns, far, step_sizes)
     if fitted is None:
-        return at_infinity(target, target.metric.to_working(ray.origin), columns, signs, SUPREMUM)
+        return at_infinity(
+            target, target.whitening.to_working(ray.origin), columns, signs, SUPREMUM
+        )
     return at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
 
 
-def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
+def follow(target: WhitenedObjective, run: BatchedNewton, step_sizes: StepSizes) -> Outcome | None:
     """Go on in coordinates that follow the curvature.
 
     Near a flat optimum they show what the original ones cannot resolve. Where a scale goes to zero
@@ -135,52 +141,54 @@ def follow(target: Target, run: Lockstep, settings: Settings) -> Outcome | None:
     it. A finite optimum ends the way, and before its basin the legs may be long and hardly fall.
     """
     here, falls = target, []
-    points = [target.metric.to_working(run.z[0])]
+    points = [target.whitening.to_working(run.z[0])]
     for _ in range(_MOST_LEGS):
         if not np.isfinite(run.hessian[0]).all():
             return None
-        center = here.metric.to_working(run.z[0])
-        metric = here.metric.rewhitened(center, run.hessian[0])
-        here = target.seen_in(metric)
-        run = descend(here, np.zeros(metric.size), settings, rounds=3)
-        last_step = np.abs(metric.factor @ run.steps[0] / target.metric.units).max()
+        center = here.whitening.to_working(run.z[0])
+        whitening = here.whitening.rewhitened(center, run.hessian[0])
+        here = target.seen_in(whitening)
+        run = descend(here, np.zeros(whitening.size), step_sizes, rounds=3)
+        last_step = np.abs(whitening.factor @ run.steps[0] / target.whitening.units).max()
         arrived = bool(run.done[0]) and last_step < _CLOSE
         settled = arrived and _rises_around(here, run)
         target.n_evaluations += here.n_evaluations
         if arrived:
             return certified(here, run) if settled else None
         falls.append(run.start_value - float(run.value[0]))
-        points.append(metric.to_working(run.z[0]))
-        if max(falls[-2:]) <= 4 * settings.noise and len(falls) > 1:
+        points.append(whitening.to_working(run.z[0]))
+        if max(falls[-2:]) <= 4 * step_sizes.noise and len(falls) > 1:
             return None
         if len(falls) >= _LEGS and min(falls[-_STEADY:]) > _FALL:
             # Parameters that converge have done so, where the others still go on.
-            signs = signs_of((points[-1] - points[-3]) / target.metric.units)
+            signs = signs_of((points[-1] - points[-3]) / target.whitening.units)
             columns = np.flatnonzero(signs)
             return at_infinity(target, points[-1], columns, signs[columns], UNBOUNDED)
     return None
 
 
-def _rises_around(target: Target, run: Lockstep) -> bool:
+def _rises_around(target: WhitenedObjective, run: BatchedNewton) -> bool:
     """Whether the nll rises on every side, one standard error by the last Hessian away."""
-    own = Metric.from_curvature(run.z[0], run.hessian[0])
+    own = Whitening.from_curvature(run.z[0], run.hessian[0])
     around = own.to_working(np.concatenate([np.eye(own.size), -np.eye(own.size)]))
     return bool(np.min(target.values(around) - run.value[0]) > _FLAT_SIDE)
 
 
-def _reaches(target: Target, column: int, ray: Ray, settings: Settings, shift: float) -> bool:
+def _reaches(
+    target: WhitenedObjective, column: int, ray: Ray, step_sizes: StepSizes, shift: float
+) -> bool:
     """Whether the supremum is reached with one parameter held so many units from its estimate."""
-    metric, parameters = target.metric, target.likelihood.parameters
-    working = metric.center.copy()
-    working[column] += shift * metric.units[column]
+    whitening, parameters = target.whitening, target.likelihood.parameters
+    working = whitening.center.copy()
+    working[column] += shift * whitening.units[column]
     value = parameters.to_user(working)[parameters.free[column]]
     reduced = target.holding(np.array([column]), np.array([value]))
-    z = np.zeros(reduced.metric.size)
+    z = np.zeros(reduced.whitening.size)
     enough, reached = ray.follow(target)[1] + SAME_SUPREMUM, False
     for _ in range(_LEGS):
-        run = descend(reduced, z, settings, rounds=3, ceiling=np.inf)
+        run = descend(reduced, z, step_sizes, rounds=3, ceiling=np.inf)
         z, lowest = run.z[0], float(run.value[0])
-        further = None if run.done[0] else probe_rays(reduced, z, run.steps[0], settings.noise)
+        further = None if run.done[0] else probe_rays(reduced, z, run.steps[0], step_sizes.noise)
         if further is not None:
             z, lowest = further.follow(reduced)
         reached = lowest <= enough

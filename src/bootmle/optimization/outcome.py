@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.batch import Lockstep, Settings
+from bootmle.optimization.batch import BatchedNewton, StepSizes
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = ["Outcome", "certified", "descend", "failed", "or_noise_limited"]
 
@@ -41,34 +41,34 @@ class Outcome:
 
 
 def descend(
-    target: Target,
+    target: WhitenedObjective,
     start: Floats,
-    settings: Settings,
+    step_sizes: StepSizes,
     rounds: int = _ROUNDS,
     ceiling: float = 0.0,
-) -> Lockstep:
+) -> BatchedNewton:
     """Go on from one point by Newton steps with measured Hessians."""
     flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
-    run = Lockstep([target], flat, settings, start=start[None], ceiling=ceiling)
+    run = BatchedNewton([target], flat, step_sizes, start=start[None], ceiling=ceiling)
     run.run(rounds)
     return run
 
 
-def certified(target: Target, run: Lockstep) -> Outcome:
+def certified(target: WhitenedObjective, run: BatchedNewton) -> Outcome:
     """Report a certified optimum."""
     params = target.to_user(run.z[0])
-    status = or_noise_limited(Status.CERTIFIED, target, run.settings)
+    status = or_noise_limited(Status.CERTIFIED, target, run.step_sizes)
     errors = target.likelihood.parameters.in_all(run.standard_errors()[0])
     return Outcome(params, status, float(run.distance[0]), errors=errors)
 
 
-def or_noise_limited(status: Status, target: Target, settings: Settings) -> Status:
+def or_noise_limited(status: Status, target: WhitenedObjective, step_sizes: StepSizes) -> Status:
     """Say where the noise keeps a refit further from its optimum than a certificate allows."""
-    return Status.NOISE_LIMITED if settings.limited(target.metric.size) else status
+    return Status.NOISE_LIMITED if step_sizes.limited(target.whitening.size) else status
 
 
 def failed(
-    target: Target,
+    target: WhitenedObjective,
     params: Floats,
     message: str,
     distance: float = np.nan,

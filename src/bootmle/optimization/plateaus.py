@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.batch import Settings
+from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.bounds import SAME_SUPREMUM, SUPREMUM, at_infinity
 from bootmle.optimization.outcome import Outcome, descend
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = ["along_profile", "at_plateau", "fit_others"]
 
@@ -79,20 +79,20 @@ class _Station(NamedTuple):
 
 
 def at_plateau(
-    target: Target, z: Floats, settings: Settings, allowance: float = 0.0
+    target: WhitenedObjective, z: Floats, step_sizes: StepSizes, allowance: float = 0.0
 ) -> Outcome | None:
     """Fit the others where the nll falls to a plateau as some parameters go on; None elsewhere.
 
     The nll is level where it changes by no more than its noise and an allowance: functions of large
     numbers, as a gamma function's logarithm, have more noise out there than at the estimate.
     """
-    origin = target.metric.to_working(z)
+    origin = target.whitening.to_working(z)
     start = target.value_at(origin)
-    tolerance = allowance + 4 * settings.noise + 1e-12 * abs(start)
+    tolerance = allowance + 4 * step_sizes.noise + 1e-12 * abs(start)
     plateau = _find(target, origin, start, tolerance)
     if plateau is None:
         return None
-    fitted = fit_others(target, plateau.columns, plateau.working, settings)
+    fitted = fit_others(target, plateau.columns, plateau.working, step_sizes)
     level = np.inf if fitted is None else target.value_at(fitted.working)
     if fitted is None or level > start + tolerance:
         return None
@@ -101,46 +101,48 @@ def at_plateau(
     return _ended(target, fitted, plateau.columns, plateau.signs)
 
 
-def along_profile(target: Target, z: Floats, settings: Settings) -> Outcome | Floats | None:
+def along_profile(
+    target: WhitenedObjective, z: Floats, step_sizes: StepSizes
+) -> Outcome | Floats | None:
     """Walk on with the parameter that went furthest, the others fitted at each station.
 
     Return about where the nll is lowest (q,); that there is no optimum, where it falls all the way;
     None where the walk cannot be made. A ratio passes infinity: where the nll is as low at the
     other end of its range, the walk goes on from there.
     """
-    metric = target.metric
-    working = metric.to_working(z)
-    moved = (working - metric.center) / metric.units
+    whitening = target.whitening
+    working = whitening.to_working(z)
+    moved = (working - whitening.center) / whitening.units
     column = int(np.argmax(np.abs(moved)))
     if not moved.any() or np.isfinite(target.likelihood.parameters.bounds[column]).any():
         return None
     held = np.array([column])
-    reach = np.sign(moved[column]) * max(1.0, abs(moved[column])) * metric.units[column]
+    reach = np.sign(moved[column]) * max(1.0, abs(moved[column])) * whitening.units[column]
 
     def walk(start: Floats, shares: Floats) -> list[_Station]:
-        return _walk(target, held, start, metric.center[column] + shares * reach, settings)
+        return _walk(target, held, start, whitening.center[column] + shares * reach, step_sizes)
 
     shares: Floats = _STATIONS
     way = walk(working, shares)
     if not way:
         return None
     supremum = way[_lowest(way)].value
-    if len(way) == len(shares) and way[-1].value <= supremum + 4 * settings.noise:
+    if len(way) == len(shares) and way[-1].value <= supremum + 4 * step_sizes.noise:
         shares = np.concatenate([-_STATIONS[::-1], -1 / _STATIONS[1:]])
-        back = walk(metric.center, shares)
+        back = walk(whitening.center, shares)
         if not back or back[0].value > supremum + SAME_SUPREMUM or _lowest(back) == 0:
             return _at_end(target, way)
         way = back
     lowest = _lowest(way)
     finer = walk(way[lowest].fitted.working, shares[lowest] * _FINER)
     nearest = min([way[lowest], *finer], key=lambda each: each.value)
-    return metric.to_whitened(nearest.fitted.working)
+    return whitening.to_whitened(nearest.fitted.working)
 
 
-def _at_end(target: Target, way: list[_Station]) -> Outcome:
+def _at_end(target: WhitenedObjective, way: list[_Station]) -> Outcome:
     """Report what still moved between the last two stations as infinite."""
     last = way[-1].fitted
-    moved = (last.working - way[-2].fitted.working) / target.metric.units
+    moved = (last.working - way[-2].fitted.working) / target.whitening.units
     columns = np.flatnonzero(np.abs(moved) > _SETTLED)
     return _ended(target, last, columns, np.sign(moved[columns]))
 
@@ -151,7 +153,11 @@ def _lowest(way: list[_Station]) -> int:
 
 
 def _walk(
-    target: Target, held: NDArray[np.intp], start: Floats, values: Floats, settings: Settings
+    target: WhitenedObjective,
+    held: NDArray[np.intp],
+    start: Floats,
+    values: Floats,
+    step_sizes: StepSizes,
 ) -> list[_Station]:
     """Fit the others at one value after the other, until the nll rises or they have no fit."""
     way: list[_Station] = []
@@ -159,17 +165,19 @@ def _walk(
     for value in values:
         point = point.copy()
         point[held] = value
-        fitted = fit_others(target, held, point, settings)
+        fitted = fit_others(target, held, point, step_sizes)
         if fitted is None:
             break
         way.append(_Station(target.value_at(fitted.working), fitted))
-        if len(way) > 1 and not way[-1].value <= way[-2].value + 4 * settings.noise:
+        if len(way) > 1 and not way[-1].value <= way[-2].value + 4 * step_sizes.noise:
             break
         point = fitted.working
     return way
 
 
-def _ended(target: Target, fitted: _Others, columns: NDArray[np.intp], signs: Floats) -> Outcome:
+def _ended(
+    target: WhitenedObjective, fitted: _Others, columns: NDArray[np.intp], signs: Floats
+) -> Outcome:
     """Report which parameters have no finite optimum, and the estimates of the others.
 
     On a log or logit scale infinity may be a limit that is finite: an optimum at a bound.
@@ -185,7 +193,9 @@ def _ended(target: Target, fitted: _Others, columns: NDArray[np.intp], signs: Fl
     return replace(outcome, status=status, distance=np.nan, message=names, errors=errors)
 
 
-def _find(target: Target, origin: Floats, start: float, tolerance: float) -> _Plateau | None:
+def _find(
+    target: WhitenedObjective, origin: Floats, start: float, tolerance: float
+) -> _Plateau | None:
     """Move each parameter alone, one after the other, until the nll no longer changes."""
     bounds, working = target.likelihood.parameters.bounds, origin.copy()
     signs, value = {}, start
@@ -207,14 +217,19 @@ def _find(target: Target, origin: Floats, start: float, tolerance: float) -> _Pl
 
 
 def _reach(
-    target: Target, working: Floats, column: int, sign: float, start: float, tolerance: float
+    target: WhitenedObjective,
+    working: Floats,
+    column: int,
+    sign: float,
+    start: float,
+    tolerance: float,
 ) -> Floats | None:
     """Move one parameter until the nll is level; None where it rises or never is."""
     level = start
     since, reached = 0.0, working
     for distance in _DISTANCES:
         moved = working.copy()
-        moved[column] += sign * distance * target.metric.units[column]
+        moved[column] += sign * distance * target.whitening.units[column]
         value = target.value_at(moved)
         if not value <= start + _RISE:
             return None
@@ -226,7 +241,7 @@ def _reach(
 
 
 def fit_others(
-    target: Target, held: NDArray[np.intp], working: Floats, settings: Settings
+    target: WhitenedObjective, held: NDArray[np.intp], working: Floats, step_sizes: StepSizes
 ) -> _Others | None:
     """Fit the parameters that are not held, from a point (q,); None where they do not converge."""
     errors = np.full(working.size, np.nan)
@@ -237,28 +252,28 @@ def fit_others(
     here = target.holding(held, parameters.to_user(working)[parameters.free[held]])
     center = working[others]
     for _ in range(_LEGS):
-        start = here.metric.to_whitened(center)
-        run = descend(here, start, settings, rounds=_ROUNDS, ceiling=np.inf)
+        start = here.whitening.to_whitened(center)
+        run = descend(here, start, step_sizes, rounds=_ROUNDS, ceiling=np.inf)
         target.n_evaluations += here.n_evaluations
-        center = here.metric.to_working(run.z[0])
+        center = here.whitening.to_working(run.z[0])
         if run.done[0]:
             fitted = working.copy()
             fitted[others], errors[others] = center, run.standard_errors()[0]
             return _Others(fitted, errors)
         if not np.isfinite(run.hessian[0]).all():
             return None
-        here = here.seen_in(here.metric.rewhitened(center, run.hessian[0]))
+        here = here.seen_in(here.whitening.rewhitened(center, run.hessian[0]))
     return None
 
 
 def _falls_towards(
-    target: Target, plateau: _Plateau, fitted: Floats, level: float, tolerance: float
+    target: WhitenedObjective, plateau: _Plateau, fitted: Floats, level: float, tolerance: float
 ) -> bool:
     """Whether the nll falls all the way to its level, along each parameter that has a sign."""
     for column, sign in zip(plateau.columns, plateau.signs, strict=True):
         if not sign:
             continue
-        origin, unit = plateau.origin[column], target.metric.units[column]
+        origin, unit = plateau.origin[column], target.whitening.units[column]
         way = np.concatenate([_HALVES * (fitted[column] - origin), -sign * unit * _BACK])
         points = np.tile(fitted, (way.size, 1))
         points[:, column] = origin + way

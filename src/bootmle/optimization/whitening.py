@@ -12,11 +12,11 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Sandwich
 
-__all__ = ["Metric", "Target"]
+__all__ = ["WhitenedObjective", "Whitening"]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Whitening:
     """The map ``working = center + factor @ z``, where a unit of z is one standard error.
 
     Attributes
@@ -36,10 +36,10 @@ class Metric:
         object.__setattr__(self, "factor", np.ascontiguousarray(self.factor))
 
     @classmethod
-    def from_curvature(cls, center: Floats, curvature: Floats, n_flat: int = 0) -> Metric:
+    def from_curvature(cls, center: Floats, curvature: Floats, n_flat: int = 0) -> Whitening:
         """Whiten by a Hessian, leaving out its ``n_flat`` flattest directions.
 
-        A negative eigenvalue enters by its absolute value: a stand-in for the metric, never a
+        A negative eigenvalue enters by its absolute value: a stand-in for the whitening, never a
         result.
         """
         diagonal = np.abs(np.diag(curvature))
@@ -49,10 +49,10 @@ class Metric:
         size = np.maximum(np.abs(values[order]), 1e-14)
         return cls(center, vectors[:, order] / unit[:, None] / np.sqrt(size))
 
-    def rewhitened(self, center: Floats, curvature: Floats) -> Metric:
+    def rewhitened(self, center: Floats, curvature: Floats) -> Whitening:
         """Whiten anew at another center, by a Hessian measured in these coordinates."""
-        inner = Metric.from_curvature(np.zeros(self.size), curvature)
-        return Metric(center, self.factor @ inner.factor)
+        inner = Whitening.from_curvature(np.zeros(self.size), curvature)
+        return Whitening(center, self.factor @ inner.factor)
 
     @property
     def size(self) -> int:
@@ -75,7 +75,7 @@ class Metric:
         return np.asarray(scaled @ np.linalg.pinv(self.factor / self.units[:, None]).T)
 
 
-class Target:
+class WhitenedObjective:
     """One replicate's objective in whitened coordinates, relative to its value at the estimate.
 
     Exceptions of the user's objective count as infinite values; the last one is kept. So are the
@@ -84,22 +84,22 @@ class Target:
     """
 
     __slots__ = (
-        *("base", "error", "last", "likelihood", "meat", "metric", "n_evaluations"),
+        *("base", "error", "last", "likelihood", "meat", "whitening", "n_evaluations"),
         *("n_gradients", "sandwich"),
     )
 
     def __init__(
         self,
         likelihood: Likelihood,
-        metric: Metric,
+        whitening: Whitening,
         base: Floats | float,
         sandwich: Sandwich | None = None,
     ) -> None:
         """Take the likelihood and its contributions (or total) at the estimate."""
         self.likelihood = likelihood
-        self.metric = metric
+        self.whitening = whitening
         self.base = base
-        self.sandwich = sandwich if likelihood.separable else None
+        self.sandwich = sandwich if likelihood.per_observation else None
         self.last = base
         self.meat: Floats | None = None
         self.error: Exception | None = None
@@ -108,7 +108,7 @@ class Target:
 
     def rebase(self) -> None:
         """Evaluate the objective at the estimate, which values are relative to."""
-        params = self.likelihood.parameters.to_user(self.metric.center)
+        params = self.likelihood.parameters.to_user(self.whitening.center)
         self.n_evaluations += 1
         try:
             self.base = self.last = self.likelihood.at(params)
@@ -151,7 +151,9 @@ class Target:
     def _together(self, params: Floats, above: Floats | float) -> Floats | None:
         """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
         likelihood = self.likelihood
-        evaluate = likelihood.contributions_at if likelihood.separable else likelihood.totals_at
+        evaluate = (
+            likelihood.contributions_at if likelihood.per_observation else likelihood.totals_at
+        )
         try:
             rises = evaluate(params).reshape(len(params), -1) - above
         except Exception:  # the user's code may raise anything outside its domain
@@ -161,7 +163,7 @@ class Target:
 
     def summed(self, rises: Floats) -> Floats:
         """Sum what contributions rise by (k, n) to values (k,); infinite where not finite."""
-        weights = self.likelihood.weights if self.likelihood.separable else None
+        weights = self.likelihood.weights if self.likelihood.per_observation else None
         values = rises.sum(axis=1) if weights is None else rises @ weights
         return np.where(np.isnan(values), np.inf, values)
 
@@ -174,7 +176,7 @@ class Target:
 
     def to_user(self, points: Floats) -> Floats:
         """Map whitened points (..., q) to full parameter vectors (..., p)."""
-        return self.likelihood.parameters.to_user(self.metric.to_working(points))
+        return self.likelihood.parameters.to_user(self.whitening.to_working(points))
 
     def gradient(self, z: Floats) -> Floats:
         """Evaluate the analytic gradient at one point (q,)."""
@@ -182,9 +184,9 @@ class Target:
 
     def ways(self, points: Floats) -> tuple[Floats, Floats]:
         """Return full parameter vectors (k, p), and how the free ones move with z, (k, q, r)."""
-        working = self.metric.to_working(points)
+        working = self.whitening.to_working(points)
         parameters = self.likelihood.parameters
-        ways = self.metric.factor * parameters.slopes(working)[..., None]
+        ways = self.whitening.factor * parameters.slopes(working)[..., None]
         return parameters.to_user(working), ways
 
     @property
@@ -219,21 +221,23 @@ class Target:
         self.n_evaluations += 1
         return self._evaluate(params)
 
-    def seen_in(self, metric: Metric) -> Target:
+    def seen_in(self, whitening: Whitening) -> WhitenedObjective:
         """See the same objective in other coordinates."""
-        return Target(self.likelihood, metric, self.base, self.sandwich)
+        return WhitenedObjective(self.likelihood, whitening, self.base, self.sandwich)
 
-    def holding(self, columns: NDArray[np.intp], values: Floats) -> Target:
+    def holding(self, columns: NDArray[np.intp], values: Floats) -> WhitenedObjective:
         """Hold some free parameters at values of the user's scale."""
-        keep = np.setdiff1d(np.arange(self.metric.center.size), columns)
-        unit = self.metric.units
-        scaled = self.metric.factor / unit[:, None]
+        keep = np.setdiff1d(np.arange(self.whitening.center.size), columns)
+        unit = self.whitening.units
+        scaled = self.whitening.factor / unit[:, None]
         precision = np.linalg.pinv(scaled @ scaled.T, rcond=1e-12)[np.ix_(keep, keep)]
         flat = int((np.abs(np.linalg.eigvalsh(precision)) < 1e-12).sum())
-        metric = Metric.from_curvature(
-            self.metric.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
+        whitening = Whitening.from_curvature(
+            self.whitening.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
         )
-        return Target(self.likelihood.holding(columns, values), metric, self.base, self.sandwich)
+        return WhitenedObjective(
+            self.likelihood.holding(columns, values), whitening, self.base, self.sandwich
+        )
 
     def _evaluate(self, params: Floats) -> float:
         """Evaluate at one full parameter vector."""
@@ -243,6 +247,6 @@ class Target:
             self.error = error
             return np.inf
         rise = self.last - self.base
-        weights = self.likelihood.weights if self.likelihood.separable else None
+        weights = self.likelihood.weights if self.likelihood.per_observation else None
         value = float(np.sum(rise) if weights is None else weights @ rise)
         return np.inf if value != value else value

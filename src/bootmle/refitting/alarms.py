@@ -16,7 +16,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.fitting.search import Search
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
@@ -40,7 +40,7 @@ class AlarmKind(Enum):
     BETTER_OPTIMUM = "the fit is not the best optimum"
     UNBOUNDED_LIKELIHOOD = "the likelihood has no maximum"
     OBJECTIVE_SCALE = "the objective is not on the scale of a negative log-likelihood"
-    EXCESS_LAW = "replicates lie at an unexpected distance"
+    EXCESS_DISTRIBUTION = "replicates lie at an unexpected distance"
     AT_BOUND = "replicates lie at a bound"
     SEVERAL_MODES = "the replicates have more than one mode"
     COLD_REFIT = "SciPy found better optima from the start values"
@@ -133,7 +133,7 @@ def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:
     )
     first, rest = certified[:_SAMPLE], certified[_SAMPLE:]
     parameters = fit.likelihood.parameters
-    z = fit.metric.to_whitened(parameters.to_working(replicates.estimates[rest]))
+    z = fit.whitening.to_whitened(parameters.to_working(replicates.estimates[rest]))
     # One at a bound is infinite on a log or logit scale, which tells nothing of how far it is.
     far = np.argsort(np.linalg.norm(np.where(np.isfinite(z), z, 0.0), axis=1))[-_EXTREME:]
     return np.concatenate([first, rest[far]])
@@ -141,7 +141,7 @@ def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:
 
 def _excess(fit: Fit, estimates: Floats) -> Floats:
     """Evaluate the original data's nll at replicates, less that at the estimate."""
-    target = Target(fit.likelihood, fit.metric, fit.base)
+    target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
     working = fit.likelihood.parameters.to_working(estimates)
     with np.errstate(all="ignore"):
         return np.array([target.value_at(point) for point in working])
@@ -162,7 +162,7 @@ def _better_optimum(
     fit: Fit, replicates: Replicates, sample: NDArray[np.intp], excess: Floats
 ) -> Iterator[Alarm]:
     """Follow a replicate whose estimate fits the original data better than the estimate does."""
-    if excess.size == 0 or not np.min(excess) < -max(_FALL, 10 * fit.settings.noise):
+    if excess.size == 0 or not np.min(excess) < -max(_FALL, 10 * fit.step_sizes.noise):
         return
     best = int(sample[np.argmin(excess)])
     search, reason = _search_from(fit, replicates.estimates[best])
@@ -198,7 +198,7 @@ def _search_from(fit: Fit, start: Floats) -> tuple[Search, str]:
 
 def _scores(refit: LikelihoodRefit) -> Floats | None:
     """Return the whitened scores of the observations, (n, r), where there are contributions."""
-    if not refit.by_weights or refit.expansion is None:
+    if not refit.supports_weights or refit.expansion is None:
         return None
     scores: Floats = refit.expansion.scores(refit.fit.likelihood.weights)
     return np.asarray(np.sqrt(refit.dispersion) * scores)
@@ -227,12 +227,12 @@ def _scale(
     """
     if scores is not None and curvatures is not None:
         squares = fit.likelihood.score_share * (scores**2).sum(axis=1)
-        each = squares * len(scores) / fit.metric.size
+        each = squares * len(scores) / fit.whitening.size
         error = float(each.std(ddof=1) / np.sqrt(len(each)))
-        beside = float((squares - curvatures).std(ddof=1)) * np.sqrt(len(each)) / fit.metric.size
+        beside = float((squares - curvatures).std(ddof=1)) * np.sqrt(len(each)) / fit.whitening.size
         error = max(error, beside * min(float(each.mean()) / _LEAST, 1.0))
     elif excess.size >= _FEWEST and np.isfinite(excess).all():
-        each = 2 * excess / fit.metric.size
+        each = 2 * excess / fit.whitening.size
         error = float(each.std(ddof=1) / np.sqrt(len(each)))
         error += float(each.mean()) * np.sqrt(2 / (fit.likelihood.n or 1))
     else:
@@ -265,7 +265,7 @@ def _law(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
         return
     seen, expected = np.median(2 * excess), np.median(draws)
     yield Alarm(
-        AlarmKind.EXCESS_LAW,
+        AlarmKind.EXCESS_DISTRIBUTION,
         f"the replicates lie {'further' if seen > expected else 'nearer'} than their scores say "
         f"(median of twice the excess nll {rounded(float(seen), 2)}, expected "
         f"{rounded(float(expected), 2)}): too few observations for normal theory, or an irregular "
@@ -286,7 +286,7 @@ def _bounds(fit: Fit, replicates: Replicates) -> Iterator[Alarm]:
     parameters = fit.likelihood.parameters
     kept = replicates.estimates[~replicates.failed][:, parameters.free]
     units = 1e-6 * np.maximum(
-        fit.metric.units * np.abs(parameters.slopes(fit.metric.center)), 1e-12
+        fit.whitening.units * np.abs(parameters.slopes(fit.whitening.center)), 1e-12
     )
     for side, end in (("lower", 0), ("upper", 1)):
         for column in np.flatnonzero(np.isfinite(parameters.bounds[:, end])):

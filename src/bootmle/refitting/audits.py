@@ -13,7 +13,7 @@ from bootmle.display.text import rounded
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarms import Alarm, AlarmKind, likelihood_alarms, mode_alarms
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
@@ -182,7 +182,9 @@ def audit_cold(
     return ColdAudit(len(resamples), largest, better, evaluations)
 
 
-def _cold(refit: LikelihoodRefit, target: Target, estimate: Floats) -> tuple[Floats, float, float]:
+def _cold(
+    refit: LikelihoodRefit, target: WhitenedObjective, estimate: Floats
+) -> tuple[Floats, float, float]:
     """Minimize one replicate from the user's start; return SciPy's point, its value and ours."""
     parameters = refit.fit.likelihood.parameters
     result = refit.fit.optimizer.minimize(
@@ -197,9 +199,9 @@ def _cold(refit: LikelihoodRefit, target: Target, estimate: Floats) -> tuple[Flo
 
 def _distances(refit: LikelihoodRefit, one: Floats, other: Floats) -> NDArray[np.float64]:
     """Return distances between estimates in standard errors of the original fit."""
-    parameters, metric = refit.fit.likelihood.parameters, refit.fit.metric
+    parameters, whitening = refit.fit.likelihood.parameters, refit.fit.whitening
     with np.errstate(all="ignore"):
-        way = metric.to_whitened(parameters.to_working(one)) - metric.to_whitened(
+        way = whitening.to_whitened(parameters.to_working(one)) - whitening.to_whitened(
             parameters.to_working(other)
         )
     return np.asarray(np.linalg.norm(way, axis=1))

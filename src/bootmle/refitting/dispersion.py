@@ -2,7 +2,7 @@
 
 A sum of squares, a pseudo-likelihood or importance weights have a curvature of any size: replicates
 may lie hundreds of its units away. Divided by their dispersion they become log-likelihoods in
-scale, and a unit of the metric is the standard error that replicates show.
+scale, and a unit of the whitening is the standard error that replicates show.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
-from bootmle.optimization.batch import Settings
+from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.convergence import whitened_gradient
-from bootmle.optimization.whitening import Metric, Target
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.expansion import Expansion
 
 __all__ = ["measure_dispersion", "tempered"]
@@ -31,9 +31,9 @@ def measure_dispersion(fit: Fit, expansion: Expansion | None) -> float:
     From the contributions' scores; for a total from its gradient at the estimate on a few samples
     of the rows.
     """
-    if fit.metric.size == 0:
+    if fit.whitening.size == 0:
         return 1.0
-    if fit.likelihood.separable and expansion is not None:
+    if fit.likelihood.per_observation and expansion is not None:
         scores = expansion.scores(fit.likelihood.weights)
         largest = float(np.linalg.eigvalsh(scores.T @ scores)[-1])
     elif fit.likelihood.rows in {Rows.EXCHANGEABLE, Rows.SEPARATE} and fit.likelihood.n:
@@ -44,17 +44,19 @@ def measure_dispersion(fit: Fit, expansion: Expansion | None) -> float:
 
 
 def tempered(fit: Fit, dispersion: float) -> Fit:
-    """Divide the objective by its dispersion, and stretch the metric with it."""
+    """Divide the objective by its dispersion, and stretch the whitening with it."""
     likelihood, base = fit.likelihood, fit.base
-    if likelihood.separable:
+    if likelihood.per_observation:
         prior = np.ones(likelihood.n or 0) if likelihood.weights is None else likelihood.weights
         likelihood = replace(likelihood, weights=prior / dispersion)
     else:
         likelihood = replace(likelihood, scale=likelihood.scale / dispersion)
         base = np.asarray(base) / dispersion
-    metric = Metric(fit.metric.center, fit.metric.factor * np.sqrt(dispersion))
-    settings = Settings.from_noise(fit.settings.noise / dispersion)
-    return replace(fit, likelihood=likelihood, base=base, metric=metric, settings=settings)
+    whitening = Whitening(fit.whitening.center, fit.whitening.factor * np.sqrt(dispersion))
+    step_sizes = StepSizes.from_noise(fit.step_sizes.noise / dispersion)
+    return replace(
+        fit, likelihood=likelihood, base=base, whitening=whitening, step_sizes=step_sizes
+    )
 
 
 def _squared_slope(fit: Fit, pilot: int) -> float:
@@ -62,7 +64,7 @@ def _squared_slope(fit: Fit, pilot: int) -> float:
     n = fit.likelihood.n
     assert n is not None
     rows = np.random.default_rng([n, pilot]).integers(n, size=n)
-    target = Target(fit.likelihood.resampled(rows), fit.metric, np.nan)
+    target = WhitenedObjective(fit.likelihood.resampled(rows), fit.whitening, np.nan)
     target.rebase()
-    slope: Floats = whitened_gradient(target, np.zeros(fit.metric.size), fit.settings)
+    slope: Floats = whitened_gradient(target, np.zeros(fit.whitening.size), fit.step_sizes)
     return float(slope @ slope) / slope.size

@@ -32,7 +32,7 @@ class EstimatorRefit:
         return self.estimator.estimate.size
 
     @property
-    def by_weights(self) -> bool:
+    def supports_weights(self) -> bool:
         """Whether resamples act through weights."""
         return self.estimator.takes_weights
 

@@ -19,7 +19,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.lattice import combine_scores, combine_values, score_lattice, value_lattice
 from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.optimization.newton import CubicModels
-from bootmle.optimization.whitening import Metric
+from bootmle.optimization.whitening import Whitening
 
 __all__ = ["Expansion", "expand", "n_terms"]
 
@@ -86,39 +86,45 @@ def n_terms(size: int, order: int) -> int:
     return sum(counts[:order])
 
 
-def expand(likelihood: Likelihood, metric: Metric) -> Expansion | None:
+def expand(likelihood: Likelihood, whitening: Whitening) -> Expansion | None:
     """Measure the derivatives, at the highest order that memory and the model's domain allow.
 
     Returns None where the objective is not finite on any lattice.
     """
-    rows = likelihood.n if likelihood.separable else 1
+    rows = likelihood.n if likelihood.per_observation else 1
     for order in (3, 2, 1):
-        if n_terms(metric.size, order) * (rows or 1) > MEMORY_CAP and order > 1:
+        if n_terms(whitening.size, order) * (rows or 1) > MEMORY_CAP and order > 1:
             continue
         for step in _STEPS:
-            expansion = _expand_at(likelihood, metric, order, step)
+            expansion = _expand_at(likelihood, whitening, order, step)
             if expansion is not None:
                 return expansion
     return None
 
 
-def _expand_at(likelihood: Likelihood, metric: Metric, order: int, step: float) -> Expansion | None:
+def _expand_at(
+    likelihood: Likelihood, whitening: Whitening, order: int, step: float
+) -> Expansion | None:
     """Expand on one lattice; None where it leaves the domain."""
-    with_scores = likelihood.separable and likelihood.scores_given
-    points = score_lattice(metric.size, order) if with_scores else value_lattice(metric.size, order)
+    with_scores = likelihood.per_observation and likelihood.scores_given
+    points = (
+        score_lattice(whitening.size, order)
+        if with_scores
+        else value_lattice(whitening.size, order)
+    )
     measure = _score_block if with_scores else _value_block
-    straight = n_terms(metric.size, min(order, 2))
+    straight = n_terms(whitening.size, min(order, 2))
     terms, bends = [], []
-    for block in _row_blocks(likelihood, len(points) * (metric.size if with_scores else 1)):
-        values = measure(block, metric, step * points)
+    for block in _row_blocks(likelihood, len(points) * (whitening.size if with_scores else 1)):
+        values = measure(block, whitening, step * points)
         if values is None:
             return None
         combine = combine_scores if with_scores else combine_values
-        found = combine(values, metric.size, order, step)
+        found = combine(values, whitening.size, order, step)
         terms.append(found[:, :straight])
         bends.append(found[:, straight:].astype(np.float32))
     return Expansion(
-        order, step, np.concatenate(terms), np.concatenate(bends), metric.size, len(points)
+        order, step, np.concatenate(terms), np.concatenate(bends), whitening.size, len(points)
     )
 
 
@@ -126,7 +132,7 @@ def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
     """Split long data so that one block's values fit the cap; only where rows are separate."""
     length = max(1, BLOCK_CAP // per_row)
     if (
-        not likelihood.separable
+        not likelihood.per_observation
         or likelihood.rows is not Rows.SEPARATE
         or (likelihood.n or 0) <= length
     ):
@@ -137,9 +143,9 @@ def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
         yield likelihood.resampled(np.arange(start, min(start + length, likelihood.n)))
 
 
-def _value_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:
+def _value_block(likelihood: Likelihood, whitening: Whitening, points: Floats) -> Floats | None:
     """Evaluate contributions (or the total) at all points, (k, n); None where one is not finite."""
-    params = likelihood.parameters.to_user(metric.to_working(points))
+    params = likelihood.parameters.to_user(whitening.to_working(points))
     width = _TOGETHER if likelihood.vectorized else 1
     base: Floats | None = None
     values = []
@@ -157,21 +163,21 @@ def _value_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floa
 
 def _raw(likelihood: Likelihood, params: Floats) -> Floats:
     """Evaluate the contributions at points, (k, n), or the totals as the one contribution."""
-    if likelihood.separable:
+    if likelihood.per_observation:
         return likelihood.contributions_at(params)
     return likelihood.totals_at(params)[:, None]
 
 
-def _score_block(likelihood: Likelihood, metric: Metric, points: Floats) -> Floats | None:
+def _score_block(likelihood: Likelihood, whitening: Whitening, points: Floats) -> Floats | None:
     """Evaluate whitened scores at all points, (k, q, n); None where one is not finite."""
     parameters = likelihood.parameters
     values = []
-    for working in metric.to_working(points):
+    for working in whitening.to_working(points):
         params = parameters.to_user(working)
         scores = _finite(lambda at=params: likelihood.scores(at)[:, parameters.free])  # type: ignore[misc]
         if scores is None:
             return None
-        ways = metric.factor * parameters.slopes(working)[:, None]
+        ways = whitening.factor * parameters.slopes(working)[:, None]
         values.append(ways.T @ scores.T)
     return np.array(values)
 

@@ -101,11 +101,11 @@ def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool)
     refit = replace(LikelihoodRefit.prepare(fit), polished=True)
     n = fit.likelihood.n
     assert n is not None
-    if certify_all or not refit.by_weights or refit.expansion is None:
+    if certify_all or not refit.supports_weights or refit.expansion is None:
         return _refitted(refit, n, units)
     z, good = _expanded(refit, units)
     parameters = refit.fit.likelihood.parameters
-    estimates = parameters.to_user(refit.fit.metric.to_working(z))
+    estimates = parameters.to_user(refit.fit.whitening.to_working(z))
     far = np.flatnonzero(~good | (np.abs(z).max(axis=1) > _MOVED))
     if far.size:
         estimates[far] = _refitted(refit, n, [units[int(k)] for k in far])

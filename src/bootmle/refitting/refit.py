@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.batch import Lockstep
+from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import CubicModels, maximize_models, trust_radius
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Target
+from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.dispersion import measure_dispersion, tempered
 from bootmle.refitting.expansion import Expansion, expand
-from bootmle.refitting.fallback import rescue
+from bootmle.refitting.fallback import fall_back
 from bootmle.sampling.resample import Resample
 
 __all__ = ["LikelihoodRefit"]
@@ -59,22 +59,22 @@ class LikelihoodRefit:
         """Measure what all refits share."""
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
-        expansion = expand(fit.likelihood, fit.metric)
+        expansion = expand(fit.likelihood, fit.whitening)
         with np.errstate(all="ignore"):
             dispersion = measure_dispersion(fit, expansion)
         if dispersion == 1:
             return cls(fit, expansion, verified)
         even = tempered(fit, dispersion)
-        return cls(even, expand(even.likelihood, even.metric), verified, dispersion)
+        return cls(even, expand(even.likelihood, even.whitening), verified, dispersion)
 
     def with_sandwiches(self, units: Units) -> LikelihoodRefit:
         """Measure each replicate's own standard errors too, by the units that are drawn."""
         return replace(self, sandwich=Sandwich.of(*units, self.fit.likelihood.weights))
 
     @property
-    def by_weights(self) -> bool:
+    def supports_weights(self) -> bool:
         """Whether resamples act through weights of the contributions, not through rows."""
-        return self.fit.likelihood.by_weights
+        return self.fit.likelihood.supports_weights
 
     @property
     def n_params(self) -> int:
@@ -100,39 +100,43 @@ class LikelihoodRefit:
                 outcomes = self._from_estimate(targets)
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
-    def target(self, resample: Resample) -> Target:
+    def target(self, resample: Resample) -> WhitenedObjective:
         """Reweight, resample or simulate the data, and see the likelihood in whitened units."""
         if resample.simulate is not None:
             return self._simulated(resample.simulate)
-        return self._reweighted(resample.weights) if self.by_weights else self._resampled(resample)
+        return (
+            self._reweighted(resample.weights)
+            if self.supports_weights
+            else self._resampled(resample)
+        )
 
     def _expands(self, resample: Resample) -> bool:
         """Whether a resample acts through weights, so that the expansion serves it."""
-        return self.by_weights and self.expansion is not None and resample.simulate is None
+        return self.supports_weights and self.expansion is not None and resample.simulate is None
 
-    def _reweighted(self, weights: Floats) -> Target:
+    def _reweighted(self, weights: Floats) -> WhitenedObjective:
         """Weight the contributions."""
         fit = self.fit
         likelihood = fit.likelihood.reweighted(weights)
         rows = likelihood.base_rows
         assert isinstance(fit.base, np.ndarray)
         base = fit.base if rows is None else fit.base.take(rows)
-        return Target(likelihood, fit.metric, base, self.sandwich)
+        return WhitenedObjective(likelihood, fit.whitening, base, self.sandwich)
 
-    def _resampled(self, resample: Resample) -> Target:
+    def _resampled(self, resample: Resample) -> WhitenedObjective:
         """Take rows of the data."""
         assert resample.rows is not None
         likelihood = self.fit.likelihood.resampled(resample.rows)
         if resample.relabel is not None:
             likelihood = replace(likelihood, args=resample.relabel(likelihood.args))
-        target = Target(likelihood, self.fit.metric, np.nan)
+        target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
         target.rebase()
         return target
 
-    def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> Target:
+    def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> WhitenedObjective:
         """Simulate new data at the estimate; an exception on the way is kept on the target."""
         likelihood = self.fit.likelihood
-        target = Target(likelihood, self.fit.metric, np.nan)
+        target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
         try:
             data = simulate(self.fit.estimate, likelihood.args)
             target.likelihood = likelihood.simulated(data)
@@ -145,45 +149,47 @@ class LikelihoodRefit:
     def _models(self, weights: Floats) -> CubicModels:
         """Return each resample's cubic model, (b, n) weights at a time."""
         if self.expansion is None:
-            size = self.fit.metric.size
+            size = self.fit.whitening.size
             unit = np.broadcast_to(np.eye(size), (len(weights), size, size))
             return CubicModels(np.zeros((len(weights), size)), unit, None)
         prior = self.fit.likelihood.weights
         return self.expansion.models(weights if prior is None else prior * weights)
 
-    def _from_models(self, targets: list[Target], weights: Floats) -> list[Outcome]:
+    def _from_models(self, targets: list[WhitenedObjective], weights: Floats) -> list[Outcome]:
         """Start the chunk at its own models' optima."""
         models = self._models(weights)
         if not self.verified:
             return self._expanded(targets, models)
-        run = Lockstep(targets, models, self.fit.settings)
+        run = BatchedNewton(targets, models, self.fit.step_sizes)
         run.start_from_models()
         return self._finish(targets, run)
 
-    def _from_estimate(self, targets: list[Target]) -> list[Outcome]:
+    def _from_estimate(self, targets: list[WhitenedObjective]) -> list[Outcome]:
         """Start the chunk at the estimate, with the original data's derivatives."""
         if self.fit.status is Status.AT_BOUND:
             return [self._rescue(target) for target in targets]
         rows = 1 if self.expansion is None else len(self.expansion.terms)
-        run = Lockstep(targets, self._models(np.ones((len(targets), rows))), self.fit.settings)
+        run = BatchedNewton(
+            targets, self._models(np.ones((len(targets), rows))), self.fit.step_sizes
+        )
         if run.fresh.all():
             run.start_from_gradients()
         return self._finish(targets, run)
 
-    def _expanded(self, targets: list[Target], models: CubicModels) -> list[Outcome]:
+    def _expanded(self, targets: list[WhitenedObjective], models: CubicModels) -> list[Outcome]:
         """Take the models' optima; only where a model has none, refit after all."""
-        z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.metric.size))
+        z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.whitening.size))
         return [
             Outcome(params, Status.EXPANDED, np.nan) if accepted else self._rescue(target)
             for target, params, accepted in zip(targets, targets[0].to_user(z), good, strict=True)
         ]
 
-    def _finish(self, targets: list[Target], run: Lockstep) -> list[Outcome]:
+    def _finish(self, targets: list[WhitenedObjective], run: BatchedNewton) -> list[Outcome]:
         """Go on to the optima; accept those inside their bounds, the others fall back."""
         run.run()
         if self.polished:
             run.polish()
-        limited = self.fit.settings.limited(run.z.shape[1])
+        limited = self.fit.step_sizes.limited(run.z.shape[1])
         status = Status.NOISE_LIMITED if limited else Status.CERTIFIED
         params = targets[0].to_user(run.z)
         errors = self.fit.likelihood.parameters.in_all(run.standard_errors())
@@ -205,9 +211,9 @@ class LikelihoodRefit:
         return np.asarray(within)
 
     def _rescue(
-        self, target: Target, z: Floats | None = None, step: Floats | None = None
+        self, target: WhitenedObjective, z: Floats | None = None, step: Floats | None = None
     ) -> Outcome:
         """Hand a replicate on to the safeguards."""
-        zero = np.zeros(self.fit.metric.size)
+        zero = np.zeros(self.fit.whitening.size)
         z, step = zero if z is None else z, zero if step is None else step
-        return rescue(target, z, step, self.fit.settings, self.fit.optimizer)
+        return fall_back(target, z, step, self.fit.step_sizes, self.fit.optimizer)

@@ -59,7 +59,7 @@ class Task:
             return cls(EstimatorRefit(fit), sampling, seed, n)
         prepared = LikelihoodRefit.prepare(fit, verified=refit == "verified")
         units = sampling.units(n) if sampling.studentizes else None
-        if units is not None and prepared.by_weights and prepared.verified:
+        if units is not None and prepared.supports_weights and prepared.verified:
             prepared = prepared.with_sandwiches(units)
         if sampling.exhaustive:
             prepared = replace(prepared, polished=True)
@@ -102,7 +102,7 @@ class Task:
     def centre(self) -> Floats | None:
         """Refit with the weights that the plan draws on average; None where they are all alike."""
         weights = self.sampling.expected_weights(self.n)
-        if weights is None or not self.refit.by_weights:
+        if weights is None or not self.refit.supports_weights:
             return None
         (outcome, *_), _ = self.refit([Resample(self.n, fractions=weights)] * 2)
         return outcome.params if np.isfinite(outcome.params).all() else None

@@ -75,7 +75,7 @@ class Blocks(Plan):
                 "returns a total; return the contributions (delete .sum()), or pass the data in "
                 "args"
             )
-        if not likelihood.separable and likelihood.rows in {Rows.ORDERED, Rows.UNDIVIDED}:
+        if not likelihood.per_observation and likelihood.rows in {Rows.ORDERED, Rows.INDIVISIBLE}:
             raise ValueError(
                 "sampling: Blocks() of rows join stretches that did not follow one another, which "
                 "an objective that reads earlier rows takes for neighbours; return the n "

@@ -88,7 +88,7 @@ class Clustered(Plan):
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective that groups of rows cannot be drawn for."""
-        if likelihood.rows is Rows.UNDIVIDED and not likelihood.separable:
+        if likelihood.rows is Rows.INDIVISIBLE and not likelihood.per_observation:
             raise ValueError(
                 "sampling: Clustered() draws groups of rows, but the objective cannot be evaluated "
                 "on a part of the rows: pass everything with a row for each observation in args"

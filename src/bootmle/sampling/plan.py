@@ -84,7 +84,7 @@ _REASONS = {
         "series use Blocks or Parametric, for groups of rows Clustered, and pass everything that "
         "belongs to a row (simulated draws, too) in args"
     ),
-    Rows.UNDIVIDED: (
+    Rows.INDIVISIBLE: (
         "the objective cannot be evaluated on a part of the rows: pass everything with a row for "
         "each observation in args, or nothing (a closure that returns contributions)"
     ),

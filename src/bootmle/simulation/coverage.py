@@ -36,7 +36,7 @@ from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import METHODS, read_methods
 from bootmle.simulation.stored import fields_of, record_of
 from bootmle.simulation.study import Coverage
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 
 __all__ = ["coverage"]
 
@@ -190,22 +190,22 @@ def _open(
     begin: Callable[[], Settled],
     prepare: Callable[[Settled], Experiment],
     left_out: Sequence[str],
-) -> tuple[Settled, Experiment, Checkpoint[Trials] | None]:
+) -> tuple[Settled, Experiment, Checkpoint[SimulatedFits] | None]:
     """Settle what is studied; again where another process has just begun the same study."""
     settled = begin()
     experiment = prepare(settled)
     if path is None:
         return settled, experiment, None
     try:
-        store = keep(path, settled, record_of(experiment, left_out), count, Trials)
+        store = keep(path, settled, record_of(experiment, left_out), count, SimulatedFits)
     except FileExistsError:
         settled = begin()
         experiment = prepare(settled)
-        store = keep(path, settled, record_of(experiment, left_out), count, Trials)
+        store = keep(path, settled, record_of(experiment, left_out), count, SimulatedFits)
     return settled, experiment, store
 
 
-def _refuse_empty(data: Trials, shard: tuple[int, int], n_chunks: int) -> None:
+def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) -> None:
     """Raise where no data set could be fitted, with the commonest reason."""
     if not len(data):
         raise ValueError(
@@ -266,7 +266,7 @@ def _sources(fit: Fit | Estimator, plan: Plan) -> tuple[str, ...]:
     """List whose standard errors there are."""
     if isinstance(fit, Estimator):
         return ("bootstrap",)
-    if not fit.likelihood.by_weights:
+    if not fit.likelihood.supports_weights:
         return ("bootstrap", "hessian")
     clustered = isinstance(plan, Clustered)
     return ("bootstrap", "hessian", "sandwich", *(("cluster",) if clustered else ()))

@@ -29,7 +29,7 @@ from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import Plan, draw_resample
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 from bootmle.simulation.warp_speed import matrix_errors
 
 __all__ = ["BOOTSTRAP_METHODS", "CHUNK", "WALD_METHODS", "Experiment"]
@@ -91,32 +91,32 @@ class Experiment:
         values, names = derive_at(self.derive, self.truth, None)
         return np.concatenate([self.truth, values]), (*self.fit.names, *names)
 
-    def __call__(self, chunk: int) -> Trials:
+    def __call__(self, chunk: int) -> SimulatedFits:
         """Try a chunk of data sets."""
         return self.part(chunk, 0, self.size)
 
-    def part(self, chunk: int, first: int, last: int) -> Trials:
+    def part(self, chunk: int, first: int, last: int) -> SimulatedFits:
         """Try some data sets of a chunk."""
         numbers = range(chunk * self.size + first, chunk * self.size + last)
         with single_threaded():
-            return Trials.concatenate([self._try(number) for number in numbers])
+            return SimulatedFits.concatenate([self._try(number) for number in numbers])
 
-    def lost(self, chunk: int, first: int, last: int, reason: str) -> Trials:
+    def lost(self, chunk: int, first: int, last: int, reason: str) -> SimulatedFits:
         """Record that some data sets of a chunk cannot be tried."""
         count = last - first
         lost = self._blank(count, Status.WORKER_DIED)
         return lost.saying(dict.fromkeys(range(count), reason))
 
-    def none(self) -> Trials:
+    def none(self) -> SimulatedFits:
         """Begin without any data set."""
         return self._blank(0, Status.CERTIFIED)
 
-    def _blank(self, count: int, status: Status) -> Trials:
+    def _blank(self, count: int, status: Status) -> SimulatedFits:
         """Make room for results."""
         size = len(self.quantities[1])
-        return Trials.blank(count, len(self.sources), len(self.methods), size, status)
+        return SimulatedFits.blank(count, len(self.sources), len(self.methods), size, status)
 
-    def _try(self, number: int) -> Trials:
+    def _try(self, number: int) -> SimulatedFits:
         """Try one data set; what is raised on the way is its failure."""
         try:
             fit = self._refitted(number)
@@ -136,7 +136,7 @@ class Experiment:
         data = self.simulate(self.truth.copy(), rng, *self.fit.likelihood.args)
         return fit_simulated(self.fit, data, self.truth)
 
-    def _measured(self, fit: Fit | Estimator, number: int) -> Trials:
+    def _measured(self, fit: Fit | Estimator, number: int) -> SimulatedFits:
         """Bootstrap one fit, cross-check it, and collect the numbers."""
         status = fit.status if isinstance(fit, Fit) else Status.ESTIMATED
         trial = self._blank(1, status)

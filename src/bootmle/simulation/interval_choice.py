@@ -83,7 +83,7 @@ def _why_no_matrix(method: str, prepared: Plan, sampling: Plan, fit: Fit | Estim
     """Say why there are no standard errors of one of the cross-check's sources."""
     if isinstance(fit, Estimator):
         return "an Estimator has no likelihood"
-    if method != "hessian" and not fit.likelihood.by_weights:
+    if method != "hessian" and not fit.likelihood.supports_weights:
         return "it takes the observations' own contributions"
     if method == "cluster" and not isinstance(prepared, Clustered):
         return f"{sampling} draws no clusters"
@@ -98,7 +98,7 @@ def _why_not_studentized(prepared: Plan, sampling: Plan, fit: Fit | Estimator) -
             return "the Estimator has no standard_error="
         scaled = prepared.rescaling(n) != (1.0, 1.0)
         return f"{sampling} draws samples of another size" if scaled else ""
-    if not fit.likelihood.by_weights:
+    if not fit.likelihood.supports_weights:
         return "it takes the observations' own contributions"
     if not prepared.studentizes or prepared.units(n) is None:
         return f"{sampling} does not draw units whole"

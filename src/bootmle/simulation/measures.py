@@ -14,14 +14,14 @@ from bootmle.inference.standard_errors import standard_error, standard_error_mcs
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarms import AlarmKind
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 from bootmle.simulation.warp_speed import warped_ends
 
-__all__ = ["Findings"]
+__all__ = ["Measures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Findings:
+class Measures:
     """A simulation study of a model at a known truth.
 
     Attributes
@@ -30,7 +30,7 @@ class Findings:
         The k quantities: the parameters, then what was derived.
     truth : (k,) array
         Their true values.
-    data : Trials
+    data : SimulatedFits
         What became of every data set.
     sources : tuple of str
         Whose standard errors were collected.
@@ -50,7 +50,7 @@ class Findings:
 
     names: tuple[str, ...]
     truth: Floats
-    data: Trials = field(repr=False)
+    data: SimulatedFits = field(repr=False)
     sources: tuple[str, ...]
     methods: tuple[str, ...]
     confidence_level: float
@@ -67,7 +67,7 @@ class Findings:
         return self.n_resamples == 1
 
     @property
-    def kept(self) -> Trials:
+    def kept(self) -> SimulatedFits:
         """The data sets whose fit did not fail."""
         return self.data.where(~self.data.failed)
 

@@ -12,7 +12,7 @@ from bootmle.bootstrapping.loading import holds_study
 from bootmle.execution.checkpoint import is_run
 from bootmle.execution.merging import read_directories
 from bootmle.simulation.experiment import Experiment
-from bootmle.simulation.trials import Trials
+from bootmle.simulation.trials import SimulatedFits
 
 __all__ = ["fields_of", "read_study", "record_of"]
 
@@ -35,7 +35,7 @@ def record_of(experiment: Experiment, notes: Sequence[str]) -> dict[str, Any]:
 
 def fields_of(
     record: Mapping[str, Any],
-    data: Trials,
+    data: SimulatedFits,
     seconds: float,
     stopped: str = "",
     remarks: Sequence[str] = (),
@@ -67,7 +67,7 @@ def read_study(paths: Sequence[Path]) -> dict[str, Any]:
         version that kept no record.
     """
     _check(paths)
-    merged = read_directories(paths, Trials, "data sets")
+    merged = read_directories(paths, SimulatedFits, "data sets")
     record = merged.manifest["record"]
     if not record:
         raise ValueError(

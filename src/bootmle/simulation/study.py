@@ -12,10 +12,10 @@ import numpy as np
 from bootmle.display import html
 from bootmle.display.text import import_pandas
 from bootmle.likelihood.arrays import Floats
-from bootmle.simulation.measures import Findings
+from bootmle.simulation.measures import Measures
 from bootmle.simulation.stored import read_study
 from bootmle.simulation.study_plot import plot_coverage
-from bootmle.simulation.study_text import tell, tell_html
+from bootmle.simulation.study_text import study_html, study_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +25,8 @@ __all__ = ["Coverage"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Coverage(Findings):
-    """A simulation study of a model at a known truth; attributes as of `Findings`."""
+class Coverage(Measures):
+    """A simulation study of a model at a known truth; attributes as of `Measures`."""
 
     @classmethod
     def load(cls, *paths: str | Path) -> Coverage:
@@ -94,10 +94,10 @@ class Coverage(Findings):
 
     def __str__(self) -> str:
         """Show the tables, and a sentence for each quantity."""
-        return tell(self)
+        return study_text(self)
 
     _repr_pretty_ = html.print_at_prompt
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""
-        return tell_html(self)
+        return study_html(self)

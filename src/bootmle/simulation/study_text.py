@@ -8,9 +8,9 @@ import numpy as np
 
 from bootmle.display import html
 from bootmle.display.text import align, duration, rounded, rounded_like
-from bootmle.simulation.measures import Findings
+from bootmle.simulation.measures import Measures
 
-__all__ = ["tell", "tell_html"]
+__all__ = ["study_html", "study_text"]
 
 _OFF = 0.01
 """A coverage so much off is worth a word, where it is beyond its Monte Carlo error."""
@@ -21,7 +21,7 @@ Table = tuple[list[str], list[list[str]]]
 """Titles, and rows."""
 
 
-def tell(study: Findings) -> str:
+def study_text(study: Measures) -> str:
     """Lay out a study as text."""
     if study.n_failed == len(study.data):
         return "\n".join([_NOTHING, *_how(study)])
@@ -29,7 +29,7 @@ def tell(study: Findings) -> str:
     return "\n".join([*parts, *_sentences(study), "", *_how(study)])
 
 
-def tell_html(study: Findings) -> str:
+def study_html(study: Measures) -> str:
     """Lay out a study for a notebook."""
     if study.n_failed == len(study.data):
         return html.lines([_NOTHING, *_how(study)])
@@ -37,7 +37,7 @@ def tell_html(study: Findings) -> str:
     return tables + html.lines([*_sentences(study)]) + html.lines([*_how(study)])
 
 
-def _errors_table(study: Findings) -> Table:
+def _errors_table(study: Measures) -> Table:
     """Set every source's mean standard error beside the standard deviation of the estimates."""
     header = ["", "truth", "bias", "± MC", "SD", "± MC"]
     header += ["SE of", "mean/SD", "± MC", "spread/SD"]
@@ -54,7 +54,7 @@ def _errors_table(study: Findings) -> Table:
     return header, rows
 
 
-def _coverage_table(study: Findings) -> Table:
+def _coverage_table(study: Measures) -> Table:
     """Set the coverage of all intervals side by side, one tail at a time."""
     level = f"{100 * study.confidence_level:g}%"
     header = [level, "interval", "covers %", "± MC", "below %", "± MC", "above %", "± MC"]
@@ -74,7 +74,7 @@ def _coverage_table(study: Findings) -> Table:
     return header, rows
 
 
-def _flag(shown: str, study: Findings, method: str, j: int) -> str:
+def _flag(shown: str, study: Measures, method: str, j: int) -> str:
     """Mark a coverage that is off."""
     level, share = study.confidence_level, float(study.coverage[method][j])
     if not abs(share - level) > max(_OFF, 2 * float(study.coverage_mcse[method][j])):
@@ -82,13 +82,13 @@ def _flag(shown: str, study: Findings, method: str, j: int) -> str:
     return html.Flagged(shown, f"{'less' if share < level else 'more'} than {level:.0%}")
 
 
-def _sentences(study: Findings) -> Iterator[str]:
+def _sentences(study: Measures) -> Iterator[str]:
     """Say of each quantity whether its interval can be relied on, and which one to use."""
     for j, name in enumerate(study.names):
         yield _sentence(study, j, name)
 
 
-def _sentence(study: Findings, j: int, name: str) -> str:
+def _sentence(study: Measures, j: int, name: str) -> str:
     """Say it of one quantity."""
     first, level = study.methods[0], study.confidence_level
     share, error = float(study.coverage[first][j]), float(study.coverage_mcse[first][j])
@@ -112,7 +112,7 @@ def _sentence(study: Findings, j: int, name: str) -> str:
     return f"{covers}: use {best} ({study.coverage[best][j]:.1%})"
 
 
-def _how(study: Findings) -> Iterator[str]:
+def _how(study: Measures) -> Iterator[str]:
     """Say how many data sets there were, what failed, what was flagged, and the seed."""
     failed = f"{study.n_failed:,} failed" if study.n_failed else "none failed"
     refits = (
@@ -139,7 +139,7 @@ def _how(study: Findings) -> Iterator[str]:
     yield from study.notes
 
 
-def _without_errors(study: Findings) -> Iterator[str]:
+def _without_errors(study: Measures) -> Iterator[str]:
     """Say where a source gives no standard error, and so what its ratio is of."""
     for source, shares in study.se_withheld.items():
         for share in dict.fromkeys(shares[shares > 0].tolist()):

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 
-__all__ = ["Trials"]
+__all__ = ["SimulatedFits"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trials:
+class SimulatedFits:
     """Results of N data sets, each fitted, bootstrapped and cross-checked.
 
     Attributes
@@ -57,7 +57,7 @@ class Trials:
         return len(self.status)
 
     @classmethod
-    def blank(cls, count: int, sources: int, methods: int, size: int, status: int) -> Trials:
+    def blank(cls, count: int, sources: int, methods: int, size: int, status: int) -> SimulatedFits:
         """Make room for so many data sets, of one status and without any number."""
 
         def nothing(*shape: int) -> Floats:
@@ -78,7 +78,7 @@ class Trials:
         )
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Trials]) -> Trials:
+    def concatenate(cls, parts: Sequence[SimulatedFits]) -> SimulatedFits:
         """Join parts in order."""
         starts = np.cumsum([0, *map(len, parts)])
         messages = {
@@ -91,16 +91,18 @@ class Trials:
         }
         return cls(**arrays, messages=messages)
 
-    def first(self, count: int) -> Trials:
+    def first(self, count: int) -> SimulatedFits:
         """Keep the first data sets."""
         kept = {place: text for place, text in self.messages.items() if place < count}
-        return Trials(**{name: getattr(self, name)[:count] for name in _ARRAYS}, messages=kept)
+        return SimulatedFits(
+            **{name: getattr(self, name)[:count] for name in _ARRAYS}, messages=kept
+        )
 
-    def where(self, chosen: NDArray[np.bool_]) -> Trials:
+    def where(self, chosen: NDArray[np.bool_]) -> SimulatedFits:
         """Keep some data sets, without what was said of them."""
-        return Trials(**{name: getattr(self, name)[chosen] for name in _ARRAYS})
+        return SimulatedFits(**{name: getattr(self, name)[chosen] for name in _ARRAYS})
 
-    def saying(self, messages: Mapping[int, str]) -> Trials:
+    def saying(self, messages: Mapping[int, str]) -> SimulatedFits:
         """Say something of some data sets."""
         return replace(self, messages=messages)
 
@@ -118,4 +120,4 @@ class Trials:
         )
 
 
-_ARRAYS = tuple(each.name for each in fields(Trials) if each.name != "messages")
+_ARRAYS = tuple(each.name for each in fields(SimulatedFits) if each.name != "messages")
