@@ -239,7 +239,7 @@ def test_a_symmetric_statistic_gets_no_caution(freedom: int) -> None:
 def test_a_skewed_statistic_names_the_interval_to_use() -> None:
     y = np.random.default_rng(3).exponential(size=15)
     plain = Estimator(lambda y: [y.mean(), 1000 * y.var()], y)
-    assert "off centre or skewed: x2; " in str(bootstrap(plain, n_resamples=999, rng=0))
+    assert "off center or skewed: x2; " in str(bootstrap(plain, n_resamples=999, rng=0))
     assert "use confidence_interval('bca')" in str(bootstrap(plain, n_resamples=999, rng=0))
 
 

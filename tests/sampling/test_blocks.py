@@ -180,18 +180,18 @@ def test_moving_blocks_are_centred_at_the_optimum_under_their_expected_weights()
     boot = bootstrap(means(), sampling=Blocks(8, kind="moving"), n_resamples=B, rng=1)
     weights = expected_by_enumeration(N, 8)
     expected = weights @ autoregressions(N) / N
-    assert boot.centre is not None
-    assert np.all(np.abs(boot.centre - expected) < 1e-3 * boot.standard_error)
+    assert boot.center is not None
+    assert np.all(np.abs(boot.center - expected) < 1e-3 * boot.standard_error)
     error = boot.standard_error / np.sqrt(B)
-    assert np.all(np.abs(boot.replicates.mean(axis=0) - boot.centre) < 5 * error)
+    assert np.all(np.abs(boot.replicates.mean(axis=0) - boot.center) < 5 * error)
     assert np.all(np.abs(boot.bias) < 5 * error)
-    assert np.abs((boot.centre - boot.estimate) / error).max() > 10
+    assert np.abs((boot.center - boot.estimate) / error).max() > 10
 
 
 @pytest.mark.parametrize("kind", ["stationary", "circular"])
 def test_wrapped_blocks_are_centred_at_the_estimate(kind: str) -> None:
     boot = bootstrap(means(), sampling=Blocks(8, kind=kind), n_resamples=70, rng=1)
-    assert boot.centre is None
+    assert boot.center is None
     assert_allclose(boot.bias, boot.replicates.mean(axis=0) - boot.estimate)
 
 
@@ -224,9 +224,9 @@ def test_a_saved_run_keeps_its_centre(tmp_path: Path) -> None:
     boot = bootstrap(means(), sampling=Blocks(8, kind="moving"), n_resamples=199, rng=1)
     boot.save(tmp_path / "run.npz")
     again = load(tmp_path / "run.npz")
-    assert boot.centre is not None
-    assert again.centre is not None
-    assert_array_equal(again.centre, boot.centre)
+    assert boot.center is not None
+    assert again.center is not None
+    assert_array_equal(again.center, boot.center)
     assert_array_equal(again.bias, boot.bias)
     for level in (0.8, 0.95):
         one, other = (each.confidence_interval("percentile", level) for each in (again, boot))

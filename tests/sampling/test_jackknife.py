@@ -149,7 +149,7 @@ def test_a_saved_run_is_a_jackknife_as_before(tmp_path: Path) -> None:
     boot = bootstrap(means(), sampling=Jackknife())
     boot.save(tmp_path / "run.npz")
     again = load(tmp_path / "run.npz")
-    assert again.quantiles is False
+    assert again.supports_quantiles is False
     assert_array_equal(again.standard_error, boot.standard_error)
     assert_array_equal(again.standard_error_mcse, [0.0, 0.0])
     assert_array_equal(again.bias, boot.bias)

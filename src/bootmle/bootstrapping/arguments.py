@@ -17,7 +17,7 @@ from bootmle.optimization.status import Status
 from bootmle.sampling import Blocks, Parametric, Plan
 
 __all__ = [
-    "check_count",
+    "check_n_resamples",
     "check_plan",
     "check_precision",
     "check_refit",
@@ -39,7 +39,7 @@ def refuse_unknown(unknown: dict[str, Any], verb: str = "bootstrap") -> None:
         raise TypeError(f"{verb}() has no argument {name!r}; help(bootmle.{verb}) lists them")
 
 
-def check_count(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
+def check_n_resamples(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
     """Check the number of replicates, or of data sets."""
     whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
     if not whole or n_resamples < 2:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.arguments import (
-    check_count,
+    check_n_resamples,
     check_plan,
     check_precision,
     check_refit,
@@ -22,7 +22,7 @@ from bootmle.bootstrapping.arguments import (
     refuse_unknown,
 )
 from bootmle.bootstrapping.results import Bootstrap
-from bootmle.bootstrapping.resuming import keep, record_stop, settle
+from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_or_resume
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import announce, shown
@@ -163,16 +163,16 @@ def _set_up(
 ) -> _SetUp:
     """Settle what is to be computed; again where another process has just begun the same run."""
     for last in (False, True):
-        settled = settle(fit, sampling, refit, rng, path)
-        count = check_count(n_resamples, settled.plan)
-        check_refit(settled.fit, settled.plan, refit)
-        task = Task.prepare(settled.fit, settled.plan, refit, settled.seed)
-        blank = _blank(settled.fit, task, refit)
+        started = start_or_resume(fit, sampling, refit, rng, path)
+        count = check_n_resamples(n_resamples, started.plan)
+        check_refit(started.fit, started.plan, refit)
+        task = Task.prepare(started.fit, started.plan, refit, started.seed)
+        blank = _blank(started.fit, task, refit)
         if path is None:
             break
         try:
-            store = keep(path, settled, blank.record(), count, Replicates)
-            noted = replace(blank, remarks=settled.notes)
+            store = open_checkpoint(path, started, blank.record(), count, Replicates)
+            noted = replace(blank, remarks=started.notes)
             return _SetUp(task, count, noted, store)
         except FileExistsError:
             if last:
@@ -182,7 +182,7 @@ def _set_up(
 
 def _blank(fit: Fit | Estimator, task: Task, refit: str) -> Bootstrap:
     """Describe a run without its replicates."""
-    sampling, centre = task.sampling, task.centre()
+    sampling, center = task.sampling, task.centre()
     return Bootstrap(
         fit=fit,
         names=fit.names,
@@ -192,16 +192,16 @@ def _blank(fit: Fit | Estimator, task: Task, refit: str) -> Bootstrap:
         seeds=(task.seed,),
         sampling=sampling,
         rescaling=sampling.rescaling(task.n),
-        quantiles=sampling.quantiles,
-        drawn=sampling.n_available is None,
-        centre=centre,
+        supports_quantiles=sampling.quantiles,
+        is_random=sampling.n_available is None,
+        center=center,
         own_standard_error=_own_errors(fit, task),
         refit=refit,
         fixed=_fixed(fit),
         n_shared=task.refit.n_shared,
         seconds=0.0,
         not_identified=fit.not_identified if isinstance(fit, Fit) else (),
-        notes=_notes(fit, sampling, centre),
+        notes=_notes(fit, sampling, center),
     )
 
 
@@ -256,13 +256,13 @@ def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
     return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
 
 
-def _notes(fit: Fit | Estimator, sampling: Plan, centre: Floats | None) -> tuple[str, ...]:
+def _notes(fit: Fit | Estimator, sampling: Plan, center: Floats | None) -> tuple[str, ...]:
     """Say how resamples act, where that is not what the objective's form or the plan suggests."""
     notes = []
-    if sampling.expected_weights(n_observations(fit)) is not None and centre is None:
+    if sampling.expected_weights(n_observations(fit)) is not None and center is None:
         notes.append(
             "moving blocks reach the ends of the series less often than its middle, and are not "
-            "centred here: use kind='stationary'"
+            "centered here: use kind='stationary'"
         )
     if (
         isinstance(fit, Fit)

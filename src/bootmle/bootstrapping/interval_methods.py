@@ -78,7 +78,7 @@ class Inference(Spread):
         """
         name = str(method).lower()
         options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
-        if not self.quantiles and name != "normal":
+        if not self.supports_quantiles and name != "normal":
             raise ValueError(
                 f"method: {method!r} reads quantiles of the replicates, and those of "
                 f"{self.sampling} are not drawn at random; use 'normal'"
@@ -93,7 +93,7 @@ class Inference(Spread):
             bounds = interval(finite, finite, self.estimate, method=method, **options)
             # Deviations and biases are not scaled alike where samples are of another size.
             shift = finite.mean(axis=0) - self.estimate - np.nan_to_num(self.bias)
-            bounds = bounds.moved(shift, drawn=self.drawn).withheld(self.diverges())
+            bounds = bounds.moved(shift, drawn=self.is_random).withheld(self.diverges())
         else:
             bounds = interval(*self.ordered(), self.estimate, method=method, **options)
         return self._with_whole_lines(bounds)
@@ -273,7 +273,7 @@ class Inference(Spread):
         >>> bool(both.high[0] > one.high[0])
         True
         """
-        if not self.quantiles:
+        if not self.supports_quantiles:
             raise ValueError(
                 f"simultaneous: reads a quantile of the replicates, and those of {self.sampling} "
                 f"are not drawn at random; use confidence_interval('normal')"
@@ -325,7 +325,7 @@ class Inference(Spread):
                 "influence: takes the samples of one run, with its plan and fit at hand: load one "
                 "path with fit=, or bootstrap again"
             )
-        if isinstance(sampling, Parametric) or not self.quantiles:
+        if isinstance(sampling, Parametric) or not self.supports_quantiles:
             raise ValueError(
                 f"influence: is read off samples that leave units out at random, which those of "
                 f"{sampling} do not; bootstrap with Cases(), Stratified or Clustered"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bootmle.bootstrapping.arguments import prepare_plan
 from bootmle.bootstrapping.histograms import plot_histograms
 from bootmle.bootstrapping.interval_methods import Inference
-from bootmle.bootstrapping.overview import overview, overview_html, percentile_ends
 from bootmle.bootstrapping.storage import write_run
+from bootmle.bootstrapping.summary_text import percentile_ends, summary_html, summary_text
 from bootmle.bootstrapping.traces import plot_trace
 from bootmle.display import html
 from bootmle.display.text import import_pandas
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("bca_where_possible", "cache", "centre", "chosen", "derivation", "diverges", "drawn"),
-    *("finite", "flat", "holding", "identified", "numbers", "ordered", "origin"),
-    *("own_standard_error", "quantiles", "record", "rescaled", "rescaling", "seeds"),
+    *("bca_where_possible", "cache", "center", "chosen", "derivation", "diverges"),
+    *("finite", "flat", "holding", "identified", "is_random", "numbers", "ordered", "origin"),
+    *("own_standard_error", "record", "rescaled", "rescaling", "seeds", "supports_quantiles"),
 }
 """What the modules around a Bootstrap read of it, and tab completion leaves out."""
 
@@ -85,7 +85,7 @@ class Bootstrap(Inference):
         """
         estimate, labels = derive_at(function, self.estimate, names)
         derived = derive_all(function, self.replicates)
-        centre = None if self.centre is None else derive_at(function, self.centre, labels)[0]
+        center = None if self.center is None else derive_at(function, self.center, labels)[0]
         return replace(
             self,
             derivation=(*self.derivation, function),
@@ -93,7 +93,7 @@ class Bootstrap(Inference):
             names=labels,
             estimate=estimate,
             data=replace(self.data, estimates=derived),
-            centre=centre,
+            center=center,
             own_standard_error=None,
             fixed=(),
             not_identified=self._moved_along_flat(function, estimate, labels),
@@ -294,9 +294,9 @@ class Bootstrap(Inference):
             "seeds": [str(seed) for seed in self.seeds or (self.seed,)],
             "sampling": str(self.sampling),
             "rescaling": list(self.rescaling),
-            "quantiles": self.quantiles,
-            "drawn": self.drawn,
-            "centre": _listed(self.centre),
+            "quantiles": self.supports_quantiles,
+            "drawn": self.is_random,
+            "centre": _listed(self.center),
             "own_standard_error": _listed(self.own_standard_error),
             "refit": self.refit,
             "fixed": list(self.fixed),
@@ -339,11 +339,11 @@ class Bootstrap(Inference):
 
     def __str__(self) -> str:
         """Show the table to read and paste."""
-        return overview(self)
+        return summary_text(self)
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""
-        return overview_html(self)
+        return summary_html(self)
 
     _repr_pretty_ = html.print_at_prompt
 

@@ -19,14 +19,14 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan
 
-__all__ = ["Settled", "keep", "record_stop", "settle"]
+__all__ = ["StartedRun", "open_checkpoint", "record_stop", "start_or_resume"]
 
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Settled:
-    """What a run computes, settled by its first sitting.
+class StartedRun:
+    """What a run computes, as its first session began it.
 
     Attributes
     ----------
@@ -58,14 +58,14 @@ class Settled:
         return (f"begun with {'; '.join(changed)}: last bits may differ",) if changed else ()
 
 
-def settle(
+def start_or_resume(
     fit: Fit | Estimator,
     sampling: Plan,
     refit: str,
     rng: Any,
     checkpoint: Path | None,
     **more: Any,
-) -> Settled:
+) -> StartedRun:
     """Settle what a run computes: as asked, or as the run in the directory began.
 
     What is in ``more`` belongs to the run's description, too.
@@ -78,7 +78,7 @@ def settle(
     if checkpoint is None or not is_run(checkpoint):
         plan, seed = prepare_plan(fit, sampling), read_seed(rng)
         described = {} if checkpoint is None else describe(fit, plan, refit, seed) | more
-        return Settled(fit, plan, seed, described, None)
+        return StartedRun(fit, plan, seed, described, None)
     manifest = read_manifest(checkpoint)
     stored = manifest["run"]
     seed = int(stored["seed"]) if rng is None else read_seed(rng)
@@ -97,26 +97,26 @@ def settle(
             f"checkpoint: {checkpoint} holds another run: {'; '.join(different)}; name another "
             f"directory, or delete this one"
         )
-    return Settled(own, plan, seed, described, manifest)
+    return StartedRun(own, plan, seed, described, manifest)
 
 
-def keep(
-    path: Path, settled: Settled, record: dict[str, Any], count: int, kind: type[Kind]
+def open_checkpoint(
+    path: Path, started: StartedRun, record: dict[str, Any], count: int, kind: type[Kind]
 ) -> Checkpoint[Kind]:
     """Open the directory for results of one kind, and write down what the run is.
 
     Raises
     ------
     FileExistsError
-        Where another process has just begun it: settle again.
+        Where another process has just begun it: start_or_resume again.
     """
     path.mkdir(parents=True, exist_ok=True)
-    manifest = settled.manifest
+    manifest = started.manifest
     if manifest is None:
         manifest = {
             "versions": versions(),
-            "run": settled.description,
-            "start": start_of(settled.fit),
+            "run": started.description,
+            "start": start_of(started.fit),
             "kind": kind.__name__,
             "record": record,
             "n_resamples": count,

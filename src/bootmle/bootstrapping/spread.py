@@ -55,11 +55,11 @@ class Spread:
     rescaling : tuple of float
         Factors on the replicates' deviations and on their mean's, where samples are of another
         size than the data (`Subsample`, `Jackknife`).
-    quantiles : bool
+    supports_quantiles : bool
         Whether quantiles of the replicates make intervals.
-    drawn : bool
+    is_random : bool
         Whether samples are drawn at random, so that another seed gives others.
-    centre : (p,) array or None
+    center : (p,) array or None
         What the replicates spread around, where that is not the estimate (moving blocks).
     own_standard_error : (p,) array or None
         The fit's own standard errors, by the formula of `Replicates.standard_errors`.
@@ -97,9 +97,9 @@ class Spread:
     numbers: NDArray[np.intp] | None = field(default=None, repr=False)
     stopped: str = ""
     rescaling: tuple[float, float] = field(default=(1.0, 1.0), repr=False)
-    quantiles: bool = field(default=True, repr=False)
-    drawn: bool = field(default=True, repr=False)
-    centre: Floats | None = field(default=None, repr=False)
+    supports_quantiles: bool = field(default=True, repr=False)
+    is_random: bool = field(default=True, repr=False)
+    center: Floats | None = field(default=None, repr=False)
     own_standard_error: Floats | None = field(default=None, repr=False)
     refit: str = "verified"
     fixed: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ class Spread:
     @property
     def standard_error_mcse(self) -> Floats:
         """Monte Carlo error of `standard_error`, (p,); 0 where no samples are drawn at random."""
-        if not self.drawn and not self.quantiles:
+        if not self.is_random and not self.supports_quantiles:
             return self.identified(np.zeros(len(self.names)))
         return self._of_finite(spread.standard_error_mcse, self.kept())
 
@@ -155,7 +155,9 @@ class Spread:
     @property
     def covariance_mcse(self) -> Floats:
         """Monte Carlo error of each entry of `covariance`, (p, p)."""
-        return self._of_finite_pairs(spread.covariance_mcse) * (self.drawn or self.quantiles)
+        return self._of_finite_pairs(spread.covariance_mcse) * (
+            self.is_random or self.supports_quantiles
+        )
 
     @property
     def bias(self) -> Floats:
@@ -167,7 +169,12 @@ class Spread:
     def bias_mcse(self) -> Floats:
         """Monte Carlo error of `bias`, (p,)."""
         error = self._of_finite(spread.mean_shift_mcse, self.kept())
-        return error * (self.drawn or self.quantiles) * self.rescaling[1] / self.rescaling[0]
+        return (
+            error
+            * (self.is_random or self.supports_quantiles)
+            * self.rescaling[1]
+            / self.rescaling[0]
+        )
 
     @property
     def skewness(self) -> Floats:
@@ -225,11 +232,11 @@ class Spread:
         return self.rescaled(self.replicates[~self.data.failed])
 
     def rescaled(self, replicates: Floats) -> Floats:
-        """Put deviations from the centre around the estimate, scaled to samples of n."""
-        if self.centre is None and self.rescaling[0] == 1:
+        """Put deviations from the center around the estimate, scaled to samples of n."""
+        if self.center is None and self.rescaling[0] == 1:
             return replicates
-        centre = self.estimate if self.centre is None else self.centre
-        return self.estimate + self.rescaling[0] * (replicates - centre)
+        center = self.estimate if self.center is None else self.center
+        return self.estimate + self.rescaling[0] * (replicates - center)
 
     def ordered(self) -> tuple[Floats, Floats]:
         """Sort the replicates, undetermined ones as the worst at either end."""

@@ -39,7 +39,7 @@ class _Traced(Pictured, Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def quantiles(self) -> bool: ...
+    def supports_quantiles(self) -> bool: ...
     @property
     def standard_error(self) -> Floats: ...
     @property
@@ -94,7 +94,7 @@ def plot_trace(
     >>> panels[0].get_title()
     'mean'
     """
-    if not boot.quantiles:
+    if not boot.supports_quantiles:
         raise ValueError(
             "kind: 'trace' shows how figures settle as samples are drawn, and these are not drawn "
             "at random; use 'histogram'"

@@ -15,8 +15,8 @@ import numpy as np
 
 from bootmle.bootstrapping.arguments import prepare_plan
 from bootmle.bootstrapping.loading import holds_study, load
-from bootmle.bootstrapping.overview import percentile_ends
 from bootmle.bootstrapping.results import Bootstrap
+from bootmle.bootstrapping.summary_text import percentile_ends
 from bootmle.commands.jobs import Job, JobError, read_job
 from bootmle.commands.run import BAD_ARGUMENTS, DONE
 from bootmle.crosschecks import crosscheck

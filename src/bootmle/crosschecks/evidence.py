@@ -159,7 +159,9 @@ class Evidence:
     @property
     def _shapely(self) -> bool:
         """Whether the replicates' shape tells that of the sampling distribution."""
-        drawn = self.boot is not None and self.boot.quantiles and self.boot.rescaling[0] == 1
+        drawn = (
+            self.boot is not None and self.boot.supports_quantiles and self.boot.rescaling[0] == 1
+        )
         return drawn and self.fit.status is not Status.AT_BOUND
 
 

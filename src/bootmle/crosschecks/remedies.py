@@ -168,7 +168,7 @@ def suggest_transforms(evidence: Evidence) -> tuple[Reparameterization, ...]:
     boot, fit = evidence.boot, evidence.fit
     if boot is None:
         return ()
-    if not boot.quantiles:
+    if not boot.supports_quantiles:
         return ()
     columns = boot.kept().T
     found = [

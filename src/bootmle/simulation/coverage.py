@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.arguments import (
-    check_count,
+    check_n_resamples,
     check_plan,
     read_directory,
     read_shard,
     refuse_unknown,
 )
 from bootmle.bootstrapping.identity import name_of, simulated
-from bootmle.bootstrapping.resuming import Settled, keep, settle
+from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
@@ -125,8 +125,8 @@ def coverage(
     check_plan(fit, sampling)
     _check_simulate(fit, simulate)
     chosen, left_out = read_methods(methods, warp, sampling, fit)
-    count = 1 if warp else check_count(n_resamples, sampling)
-    n_sets = check_count(n_datasets, Cases(), "n_datasets")
+    count = 1 if warp else check_n_resamples(n_resamples, sampling)
+    n_sets = check_n_resamples(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
     path = read_directory(checkpoint)
     _read_truth(fit, truth)
@@ -141,24 +141,24 @@ def coverage(
         "derive": None if derive is None else name_of(derive),
     }
 
-    def prepare(settled: Settled) -> Experiment:
-        """Set up what was settled."""
+    def prepare(started: StartedRun) -> Experiment:
+        """Set up the study as it was started."""
         return Experiment(
-            settled.fit,
+            started.fit,
             simulate,
-            _read_truth(settled.fit, truth),
+            _read_truth(started.fit, truth),
             sampling,
-            settled.seed,
+            started.seed,
             count,
-            _sources(fit, settled.plan),
+            _sources(fit, started.plan),
             chosen,
             confidence_level,
             derive,
         )
 
     with single_threaded():
-        begin = partial(settle, fit, sampling, "verified", rng, path, **described)
-        settled, experiment, store = _open(path, n_sets, begin, prepare, left_out)
+        begin = partial(start_or_resume, fit, sampling, "verified", rng, path, **described)
+        started, experiment, store = _open(path, n_sets, begin, prepare, left_out)
         run = Run(
             experiment,
             n_sets,
@@ -171,7 +171,7 @@ def coverage(
         )
         collected = run.collect()
     damaged = [] if store is None else store.damaged
-    remarks = (*settled.notes, *(f"damaged, and computed again: {text}" for text in damaged))
+    remarks = (*started.notes, *(f"damaged, and computed again: {text}" for text in damaged))
     record = record_of(experiment, left_out)
     study = Coverage(
         **fields_of(record, collected.data, collected.seconds, collected.reason, remarks)
@@ -187,22 +187,26 @@ def coverage(
 def _open(
     path: Path | None,
     count: int,
-    begin: Callable[[], Settled],
-    prepare: Callable[[Settled], Experiment],
+    begin: Callable[[], StartedRun],
+    prepare: Callable[[StartedRun], Experiment],
     left_out: Sequence[str],
-) -> tuple[Settled, Experiment, Checkpoint[SimulatedFits] | None]:
+) -> tuple[StartedRun, Experiment, Checkpoint[SimulatedFits] | None]:
     """Settle what is studied; again where another process has just begun the same study."""
-    settled = begin()
-    experiment = prepare(settled)
+    started = begin()
+    experiment = prepare(started)
     if path is None:
-        return settled, experiment, None
+        return started, experiment, None
     try:
-        store = keep(path, settled, record_of(experiment, left_out), count, SimulatedFits)
+        store = open_checkpoint(
+            path, started, record_of(experiment, left_out), count, SimulatedFits
+        )
     except FileExistsError:
-        settled = begin()
-        experiment = prepare(settled)
-        store = keep(path, settled, record_of(experiment, left_out), count, SimulatedFits)
-    return settled, experiment, store
+        started = begin()
+        experiment = prepare(started)
+        store = open_checkpoint(
+            path, started, record_of(experiment, left_out), count, SimulatedFits
+        )
+    return started, experiment, store
 
 
 def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) -> None:

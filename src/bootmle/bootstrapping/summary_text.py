@@ -17,7 +17,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import ExpansionAudit
 
-__all__ = ["overview", "overview_html", "percentile_ends"]
+__all__ = ["percentile_ends", "summary_html", "summary_text"]
 
 _SHIFTED = 0.15
 _SKEWED = 0.5
@@ -25,12 +25,12 @@ _NOISE = 3.0
 _FEW_LOST = 0.01
 
 
-def overview(boot: Inference) -> str:
+def summary_text(boot: Inference) -> str:
     """Show the table to read and paste, and what to know of it."""
     return "\n".join([align(*_table(boot)), "", *_lines(boot)])
 
 
-def overview_html(boot: Inference) -> str:
+def summary_html(boot: Inference) -> str:
     """Show the same in a notebook."""
     return html.table(*_table(boot)) + html.lines(_lines(boot))
 
@@ -40,7 +40,7 @@ def percentile_ends(boot: Inference, confidence_level: float = 0.95) -> tuple[Fl
 
     Of replicates that make no quantiles, those of the normal interval.
     """
-    if not boot.quantiles:
+    if not boot.supports_quantiles:
         bounds = boot.confidence_interval("normal", confidence_level)
         return bounds.low, bounds.high
     if len(boot.data) - boot.n_failed < fewest_replicates(confidence_level):
@@ -74,7 +74,7 @@ def _flag(rows: list[list[str]], boot: Inference, doubtful: NDArray[np.bool_]) -
     """Mark the standard errors and ends that should not be relied on."""
     reasons = (
         (doubtful, (2,), "heavy tails, or replicates that are infinite: see the quantile SE"),
-        (_off_centre(boot), (4, 5), f"off centre or skewed: use {_better(boot)} intervals"),
+        (_off_center(boot), (4, 5), f"off center or skewed: use {_better(boot)} intervals"),
         (boot.flat(), (2, 4, 5), "not identified by the data"),
     )
     for chosen, columns, reason in reasons:
@@ -141,7 +141,7 @@ def _hidden(boot: Inference) -> str:
 def _cautions(boot: Inference) -> Iterator[str]:
     """Say where an SE or a percentile interval should not be relied on, and the alarms."""
     least = fewest_replicates(0.95)
-    if boot.quantiles and len(boot.data) - boot.n_failed < least:
+    if boot.supports_quantiles and len(boot.data) - boot.n_failed < least:
         yield f"no 95% intervals (nan): they take {least} replicates at least; raise n_resamples"
     heavy = boot.heavy_tails & ~boot.flat()
     if heavy.any():
@@ -149,10 +149,10 @@ def _cautions(boot: Inference) -> Iterator[str]:
             f"heavy tails: {_listed(boot, heavy)}; one replicate makes over a tenth of the "
             f"variance, and the SE grows with B: the quantile SE does not"
         )
-    off = _off_centre(boot)
+    off = _off_center(boot)
     if off.any():
         yield (
-            f"off centre or skewed: {_listed(boot, off)}; percentile intervals are likely to cover "
+            f"off center or skewed: {_listed(boot, off)}; percentile intervals are likely to cover "
             f"too little: use confidence_interval({_better(boot)!r})"
         )
     yield from (f"! {alarm}" for alarm in boot.alarms)
@@ -161,13 +161,13 @@ def _cautions(boot: Inference) -> Iterator[str]:
 def _doubtful(boot: Inference) -> NDArray[np.bool_]:
     """Where the quantile-based SE is to stand beside the SE."""
     diverges = boot.diverges() if boot.data.divergent.any() else np.zeros(len(boot.names), bool)
-    return np.asarray((boot.heavy_tails | diverges) & ~boot.flat() & boot.quantiles)
+    return np.asarray((boot.heavy_tails | diverges) & ~boot.flat() & boot.supports_quantiles)
 
 
-def _off_centre(boot: Inference) -> NDArray[np.bool_]:
-    """Where the replicates are off centre or skewed, beyond Monte Carlo error."""
+def _off_center(boot: Inference) -> NDArray[np.bool_]:
+    """Where the replicates are off center or skewed, beyond Monte Carlo error."""
     count = len(boot.data) - boot.n_failed
-    if not boot.quantiles or count < fewest_replicates(0.95):
+    if not boot.supports_quantiles or count < fewest_replicates(0.95):
         return np.zeros(len(boot.names), dtype=bool)
     low, _ = boot.ordered()
     below = np.mean(low < boot.estimate, axis=0) + np.mean(low == boot.estimate, axis=0) / 2
