@@ -167,11 +167,11 @@ def noticed(result: Coverage) -> Row:
     """Say how often something was flagged or raised an alarm, and what."""
     kept, kinds = result.kept, {**result.flagged, **result.alarmed}
     # Where SciPy stopped is no matter of the standard errors: the fit went on from there.
-    about_errors = kept.flags & ~(1 << list(Flag).index(Flag.NOT_AT_OPTIMUM))
+    flagged = [set(names.split()) - {Flag.NOT_AT_OPTIMUM.name} for names in kept.flags]
     kinds.pop(str(Flag.NOT_AT_OPTIMUM.value), None)
     often = sorted(kinds, key=lambda kind: -kinds[kind])
     return {
-        "noticed": 100 * float(np.mean((about_errors | kept.alarms) > 0)),
+        "noticed": 100 * float(np.mean(np.array(flagged, dtype=bool) | (kept.alarms != ""))),
         "what": "; ".join(f"{kind} {100 * kinds[kind]:.0f}%" for kind in often),
         "seconds": round(result.seconds),
     }

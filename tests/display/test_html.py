@@ -24,7 +24,7 @@ from bootmle import (
 from bootmle.display import html
 from bootmle.display.html import Flagged
 from bootmle.display.text import align
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.simulation.simulated_fits import SimulatedFits
 from models import poisson
 
 MODEL = poisson(1)
@@ -122,7 +122,7 @@ def study() -> Coverage:
     estimates = np.random.default_rng(0).normal(size=(100, 2)) * [1.0, 1e4]
     misses = np.arange(100)[:, None] < [5, 20]
     low = np.where(misses, 1.0, -1.0)[:, None, :]
-    none = np.zeros(100, dtype=np.int64)
+    none = np.zeros(100, dtype="U1")
     data = SimulatedFits(
         estimates,
         np.full(100, Status.CERTIFIED, dtype=np.int8),
@@ -130,7 +130,8 @@ def study() -> Coverage:
         low,
         low + 2,
         np.full((100, 2), np.nan),
-        *(none, none, none),
+        np.zeros(100, dtype=np.int64),
+        *(none, none),
     )
     about: dict[str, Any] = {"n_resamples": 99, "sampling": "Cases()", "seed": 0, "seconds": 1.0}
     return Coverage(NAMES, np.zeros(2), data, ("hessian",), ("percentile",), 0.95, **about)

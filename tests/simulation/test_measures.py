@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bootmle import Coverage, Status, coverage, fit
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.simulation.simulated_fits import SimulatedFits
 from models import normal
 
 SCALES = np.array([1.0, 1000.0])

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bootmle import Blocks, Coverage, Estimator, Fit, bootstrap, coverage, fit, load
+from bootmle import Blocks, Coverage, Estimator, Fit, Flag, bootstrap, coverage, fit, load
+from bootmle.commands.cli import main
 from bootmle.execution.checkpoint import read_manifest, write_manifest
 from bootmle.execution.packing import pack, unpack
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.refitting.alarms import AlarmKind
+from bootmle.simulation.simulated_fits import SimulatedFits
 from models import normal
 
 OPTIONS: dict[str, Any] = {"n_datasets": 18, "n_resamples": 39, "methods": ["percentile"], "rng": 3}
@@ -167,12 +169,62 @@ def test_a_study_is_told_from_a_bootstrap(model: Estimator, tmp_path: Path) -> N
     boot = bootstrap(model, n_resamples=70, rng=0, checkpoint=tmp_path / "boot")
     boot.save(tmp_path / "file")
     for other in ("file", "nothing"):
-        with pytest.raises(ValueError, match=rf"paths: .*{other} is no directory with a run.json"):
+        with pytest.raises(
+            ValueError, match=rf"paths: .*{other} is not a directory with a run.json"
+        ):
             Coverage.load(tmp_path / "study", tmp_path / other)
     with pytest.raises(ValueError, match=r"paths: .*boot holds a bootstrap run.*load\(\)"):
         Coverage.load(tmp_path / "study", tmp_path / "boot")
     with pytest.raises(ValueError, match=r"paths: .*study holds a simulation study.*Coverage.load"):
         load(tmp_path / "boot", tmp_path / "study")
+
+
+def test_flags_are_stored_by_name(model: Estimator, tmp_path: Path) -> None:
+    """A member added to an enumeration later changes nothing that an old study says."""
+    study(model, checkpoint=tmp_path, n_datasets=4)
+    (path,) = chunks_in(tmp_path)
+    chunk, data, seconds = unpack(path.read_bytes(), SimulatedFits)
+    flags = np.array(["SKEWED", "HEAVY_TAILED SKEWED", "", ""])
+    alarms = np.array(["", "AT_BOUND", "", ""])
+    fitted = np.zeros(4, dtype=data.status.dtype)
+    path.write_bytes(pack(chunk, replace(data, status=fitted, flags=flags, alarms=alarms), seconds))
+    again = Coverage.load(tmp_path)
+    assert again.flagged == {Flag.SKEWED.value: 0.5, Flag.HEAVY_TAILED.value: 0.25}
+    assert again.alarmed == {AlarmKind.AT_BOUND.value: 0.25}
+    newer = np.array(["", "COLD_FUSION SKEWED", "", ""])
+    path.write_bytes(pack(chunk, replace(data, flags=newer), seconds))
+    with pytest.raises(ValueError, match="Flag: the study has COLD_FUSION, which this version"):
+        Coverage.load(tmp_path)
+    with pytest.raises(ValueError, match="Flag: the study has COLD_FUSION, which this version"):
+        study(model, checkpoint=tmp_path, n_datasets=4)
+
+
+def test_a_fit_stores_the_names_of_its_own_flags(tmp_path: Path) -> None:
+    own = normal()
+    mle = fit(lambda p, y: 2 * own.nll(p, y), own.truth, own.data(800, rng=1))
+    options: dict[str, Any] = {"methods": ["hessian"], "warp": True, "n_datasets": 4, "rng": 0}
+    coverage(mle, own.simulate, checkpoint=tmp_path, **options)
+    (path,) = chunks_in(tmp_path)
+    assert b"OBJECTIVE_SCALE" in path.read_bytes().replace(b"\0", b"")
+    assert Coverage.load(tmp_path).flagged[Flag.OBJECTIVE_SCALE.value] == 1.0
+
+
+def test_a_study_of_an_earlier_version_is_refused_by_name(
+    model: Estimator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study(model, checkpoint=tmp_path, n_datasets=4)
+    write_manifest(tmp_path, {**read_manifest(tmp_path), "kind": "Trials"}, replace=True)
+    message = "holds results of kind 'Trials', which this version does not read"
+    for read in (
+        lambda: Coverage.load(tmp_path),
+        lambda: load(tmp_path),
+        lambda: study(model, checkpoint=tmp_path, n_datasets=4),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read()
+    assert main(["status", str(tmp_path)]) == 2
+    assert main(["report", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count(message) == 2
 
 
 def without_record(path: Path) -> None:

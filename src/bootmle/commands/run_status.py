@@ -16,7 +16,7 @@ from bootmle.display.text import duration
 from bootmle.execution.checkpoint import Checkpoint, is_run, read_manifest
 from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.simulation.simulated_fits import SimulatedFits
 
 __all__ = ["status"]
 

@@ -139,11 +139,16 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
             f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not hold; put a copy of "
             f"it back, or delete the directory"
         )
-    if kind is not None and manifest["kind"] != kind.__name__:
+    found = manifest.get("kind")
+    if found not in _KINDS:
         raise ValueError(
-            f"checkpoint: {path} holds {_KINDS.get(manifest['kind'], manifest['kind'])}, not "
-            f"{_KINDS.get(kind.__name__, kind.__name__)}; go on with the call that began it, or "
-            f"name another directory"
+            f"checkpoint: {path} holds results of kind {found!r}, which this version does not "
+            f"read; use the version that wrote it, or name another directory"
+        )
+    if kind is not None and found != kind.__name__:
+        raise ValueError(
+            f"checkpoint: {path} holds {_KINDS[found]}, not {_KINDS[kind.__name__]}; resume with "
+            f"the call that began it, or name another directory"
         )
     return manifest
 

@@ -34,9 +34,9 @@ from bootmle.likelihood.data import check_call
 from bootmle.sampling import Cases, Clustered, Plan
 from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import METHODS, read_methods
-from bootmle.simulation.stored import fields_of, record_of
-from bootmle.simulation.study import Coverage
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.simulation.simulated_fits import SimulatedFits
+from bootmle.simulation.stored import record_of
+from bootmle.simulation.study import Coverage, study_of
 
 __all__ = ["coverage"]
 
@@ -173,9 +173,7 @@ def coverage(
     damaged = [] if store is None else store.damaged
     remarks = (*started.notes, *(f"damaged, and computed again: {text}" for text in damaged))
     record = record_of(experiment, left_out)
-    study = Coverage(
-        **fields_of(record, collected.data, collected.seconds, collected.reason, remarks)
-    )
+    study = study_of(record, collected.data, collected.seconds, remarks, collected.reason)
     if not collected.interrupted:
         _refuse_empty(study.data, part, -(-n_sets // CHUNK))
         return study

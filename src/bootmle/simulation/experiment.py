@@ -1,11 +1,10 @@
-"""The experiment: a data set simulated at the truth, fitted, bootstrapped and cross-checked."""
+"""One data set of a study: simulated at the truth, fitted, bootstrapped and cross-checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -24,12 +23,11 @@ from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args
 from bootmle.optimization.status import Status
-from bootmle.refitting.alarms import AlarmKind
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import Plan, draw_resample
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.simulation.simulated_fits import SimulatedFits, join_names
 from bootmle.simulation.warp_speed import matrix_errors
 
 __all__ = ["BOOTSTRAP_METHODS", "CHUNK", "WALD_METHODS", "Experiment"]
@@ -38,12 +36,12 @@ BOOTSTRAP_METHODS = ("percentile", "basic", "normal", "bca", "studentized")
 WALD_METHODS = ("hessian", "sandwich", "cluster", "opg")
 
 CHUNK = 4
-"""Data sets that are computed and stored together."""
+"""Data sets that are computed and stored together: few, for each takes a whole bootstrap."""
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a worker needs to try any data set.
+    """What a worker needs to compute any data set.
 
     Attributes
     ----------
@@ -59,9 +57,9 @@ class Experiment:
     n_resamples : int
         Replicates of each data set; 1 for a warp study.
     sources : tuple of str
-        Whose standard errors are collected.
+        The sources of the standard errors.
     methods : tuple of str
-        Whose intervals are.
+        The interval methods.
     confidence_level : float
     derive : callable or None
         Derived quantities, as of `Bootstrap.derive`.
@@ -92,40 +90,40 @@ class Experiment:
         return np.concatenate([self.truth, values]), (*self.fit.names, *names)
 
     def __call__(self, chunk: int) -> SimulatedFits:
-        """Try a chunk of data sets."""
+        """Compute a chunk of data sets."""
         return self.part(chunk, 0, self.size)
 
     def part(self, chunk: int, first: int, last: int) -> SimulatedFits:
-        """Try some data sets of a chunk."""
+        """Compute some data sets of a chunk."""
         numbers = range(chunk * self.size + first, chunk * self.size + last)
         with single_threaded():
-            return SimulatedFits.concatenate([self._try(number) for number in numbers])
+            return SimulatedFits.concatenate([self._compute(number) for number in numbers])
 
     def lost(self, chunk: int, first: int, last: int, reason: str) -> SimulatedFits:
-        """Record that some data sets of a chunk cannot be tried."""
+        """Record that some data sets of a chunk cannot be computed."""
         count = last - first
         lost = self._blank(count, Status.WORKER_DIED)
-        return lost.saying(dict.fromkeys(range(count), reason))
+        return lost.with_messages(dict.fromkeys(range(count), reason))
 
     def none(self) -> SimulatedFits:
-        """Begin without any data set."""
+        """Return the results of no data set."""
         return self._blank(0, Status.CERTIFIED)
 
     def _blank(self, count: int, status: Status) -> SimulatedFits:
-        """Make room for results."""
+        """Return results without numbers."""
         size = len(self.quantities[1])
         return SimulatedFits.blank(count, len(self.sources), len(self.methods), size, status)
 
-    def _try(self, number: int) -> SimulatedFits:
-        """Try one data set; what is raised on the way is its failure."""
+    def _compute(self, number: int) -> SimulatedFits:
+        """Compute one data set; anything raised on the way is recorded as its failure."""
         try:
             fit = self._refitted(number)
             if isinstance(fit, Fit) and (fit.status.failed or not np.isfinite(fit.estimate).all()):
-                return self._blank(1, fit.status).saying({0: "; ".join(fit.notes)})
+                return self._blank(1, fit.status).with_messages({0: "; ".join(fit.notes)})
             return self._measured(fit, number)
         except Exception as error:  # the user's code may raise anything
             message = f"{type(error).__name__}: {error}"
-            return self._blank(1, Status.RAISED).saying({0: message})
+            return self._blank(1, Status.RAISED).with_messages({0: message})
 
     def _refitted(self, number: int) -> Fit | Estimator:
         """Simulate one data set from its own stream, and fit it from the truth."""
@@ -139,31 +137,31 @@ class Experiment:
     def _measured(self, fit: Fit | Estimator, number: int) -> SimulatedFits:
         """Bootstrap one fit, cross-check it, and collect the numbers."""
         status = fit.status if isinstance(fit, Fit) else Status.ESTIMATED
-        trial = self._blank(1, status)
+        result = self._blank(1, status)
         messages: list[str] = []
-        trial.estimates[0] = self._derived(fit.estimate)
+        result.estimates[0] = self._derived(fit.estimate)
         entropy = np.random.SeedSequence(self.seed, spawn_key=(number, 1)).generate_state(4)
         seed = int.from_bytes(entropy.tobytes(), "little")
         if self.n_resamples == 1:
-            trial.replicate[0] = self._replicate(fit, seed)
+            result.replicate[0] = self._replicate(fit, seed)
             boots = []
         else:
             boots = self._bootstrapped(fit, seed)
-            trial.n_failed[0] = boots[0].n_failed
-            trial.alarms[0] = _bits(AlarmKind, (alarm.kind for alarm in boots[0].alarms))
+            result.n_failed[0] = boots[0].n_failed
+            result.alarms[0] = join_names(alarm.kind for alarm in boots[0].alarms)
         checks = self._checked(fit, boots)
-        # That SciPy stopped short is said of a fit that went on to its optimum, too: no fault.
-        passed = {Flag.NOT_AT_OPTIMUM} if isinstance(fit, Fit) and fit.converged else set[Flag]()
+        # A fit that continued from SciPy's end point to a certified optimum is no fault.
+        ignored = {Flag.NOT_AT_OPTIMUM} if isinstance(fit, Fit) and fit.converged else set[Flag]()
         flags = {flag for check in checks for flag in check.flags}
-        trial.flags[0] = _bits(Flag, flags - passed)
+        result.flags[0] = join_names(flags - ignored)
         known = self._errors(fit, boots, checks)
         for place, source in enumerate(self.sources):
             found = known.get(source, np.empty(0))
-            trial.errors[0, place, : found.size] = found
+            result.errors[0, place, : found.size] = found
         for place, method in enumerate(self.methods):
-            low, high = self._interval(method, trial.estimates[0], boots, known, messages)
-            trial.low[0, place], trial.high[0, place] = low, high
-        return trial.saying({0: "; ".join(messages)} if messages else {})
+            low, high = self._interval(method, result.estimates[0], boots, known, messages)
+            result.low[0, place], result.high[0, place] = low, high
+        return result.with_messages({0: "; ".join(messages)} if messages else {})
 
     def _derived(self, params: Floats) -> Floats:
         """Append the derived quantities to parameters; NaN where they cannot be."""
@@ -251,12 +249,6 @@ def _bounds(
     with suppress(ValueError):
         return boot.bca_where_possible(confidence_level) if method == "bca" else None
     return None
-
-
-def _bits(kinds: type[Enum], found: Iterable[Enum]) -> int:
-    """Set a bit for each kind that was found."""
-    order = list(kinds)
-    return sum(1 << order.index(each) for each in set(found))
 
 
 def _joined(parts: list[Any]) -> dict[str, Floats]:

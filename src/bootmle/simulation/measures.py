@@ -14,7 +14,7 @@ from bootmle.inference.standard_errors import standard_error, standard_error_mcs
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarms import AlarmKind
-from bootmle.simulation.trials import SimulatedFits
+from bootmle.simulation.simulated_fits import SimulatedFits, count_names
 from bootmle.simulation.warp_speed import warped_ends
 
 __all__ = ["Measures"]
@@ -318,11 +318,7 @@ def _by_column(measure: Callable[[Floats], Floats], values: Floats) -> Floats:
     return np.array([measure(column[~np.isnan(column), None])[0] for column in values.T])
 
 
-def _shares(bits: NDArray[np.int64], kinds: type[Enum]) -> dict[str, float]:
-    """Return the share of data sets with each kind's bit set, those with any."""
-    if not bits.size:
-        return {}
-    found = {
-        str(kind.value): float(np.mean((bits >> place) & 1)) for place, kind in enumerate(kinds)
-    }
-    return {name: share for name, share in found.items() if share > 0}
+def _shares(names: NDArray[np.str_], kinds: type[Enum]) -> dict[str, float]:
+    """Return the share of data sets with each kind's name, for kinds that occur."""
+    counts = count_names(names)
+    return {str(kind.value): counts[kind.name] / len(names) for kind in kinds if counts[kind.name]}

@@ -1,18 +1,21 @@
-"""The Coverage: a simulation study, as a table, a frame and a picture."""
+"""The Coverage: a simulation study as text, data frame and picture, and read from disk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bootmle.crosschecks import Flag
 from bootmle.display import html
 from bootmle.display.text import import_pandas
 from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.alarms import AlarmKind
 from bootmle.simulation.measures import Measures
+from bootmle.simulation.simulated_fits import SimulatedFits, count_names
 from bootmle.simulation.stored import read_study
 from bootmle.simulation.study_plot import plot_coverage
 from bootmle.simulation.study_text import study_html, study_text
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Coverage"]
+__all__ = ["Coverage", "study_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,26 +33,29 @@ class Coverage(Measures):
 
     @classmethod
     def load(cls, *paths: str | Path) -> Coverage:
-        """Read the directories of one study at any time; what is missing is named in its notes.
+        """Read a study from its directories, finished or not; notes name what is missing.
 
         Parameters
         ----------
         *paths : str or Path
-            Directories that ``checkpoint`` named, which hold parts of one study.
+            Directories passed as ``checkpoint`` to `coverage`, each with a part of the study.
 
         Returns
         -------
         Coverage
-            Merged parts are the undivided study, bit for bit.
+            Merged parts equal the undivided study bit for bit.
 
         Raises
         ------
         ValueError
-            For directories that hold no study, or parts of a study that disagree.
+            For directories without a study, parts of different studies, or a study stored by a
+            version whose kinds of flags this one does not know.
         """
         if not paths:
             raise ValueError("paths: name at least one directory")
-        return cls(**read_study([Path(path) for path in paths]))
+        merged = read_study([Path(path) for path in paths])
+        remarks = [merged.missing] if merged.missing else []
+        return study_of(merged.manifest["record"], merged.data, merged.seconds, remarks)
 
     def to_frame(self) -> Any:
         """Return coverage and lengths as a pandas DataFrame, a row for each quantity and method."""
@@ -101,3 +107,34 @@ class Coverage(Measures):
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""
         return study_html(self)
+
+
+def study_of(
+    record: Mapping[str, Any],
+    data: SimulatedFits,
+    seconds: float,
+    remarks: Sequence[str] = (),
+    stopped: str = "",
+) -> Coverage:
+    """Make a study of its record and its data sets; remarks are added to its notes."""
+    for stored, kinds in ((data.flags, Flag), (data.alarms, AlarmKind)):
+        unknown = sorted(set(count_names(stored)) - set(kinds.__members__))
+        if unknown:
+            raise ValueError(
+                f"{kinds.__name__}: the study has {', '.join(unknown)}, which this version does "
+                f"not know; read it with the version that wrote it, or a later one"
+            )
+    return Coverage(
+        names=tuple(record["names"]),
+        truth=np.array(record["truth"], dtype=float),
+        data=data,
+        sources=tuple(record["sources"]),
+        methods=tuple(record["methods"]),
+        confidence_level=record["confidence_level"],
+        n_resamples=record["n_resamples"],
+        sampling=record["sampling"],
+        seed=int(record["seed"]),
+        seconds=seconds,
+        stopped=stopped,
+        notes=(*record["notes"], *remarks),
+    )

@@ -1,19 +1,28 @@
-"""What became of each simulated data set: estimates, standard errors, intervals."""
+"""The results of the simulated data sets: estimates, standard errors, intervals."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.crosschecks import Flag
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
+from bootmle.refitting.alarms import AlarmKind
 
-__all__ = ["SimulatedFits"]
+__all__ = ["SimulatedFits", "count_names", "join_names"]
+
+Names = NDArray[np.str_]
+"""For each data set the names of an enumeration's members, separated by blanks.
+
+Names, not positions: a member added later does not change what a stored study says.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,22 +32,22 @@ class SimulatedFits:
     Attributes
     ----------
     estimates : (N, k) array
-        Of k quantities: the parameters, then what was derived. NaN where a fit failed.
+        Estimates of k quantities: the parameters, then derived ones. NaN where a fit failed.
     status : (N,) int array
         Values of `Status`, of the fits.
     errors : (N, s, k) array
-        Standard errors of s sources; NaN where one is withheld.
+        Standard errors from s sources; NaN where one is withheld.
     low, high : (N, m, k) arrays
-        Ends of the intervals of m methods; NaN where there is none.
+        Endpoints of the intervals of m methods; NaN where there is none.
     replicate : (N, k) array
-        One replicate of each data set, where there is only one; its deviation is scaled to
-        samples of the data's size where the plan draws others.
+        The only replicate of each data set in a warp study; its deviation is rescaled to samples
+        of the data's size where the plan draws others.
     n_failed : (N,) int array
-        Replicates that failed.
-    alarms, flags : (N,) int arrays
-        What fired, and what the cross-check found: a bit for each kind.
+        Number of replicates that failed.
+    alarms, flags : (N,) str arrays
+        Names of the `AlarmKind` members raised, and of the cross-check's `Flag` members.
     messages : mapping
-        Number of a data set to what was said of it.
+        Index of a data set to what went wrong with it.
     """
 
     estimates: Floats
@@ -48,8 +57,8 @@ class SimulatedFits:
     high: Floats
     replicate: Floats
     n_failed: NDArray[np.int64]
-    alarms: NDArray[np.int64]
-    flags: NDArray[np.int64]
+    alarms: Names
+    flags: Names
     messages: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -58,23 +67,21 @@ class SimulatedFits:
 
     @classmethod
     def blank(cls, count: int, sources: int, methods: int, size: int, status: int) -> SimulatedFits:
-        """Make room for so many data sets, of one status and without any number."""
+        """Return ``count`` data sets of one status, without numbers."""
 
-        def nothing(*shape: int) -> Floats:
+        def missing(*shape: int) -> Floats:
             return np.full((count, *shape, size), np.nan)
 
-        def zeros() -> NDArray[np.int64]:
-            return np.zeros(count, dtype=np.int64)
-
-        intervals = (nothing(methods), nothing(methods))
-        states = np.full(count, status, dtype=np.int8)
         return cls(
-            nothing(),
-            states,
-            nothing(sources),
-            *intervals,
-            nothing(),
-            *(zeros(), zeros(), zeros()),
+            estimates=missing(),
+            status=np.full(count, status, dtype=np.int8),
+            errors=missing(sources),
+            low=missing(methods),
+            high=missing(methods),
+            replicate=missing(),
+            n_failed=np.zeros(count, dtype=np.int64),
+            alarms=_no_names(count, AlarmKind),
+            flags=_no_names(count, Flag),
         )
 
     @classmethod
@@ -99,11 +106,11 @@ class SimulatedFits:
         )
 
     def where(self, chosen: NDArray[np.bool_]) -> SimulatedFits:
-        """Keep some data sets, without what was said of them."""
+        """Keep the chosen data sets, without their messages."""
         return SimulatedFits(**{name: getattr(self, name)[chosen] for name in _ARRAYS})
 
-    def saying(self, messages: Mapping[int, str]) -> SimulatedFits:
-        """Say something of some data sets."""
+    def with_messages(self, messages: Mapping[int, str]) -> SimulatedFits:
+        """Replace the messages."""
         return replace(self, messages=messages)
 
     @property
@@ -121,3 +128,22 @@ class SimulatedFits:
 
 
 _ARRAYS = tuple(each.name for each in fields(SimulatedFits) if each.name != "messages")
+
+
+def join_names(members: Iterable[Enum]) -> str:
+    """Join the names of an enumeration's members, sorted."""
+    return " ".join(sorted({member.name for member in members}))
+
+
+def count_names(names: Names) -> Counter[str]:
+    """Count the data sets that each name stands for."""
+    return Counter(name for joined in names for name in joined.split())
+
+
+def _no_names(count: int, kinds: type[Enum]) -> Names:
+    """Return empty names, in a dtype that holds all members at once.
+
+    Its width depends on the enumeration alone, so that shards and resumed studies are merged bit
+    for bit.
+    """
+    return np.zeros(count, dtype=f"U{len(join_names(kinds))}")
