@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_args", "check_call", "count_rows", "fingerprint", "take_rows"]
+__all__ = [
+    "as_args",
+    "check_call",
+    "count_rows",
+    "fingerprint",
+    "map_leaves",
+    "take_rows",
+    "walk_leaves",
+]
 
 
 def as_args(args: Any) -> tuple[Any, ...]:
@@ -104,7 +112,7 @@ def count_rows(args: tuple[Any, ...]) -> int | None:
     >>> count_rows(([[1, 2], [3, 4], [5, 6]], {"y": [0, 1, 1]}))
     3
     """
-    counts = [(label, _length(leaf, label)) for label, leaf in _leaves(args)]
+    counts = [(label, _length(leaf, label)) for label, leaf in walk_leaves(args)]
     if not counts:
         return None
     (first_label, n), *rest = counts
@@ -138,18 +146,26 @@ def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
     >>> take_rows(({"y": [10, 20, 30]},), np.array([2, 2, 0]))
     ({'y': [30, 30, 10]},)
     """
+    return map_leaves(lambda _, leaf: _take(leaf, rows), data)
+
+
+def map_leaves(change: Callable[[str, Any], Any], data: Any, label: str = "args") -> Any:
+    """Put ``change(label, leaf)`` in place of every leaf of nested tuples and dicts."""
     if isinstance(data, tuple):
-        taken = [take_rows(part, rows) for part in data]
-        return type(data)(*taken) if hasattr(data, "_fields") else tuple(taken)
+        parts = [map_leaves(change, part, f"{label}[{k}]") for k, part in enumerate(data)]
+        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
     if isinstance(data, dict):
-        return {key: take_rows(part, rows) for key, part in data.items()}
-    if isinstance(data, np.ndarray):
-        return data.take(rows, axis=0)
-    if isinstance(data, list):
-        return [data[row] for row in rows.tolist()]
-    if hasattr(data, "iloc"):
-        return data.iloc[rows]
-    return data[rows]
+        return {key: map_leaves(change, part, f"{label}[{key!r}]") for key, part in data.items()}
+    return change(label, data)
+
+
+def _take(leaf: Any, rows: NDArray[np.intp]) -> Any:
+    """Take rows of one leaf."""
+    if isinstance(leaf, np.ndarray):
+        return leaf.take(rows, axis=0)
+    if isinstance(leaf, list):
+        return [leaf[row] for row in rows.tolist()]
+    return leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows]
 
 
 def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -173,17 +189,17 @@ def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:
     >>> fingerprint((y,)) == before
     False
     """
-    return tuple(_checksum(leaf) for _, leaf in _leaves(args))
+    return tuple(_checksum(leaf) for _, leaf in walk_leaves(args))
 
 
-def _leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
+def walk_leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
     """Walk nested tuples and dicts down to the things that have rows."""
     if isinstance(data, tuple):
         for position, part in enumerate(data):
-            yield from _leaves(part, f"{label}[{position}]")
+            yield from walk_leaves(part, f"{label}[{position}]")
     elif isinstance(data, dict):
         for key, part in data.items():
-            yield from _leaves(part, f"{label}[{key!r}]")
+            yield from walk_leaves(part, f"{label}[{key!r}]")
     else:
         yield label, data
 
