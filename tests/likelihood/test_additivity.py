@@ -18,8 +18,9 @@ N = 60
 X = np.column_stack([np.ones(N), RNG.normal(size=N)])
 Y = X @ [1.0, 0.5] + RNG.normal(size=N)
 GROUP = np.repeat(np.arange(20), 3)
-B = np.linalg.lstsq(X, Y, rcond=None)[0]
-STEP = np.linalg.cholesky(np.linalg.inv(X.T @ X)).sum(axis=1)
+DATA = (X.copy(), Y.copy())
+B: Floats = np.asarray(np.linalg.lstsq(X, Y, rcond=None)[0])
+STEP: Floats = np.linalg.cholesky(np.linalg.inv(X.T @ X)).sum(axis=1)
 """A standard error in each whitened coordinate."""
 
 
@@ -79,7 +80,6 @@ OBJECTIVES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Additivity]] = 
         Additivity.GROUPED,
     ),
 }
-DATA = (X.copy(), Y.copy())
 
 
 def response(fun: Callable[..., Any], args: Any, at: Floats, step: Floats) -> Any:

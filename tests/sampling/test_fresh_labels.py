@@ -58,7 +58,7 @@ FORMS: dict[str, tuple[Any, Any]] = {
         lambda args: args[0].index.get_level_values("who").to_numpy(),
     ),
     "field": (
-        (np.rec.fromarrays([X, LABELS], names="x,who").view(np.ndarray),),
+        (np.array(list(zip(X, LABELS, strict=True)), dtype=[("x", float), ("who", int)]),),
         lambda args: args[0]["who"],
     ),
 }

@@ -166,7 +166,7 @@ def _near(one: Floats, other: Floats, tiny: float) -> bool:
 
 
 def _changes(values: _Values, n_params: int) -> Floats:
-    """Return how much doubling changes the slope and the curvature, in whitened coordinates, (2,)."""
+    """Return how much doubling changes slope and curvature, in whitened coordinates, (2,)."""
 
     def slope_and_curvature(values: Floats) -> Floats:
         here, ahead, behind = values

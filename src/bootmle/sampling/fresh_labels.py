@@ -34,7 +34,7 @@ class _Place:
     def numbered(self, rows: Codes, copies: Codes) -> Codes:
         """Give each group of each copy a number, in the order of the copies."""
         pairs = copies * (int(self.codes.max()) + 1) + self.codes[rows]
-        return np.unique(pairs, return_inverse=True)[1].astype(np.intp)
+        return np.asarray(np.unique(pairs, return_inverse=True)[1], dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
