@@ -11,7 +11,7 @@ from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.batch import StepSizes
-from bootmle.optimization.bounds import SUPREMUM, signs_of, whither
+from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.convergence import (
     furthest_fall,
     observed_information,
@@ -20,7 +20,7 @@ from bootmle.optimization.convergence import (
 )
 from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.optimizer import Optimizer
-from bootmle.optimization.outcome import descend
+from bootmle.optimization.outcome import SUPREMUM, descend, describe_ends, divergence_signs
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -322,7 +322,7 @@ class Descent:
 
     def _only_has_supremum(self, direction: Floats) -> bool:
         """Record that the likelihood rises towards its supremum along a direction."""
-        return self._has_no_optimum(f"{SUPREMUM} as {self._whither(direction)}")
+        return self._has_no_optimum(f"{SUPREMUM} as {self._where(direction)}")
 
     def _has_no_optimum(self, why: str) -> bool:
         """Record that there is no finite optimum."""
@@ -340,13 +340,13 @@ class Descent:
 
     def refuse(self, how: str, direction: Floats) -> None:
         """Raise for an objective without a lower bound."""
-        raise ValueError(_WRONG_SIGN.format(how=how, where=self._whither(direction)))
+        raise ValueError(_WRONG_SIGN.format(how=how, where=self._where(direction)))
 
-    def _whither(self, direction: Floats) -> str:
+    def _where(self, direction: Floats) -> str:
         """Say where the parameters go along a direction."""
-        signs = signs_of(np.nan_to_num(direction))
+        parameters, signs = self.likelihood.parameters, divergence_signs(np.nan_to_num(direction))
         columns = np.flatnonzero(signs)
-        return whither(self.likelihood.parameters, columns, signs[columns])
+        return describe_ends(parameters, columns, scale_ends(parameters, columns, signs[columns]))
 
     def target(self) -> WhitenedObjective:
         """See the objective in the current whitening, relative to its value here."""

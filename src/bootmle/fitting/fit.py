@@ -281,7 +281,7 @@ def fit_simulated(fit: Fit, args: Any, start: Floats) -> Fit:
 def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what the refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
-    likelihood = examine_rows(replace(likelihood, parameters=search.whole), estimate)
+    likelihood = examine_rows(replace(likelihood, parameters=search.parameters), estimate)
     started = time.perf_counter()
     base = likelihood.at(estimate)
     seconds = time.perf_counter() - started

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.descent import Descent
@@ -13,14 +12,17 @@ from bootmle.fitting.ridges import settle_on_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.parameters import Parameters
+from bootmle.optimization.active_set import (
+    is_optimum_at_limit,
+    optimize_on_constraint,
+    optimize_within_bounds,
+)
 from bootmle.optimization.bounds import (
-    active_columns,
+    Columns,
+    bounded_by_scales,
     crossed_columns,
     into_bounds,
-    keeps_falling,
-    near_limits,
-    own_scales,
-    pressing_columns,
+    is_near_limit,
 )
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import Outcome
@@ -46,7 +48,7 @@ class Search(Descent):
     ----------
     result : OptimizeResult
         SciPy's own.
-    whole : Parameters
+    parameters : Parameters
         All free parameters; those at a bound are held, and not among the likelihood's.
     held : (k,) int array
         Columns of those that are held.
@@ -55,19 +57,19 @@ class Search(Descent):
     """
 
     result: OptimizeResult = field(init=False)
-    whole: Parameters = field(init=False)
-    held: NDArray[np.intp] = field(init=False)
+    parameters: Parameters = field(init=False)
+    held: Columns = field(init=False)
     scipy_information: Information | None = None
 
     def __post_init__(self) -> None:
         """Remember all free parameters, some of which may come to be held."""
-        self.whole = self.likelihood.parameters
+        self.parameters = self.likelihood.parameters
         self.held = np.empty(0, dtype=np.intp)
 
     def run(self) -> None:
         """Minimize with SciPy, then go on until the optimum is certified."""
         self._minimize(self.start())
-        self._settle_within_bounds()
+        self._optimize_within_bounds()
         if self._at_scale_limit():
             return
         if self._ended_inside() and not np.isfinite(self.user()).all():
@@ -86,7 +88,7 @@ class Search(Descent):
 
     def _is_beside_plateau(self) -> bool:
         """Look for an optimum at infinity beside SciPy's point."""
-        bounded = np.isfinite(self.whole.bounds).any() or bool(self.whole.curved)
+        bounded = np.isfinite(self.parameters.bounds).any() or bool(self.parameters.curved)
         if bounded or self.optimizer.constraints or not np.isfinite(self.information.matrix).all():
             return False
         self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
@@ -97,13 +99,16 @@ class Search(Descent):
 
     def _ends_at(self, found: Outcome) -> bool:
         """Take over the estimates of the parameters that have them."""
-        finite = np.isfinite(found.params[self.whole.free])
-        self.working[finite] = self.whole.to_working(found.params)[finite]
+        finite = np.isfinite(found.params[self.parameters.free])
+        self.working[finite] = self.parameters.to_working(found.params)[finite]
         return self._has_no_optimum(found.message)
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter ran far from its start, and settle where the nll is lowest."""
-        if self.whole.curved or self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}:
+        if self.parameters.curved or self.status not in {
+            Status.NOISE_LIMITED,
+            Status.NOT_CERTIFIED,
+        }:
             return False
         start = self.start()
         whitening = Whitening(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))
@@ -150,72 +155,78 @@ class Search(Descent):
         user = into_bounds(parameters, parameters.to_user(self.working))
         self.working = parameters.to_working(user)
 
-    def _settle_within_bounds(self) -> None:
+    def _optimize_within_bounds(self) -> None:
         """Go on from SciPy's point to the optimum within bounds and constraints."""
         scipys_point = self.user()
-        first = self._hold(active_columns(self.whole, scipys_point, self._units(scipys_point)))
-        if self._is_beside_plateau():
-            return
-        for _ in range(2 * self.whole.free.size + 2):
-            self.settle()
-            if self.status.failed or self.status is Status.NO_FINITE_OPTIMUM:
-                break
-            if not self._change_held():
-                break
-        if self.held.size and not self.status.failed:
+        held = optimize_within_bounds(self, scipys_point)
+        if held is None:
+            self.status = Status.NOT_CERTIFIED
+            self.notes.append("the search goes back and forth between bounds")
+        elif held.size and not self._has_ended():
             self.status = Status.AT_BOUND
-            self.notes.append(f"at a bound: {self.whole.listed(self.held)}")
+            self.notes.append(f"at a bound: {self.parameters.listed(held)}")
         if self.optimizer.constraints and not self.optimizer.feasible(self.user()):
-            self._stay_on_constraint(scipys_point)
-        self._keep_claim(first)
+            self._optimize_on_constraint(scipys_point)
+        if not self._was_scipy_off():
+            self.scipy_information = None
 
-    def _hold(self, columns: NDArray[np.intp]) -> Information:
-        """Hold some of all free parameters where they stand; measure the others' information."""
-        user = into_bounds(self.whole, self.user())
+    def optimize(self, params: Floats, held: Columns) -> Floats | None:
+        """Go on from a point with some parameters held; None where the search has ended."""
+        self._hold(params, held)
+        if self.scipy_information is None:
+            self.scipy_information = self.information
+            if self._is_beside_plateau():
+                return None
+        self.settle()
+        return None if self._has_ended() else self.user()
+
+    def _has_ended(self) -> bool:
+        """Whether what came of the last leg does not depend on the bounds."""
+        return self.status.failed or self.status is Status.NO_FINITE_OPTIMUM
+
+    def _hold(self, params: Floats, columns: Columns) -> None:
+        """Stand at a point with some parameters held, and measure the others' information."""
         self.held = columns
-        self.likelihood = replace(self.likelihood, parameters=self.whole)
+        self.likelihood = replace(self.likelihood, parameters=self.parameters)
         if columns.size:
-            self.likelihood = self.likelihood.holding(columns, user[self.whole.free[columns]])
-        self.working = self.likelihood.parameters.to_working(user)
+            values = params[self.parameters.free[columns]]
+            self.likelihood = self.likelihood.holding(columns, values)
+        self.working = self.likelihood.parameters.to_working(params)
         if self.working.size:
             self.information = self.measure()
         else:
-            everything = replace(self.likelihood, parameters=self.whole)
-            self.information = observed_information(everything, self.whole.to_working(user))
-        return self.information
+            everything = replace(self.likelihood, parameters=self.parameters)
+            self.information = observed_information(everything, self.parameters.to_working(params))
 
-    def _change_held(self) -> bool:
-        """Hold what has crossed a bound, let go what does not press on its own; True if any did."""
-        user = self.user()
-        crossed = crossed_columns(self.whole, user)
-        inside, units = into_bounds(self.whole, user), self._units(user)
-        value = self.likelihood.total
-        noise = self.step_sizes.noise
-        pressing = pressing_columns(self.whole, inside, self.held, units, value, noise)
-        self.n_evaluations += 1 + self.held.size
-        if crossed.size == 0 and pressing.size == self.held.size:
-            return False
-        self._hold(np.union1d(pressing, crossed))
-        return True
+    @property
+    def noise(self) -> float:
+        """Noise level of the objective."""
+        return self.step_sizes.noise
 
-    def _units(self, user: Floats) -> Floats:
+    def value(self, params: Floats) -> float:
+        """Evaluate the nll at a full parameter vector."""
+        self.n_evaluations += 1
+        return self.likelihood.total(params)
+
+    def units(self, params: Floats) -> Floats:
         """Return a small size of each free parameter, by which it is told to be at its bound."""
-        return np.maximum(1e-3, np.abs(user[self.whole.free]))
+        return np.maximum(1e-3, np.abs(params[self.parameters.free]))
 
-    def _stay_on_constraint(self, params: Floats) -> None:
+    def _optimize_on_constraint(self, params: Floats) -> None:
         """Go back to SciPy's point, which a constraint holds, and sharpen it there."""
-        self._hold(np.empty(0, dtype=np.intp))
-        self.working = self.whole.to_working(params)
-        target, unit = self.target(), np.maximum(1e-3, np.abs(self.working))
-        result = self.optimizer.polish(target.value_at, self.working, self.whole, unit)
+        self.held = np.empty(0, dtype=np.intp)
+        self.likelihood = replace(self.likelihood, parameters=self.parameters)
+        self.working = self.parameters.to_working(params)
+        self.whitening = Whitening(self.working, np.diag(np.maximum(1e-3, np.abs(self.working))))
+        target = self.target()
+        found = optimize_on_constraint(
+            target, params, self.optimizer, converged=bool(self.result.success)
+        )
         self.count(target)
-        sharper = self.whole.to_user(result.x)
-        sharpened = bool(result.success) and self.optimizer.feasible(sharper)
-        if sharpened:
-            self.working = np.array(result.x)
-        kept = sharpened or (self.result.success and self.optimizer.feasible(params))
-        self.status = Status.AT_BOUND if kept else Status.NOT_CERTIFIED
-        self.decrement = np.nan if kept else np.inf
+        self.status = found.status
+        self.decrement = np.inf if found.status.failed else np.nan
+        if not found.status.failed:
+            self.working = self.parameters.to_working(found.params)
         self.information = self.measure()
         self.whitening = Whitening.from_curvature(
             self.working, np.nan_to_num(self.information.matrix)
@@ -224,28 +235,27 @@ class Search(Descent):
 
     def _at_scale_limit(self) -> bool:
         """Look for an optimum where a log or logit scale ends, where there is none on the scale."""
-        own = own_scales(self.whole, self.whole.values)
-        if own is None or self.status is Status.AT_BOUND or self.optimizer.constraints:
+        bounded = bounded_by_scales(self.parameters, self.parameters.values)
+        if bounded is None or self.status is Status.AT_BOUND or self.optimizer.constraints:
             return False
         sound = self.status is Status.CERTIFIED and self.information.definiteness != "indefinite"
-        if sound and not near_limits(own, self.user()):
+        if sound and not is_near_limit(bounded, self.user()):
             return False
-        other = Search(replace(self.likelihood, parameters=own), self.optimizer)
+        other = Search(replace(self.likelihood, parameters=bounded), self.optimizer)
         try:
             other.run()
         except ValueError:  # it falls without end on its own scale: the scale is not the reason
             return False
         self.n_evaluations += other.n_evaluations
-        if other.status is not Status.AT_BOUND:
-            return False
-        if keeps_falling(own, self.likelihood.total, other.user(), own.values):
+        value, found = self.likelihood.total, other.user()
+        if not is_optimum_at_limit(bounded, other.status, found, value, bounded.values):
             return False
         self._adopt(other)
         return True
 
     def _adopt(self, other: Search) -> None:
         """Take over where another search ended."""
-        self.likelihood, self.whole, self.held = other.likelihood, other.whole, other.held
+        self.likelihood, self.parameters, self.held = other.likelihood, other.parameters, other.held
         self.working, self.information, self.whitening = (
             other.working,
             other.information,
@@ -258,13 +268,14 @@ class Search(Descent):
         )
         self.notes = [*other.notes, "the limit of its scale is a bound from there on"]
 
-    def _keep_claim(self, first: Information) -> None:
-        """Keep the information where SciPy stopped, where that was not the optimum."""
+    def _was_scipy_off(self) -> bool:
+        """Whether the point where SciPy stopped was not the optimum."""
+        first = self.scipy_information
+        assert first is not None
         if first.point.size != self.whitening.center.size or first.point.size == 0:
-            return
+            return False
         moved = np.linalg.norm(self.whitening.to_whitened(first.point))
-        if moved > _STATIONARY or first.definiteness == "indefinite":
-            self.scipy_information = first
+        return bool(moved > _STATIONARY or first.definiteness == "indefinite")
 
     def _why_not_certified(self) -> str:
         """Say what keeps the search from a certificate, and what to do."""

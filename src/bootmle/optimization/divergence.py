@@ -8,9 +8,16 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton, StepSizes
-from bootmle.optimization.bounds import SAME_SUPREMUM, SUPREMUM, UNBOUNDED, at_infinity, signs_of
-from bootmle.optimization.outcome import Outcome, certified, descend
-from bootmle.optimization.plateaus import fit_others
+from bootmle.optimization.outcome import (
+    SUPREMUM,
+    UNBOUNDED,
+    Outcome,
+    certified,
+    descend,
+    divergence_signs,
+    no_finite_optimum,
+)
+from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Ray", "diverged", "follow", "probe_rays"]
@@ -110,7 +117,7 @@ def diverged(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes) -> Outc
     A parameter has no determined sign where the likelihood still reaches the same supremum with it
     held: a diverging one at its estimate, another one far away.
     """
-    signs = signs_of(target.whitening.factor @ ray.direction / target.whitening.units)
+    signs = divergence_signs(target.whitening.factor @ ray.direction / target.whitening.units)
     here = () if np.count_nonzero(signs) == 1 else (0.0,)
     undetermined = np.zeros(signs.size, dtype=bool)
     for column, sign in enumerate(signs):
@@ -122,15 +129,15 @@ def diverged(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes) -> Outc
     signs = np.where(undetermined, 0.0, signs)[columns]
     if not ray.saturating:
         origin = target.whitening.to_working(ray.origin)
-        return at_infinity(target, origin, columns, signs, UNBOUNDED)
+        return no_finite_optimum(target, origin, columns, signs, UNBOUNDED)
     # Far out on the ray the parameters that converge have their estimates.
     far = target.whitening.to_working(ray.origin + ray.reach * ray.direction)
     fitted = fit_others(target, columns, far, step_sizes)
     if fitted is None:
-        return at_infinity(
+        return no_finite_optimum(
             target, target.whitening.to_working(ray.origin), columns, signs, SUPREMUM
         )
-    return at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
+    return no_finite_optimum(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
 
 
 def follow(target: WhitenedObjective, run: BatchedNewton, step_sizes: StepSizes) -> Outcome | None:
@@ -161,9 +168,9 @@ def follow(target: WhitenedObjective, run: BatchedNewton, step_sizes: StepSizes)
             return None
         if len(falls) >= _LEGS and min(falls[-_STEADY:]) > _FALL:
             # Parameters that converge have done so, where the others still go on.
-            signs = signs_of((points[-1] - points[-3]) / target.whitening.units)
+            signs = divergence_signs((points[-1] - points[-3]) / target.whitening.units)
             columns = np.flatnonzero(signs)
-            return at_infinity(target, points[-1], columns, signs[columns], UNBOUNDED)
+            return no_finite_optimum(target, points[-1], columns, signs[columns], UNBOUNDED)
     return None
 
 

@@ -1,4 +1,4 @@
-"""How one replicate ends: certified, failed with a reason, or as its safeguards find."""
+"""How one replicate ends: certified, at infinity, at a scale's end, or failed with a reason."""
 
 from __future__ import annotations
 
@@ -7,12 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.batch import BatchedNewton, StepSizes
+from bootmle.optimization.bounds import Columns, scale_ends
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["Outcome", "certified", "descend", "failed", "or_noise_limited"]
+__all__ = [
+    "SUPREMUM",
+    "UNBOUNDED",
+    "Outcome",
+    "at_scale_ends",
+    "certified",
+    "descend",
+    "describe_ends",
+    "divergence_signs",
+    "failed",
+    "no_finite_optimum",
+    "or_noise_limited",
+]
+
+SUPREMUM = "the likelihood rises towards a supremum"
+UNBOUNDED = "the likelihood rises without bound"
+
+_MOVES = 0.02
+"""Pace, relative to the fastest parameter's, at which another counts as going, too."""
 
 _ROUNDS = 20
 
@@ -80,3 +100,57 @@ def failed(
         reason = f"{type(target.error).__name__}: {target.error}"
         return Outcome(nothing, Status.RAISED, np.nan, reason)
     return Outcome(nothing, status, float(distance), message)
+
+
+def divergence_signs(pace: Floats) -> Floats:
+    """Say which way parameters go: 0 for those that hardly move beside the fastest, (q,)."""
+    return np.where(np.abs(pace) > _MOVES * np.abs(pace).max(), np.sign(pace), 0.0)
+
+
+def describe_ends(parameters: Parameters, columns: Columns, ends: Floats) -> str:
+    """Say where some parameters go on the user's scale; an end of NaN is undetermined."""
+    words = []
+    for column, end in zip(columns, ends, strict=True):
+        infinite = "±∞" if np.isnan(end) else "+∞" if end > 0 else "−∞"
+        shown = f"{end:g}" if np.isfinite(end) else infinite
+        words.append(f"{parameters.free_names[column]} → {shown}")
+    return ", ".join(words)
+
+
+def no_finite_optimum(
+    target: WhitenedObjective,
+    working: Floats,
+    columns: Columns,
+    signs: Floats,
+    kind: str,
+    errors: Floats | None = None,
+) -> Outcome:
+    """Report where some parameters diverge to from a point (q,), and the others' errors there."""
+    parameters = target.likelihood.parameters
+    ends = scale_ends(parameters, columns, signs)
+    params = _with_ends(parameters, parameters.to_user(working), columns, ends)
+    message = f"{kind} as {describe_ends(parameters, columns, ends)}"
+    if errors is not None:
+        errors = _with_ends(parameters, parameters.in_all(errors), columns, np.nan)
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, errors)
+
+
+def at_scale_ends(
+    target: WhitenedObjective, working: Floats, columns: Columns, signs: Floats, errors: Floats
+) -> Outcome:
+    """Report a supremum where some parameters are at the ends of their scales, finite or not."""
+    parameters = target.likelihood.parameters
+    ends = scale_ends(parameters, columns, signs)
+    if not np.isfinite(ends).all():
+        return no_finite_optimum(target, working, columns, signs, SUPREMUM, errors)
+    params = _with_ends(parameters, parameters.to_user(working), columns, ends)
+    errors = _with_ends(parameters, parameters.in_all(errors), columns, 0.0)
+    return Outcome(params, Status.AT_BOUND, np.nan, parameters.listed(columns), errors)
+
+
+def _with_ends(
+    parameters: Parameters, full: Floats, columns: Columns, ends: Floats | float
+) -> Floats:
+    """Write values of some free parameters into a vector of all."""
+    full[parameters.free[columns]] = ends
+    return full

@@ -6,7 +6,7 @@ passes zero. Neither lies on a ray: other parameters converge, and have estimate
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import StepSizes
-from bootmle.optimization.bounds import SAME_SUPREMUM, SUPREMUM, at_infinity
-from bootmle.optimization.outcome import Outcome, descend
-from bootmle.optimization.status import Status
+from bootmle.optimization.outcome import Outcome, at_scale_ends, descend
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["along_profile", "at_plateau", "fit_others"]
+__all__ = ["SAME_SUPREMUM", "along_profile", "at_plateau", "fit_others"]
+
+SAME_SUPREMUM = 1e-2
+"""How far apart the nll may be on two ways to the same supremum."""
 
 _DISTANCES = (1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0, 256.0)
 """How far a parameter is moved alone, in standard errors."""
@@ -98,7 +99,7 @@ def at_plateau(
         return None
     if not _falls_towards(target, plateau, fitted.working, level, tolerance):
         return None
-    return _ended(target, fitted, plateau.columns, plateau.signs)
+    return at_scale_ends(target, fitted.working, plateau.columns, plateau.signs, fitted.errors)
 
 
 def along_profile(
@@ -144,7 +145,7 @@ def _at_end(target: WhitenedObjective, way: list[_Station]) -> Outcome:
     last = way[-1].fitted
     moved = (last.working - way[-2].fitted.working) / target.whitening.units
     columns = np.flatnonzero(np.abs(moved) > _SETTLED)
-    return _ended(target, last, columns, np.sign(moved[columns]))
+    return at_scale_ends(target, last.working, columns, np.sign(moved[columns]), last.errors)
 
 
 def _lowest(way: list[_Station]) -> int:
@@ -173,24 +174,6 @@ def _walk(
             break
         point = fitted.working
     return way
-
-
-def _ended(
-    target: WhitenedObjective, fitted: _Others, columns: NDArray[np.intp], signs: Floats
-) -> Outcome:
-    """Report which parameters have no finite optimum, and the estimates of the others.
-
-    On a log or logit scale infinity may be a limit that is finite: an optimum at a bound.
-    """
-    parameters = target.likelihood.parameters
-    outcome = at_infinity(target, fitted.working, columns, signs, SUPREMUM, fitted.errors)
-    if not np.isfinite(outcome.params[parameters.free[columns]]).all():
-        return outcome
-    names = parameters.listed(columns)
-    errors = parameters.in_all(fitted.errors)
-    errors[parameters.free[columns]] = 0.0
-    status = Status.AT_BOUND
-    return replace(outcome, status=status, distance=np.nan, message=names, errors=errors)
 
 
 def _find(

@@ -1,25 +1,22 @@
-"""What is done for a replicate that the lockstep refit does not certify."""
+"""What is done for a replicate that the batched refit does not certify."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.scales import Identity
-from bootmle.optimization.batch import StepSizes
-from bootmle.optimization.bounds import (
-    active_columns,
-    crossed_columns,
-    into_bounds,
-    keeps_falling,
-    on_own_scales,
-    pressing_columns,
+from bootmle.likelihood.parameters import Parameters
+from bootmle.optimization.active_set import (
+    is_optimum_at_limit,
+    minimize_by_scipy,
+    optimize_on_constraint,
+    optimize_within_bounds,
+    standard_errors_of,
 )
+from bootmle.optimization.batch import StepSizes
+from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales
 from bootmle.optimization.divergence import diverged, follow, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, certified, descend, failed, or_noise_limited
@@ -59,17 +56,15 @@ def fall_back(
 
 def _at_limits(target: WhitenedObjective, step_sizes: StepSizes) -> Outcome | None:
     """Find an optimum where a log or logit scale ends; None where there is none."""
-    own = on_own_scales(target)
-    if own is None:
+    bounded = on_bounded_scales(target)
+    if bounded is None:
         return None
-    estimate = own.to_user(np.zeros(own.whitening.size))
-    outcome = _within_bounds(own, estimate, step_sizes)
-    at_limit = outcome.status is Status.AT_BOUND
-    if at_limit:
-        bounded = own.likelihood.parameters
-        at_limit = not keeps_falling(bounded, own.value_of, outcome.params, estimate)
-    target.n_evaluations += own.n_evaluations
-    return outcome if at_limit else None
+    estimate = bounded.to_user(np.zeros(bounded.whitening.size))
+    outcome = _within_bounds(bounded, estimate, step_sizes)
+    parameters, value = bounded.likelihood.parameters, bounded.value_of
+    found = is_optimum_at_limit(parameters, outcome.status, outcome.params, value, estimate)
+    target.n_evaluations += bounded.n_evaluations
+    return outcome if found else None
 
 
 def _go_on(
@@ -127,108 +122,95 @@ def _minimize(
 ) -> Outcome:
     """Run the user's own method, then certify by measured Hessians."""
     parameters = target.likelihood.parameters
-    params, result = _run_scipy(target, start, optimizer.minimize)
+    params, result = minimize_by_scipy(target, start, optimizer.minimize)
     if not np.isfinite(params).all() or not np.isfinite(result.fun):
         return failed(target, params, "SciPy's minimizer left the model's domain")
     outcome = _within_bounds(target, into_bounds(parameters, params), step_sizes)
     kept = np.isfinite(outcome.params).all() and optimizer.feasible(outcome.params)
     if kept or not optimizer.constraints:
         return outcome
-    return _on_constraint(target, params, optimizer)
+    return optimize_on_constraint(target, params, optimizer)
 
 
 def _within_bounds(target: WhitenedObjective, params: Floats, step_sizes: StepSizes) -> Outcome:
     """Hold the parameters that press on their bounds there, and certify the others."""
-    parameters, units = target.likelihood.parameters, _user_units(target)
-    held = active_columns(parameters, params, units)
-    status = Status.CERTIFIED_BY_FALLBACK
-    for _ in range(2 * parameters.free.size + 2):
-        outcome, params = _certify_holding(target, params, held, step_sizes)
-        if outcome.status.failed or outcome.status is Status.NO_FINITE_OPTIMUM:
-            return outcome
-        crossed = crossed_columns(parameters, params)
-        params = into_bounds(parameters, params)
-        pressing = pressing_columns(
-            parameters, params, held, units, target.value_of, step_sizes.noise
-        )
-        if crossed.size == 0 and pressing.size == held.size:
-            break
-        held = np.union1d(pressing, crossed)
-    else:
+    search = _ReplicateSearch(target, step_sizes)
+    held = optimize_within_bounds(search, params)
+    outcome = search.outcome
+    if held is None:
         return failed(target, params, "goes back and forth between bounds", outcome.distance)
-    if not held.size:
-        return replace(outcome, status=or_noise_limited(status, target, step_sizes))
-    return replace(outcome, status=Status.AT_BOUND, message=parameters.listed(held))
-
-
-def _certify_holding(
-    target: WhitenedObjective, params: Floats, held: NDArray[np.intp], step_sizes: StepSizes
-) -> tuple[Outcome, Floats]:
-    """Certify the optimum over the parameters that are not held, from a point."""
-    positions = target.likelihood.parameters.free[held]
-    if held.size == target.likelihood.parameters.free.size:
-        return Outcome(params, Status.AT_BOUND, 0.0), params
-    reduced = target.holding(held, params[positions]) if held.size else target
-    start = reduced.whitening.to_whitened(reduced.likelihood.parameters.to_working(params))
+    if outcome.status.failed or outcome.status is Status.NO_FINITE_OPTIMUM:
+        return outcome
     if held.size:
-        run = descend(reduced, start, step_sizes, ceiling=np.inf)
+        names = target.likelihood.parameters.listed(held)
+        return replace(outcome, status=Status.AT_BOUND, message=names)
+    status = or_noise_limited(Status.CERTIFIED_BY_FALLBACK, target, step_sizes)
+    return replace(outcome, status=status)
+
+
+@dataclass(slots=True)
+class _ReplicateSearch:
+    """A replicate's search within bounds, and the outcome of its last leg."""
+
+    target: WhitenedObjective
+    step_sizes: StepSizes
+    outcome: Outcome = field(init=False)
+
+    @property
+    def parameters(self) -> Parameters:
+        """All free parameters."""
+        return self.target.likelihood.parameters
+
+    @property
+    def noise(self) -> float:
+        """Noise level of the objective."""
+        return self.step_sizes.noise
+
+    def units(self, params: Floats) -> Floats:
+        """Return the original fit's standard errors on the user's scale."""
+        return standard_errors_of(self.target)
+
+    def value(self, params: Floats) -> float:
+        """Evaluate the nll."""
+        return self.target.value_of(params)
+
+    def optimize(self, params: Floats, held: Columns) -> Floats | None:
+        """Certify the optimum over the parameters that are not held, from a point."""
+        if held.size == self.parameters.free.size:
+            self.outcome = Outcome(params, Status.AT_BOUND, 0.0)
+        elif held.size:
+            self.outcome = self._certify_others(params, held)
+        else:
+            self.outcome = self._certify_all(params)
+        status = self.outcome.status
+        ended = status.failed or status is Status.NO_FINITE_OPTIMUM
+        return None if ended else self.outcome.params
+
+    def _certify_others(self, params: Floats, held: Columns) -> Outcome:
+        """Certify the optimum over the others with some parameters held."""
+        target, values = self.target, params[self.parameters.free[held]]
+        reduced = target.holding(held, values)
+        run = descend(reduced, self._whitened(reduced, params), self.step_sizes, ceiling=np.inf)
         target.n_evaluations += reduced.n_evaluations
-    else:
-        run = descend(reduced, start, step_sizes, rounds=_ROUNDS)
-    if run.done[0]:
-        found = certified(reduced, run)
-        return found, found.params
-    ray = probe_rays(reduced, run.z[0], run.steps[0], step_sizes.noise)
-    if ray is not None and not held.size:
-        return diverged(target, ray, step_sizes), params
-    followed = None if held.size else follow(target, run, step_sizes)
-    if followed is not None:
-        return followed, followed.params
-    where = "at a bound, the other parameters not certified" if held.size else "from SciPy's point"
-    distance = float(run.distance[0])
-    return failed(target, params, f"no optimum was certified {where}", distance), params
+        if run.done[0]:
+            return certified(reduced, run)
+        message = "no optimum of the parameters that are not at a bound was certified"
+        return failed(target, params, message, float(run.distance[0]))
 
+    def _certify_all(self, params: Floats) -> Outcome:
+        """Certify the optimum over all parameters, or find that there is none."""
+        target = self.target
+        run = descend(target, self._whitened(target, params), self.step_sizes, rounds=_ROUNDS)
+        if run.done[0]:
+            return certified(target, run)
+        ray = probe_rays(target, run.z[0], run.steps[0], self.step_sizes.noise)
+        if ray is not None:
+            return diverged(target, ray, self.step_sizes)
+        message = "no optimum was certified from SciPy's point"
+        followed = follow(target, run, self.step_sizes)
+        return followed or failed(target, params, message, float(run.distance[0]))
 
-def _on_constraint(target: WhitenedObjective, params: Floats, optimizer: Optimizer) -> Outcome:
-    """Sharpen an optimum on a constraint, where no certificate reaches."""
-    start = target.whitening.to_whitened(target.likelihood.parameters.to_working(params))
-    sharper, result = _run_scipy(target, start, optimizer.polish)
-    if result.success and optimizer.feasible(sharper):
-        return Outcome(sharper, Status.AT_BOUND, np.nan, "on a constraint")
-    if optimizer.feasible(params):
-        return Outcome(params, Status.AT_BOUND, np.nan, "on a constraint, as SciPy left it")
-    message = f"no point that keeps the constraints: {result.message}"
-    return failed(target, params, message)
-
-
-def _run_scipy(
-    target: WhitenedObjective,
-    start: Floats,
-    minimize: Callable[..., OptimizeResult],
-) -> tuple[Floats, OptimizeResult]:
-    """Minimize over the user's own parameters where they have limits, else over working ones."""
-    parameters, whitening = target.likelihood.parameters, target.whitening
-    working = whitening.to_working(start)
-    if not np.isfinite(parameters.bounds).any():
-        result = minimize(
-            target.value_at,
-            working,
-            parameters,
-            gradient=target.analytic_gradient,
-            unit=whitening.units,
-        )
-        return parameters.to_user(result.x), result
-    plain = parameters.with_scales([Identity()] * working.size)
-
-    def value(free: Floats) -> float:
-        return target.value_of(plain.to_user(free))
-
-    first = into_bounds(parameters, parameters.to_user(working))[parameters.free]
-    result = minimize(value, first, plain, unit=_user_units(target))
-    return plain.to_user(result.x), result
-
-
-def _user_units(target: WhitenedObjective) -> Floats:
-    """Return one standard error of each free parameter on the user's scale."""
-    slopes = np.abs(target.likelihood.parameters.slopes(target.whitening.center))
-    return np.asarray(target.whitening.units * np.where(slopes > 0, slopes, 1.0))
+    @staticmethod
+    def _whitened(target: WhitenedObjective, params: Floats) -> Floats:
+        """Map a full parameter vector to whitened coordinates."""
+        return target.whitening.to_whitened(target.likelihood.parameters.to_working(params))

@@ -1,5 +1,6 @@
-"""Bounds: wherever SciPy stops, fits and refits end at the bounded optimum's closed form."""
+"""The active set against SciPy's, and fits and refits at the bounded optimum's closed form."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,81 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from bootmle import Cases, Fit, Status, bootstrap, fit
+from bootmle.likelihood.parameters import Parameters, read_parameters
+from bootmle.optimization.active_set import optimize_within_bounds
 from bootmle.refitting.alarms import AlarmKind
 from models import normal
 
 Floats = NDArray[np.float64]
+
+
+@dataclass
+class Quadratic:
+    """½ (x − c)ᵀ H (x − c) within bounds, whose optimum with some held is a linear solution."""
+
+    hessian: Floats
+    center: Floats
+    parameters: Parameters
+    noise: float = 0.0
+
+    def units(self, params: Floats) -> Floats:
+        return np.asarray(1 / np.sqrt(np.diag(self.hessian)))
+
+    def value(self, params: Floats) -> float:
+        return float((params - self.center) @ self.hessian @ (params - self.center)) / 2
+
+    def optimize(self, params: Floats, held: NDArray[np.intp]) -> Floats | None:
+        found, free = params.copy(), np.setdiff1d(np.arange(params.size), held)
+        pull = self.hessian[np.ix_(free, held)] @ (params - self.center)[held]
+        found[free] = self.center[free] - np.linalg.solve(self.hessian[np.ix_(free, free)], pull)
+        self.last = found
+        return found
+
+
+@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("seed", range(20))
+def test_quadratics_within_bounds_have_the_optima_of_bounded_least_squares(
+    size: int, seed: int
+) -> None:
+    rng = np.random.default_rng([size, seed])
+    root = rng.normal(size=(3 * size, size)) * 10.0 ** rng.integers(-3, 4, size)
+    center = rng.normal(size=size) / np.linalg.norm(root, axis=0)
+    lower = -rng.exponential(size=size) / np.linalg.norm(root, axis=0)
+    upper = rng.exponential(size=size) / np.linalg.norm(root, axis=0)
+    bounds = list(zip(lower, upper, strict=True))
+    problem = Quadratic(root.T @ root, center, read_parameters(np.zeros(size), bounds=bounds))
+    held = optimize_within_bounds(problem, np.clip(center, lower, upper))
+    solved = lsq_linear(root, root @ center, (lower, upper), method="bvls", tol=1e-14)
+    assert held is not None
+    np.testing.assert_array_equal(held, np.flatnonzero(solved.active_mask))
+    np.testing.assert_allclose(
+        problem.last / problem.units(center), solved.x / problem.units(center), atol=1e-8
+    )
+
+
+def test_holding_and_releasing_without_end_is_given_up() -> None:
+    class Pendulum(Quadratic):
+        def optimize(self, params: Floats, held: NDArray[np.intp]) -> Floats | None:
+            return params if held.size else params + 2.0
+
+    parameters = read_parameters([0.5], bounds=[(0.0, 1.0)])
+    problem = Pendulum(np.eye(1), np.array([0.5]), parameters)
+    assert optimize_within_bounds(problem, np.array([0.5])) is None
+
+
+def test_a_fit_at_a_bound_that_diverges_elsewhere_has_no_finite_optimum() -> None:
+    x = np.array([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0])
+
+    def separated(params: Any, x: Any, y: Any) -> Any:
+        slope, mu = params
+        return np.logaddexp(0, -np.abs(x) * slope) + 0.5 * (y - mu) ** 2
+
+    mle = fit(separated, {"slope": 0.0, "mu": 0.0}, (x, Y[:6]), bounds=[(None, None), (None, 1.0)])
+    assert Y[:6].mean() > 1.0
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert mle.notes == ("the likelihood rises towards a supremum as slope → +∞",)
+
+
 Y = np.random.default_rng(1).normal(3.0, 2.0, 80)
 SE = float(Y.std() / np.sqrt(80))
 START = {"mu": 0.0, "log_sigma": 0.0}
