@@ -179,8 +179,6 @@ def test_scores_in_standard_errors_have_no_mean_and_the_model_s_variance() -> No
     products = scores.whitened[:, :, None] * scores.whitened[:, None, :]
     error = products.std(axis=0) * np.sqrt(4000)
     assert np.all(np.abs(products.sum(axis=0) - np.eye(3)) < 5 * error)
-    scale, error_of_scale = scores.scale
-    assert abs(scale - 1) < 5 * error_of_scale
 
 
 def test_an_outer_product_that_is_singular_gives_no_errors() -> None:

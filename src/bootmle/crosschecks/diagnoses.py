@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag
 from bootmle.crosschecks.remedies import flat_for_all
-from bootmle.crosschecks.verdicts import scale_reason
+from bootmle.crosschecks.verdicts import equality_flag
 from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.information import Information
@@ -19,13 +19,6 @@ from bootmle.sampling import Blocks, Clustered, Stratified
 __all__ = ["Finding", "find"]
 
 _DEPENDENT = 4.0
-_SUSPECTS = {
-    Flag.OBJECTIVE_SCALE: "the objective is −2 log L for −log L, or the model is misspecified",
-    Flag.MISSPECIFIED: (
-        "the model is misspecified (over- or underdispersed, say), or the objective, a sum of "
-        "squares perhaps, is no log-likelihood"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +108,9 @@ def _of_curvature(fit: Fit, information: Information) -> Iterator[Finding]:
 def _of_scores(evidence: Evidence) -> Iterator[Finding]:
     """Say what the observations' scores show."""
     scores = evidence.scores
-    if evidence.misspecified is not None:
-        flag, reason = scale_reason(evidence.misspecified, evidence)
-        yield Finding(flag, f"{reason}: {_SUSPECTS[flag]}")
+    equality = evidence.failed_equality
+    if equality is not None:
+        yield Finding(equality_flag(equality), f"{equality}: {equality.suspects}")
     declared = isinstance(evidence.plan, Clustered | Blocks | Stratified)
     if scores is None or declared or not evidence.sound:
         return

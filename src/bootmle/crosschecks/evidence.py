@@ -8,19 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.results import Bootstrap
-from bootmle.crosschecks.information_equality import Equality, measure_equality
 from bootmle.crosschecks.score_covariances import Scores
 from bootmle.crosschecks.sources import Source
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
+from bootmle.refitting.information_equality import (
+    Equality,
+    equality_of_replicates,
+    equality_of_scores,
+)
 from bootmle.sampling import Blocks, Clustered, Plan, Stratified
 
 __all__ = ["Evidence", "clusters_of", "gather", "strata_of"]
 
 _SKEWED = 0.5
 _HEAVY = 1.2
-_MISSPECIFIED = 0.25
 _ROUNDING = 1e-4
 
 
@@ -41,7 +44,7 @@ class Evidence:
     known : mapping
         The check's own sources by name.
     equality : Equality or None
-        How the scores' variance compares with the curvature at an interior optimum.
+        The information equality at an interior optimum.
     """
 
     fit: Fit
@@ -88,25 +91,9 @@ class Evidence:
         return _is_sound(self.fit)
 
     @property
-    def misspecified(self) -> float | None:
-        """tr(H⁻¹JᵀJ)/p where it is clearly not 1; the replicates' own trace without scores."""
-        if not self.sound:
-            return None
-        if self.equality is not None:
-            return self.equality.scale if self.equality.misses else None
-        if self.boot is not None and not isinstance(self.plan, Clustered | Blocks):
-            scale, error = _trace_of_replicates(self.fit, self.boot)
-            off = abs(np.log(scale)) if scale > 0 else 0.0
-            return scale if off > max(np.log1p(_MISSPECIFIED), 3 * error / scale) else None
-        return None
-
-    @property
-    def unequal(self) -> tuple[str, ...]:
-        """Parameters for which the scores clearly vary otherwise than the curvature says."""
-        if self.equality is None:
-            return ()
-        free = self.fit.likelihood.parameters.free_names
-        return tuple(name for name, off in zip(free, self.equality.missing, strict=True) if off)
+    def failed_equality(self) -> Equality | None:
+        """The information equality, where it clearly fails."""
+        return None if self.equality is None or not self.equality.fails else self.equality
 
     def apart(self, source: Source, other: Source | None = None) -> NDArray[np.bool_]:
         """Tell which standard errors lie outside the rule around the reference's, (p,)."""
@@ -175,8 +162,18 @@ def gather(
     else:
         relative[fit.free] = 1 / np.sqrt(2 * fit.likelihood.n) if fit.likelihood.n else np.nan
     relative *= _blocks_share(boot)
-    equality = None if scores is None or not _is_sound(fit) else measure_equality(fit, scores)
+    equality = _equality(fit, boot, scores) if _is_sound(fit) else None
     return Evidence(fit, boot, scores, _reference(boot, known), relative, known, equality)
+
+
+def _equality(fit: Fit, boot: Bootstrap | None, scores: Scores | None) -> Equality | None:
+    """Test the information equality on the scores; on independently drawn replicates without."""
+    if scores is not None:
+        return equality_of_scores(fit, scores.whitened, scores.spread)
+    plan = None if boot is None else boot.sampling
+    if boot is None or not isinstance(plan, Plan) or not plan.independent_rows:
+        return None
+    return equality_of_replicates(fit, boot.data)
 
 
 def _is_sound(fit: Fit) -> bool:
@@ -210,18 +207,6 @@ def strata_of(plan: Plan | str | None) -> NDArray[np.intp] | None:
     units = plan.units(sum(rows.size for rows in plan.members))
     assert units is not None
     return units[1] if units[1].any() else None
-
-
-def _trace_of_replicates(fit: Fit, boot: Bootstrap) -> tuple[float, float]:
-    """Return the replicates' variance in units of the inverse Hessian, and its error."""
-    optima = boot.replicates[boot.data.optimal]
-    z = fit.whitening.to_whitened(fit.likelihood.parameters.to_working(optima))
-    each = ((z - z.mean(axis=0)) ** 2).sum(axis=1) / z.shape[1]
-    each *= boot.rescaling[0] ** 2
-    scale = float(each.mean())
-    # Scores whose squares vary twice as much as a normal's, as a Poisson's do.
-    own = scale * np.sqrt(4 / (fit.likelihood.n or np.inf))
-    return scale, float(np.hypot(own, each.std() / np.sqrt(len(each))))
 
 
 def _reference(boot: Bootstrap | None, known: dict[str, Source]) -> Source:

@@ -90,12 +90,6 @@ class Scores:
         return np.asarray(0.5 * scatter / np.where(total > 0, total, 1.0))
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """tr(H⁻¹ JᵀJ)/r, which is 1 where the model is right, and its own sampling error."""
-        each = (self.whitened**2).sum(axis=1) * len(self.whitened) / self.whitened.shape[1]
-        return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
-
-    @property
     def autocorrelation(self) -> float:
         """Largest first autocorrelation of a score in row order, in its standard errors."""
         centred = self.whitened - self.whitened.mean(axis=0)

@@ -10,14 +10,15 @@ from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.sources import Source
 from bootmle.display.text import rounded
 from bootmle.optimization.status import Status
+from bootmle.refitting.information_equality import Equality
 from bootmle.sampling import Blocks, Clustered, Parametric, Stratified
 
 __all__ = [
     "agreement",
     "differs",
+    "equality_flag",
     "judge_own",
     "judge_reference",
-    "scale_reason",
     "withheld_from",
 ]
 
@@ -130,11 +131,9 @@ def differs(source: Source, evidence: Evidence) -> str:
     return f"×{low} for {shown}" if low == high else f"×{low} to ×{high} for {shown}"
 
 
-def scale_reason(scale: float, evidence: Evidence) -> tuple[Flag, str]:
-    """Say how far the trace tr(H⁻¹JᵀJ)/p is from 1."""
-    flag = Flag.OBJECTIVE_SCALE if 1.6 < scale < 2.5 else Flag.MISSPECIFIED
-    what = "scores" if evidence.scores is not None else "replicates"
-    return flag, f"the {what} vary {rounded(scale, 2)} times as much as the curvature says"
+def equality_flag(equality: Equality) -> Flag:
+    """Choose the flag of an information equality that fails."""
+    return Flag.OBJECTIVE_SCALE if equality.twofold else Flag.MISSPECIFIED
 
 
 def _judge_matrix(source: Source, evidence: Evidence) -> Verdict:
@@ -220,9 +219,9 @@ def _by_simulation(source: Source, evidence: Evidence) -> tuple[Flag, str] | Non
 
 def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     """Set the Hessian, or the OPG, beside the sandwich of both."""
-    scale = evidence.misspecified
-    if scale is not None:
-        return scale_reason(scale, evidence)
+    equality = evidence.failed_equality
+    if equality is not None:
+        return equality_flag(equality), str(equality)
     weights = evidence.fit.likelihood.weights
     if weights is not None and np.any(weights != 1):
         return Flag.OBJECTIVE_SCALE, (
@@ -237,7 +236,7 @@ def _by_scores(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     if robust is None or np.any(evidence.apart(robust) & evidence.apart(source)):
         return None
     # The rule for agreement alone fails for one right model in ten or more.
-    clear = bool(evidence.unequal)
+    clear = evidence.equality is not None and bool(evidence.equality.failing.any())
     if robust is reference:
         return Flag.MISSPECIFIED if clear else Flag.SMALL_SAMPLE, (
             "the model's variance is wrong there, or the sample too small for either; "

@@ -17,6 +17,7 @@ from bootmle.fitting.search import Search
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
+from bootmle.refitting.information_equality import Equality, compare, equality_of_replicates
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
@@ -27,8 +28,6 @@ _SAMPLE = 200
 _EXTREME = 20
 _FEWEST = 50
 _FALL = 1e-6
-_SCALE_OFF = 0.35
-_LEAST = 0.5
 _LAW_OFF = 0.25
 _VALLEY = 0.75
 
@@ -98,11 +97,11 @@ def likelihood_alarms(
     sample = _sample(fit, replicates)
     excess = _excess(fit, replicates.estimates[sample])
     scores = _scores(refit)
-    curvatures = _curvatures(refit) if scores is not None else None
+    equality = _equality(fit, refit, scores, replicates, independent_rows)
     return (
         *_not_certified(fit),
         *_better_optimum(fit, replicates, sample, excess),
-        *_scale(fit, scores, curvatures, excess[:_SAMPLE]),
+        *_scale(equality),
         *(_law(scores, excess[:_SAMPLE]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
@@ -217,41 +216,26 @@ def _curvatures(refit: LikelihoodRefit) -> Floats:
     return np.asarray(traces if weights is None else weights * traces)
 
 
-def _scale(
-    fit: Fit, scores: Floats | None, curvatures: Floats | None, excess: Floats
-) -> Iterator[Alarm]:
-    """Compare the scores' variance with the curvature: tr(H⁻¹JᵀJ)/p is 1 for a right model.
-
-    In a small sample the ratio's error shows in the squared scores, or in what they exceed the
-    curvature by; the larger of both keeps false alarms to at most 1% from n = 100 on.
-    """
-    if scores is not None and curvatures is not None:
-        squares = fit.likelihood.score_share * (scores**2).sum(axis=1)
-        each = squares * len(scores) / fit.whitening.size
-        error = float(each.std(ddof=1) / np.sqrt(len(each)))
-        beside = float((squares - curvatures).std(ddof=1)) * np.sqrt(len(each)) / fit.whitening.size
-        error = max(error, beside * min(float(each.mean()) / _LEAST, 1.0))
-    elif excess.size >= _FEWEST and np.isfinite(excess).all():
-        each = 2 * excess / fit.whitening.size
-        error = float(each.std(ddof=1) / np.sqrt(len(each)))
-        error += float(each.mean()) * np.sqrt(2 / (fit.likelihood.n or 1))
-    else:
-        return
-    ratio = float(each.mean())
-    if not ratio > 0 or abs(np.log(ratio)) < max(np.log1p(_SCALE_OFF), 3 * error / ratio):
-        return
-    yield Alarm(
-        AlarmKind.OBJECTIVE_SCALE,
-        f"the scores vary {rounded(ratio, 2)} times as much as the curvature says: "
-        f"{_suspects(ratio)}; the bootstrap's standard errors stand, those of the Hessian do not",
-    )
+def _scale(equality: Equality | None) -> Iterator[Alarm]:
+    """Report that the information equality fails."""
+    if equality is not None and equality.fails:
+        yield Alarm(
+            AlarmKind.OBJECTIVE_SCALE,
+            f"{equality}: {equality.suspects}; the bootstrap's standard errors remain valid, those "
+            f"from the Hessian do not",
+        )
 
 
-def _suspects(ratio: float) -> str:
-    """Name what makes the ratio what it is."""
-    if 1.6 < ratio < 2.5:
-        return "the objective is −2 log L rather than −log L, or the model is misspecified"
-    return "the model is misspecified, or the objective (a sum of squares?) is not a −log L"
+def _equality(
+    fit: Fit, refit: LikelihoodRefit, scores: Floats | None, replicates: Replicates, rowwise: bool
+) -> Equality | None:
+    """Compare the expansion's scores with its curvatures; replicates, where there are no scores."""
+    if scores is None:
+        return equality_of_replicates(fit, replicates) if rowwise else None
+    squares = fit.likelihood.score_share * (scores**2).mean(axis=1, keepdims=True)
+    curvatures = _curvatures(refit)[:, None] / scores.shape[1]
+    (ratio,), (error,) = compare(squares, curvatures)
+    return Equality(float(ratio), float(error))
 
 
 def _law(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:

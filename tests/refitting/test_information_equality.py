@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bootmle import Blocks, Flag, bootstrap, crosscheck, fit
-from bootmle.crosschecks.information_equality import Equality, measure_equality
+from bootmle import Blocks, Clustered, Flag, bootstrap, crosscheck, fit
 from bootmle.crosschecks.score_covariances import measure_scores
 from bootmle.fitting.fit import Fit
 from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.information_equality import Equality, equality_of_scores
 from models import ar1, exponential, gamma, logit, normal, poisson
 
 SUSPECTS = {Flag.MISSPECIFIED, Flag.OBJECTIVE_SCALE}
@@ -25,7 +25,7 @@ MODELS: dict[str, Any] = {
 def equality_of(mle: Fit) -> Equality:
     scores = measure_scores(mle)
     assert scores is not None
-    return measure_equality(mle, scores)
+    return equality_of_scores(mle, scores.whitened, scores.spread)
 
 
 def overdispersed(n: int, seed: int) -> tuple[Any, Any]:
@@ -54,7 +54,7 @@ def test_ratios_are_those_of_a_poisson_regression(over: bool) -> None:
     found = equality_of(mle)
     sandwich = bread @ meat @ bread
     np.testing.assert_allclose(found.ratios, np.diag(sandwich) / np.diag(bread), rtol=1e-4)
-    assert found.scale == pytest.approx(np.trace(bread @ meat) / 2, rel=1e-4)
+    assert found.ratio == pytest.approx(np.trace(bread @ meat) / 2, rel=1e-4)
     pulls = (X @ bread) ** 2
     squares, bends = pulls * ((y - means) ** 2)[:, None], pulls * means[:, None]
     expected = np.sqrt(300) * np.maximum(
@@ -127,8 +127,42 @@ def test_a_common_weight_is_no_misspecification(weight: float) -> None:
     )
     np.testing.assert_allclose(weighted.ratios, unit.ratios, rtol=1e-5)
     np.testing.assert_allclose(weighted.errors, unit.errors, rtol=1e-4)
-    assert weighted.scale_error == pytest.approx(unit.scale_error, rel=1e-4)
+    assert weighted.error == pytest.approx(unit.error, rel=1e-4)
     mle = fit(poisson_nll, [1.0, 0.0], (X, y), weights=weights)
     boot = bootstrap(mle, n_resamples=199, rng=0)
     assert AlarmKind.OBJECTIVE_SCALE not in {alarm.kind for alarm in boot.alarms}
     assert "prior weights" in crosscheck(boot).verdicts["hessian"].reason
+
+
+@pytest.mark.parametrize("total", [False, True])
+def test_alarms_and_cross_check_share_one_margin(total: bool) -> None:
+    # Counts of 1.31 times the Poisson's variance, known to 1% at n = 20,000: the margin is 1.25.
+    X, _ = poisson(1).data(20_000, rng=0)
+    X = X * [1.0, 1e3]
+    means = np.exp(X @ (poisson(1).truth / [1.0, 1e3]))
+    y = np.random.default_rng(0).negative_binomial(means / 0.31, 1 / 1.31).astype(float)
+
+    def nll(params: Any, X: Any, y: Any) -> Any:
+        values = poisson_nll(params, X, y)
+        return values.sum() if total else values
+
+    mle = fit(nll, poisson(1).truth / [1.0, 1e3], (X, y))
+    boot = bootstrap(mle, n_resamples=399, rng=0)
+    (said,) = [alarm.message for alarm in boot.alarms if alarm.kind is AlarmKind.OBJECTIVE_SCALE]
+    words = (
+        "variance of the replicates is 1.3 times the inverse" if total else "scores is 1.3 times"
+    )
+    assert words in said
+    (found,) = [each for each in crosscheck(boot).findings if each.flag is Flag.MISSPECIFIED]
+    assert words in str(found)
+
+
+def test_clusters_are_no_reason_to_doubt_the_scale_of_a_total() -> None:
+    # Cluster means of twice the rows' spread: replicates of clusters spread by that, rightly.
+    labels = np.repeat(np.arange(60), 10)
+    rng = np.random.default_rng(1)
+    y = 500 + 6 * rng.normal(size=60)[labels] + 3 * rng.normal(size=600)
+    mle = fit(lambda p, y: float(normal().nll(p, y).sum()), {"mu": 500.0, "log_sigma": 1.5}, y)
+    boot = bootstrap(mle, sampling=Clustered(labels), n_resamples=199, rng=0)
+    assert AlarmKind.OBJECTIVE_SCALE not in {alarm.kind for alarm in boot.alarms}
+    assert not SUSPECTS & {finding.flag for finding in crosscheck(boot).findings}

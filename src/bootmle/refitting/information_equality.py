@@ -1,0 +1,181 @@
+"""The information equality of a correct model, tested in one place for alarms and cross-check.
+
+A correct model has E[s sᵀ] = E[h], with s a contribution's gradient and h its Hessian (White 1982,
+Econometrica 50, section 4). Along one direction the sample's ratio of the two varies as s² − h
+does. In small samples s² alone may show its heavy tail where s² − h does not, or the reverse, so
+that the larger of both errors counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.display.text import rounded
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.replicates import Replicates
+
+__all__ = ["Equality", "compare", "equality_of_replicates", "equality_of_scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Thresholds:
+    """When the equality counts as violated.
+
+    Measured on 500 data sets each of a correct normal (p = 2), Poisson (p = 2) and logit (p = 3)
+    model: it is said to fail in at most 0.6% of them at n = 100 and 0.2% at n = 200, and in 27% and
+    74% of data sets of counts with twice the Poisson's variance. From replicates alone (150 data
+    sets, B = 199): in none, and in 47% and 77%.
+    """
+
+    margin: float = 0.25
+    """Relative deviation of a ratio from 1 that is tolerated at any n: a standard error from the
+    Hessian is then off by no more than √1.25, 12%."""
+    errors: float = 3.0
+    """Standard errors that the logarithm of the trace's ratio must be away from 0."""
+    errors_of_any: float = 3.5
+    """The same for the largest of several ratios, one for each parameter."""
+    least_ratio: float = 0.5
+    """Ratio below which the error of s² − h is taken at this ratio: near 0 it would grow without
+    bound relative to the ratio."""
+    fewest: int = 50
+    """Replicates below which their own variance, known to 20% then, says nothing."""
+    squares: float = 4.0
+    """Variance of a squared standardized score, where only replicates are known: 2 for a normal's,
+    2 + 1/μ for a Poisson's, which is this at μ = ½."""
+
+
+_THRESHOLDS = _Thresholds()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equality:
+    """Ratios of the scores' variance to the observed information, and their sampling errors.
+
+    Attributes
+    ----------
+    ratio, error : float
+        tr(H⁻¹ JᵀJ)/r, and the standard error of its logarithm.
+    ratios, errors : (q,) arrays
+        The sandwich's variance of each free parameter over the Hessian's, and the standard errors
+        of their logarithms; empty where they were not measured.
+    measured_on : str
+        "scores", or "replicates" where the objective returns only a total.
+    """
+
+    ratio: float
+    error: float
+    ratios: Floats = field(default_factory=lambda: np.empty(0))
+    errors: Floats = field(default_factory=lambda: np.empty(0))
+    measured_on: str = "scores"
+
+    @property
+    def fails(self) -> bool:
+        """Whether the trace's ratio is clearly not 1."""
+        ratio, error = np.array([self.ratio]), np.array([self.error])
+        return bool(_clearly_off(ratio, error, _THRESHOLDS.errors)[0])
+
+    @property
+    def failing(self) -> NDArray[np.bool_]:
+        """Which parameters' ratios are clearly not 1, (q,)."""
+        return _clearly_off(self.ratios, self.errors, _THRESHOLDS.errors_of_any)
+
+    @property
+    def twofold(self) -> bool:
+        """Whether the trace's ratio is 2 within the margin, as where the objective is −2 log L."""
+        return bool(abs(np.log(self.ratio / 2)) < np.log1p(_THRESHOLDS.margin))
+
+    @property
+    def suspects(self) -> str:
+        """What may make the ratio what it is."""
+        if self.twofold:
+            return "the objective is −2 log L rather than −log L, or the model is misspecified"
+        dispersed = "overdispersed" if self.ratio > 1 else "underdispersed"
+        return (
+            f"the model is misspecified ({dispersed} data, for example), or the objective (a sum "
+            f"of squares?) is not a negative log-likelihood"
+        )
+
+    def __str__(self) -> str:
+        """State the trace's ratio in words."""
+        return (
+            f"the variance of the {self.measured_on} is {rounded(self.ratio, 2)} times the "
+            f"{'' if self.measured_on == 'scores' else 'inverse of the '}observed information (the "
+            f"information equality fails)"
+        )
+
+
+def equality_of_scores(fit: Fit, scores: Floats, spread: Floats) -> Equality:
+    """Compare whitened scores (n, r) with curvatures, from four evaluations for each parameter.
+
+    For an interior optimum with a positive definite Hessian; the rows of ``spread`` (q, r) are the
+    parameters' directions in whitened coordinates.
+    """
+    size = scores.shape[1]
+    lengths = np.linalg.norm(spread, axis=1)
+    ways = np.concatenate([np.eye(size), spread / np.maximum(lengths, 1e-300)[:, None]])
+    squares, curvatures = (
+        np.column_stack([each[:, :size].mean(axis=1), each[:, size:]])
+        for each in (fit.likelihood.score_share * (scores @ ways.T) ** 2, _curvatures(fit, ways))
+    )
+    ratios, errors = compare(squares, curvatures)
+    return Equality(float(ratios[0]), float(errors[0]), ratios[1:], errors[1:])
+
+
+def compare(squares: Floats, curvatures: Floats) -> tuple[Floats, Floats]:
+    """Sum squared scores (n, k) whose curvatures sum to 1: ratios (k,), and their logs' errors."""
+    ratios = squares.sum(axis=0)
+    own, excess = (
+        np.sqrt(len(each)) * each.std(axis=0, ddof=1) for each in (squares, squares - curvatures)
+    )
+    with np.errstate(all="ignore"):
+        errors = np.maximum(own / ratios, excess / np.maximum(ratios, _THRESHOLDS.least_ratio))
+    return ratios, errors
+
+
+def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
+    """Compare the variance of replicates of independently drawn rows with the inverse Hessian.
+
+    Their trace in units of the inverse Hessian is tr(H⁻¹ JᵀJ)/r to first order. None where they are
+    too few.
+    """
+    optima = replicates.estimates[replicates.optimal]
+    if len(optima) < _THRESHOLDS.fewest:
+        return None
+    z = fit.whitening.to_whitened(fit.likelihood.parameters.to_working(optima))
+    each = ((z - z.mean(axis=0)) ** 2).mean(axis=1)
+    ratio = float(each.mean())
+    if not 0 < ratio < np.inf:
+        return None
+    drawn = each.std() / np.sqrt(len(each)) / ratio
+    sampling = np.sqrt(_THRESHOLDS.squares / (fit.likelihood.n or np.inf))
+    return Equality(ratio, float(np.hypot(sampling, drawn)), measured_on="replicates")
+
+
+def _curvatures(fit: Fit, ways: Floats) -> Floats:
+    """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
+    parameters, step = fit.likelihood.parameters, fit.step_sizes.hessian_step
+
+    def contributions(points: Floats) -> Floats:
+        params = parameters.to_user(fit.whitening.to_working(points))
+        return fit.likelihood.contributions_at(params)
+
+    with np.errstate(all="ignore"):
+        ends = contributions(step * ways) + contributions(-step * ways)
+        bends = (ends - 2 * np.asarray(fit.base)).T / step**2
+    if not np.isfinite(bends).all():
+        return np.zeros_like(bends)
+    weights = fit.likelihood.weights
+    return np.asarray(bends if weights is None else weights[:, None] * bends)
+
+
+def _clearly_off(ratios: Floats, errors: Floats, count: float) -> NDArray[np.bool_]:
+    """Whether ratios are off 1 by more than the margin and by more than ``count`` errors."""
+    with np.errstate(all="ignore"):
+        off = np.abs(np.log(ratios))
+    return np.asarray(
+        (ratios > 0) & (off > np.maximum(np.log1p(_THRESHOLDS.margin), count * errors))
+    )
