@@ -97,7 +97,13 @@ def of_replicates(
     states = np.full(count, Status.ESTIMATED) if status is None else np.array(status)
     none = np.zeros(count, dtype=np.int64)
     data = Replicates(values, states.astype(np.int8), np.zeros(count), none, none)
-    about = {"seed": 7, "sampling": "Cases()", "n_shared": 0, "seconds": 1.5, **more}
+    about = {
+        "seeds": (more.pop("seed", 7),),
+        "sampling": "Cases()",
+        "n_shared": 0,
+        "seconds": 1.5,
+        **more,
+    }
     return Bootstrap(
         fit=None,
         names=tuple(names or (f"x{j + 1}" for j in range(size))),

@@ -156,7 +156,10 @@ def test_the_attributes_of_a_bootstrap() -> None:
 def test_tab_completion_shows_what_is_of_use_and_leaves_the_rest_out() -> None:
     mean = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=99, rng=0)
     mle = fit(lambda params, y: (y - params[0]) ** 2 / 2, [0.0], args=np.arange(9.0))
-    for result, inner in ((mean, "cache flat ordered record"), (mle, "base whitening step_sizes")):
+    for result, inner in (
+        (mean, "leave_one_out flat ordered to_json"),
+        (mle, "base whitening step_sizes"),
+    ):
         shown = set(dir(result))
         assert not shown & set(inner.split())
         assert all(hasattr(result, name) for name in {*shown, *inner.split()})

@@ -305,13 +305,13 @@ def test_the_repr_is_short_and_names_the_parameters(boot_of: BootOf) -> None:
     shown = repr(counting(boot_of, names=["mu", "sigma"]))
     assert shown.startswith("Bootstrap(")
     assert "'sigma'" in shown
-    assert "seed=7" in shown
+    assert "seeds=(7,)" in shown
     assert len(shown) < 300
 
 
 def test_a_result_is_frozen(boot_of: BootOf) -> None:
     with pytest.raises(FrozenInstanceError):
-        counting(boot_of).seed = 8  # type: ignore[misc]
+        counting(boot_of).seeds = (8,)  # type: ignore[misc]
 
 
 def poisson_run(**options: Any) -> Bootstrap:

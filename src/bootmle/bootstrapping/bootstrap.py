@@ -29,19 +29,16 @@ from bootmle.execution.progress import announce, shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, read_deadline
 from bootmle.execution.threads import single_threaded
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.scores import own_errors
 from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
-from bootmle.sampling import Cases, Clustered, Plan, Stratified
+from bootmle.sampling import Cases, Plan
 
 __all__ = ["bootstrap", "precise_enough", "worst_relative_error"]
-
-_FEW_CLUSTERS = 40
 
 
 def bootstrap(
@@ -167,50 +164,17 @@ def _set_up(
         count = check_n_resamples(n_resamples, started.plan)
         check_refit(started.fit, started.plan, refit)
         task = Task.prepare(started.fit, started.plan, refit, started.seed)
-        blank = _blank(started.fit, task, refit)
+        blank = Bootstrap.blank(started.fit, task, refit)
         if path is None:
             break
         try:
-            store = open_checkpoint(path, started, blank.record(), count, Replicates)
+            store = open_checkpoint(path, started, blank.to_json(), count, Replicates)
             noted = replace(blank, remarks=started.notes)
             return _SetUp(task, count, noted, store)
         except FileExistsError:
             if last:
                 raise
     return _SetUp(task, count, blank, None)
-
-
-def _blank(fit: Fit | Estimator, task: Task, refit: str) -> Bootstrap:
-    """Describe a run without its replicates."""
-    sampling, center = task.sampling, task.centre()
-    return Bootstrap(
-        fit=fit,
-        names=fit.names,
-        estimate=fit.estimate,
-        data=Replicates.none(task.refit.n_params),
-        seed=task.seed,
-        seeds=(task.seed,),
-        sampling=sampling,
-        rescaling=sampling.rescaling(task.n),
-        supports_quantiles=sampling.quantiles,
-        is_random=sampling.n_available is None,
-        center=center,
-        own_standard_error=_own_errors(fit, task),
-        refit=refit,
-        fixed=_fixed(fit),
-        n_shared=task.refit.n_shared,
-        seconds=0.0,
-        not_identified=fit.not_identified if isinstance(fit, Fit) else (),
-        notes=_notes(fit, sampling, center),
-    )
-
-
-def _own_errors(fit: Fit | Estimator, task: Task) -> Floats | None:
-    """Compute the fit's own standard errors, by the formula of each replicate's."""
-    if isinstance(fit, Estimator):
-        return fit.errors
-    units = task.sampling.units(task.n) if task.studentizes else None
-    return None if units is None else own_errors(fit, units)
 
 
 def _result(setup: _SetUp, collected: Collected[Replicates], precision: float | None) -> Bootstrap:
@@ -247,49 +211,6 @@ def _forecast(blank: Bootstrap, count: int, workers: int) -> float:
     assert fit is not None
     evaluations = (2 if fit.likelihood.supports_weights else 6) * (fit.whitening.size + 1)
     return count * evaluations * fit.seconds_per_evaluation / workers
-
-
-def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
-    """Name the parameters that are held."""
-    if isinstance(fit, Estimator):
-        return ()
-    return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
-
-
-def _notes(fit: Fit | Estimator, sampling: Plan, center: Floats | None) -> tuple[str, ...]:
-    """Say how resamples act, where that is not what the objective's form or the plan suggests."""
-    notes = []
-    if sampling.expected_weights(n_observations(fit)) is not None and center is None:
-        notes.append(
-            "moving blocks reach the ends of the series less often than its middle, and are not "
-            "centered here: use kind='stationary'"
-        )
-    if (
-        isinstance(fit, Fit)
-        and fit.likelihood.per_observation
-        and not fit.likelihood.supports_weights
-    ):
-        notes.append(f"refits resample the rows: {fit.likelihood.rows.value}")
-    if isinstance(sampling, Clustered) and len(sampling.members) < _FEW_CLUSTERS:
-        count = len(sampling.members)
-        notes.append(
-            f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
-            f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size"
-        )
-    if isinstance(sampling, Stratified):
-        notes += _single_rows(sampling)
-    return tuple(notes)
-
-
-def _single_rows(sampling: Stratified) -> list[str]:
-    """Say how many strata have a single row."""
-    single = sum(rows.size == 1 for rows in sampling.members)
-    if not single:
-        return []
-    return [
-        f"{single} of {len(sampling.members)} strata have a single row, which every resample "
-        f"keeps: standard errors leave its variation out"
-    ]
 
 
 def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int) -> None:

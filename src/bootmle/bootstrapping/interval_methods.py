@@ -22,7 +22,7 @@ from bootmle.inference.simultaneous import simultaneous_interval
 from bootmle.inference.studentized import studentized_interval
 from bootmle.inference.worst_case import WorstCase, worst_case
 from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.leave_one_out import absences, jackknife_of, label_units, units_of
+from bootmle.refitting.leave_one_out import LeaveOneOut, absences, label_units
 from bootmle.sampling import Parametric
 
 __all__ = ["Inference"]
@@ -137,15 +137,11 @@ class Inference(Spread):
         ValueError
             Where the plan draws no units that can be left out, or there is no fit at hand.
         """
-        if "jackknife" not in self.cache:
-            units = units_of(self.fit, self.sampling)
-            assert self.fit is not None
-            self.cache["jackknife"] = jackknife_of(self.fit, units, len(self.data))
-            self.cache["strata"] = units[1].astype(float)
-        estimates = self.cache["jackknife"]
+        kept = self.leave_one_out or LeaveOneOut(self.fit, self.sampling, len(self.data))
+        estimates, strata = kept.found
         for function in self.derivation:
             estimates = derive_all(function, estimates)
-        return estimates, self.cache["strata"].astype(np.intp)
+        return estimates, strata
 
     def _studentized(self, **options: Any) -> ConfidenceInterval:
         """Compute studentized intervals."""

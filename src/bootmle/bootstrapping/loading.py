@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.bootstrapping.identity import restored
 from bootmle.bootstrapping.results import Bootstrap
@@ -19,25 +18,22 @@ from bootmle.execution.checkpoint import is_run, read_manifest
 from bootmle.execution.merging import read_directories
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.alarms import Alarm
-from bootmle.refitting.audits import audit_from_json
+from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import read_plan
 
 __all__ = ["holds_study", "load"]
 
-_SAME = ("names", "estimate", "sampling", "refit", "fixed")
+_RTOL, _ATOL = 1e-6, 1e-9
+"""An optimum found again on another machine is the same to rounding; another fit's is not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stored:
-    """One run as it was read: its record, replicates, their numbers, and where it started."""
+    """One run as it was read, and where it started."""
 
     path: str
-    record: Mapping[str, Any]
-    data: Replicates
-    numbers: NDArray[np.intp] | None
+    run: Bootstrap
     start: Mapping[str, Any] | None = None
 
 
@@ -90,28 +86,17 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
         )
     runs = _read(places)
     first = runs[0]
-    if len(runs) > 1 and not first.record["drawn"]:
+    if len(runs) > 1 and not first.run.is_random:
         raise ValueError(
-            f"paths: {first.record['sampling']} has the same samples in every run; load one of them"
+            f"paths: {first.run.sampling} has the same samples in every run; load one of them"
         )
-    for run in runs[1:]:
-        _check_same(first, run)
-    if fit is not None and any(run.record["derived"] for run in runs):
-        raise ValueError("fit: the files hold derived quantities; load them without it")
-    if fit is not None and list(fit.names) != list(first.record["names"]):
-        raise ValueError(
-            f"fit: has {list(fit.names)}, {first.path} {list(first.record['names'])}; pass the fit "
-            f"that it was computed from"
-        )
-    estimate = np.array(first.record["estimate"], dtype=float)
-    if fit is not None and not np.allclose(fit.estimate, estimate, rtol=1e-6, atol=1e-9):
-        raise ValueError(
-            f"fit: its estimate is {fit.estimate}, that of {first.path} {estimate}; pass the fit "
-            f"that it was computed from"
-        )
-    if fit is not None and first.start is not None:
-        fit = restored(fit, first.start)
-    return _joined(runs, estimate, fit)
+    for stored in runs[1:]:
+        _check_same(first, stored)
+    _check_seeds(runs)
+    if fit is not None:
+        _check_fit(fit, runs)
+        fit = fit if first.start is None else restored(fit, first.start)
+    return _joined(runs, fit)
 
 
 def holds_study(place: Path) -> bool:
@@ -119,15 +104,29 @@ def holds_study(place: Path) -> bool:
     return is_run(place) and read_manifest(place)["kind"] != Replicates.__name__
 
 
+def _check_fit(fit: Fit | Estimator, runs: Sequence[_Stored]) -> None:
+    """Refuse a fit that the runs are not of."""
+    path, first = runs[0].path, runs[0].run
+    if any(stored.run.derived for stored in runs):
+        raise ValueError("fit: the files hold derived quantities; load them without it")
+    if fit.names != first.names:
+        raise ValueError(
+            f"fit: has {list(fit.names)}, {path} {list(first.names)}; pass the fit that it was "
+            f"computed from"
+        )
+    if not np.allclose(fit.estimate, first.estimate, rtol=_RTOL, atol=_ATOL):
+        raise ValueError(
+            f"fit: its estimate is {fit.estimate}, that of {path} {first.estimate}; pass the fit "
+            f"that it was computed from"
+        )
+
+
 def _read(places: Sequence[Path]) -> list[_Stored]:
     """Read every file, and all directories as the parts of one run."""
     runs = []
     for place in places:
         if not place.is_dir():
-            record, data = read_run(place)
-            numbers = record["numbers"]
-            kept = None if numbers is None else np.array(numbers, dtype=np.intp)
-            runs.append(_Stored(str(place), record, data, kept))
+            runs.append(_Stored(str(place), Bootstrap.from_json(*read_run(place))))
         elif not is_run(place):
             raise ValueError(f"paths: {place} is a directory without run.json; nothing ran there")
     parts = [place for place in places if place.is_dir()]
@@ -137,75 +136,41 @@ def _read(places: Sequence[Path]) -> list[_Stored]:
 def _read_parts(parts: Sequence[Path]) -> _Stored:
     """Merge the directories of one run."""
     merged = read_directories(parts, Replicates)
-    record = {
-        **merged.manifest["record"],
-        "remarks": list(filter(None, [merged.missing])),
-        "derived": False,
-        "seconds": merged.seconds,
-        "stopped": merged.manifest["stopped"],
-        "jackknife": None,
-        "strata": None,
-        "audits": [],
-        "alarms": [],
-    }
     consecutive = np.array_equal(merged.numbers, np.arange(len(merged.numbers)))
-    numbers = None if consecutive else merged.numbers
-    named = ", ".join(map(str, parts))
-    return _Stored(named, record, merged.data, numbers, merged.manifest["start"])
-
-
-def _joined(runs: Sequence[_Stored], estimate: Floats, fit: Fit | Estimator | None) -> Bootstrap:
-    """Make one Bootstrap of all runs."""
-    about, seeds = runs[0].record, _seeds(runs)
-    cache = {name: about[name] for name in ("jackknife", "strata") if about[name] is not None}
-    sampling = None if fit is None else read_plan(about["sampling"])
-    return Bootstrap(
-        fit=fit,
-        names=tuple(about["names"]),
-        estimate=estimate,
-        data=Replicates.concatenate([run.data for run in runs]),
-        seed=seeds[0],
-        seeds=seeds,
-        numbers=runs[0].numbers if len(runs) == 1 else None,
-        stopped=about["stopped"],
-        sampling=about["sampling"] if sampling is None else sampling,
-        rescaling=tuple(about["rescaling"]),
-        supports_quantiles=about["quantiles"],
-        is_random=about["drawn"],
-        center=_array(about["centre"]),
-        own_standard_error=_array(about["own_standard_error"]),
-        refit=about["refit"],
-        fixed=tuple(about["fixed"]),
-        n_shared=sum(run.record["n_shared"] for run in runs),
-        seconds=sum(run.record["seconds"] for run in runs),
-        not_identified=tuple(about["not_identified"]),
-        notes=tuple(dict.fromkeys(note for run in runs for note in run.record["notes"])),
-        remarks=tuple(note for run in runs for note in run.record["remarks"]),
-        audits=tuple(audit_from_json(audit) for run in runs for audit in run.record["audits"]),
-        alarms=tuple(Alarm.from_json(alarm) for run in runs for alarm in run.record["alarms"]),
-        cache={name: np.array(values, dtype=float) for name, values in cache.items()},
+    run = replace(
+        Bootstrap.from_json(merged.manifest["record"], merged.data),
+        numbers=None if consecutive else merged.numbers,
+        seconds=merged.seconds,
+        stopped=merged.manifest["stopped"],
+        remarks=tuple(filter(None, [merged.missing])),
     )
+    return _Stored(", ".join(map(str, parts)), run, merged.manifest["start"])
 
 
-def _array(values: list[float] | None) -> Floats | None:
-    """Read an array that may not be there."""
-    return None if values is None else np.array(values, dtype=float)
+def _joined(runs: Sequence[_Stored], fit: Fit | Estimator | None) -> Bootstrap:
+    """Make one Bootstrap of all runs, and put the fit back."""
+    whole = Bootstrap.joined([stored.run for stored in runs])
+    if fit is None:
+        return whole
+    sampling = read_plan(str(whole.sampling)) or whole.sampling
+    jackknife = whole.leave_one_out or LeaveOneOut(fit, sampling, len(whole.data))
+    return replace(whole, fit=fit, sampling=sampling, leave_one_out=jackknife)
 
 
 def _check_same(one: _Stored, other: _Stored) -> None:
     """Refuse runs of another fit, plan or kind of refit, naming what differs."""
-    for key in _SAME:
-        if one.record[key] != other.record[key]:
+    own = other.run.shared()
+    for key, value in one.run.shared().items():
+        if own[key] != value:
             raise ValueError(
-                f"paths: {other.path} has {key} {other.record[key]!r}, {one.path} has "
-                f"{one.record[key]!r}; only runs of the same fit and plan can be joined"
+                f"paths: {other.path} has {key} {own[key]!r}, {one.path} has {value!r}; only runs "
+                f"of the same fit and plan can be joined"
             )
 
 
-def _seeds(runs: Sequence[_Stored]) -> tuple[int, ...]:
-    """List the seeds of all runs; the same one twice would count its replicates twice."""
-    seeds = tuple(int(seed) for run in runs for seed in run.record["seeds"])
+def _check_seeds(runs: Sequence[_Stored]) -> None:
+    """Refuse the same seed twice, which would count its replicates twice."""
+    seeds = [seed for stored in runs for seed in stored.run.seeds]
     repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
     if repeated:
         raise ValueError(f"paths: seeds {repeated} repeat, so the files hold the same replicates")
-    return seeds

@@ -22,12 +22,13 @@ from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted
 from bootmle.execution.threads import single_threaded
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_all, derive_at, undefined
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import examine
+from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
 from bootmle.sampling import Plan
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("bca_where_possible", "cache", "center", "chosen", "derivation", "diverges"),
-    *("finite", "flat", "holding", "identified", "is_random", "numbers", "ordered", "origin"),
-    *("own_standard_error", "record", "rescaled", "rescaling", "seeds", "supports_quantiles"),
+    *("bca_where_possible", "blank", "center", "chosen", "derivation", "derived", "diverges"),
+    *("finite", "flat", "from_json", "holding", "identified", "is_random", "joined"),
+    *("leave_one_out", "numbers", "ordered", "origin", "own_standard_error", "rescaled"),
+    *("rescaling", "seeds", "shared", "supports_quantiles", "to_json"),
 }
 """What the modules around a Bootstrap read of it, and tab completion leaves out."""
 
@@ -88,6 +90,7 @@ class Bootstrap(Inference):
         center = None if self.center is None else derive_at(function, self.center, labels)[0]
         return replace(
             self,
+            derived=True,
             derivation=(*self.derivation, function),
             origin=self if self.origin is None else self.origin,
             names=labels,
@@ -170,7 +173,7 @@ class Bootstrap(Inference):
             raise ValueError(
                 f"sampling: the file holds only its text, {plan}; pass the plan, sampling="
             )
-        if self.derivation or len(self.seeds) > 1 or self.numbers is not None:
+        if self.derived or len(self.seeds) > 1 or self.numbers is not None:
             raise ValueError(
                 "extend: these are derived quantities, several runs joined, or a part of a run; "
                 "extend the one run that they are from"
@@ -190,7 +193,7 @@ class Bootstrap(Inference):
             numbers=None if consecutive else run.numbers,
             seconds=run.seconds,
             stopped=run.reason,
-            cache={},
+            leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data)),
         )
         return held if run.interrupted else held.examined(task)
 
@@ -280,62 +283,21 @@ class Bootstrap(Inference):
 
     def _hessian_errors(self) -> Floats | None:
         """Read standard errors off the Hessian; None where none follow from it."""
-        if not isinstance(self.fit, Fit) or self.derivation or self.fit.status is Status.AT_BOUND:
+        if not isinstance(self.fit, Fit) or self.derived or self.fit.status is Status.AT_BOUND:
             return None
         errors = np.zeros(len(self.names))
         errors[self.fit.free] = self.fit.information.standard_errors
         return errors
-
-    def record(self) -> dict[str, Any]:
-        """Return what belongs to the replicates in a form that JSON holds."""
-        return {
-            "names": list(self.names),
-            "estimate": self.estimate.tolist(),
-            "seeds": [str(seed) for seed in self.seeds or (self.seed,)],
-            "sampling": str(self.sampling),
-            "rescaling": list(self.rescaling),
-            "quantiles": self.supports_quantiles,
-            "drawn": self.is_random,
-            "centre": _listed(self.center),
-            "own_standard_error": _listed(self.own_standard_error),
-            "refit": self.refit,
-            "fixed": list(self.fixed),
-            "n_shared": self.n_shared,
-            "not_identified": list(self.not_identified),
-            "notes": list(self.notes),
-        }
 
     def save(self, path: str | Path) -> None:
         """Write the replicates to one file, whole or not at all; `load` reads it.
 
         With the jackknife that BCa takes, where contributions make it cheap or it was computed.
         """
-        if self._by_weights() and self._draws_units():
-            self.jackknife()
-        known = self.jackknife() if "jackknife" in self.cache else (None, None)
-        about = {
-            **self.record(),
-            "derived": bool(self.derivation),
-            "remarks": list(self.remarks),
-            "numbers": _listed(self.numbers),
-            "seconds": self.seconds,
-            "stopped": self.stopped,
-            "jackknife": _listed(known[0]),
-            "strata": _listed(known[1]),
-            "audits": [audit.to_json() for audit in self.audits],
-            "alarms": [alarm.to_json() for alarm in self.alarms],
-        }
-        write_run(path, about, self.data)
-
-    def _by_weights(self) -> bool:
-        """Whether a jackknife is solved on the expansion."""
-        return isinstance(self.fit, Fit) and self.fit.likelihood.supports_weights
-
-    def _draws_units(self) -> bool:
-        """Whether the plan draws units that can be left out."""
-        if self.fit is None or isinstance(self.sampling, str):
-            return False
-        return self.sampling.units(n_observations(self.fit)) is not None
+        kept = self.leave_one_out
+        if kept is not None and kept.is_at_hand:
+            kept = LeaveOneOut.known(*self.jackknife())
+        write_run(path, replace(self, leave_one_out=kept).to_json(), self.data)
 
     def __str__(self) -> str:
         """Show the table to read and paste."""
@@ -366,8 +328,3 @@ class Bootstrap(Inference):
             there, _ = derive_at(function, self.estimate + step, labels)
             moved |= np.abs(there - estimate) > 1e-6 * size
         return tuple(name for name, one in zip(labels, moved, strict=True) if one)
-
-
-def _listed(values: NDArray[Any] | None) -> list[Any] | None:
-    """Return an array as JSON holds it."""
-    return None if values is None else values.tolist()

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.fitting.estimator import Estimator
-from bootmle.fitting.fit import Fit
+from bootmle.bootstrapping.record import Record
 from bootmle.inference import standard_errors as spread
 from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.alarms import Alarm
-from bootmle.refitting.audits import ColdAudit, ExpansionAudit
-from bootmle.refitting.replicates import Replicates
-from bootmle.sampling import Plan
 
 __all__ = ["Spread"]
 
@@ -25,92 +19,8 @@ _HEAVY = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spread:
-    """Replicates of a fit, and how far they spread.
-
-    Attributes
-    ----------
-    fit : Fit, Estimator or None
-        What was refitted; None after `load`.
-    names : tuple of str
-        The p parameters.
-    estimate : (p,) array
-        The original estimate.
-    data : Replicates
-        Estimates, status, messages and evaluations of every replicate.
-    seed : int
-        The entropy of all streams: pass it as ``rng`` to repeat the run.
-    sampling : Plan or str
-        The plan; its text after `load`.
-    n_shared : int
-        Evaluations spent once for all refits.
-    seconds : float
-        How long it took.
-    seeds : tuple of int
-        The same of all runs that were joined.
-    numbers : (B,) int array or None
-        Numbers of the replicates, which tell their streams; None where they are 0, 1, ... B − 1.
-    stopped : str
-        What stopped the run before its last replicate; empty where nothing did.
-    rescaling : tuple of float
-        Factors on the replicates' deviations and on their mean's, where samples are of another
-        size than the data (`Subsample`, `Jackknife`).
-    supports_quantiles : bool
-        Whether quantiles of the replicates make intervals.
-    is_random : bool
-        Whether samples are drawn at random, so that another seed gives others.
-    center : (p,) array or None
-        What the replicates spread around, where that is not the estimate (moving blocks).
-    own_standard_error : (p,) array or None
-        The fit's own standard errors, by the formula of `Replicates.standard_errors`.
-    refit : str
-        "verified" or "expansion".
-    fixed : tuple of str
-        Parameters that are held.
-    not_identified : tuple of str
-        Parameters with a part in a direction that the data do not identify.
-    notes : tuple of str
-        How resamples act, where that is not what the objective's form suggests.
-    remarks : tuple of str
-        What happened to this run: files damaged, parts missing, a precision that was not reached.
-    audits : tuple
-        Replicates computed again in another way, and how far they agreed.
-    alarms : tuple of Alarm
-        What fired.
-    derivation : tuple of callable
-        The functions that these quantities were derived by, where they were.
-    origin : Bootstrap or None
-        The replicates of the parameters themselves, where these quantities were derived.
-    cache : dict
-        What was computed once and is asked for again.
-    """
-
-    fit: Fit | Estimator | None = field(repr=False)
-    names: tuple[str, ...]
-    estimate: Floats
-    data: Replicates = field(repr=False)
-    seed: int
-    sampling: Plan | str = field(repr=False)
-    n_shared: int
-    seconds: float
-    seeds: tuple[int, ...] = field(default=(), repr=False)
-    numbers: NDArray[np.intp] | None = field(default=None, repr=False)
-    stopped: str = ""
-    rescaling: tuple[float, float] = field(default=(1.0, 1.0), repr=False)
-    supports_quantiles: bool = field(default=True, repr=False)
-    is_random: bool = field(default=True, repr=False)
-    center: Floats | None = field(default=None, repr=False)
-    own_standard_error: Floats | None = field(default=None, repr=False)
-    refit: str = "verified"
-    fixed: tuple[str, ...] = ()
-    not_identified: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    audits: tuple[ExpansionAudit | ColdAudit, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
-    derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
-    origin: Any = field(default=None, repr=False)
-    cache: dict[str, Floats] = field(default_factory=dict, repr=False)
+class Spread(Record):
+    """Replicates of a fit, and how far they spread; attributes as of `Record`."""
 
     @property
     def replicates(self) -> Floats:

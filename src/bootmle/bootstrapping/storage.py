@@ -16,7 +16,7 @@ from bootmle.refitting.replicates import Replicates
 
 __all__ = ["read_run", "write_run"]
 
-_FORMAT = 2
+_FORMAT = 3
 _DAMAGE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError),
     *(zipfile.BadZipFile, zlib.error),
@@ -74,8 +74,10 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
     if "about" not in arrays:
         raise ValueError("another program wrote it")
     about = json.loads(arrays.pop("about").tobytes())
-    if about["format"] != _FORMAT:
-        raise ValueError(f"it has format {about['format']}, this version reads {_FORMAT}")
+    if about["format"] not in (2, _FORMAT):
+        raise ValueError(f"it has format {about['format']}, this version reads 2 and {_FORMAT}")
+    if about.get("jackknife") is not None:  # of format 2
+        about["leave_one_out"] = {"estimates": about["jackknife"], "strata": about["strata"]}
     messages = about.pop("messages")
     data = Replicates(**arrays, messages={int(k): text for k, text in messages.items()})
     lengths = {len(array) for array in arrays.values()}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.execution.threads import single_threaded
-from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.estimator import Estimator, n_observations
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.newton import maximize_models
@@ -20,10 +21,57 @@ from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.sampling import Clustered, Plan, draw_resample
 from bootmle.sampling.resample import Resample
 
-__all__ = ["absences", "delete_units", "jackknife_of", "label_units", "units_of"]
+__all__ = ["LeaveOneOut", "absences", "delete_units", "jackknife_of", "label_units", "units_of"]
 
 _CERTIFY_UP_TO = 10
 """Jackknife refits are all certified where they are at most a tenth of the replicates."""
+
+
+class LeaveOneOut:
+    """The estimates without each unit that a plan draws, computed when first asked for and kept."""
+
+    def __init__(
+        self, fit: Fit | Estimator | None, sampling: Plan | str, n_replicates: int
+    ) -> None:
+        """Take what was refitted on how many replicates, which decides how many are certified."""
+        self.fit, self.sampling, self.n_replicates = fit, sampling, n_replicates
+
+    @cached_property
+    def found(self) -> tuple[Floats, NDArray[np.intp]]:
+        """The estimates, (G, p), and the units' strata, (G,)."""
+        units = units_of(self.fit, self.sampling)
+        assert self.fit is not None
+        return jackknife_of(self.fit, units, self.n_replicates), units[1]
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether it is computed already, or takes no refits but is solved on the expansion."""
+        if "found" in vars(self):
+            return True
+        if not isinstance(self.fit, Fit) or isinstance(self.sampling, str):
+            return False
+        n = n_observations(self.fit)
+        return self.fit.likelihood.supports_weights and self.sampling.units(n) is not None
+
+    @classmethod
+    def known(cls, estimates: Floats, strata: NDArray[np.intp]) -> LeaveOneOut:
+        """Hold what is known already."""
+        known = cls(None, "", 0)
+        known.found = estimates, strata
+        return known
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Return what JSON can hold of it; None where it is not at hand."""
+        if not self.is_at_hand:
+            return None
+        estimates, strata = self.found
+        return {"estimates": estimates.tolist(), "strata": strata.tolist()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> LeaveOneOut:
+        """Read what `to_json` returned."""
+        estimates = np.array(stored["estimates"], dtype=float)
+        return cls.known(estimates, np.array(stored["strata"], dtype=np.intp))
 
 
 def units_of(fit: Fit | Estimator | None, sampling: Plan | str) -> Units:

@@ -1,0 +1,290 @@
+"""A run's record: what a Bootstrap is made of, and how it is written, read and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from itertools import chain
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.fit import Fit
+from bootmle.fitting.scores import own_errors
+from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.alarms import Alarm
+from bootmle.refitting.audits import ColdAudit, ExpansionAudit, audit_from_json
+from bootmle.refitting.leave_one_out import LeaveOneOut
+from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.task import Task
+from bootmle.sampling import Clustered, Plan, Stratified
+
+__all__ = ["Record"]
+
+_FEW_CLUSTERS = 40
+_FORMERLY = {"quantiles": "supports_quantiles", "drawn": "is_random", "centre": "center"}
+"""Entries of files and directories that were written before these fields had their names."""
+
+
+def _entry(
+    write: Callable[[Any], Any] = lambda value: value,
+    read: Callable[[Any], Any] = lambda value: value,
+    join: Callable[[Sequence[Any]], Any] = lambda values: values[0],
+) -> dict[str, Any]:
+    """Describe a stored field: how it becomes JSON, is read from it, and joined over runs."""
+    return {"write": write, "read": read, "join": join}
+
+
+def _list_of(
+    write: Callable[[Any], Any], read: Callable[[Any], Any], *, join: Any = chain.from_iterable
+) -> dict[str, Any]:
+    """Describe a field that lists things; of several runs it lists those of all."""
+    return _entry(
+        lambda values: [write(value) for value in values],
+        lambda values: tuple(read(value) for value in values),
+        lambda values: tuple(join(values)),
+    )
+
+
+def _optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Convert a value unless it is None."""
+    return lambda value: None if value is None else convert(value)
+
+
+_PLAIN = _entry()
+_NAMES = _entry(list, tuple)
+_ARRAY = _entry(_optional(np.ndarray.tolist), _optional(lambda read: np.array(read, dtype=float)))
+_LATE = {"late": True}
+"""Of what a run has at its end; a directory's record is of its beginning, and may lack it."""
+_SHARED = {"shared": True}
+"""Of what runs must have in common to be joined."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """What a Bootstrap is made of; the metadata of a field say how it is stored, where it is.
+
+    Attributes
+    ----------
+    fit : Fit, Estimator or None
+        What was refitted; None after `load`.
+    names : tuple of str
+        The p parameters.
+    estimate : (p,) array
+        The original estimate.
+    data : Replicates
+        Estimates, status, messages and evaluations of every replicate.
+    seeds : tuple of int
+        The entropy of all streams, of each run that was joined.
+    sampling : Plan or str
+        The plan; its text after `load`.
+    n_shared : int
+        Evaluations spent once for all refits.
+    seconds : float
+        How long it took.
+    numbers : (B,) int array or None
+        Numbers of the replicates, which identify their streams; None for 0, 1, ... B − 1.
+    stopped : str
+        What stopped the run before its last replicate; empty where nothing did.
+    rescaling : tuple of float
+        Factors on the replicates' deviations and on their mean's, where samples are of another
+        size than the data (`Subsample`, `Jackknife`).
+    supports_quantiles : bool
+        Whether quantiles of the replicates make intervals.
+    is_random : bool
+        Whether samples are drawn at random, so that another seed gives others.
+    center : (p,) array or None
+        What the replicates spread around, where that is not the estimate (moving blocks).
+    own_standard_error : (p,) array or None
+        The fit's own standard errors, by the formula of `Replicates.standard_errors`.
+    refit : str
+        "verified" or "expansion".
+    fixed : tuple of str
+        Fixed parameters.
+    not_identified : tuple of str
+        Parameters with a part in a direction that the data do not identify.
+    notes : tuple of str
+        How resamples act, where that is not what the objective's form suggests.
+    remarks : tuple of str
+        What happened to this run: files damaged, parts missing, a precision that was not reached.
+    audits : tuple
+        Replicates computed again in another way, and how far they agreed.
+    alarms : tuple of Alarm
+        What fired.
+    leave_one_out : LeaveOneOut or None
+        The jackknife that BCa intervals take.
+    derived : bool
+        Whether these are quantities that `derive` computed.
+    derivation : tuple of callable
+        The functions that computed them, where they are at hand.
+    origin : Bootstrap or None
+        The replicates of the parameters themselves, where these quantities were derived.
+    """
+
+    fit: Fit | Estimator | None = field(repr=False)
+    names: tuple[str, ...] = field(metadata=_NAMES | _SHARED)
+    estimate: Floats = field(metadata=_ARRAY | _SHARED)
+    data: Replicates = field(repr=False)
+    seeds: tuple[int, ...] = field(metadata=_list_of(str, int))
+    sampling: Plan | str = field(repr=False, metadata=_entry(str) | _SHARED)
+    n_shared: int = field(metadata=_entry(join=sum))
+    seconds: float = field(default=0.0, metadata=_entry(join=sum) | _LATE)
+    numbers: NDArray[np.intp] | None = field(
+        default=None,
+        repr=False,
+        metadata=_entry(
+            _optional(np.ndarray.tolist),
+            _optional(lambda read: np.array(read, dtype=np.intp)),
+            lambda runs: runs[0] if len(runs) == 1 else None,
+        )
+        | _LATE,
+    )
+    stopped: str = field(default="", metadata=_PLAIN | _LATE)
+    rescaling: tuple[float, float] = field(default=(1.0, 1.0), repr=False, metadata=_NAMES)
+    supports_quantiles: bool = field(default=True, repr=False, metadata=_PLAIN)
+    is_random: bool = field(default=True, repr=False, metadata=_PLAIN)
+    center: Floats | None = field(default=None, repr=False, metadata=_ARRAY)
+    own_standard_error: Floats | None = field(default=None, repr=False, metadata=_ARRAY)
+    refit: str = field(default="verified", metadata=_PLAIN | _SHARED)
+    fixed: tuple[str, ...] = field(default=(), metadata=_NAMES | _SHARED)
+    not_identified: tuple[str, ...] = field(default=(), metadata=_NAMES)
+    notes: tuple[str, ...] = field(
+        default=(),
+        metadata=_list_of(str, str, join=lambda runs: dict.fromkeys(chain.from_iterable(runs))),
+    )
+    remarks: tuple[str, ...] = field(default=(), metadata=_list_of(str, str) | _LATE)
+    audits: tuple[ExpansionAudit | ColdAudit, ...] = field(
+        default=(), metadata=_list_of(lambda audit: audit.to_json(), audit_from_json) | _LATE
+    )
+    alarms: tuple[Alarm, ...] = field(
+        default=(), metadata=_list_of(Alarm.to_json, Alarm.from_json) | _LATE
+    )
+    leave_one_out: LeaveOneOut | None = field(
+        default=None,
+        repr=False,
+        metadata=_entry(_optional(LeaveOneOut.to_json), _optional(LeaveOneOut.from_json)) | _LATE,
+    )
+    derived: bool = field(default=False, repr=False, metadata=_entry(join=any) | _LATE)
+    derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
+    origin: Any = field(default=None, repr=False)
+
+    @property
+    def seed(self) -> int:
+        """The entropy of all streams: pass it as ``rng`` to repeat the run."""
+        return self.seeds[0]
+
+    @classmethod
+    def blank(cls, fit: Fit | Estimator, task: Task, refit: str) -> Self:
+        """Describe a run without its replicates."""
+        sampling, center = task.sampling, task.centre()
+        return cls(
+            fit=fit,
+            names=fit.names,
+            estimate=fit.estimate,
+            data=Replicates.none(task.refit.n_params),
+            seeds=(task.seed,),
+            sampling=sampling,
+            n_shared=task.refit.n_shared,
+            seconds=0.0,
+            rescaling=sampling.rescaling(task.n),
+            supports_quantiles=sampling.quantiles,
+            is_random=sampling.n_available is None,
+            center=center,
+            own_standard_error=_own_errors(fit, task),
+            refit=refit,
+            fixed=_fixed(fit),
+            not_identified=fit.not_identified if isinstance(fit, Fit) else (),
+            notes=_notes(fit, sampling, center),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all that is stored except the replicates, in a form that JSON holds."""
+        return {each.name: _written(self, each) for each in fields(self) if each.metadata}
+
+    def shared(self) -> dict[str, Any]:
+        """Return what runs must have in common to be joined, in the same form."""
+        common = [each for each in fields(self) if each.metadata.get("shared")]
+        return {each.name: _written(self, each) for each in common}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], data: Replicates) -> Self:
+        """Read what `to_json` returned, of these replicates; raise where something is missing."""
+        named = {_FORMERLY.get(name, name): value for name, value in stored.items()}
+        entries = {each.name: each.metadata for each in fields(cls) if each.metadata}
+        missing = [each for each in entries if each not in named and "late" not in entries[each]]
+        if missing:
+            raise ValueError(f"the record of the run has no entry {missing[0]!r}")
+        known = {
+            name: entry["read"](named[name]) for name, entry in entries.items() if name in named
+        }
+        return cls(fit=None, data=data, **known)
+
+    @classmethod
+    def joined(cls, runs: Sequence[Self]) -> Self:
+        """Join several runs into one."""
+        data = Replicates.concatenate([run.data for run in runs])
+        stored = [each for each in fields(cls) if each.metadata]
+        values = {each.name: [getattr(run, each.name) for run in runs] for each in stored}
+        return cls(
+            fit=None,
+            data=data,
+            **{each.name: each.metadata["join"](values[each.name]) for each in stored},
+        )
+
+
+def _written(record: Record, each: Field[Any]) -> Any:
+    """Write one field in a form that JSON holds."""
+    return each.metadata["write"](getattr(record, each.name))
+
+
+def _own_errors(fit: Fit | Estimator, task: Task) -> Floats | None:
+    """Compute the fit's own standard errors, by the formula of each replicate's."""
+    if isinstance(fit, Estimator):
+        return fit.errors
+    units = task.sampling.units(task.n) if task.studentizes else None
+    return None if units is None else own_errors(fit, units)
+
+
+def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
+    """Name the fixed parameters."""
+    if isinstance(fit, Estimator):
+        return ()
+    return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
+
+
+def _notes(fit: Fit | Estimator, sampling: Plan, center: Floats | None) -> tuple[str, ...]:
+    """Say how resamples act, where that is not what the objective's form or the plan suggests."""
+    notes = []
+    if sampling.expected_weights(n_observations(fit)) is not None and center is None:
+        notes.append(
+            "moving blocks reach the ends of the series less often than its middle, and are not "
+            "centered here: use kind='stationary'"
+        )
+    if (
+        isinstance(fit, Fit)
+        and fit.likelihood.per_observation
+        and not fit.likelihood.supports_weights
+    ):
+        notes.append(f"refits resample the rows: {fit.likelihood.rows.value}")
+    if isinstance(sampling, Clustered) and len(sampling.members) < _FEW_CLUSTERS:
+        count = len(sampling.members)
+        notes.append(
+            f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
+            f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size"
+        )
+    if isinstance(sampling, Stratified):
+        notes += _single_rows(sampling)
+    return tuple(notes)
+
+
+def _single_rows(sampling: Stratified) -> list[str]:
+    """Say how many strata have a single row."""
+    single = sum(rows.size == 1 for rows in sampling.members)
+    if not single:
+        return []
+    return [
+        f"{single} of {len(sampling.members)} strata have a single row, which every resample "
+        f"keeps: standard errors leave its variation out"
+    ]
