@@ -8,8 +8,8 @@ import pytest
 from bootmle import Status, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.convergence import whitened_gradient
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 Y = np.random.default_rng(0).normal(3.0, 2.0, 60)

@@ -10,9 +10,9 @@ from scipy.optimize import linprog
 from bootmle import Cases, Given, Status, bootstrap, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.divergence import probe_rays
 from bootmle.optimization.optimizer import Optimizer
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.fallback import fall_back
 from models import logit, normal, poisson

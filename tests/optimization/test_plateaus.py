@@ -12,9 +12,9 @@ from scipy.special import expit
 from bootmle import Bootstrap, Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from models import logit, normal_mixture
 

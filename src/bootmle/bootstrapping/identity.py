@@ -18,7 +18,7 @@ from bootmle.fitting.estimator import Estimator, n_observations
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args, fingerprint
-from bootmle.optimization.batch import StepSizes
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import Whitening
 from bootmle.refitting.task import chunk_size
 from bootmle.sampling import Parametric, Plan

@@ -10,7 +10,6 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.convergence import (
     furthest_fall,
@@ -22,6 +21,7 @@ from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import SUPREMUM, descend, describe_ends, divergence_signs
 from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Descent"]

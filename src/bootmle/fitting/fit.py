@@ -25,10 +25,10 @@ from bootmle.likelihood.parameters import read_parameters
 from bootmle.likelihood.row_dependence import examine_rows
 from bootmle.likelihood.scales import Identity, Scale
 from bootmle.likelihood.vectorization import check_vectorized
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer, read_constraints
 from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import Whitening
 
 __all__ = ["Fit", "fit", "fit_simulated"]

@@ -7,8 +7,8 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information, measure_information
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.newton import bfgs_changes, newton_steps
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["furthest_fall", "observed_information", "refine", "whitened_gradient"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.batch import BatchedNewton, StepSizes
+from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.outcome import (
     SUPREMUM,
     UNBOUNDED,
@@ -18,6 +18,7 @@ from bootmle.optimization.outcome import (
     no_finite_optimum,
 )
 from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Ray", "diverged", "follow", "probe_rays"]

@@ -8,10 +8,11 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.parameters import Parameters
-from bootmle.optimization.batch import BatchedNewton, StepSizes
+from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.bounds import Columns, scale_ends
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = [

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.outcome import Outcome, at_scale_ends, descend
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = ["SAME_SUPREMUM", "along_profile", "at_plateau", "fit_others"]

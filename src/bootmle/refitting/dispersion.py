@@ -14,8 +14,8 @@ import numpy as np
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.convergence import whitened_gradient
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.expansion import Expansion
 

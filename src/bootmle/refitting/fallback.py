@@ -15,13 +15,13 @@ from bootmle.optimization.active_set import (
     optimize_within_bounds,
     standard_errors_of,
 )
-from bootmle.optimization.batch import StepSizes
 from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales
 from bootmle.optimization.divergence import diverged, follow, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, certified, descend, failed, or_noise_limited
 from bootmle.optimization.plateaus import along_profile, at_plateau
 from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = ["fall_back"]
