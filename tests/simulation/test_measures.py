@@ -39,7 +39,7 @@ def test_a_ratio_is_of_the_errors_and_estimates_of_the_same_data_sets() -> None:
         assert (study.se_ratio_mcse[source] < 0.03).all()
     assert_array_equal(study.se_withheld["bootstrap"], [0.0, 0.0])
     assert_array_equal(study.se_withheld["hessian"], [study.at_bound, 0.0])
-    line = f"hessian: no standard error of mu in {study.at_bound:.1%} of the data sets; mean/SD"
+    line = f"hessian: no standard error for mu in {study.at_bound:.1%} of the data sets; mean/SD"
     assert line in str(study)
     assert "bootstrap: no standard error" not in str(study)
 

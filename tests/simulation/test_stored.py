@@ -272,4 +272,4 @@ def test_a_study_of_which_nothing_is_left_is_read_and_says_so(
         coverage(model, broken, **OPTIONS, checkpoint=tmp_path)
     shown = str(Coverage.load(tmp_path))
     assert "no data set could be fitted" in shown
-    assert "failed, 18 times: ArithmeticError: no such data" in shown
+    assert "failed 18 times: ArithmeticError: no such data" in shown

@@ -1,4 +1,4 @@
-"""What a simulation study finds, of every standard error and every interval."""
+"""Performance measures of a simulation study (Morris, White and Crowther 2019)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarms import AlarmKind
 from bootmle.simulation.simulated_fits import SimulatedFits, count_names
-from bootmle.simulation.warp_speed import warped_ends
+from bootmle.simulation.warp_speed import warp_endpoints
 
 __all__ = ["Measures"]
 
@@ -27,24 +27,23 @@ class Measures:
     Attributes
     ----------
     names : tuple of str
-        The k quantities: the parameters, then what was derived.
+        The k quantities: the parameters, then the derived ones.
     truth : (k,) array
         Their true values.
     data : SimulatedFits
-        What became of every data set.
+        The results of every data set.
     sources : tuple of str
-        Whose standard errors were collected.
+        Sources of the standard errors.
     methods : tuple of str
-        Whose intervals were.
+        Methods of the intervals.
     confidence_level : float
     n_resamples : int
-        Replicates of each data set; 1 for a warp study, whose replicates of all data sets stand in
-        for those of one.
+        Replicates of each data set; 1 in a warp study, which pools them over the data sets.
     sampling : str
     seed : int
     seconds : float
     stopped : str
-        What stopped the study before its last data set; empty where nothing did.
+        What stopped the study before its last data set; empty if nothing did.
     notes : tuple of str
     """
 
@@ -63,7 +62,7 @@ class Measures:
 
     @property
     def warp(self) -> bool:
-        """Whether each data set has a single replicate."""
+        """Whether each data set has a single replicate (a warp-speed study)."""
         return self.n_resamples == 1
 
     @property
@@ -88,62 +87,59 @@ class Measures:
 
     @property
     def bias(self) -> Floats:
-        """Mean of the estimates less the truth, (k,)."""
+        """Mean of the estimates minus the truth, (k,)."""
         return np.asarray(self._finite().mean(axis=0) - self.truth)
 
     @property
     def bias_mcse(self) -> Floats:
-        """Monte Carlo error of `bias`, (k,)."""
+        """Monte Carlo standard error of `bias`, (k,)."""
         return np.asarray(self.empirical_sd / np.sqrt(max(len(self._finite()), 1)))
 
     @property
     def empirical_sd(self) -> Floats:
-        """Standard deviation of the estimates, which every standard error claims to be, (k,)."""
+        """Standard deviation of the estimates, which every standard error estimates, (k,)."""
         return standard_error(self._finite())
 
     @property
     def empirical_sd_mcse(self) -> Floats:
-        """Monte Carlo error of `empirical_sd`, (k,)."""
+        """Monte Carlo standard error of `empirical_sd`, (k,)."""
         return standard_error_mcse(self._finite())
 
     def _finite(self) -> Floats:
-        """Return the estimates without an infinite one."""
+        """Return the estimates of data sets where all are finite, (N, k)."""
         return self.estimates[self._is_finite()]
 
     def _is_finite(self) -> NDArray[np.bool_]:
-        """Which data sets have finite estimates, (N,)."""
+        """Mark the data sets whose estimates are all finite, (N,)."""
         return np.asarray(np.isfinite(self.estimates).all(axis=1))
 
     @property
     def se_ratio(self) -> dict[str, Floats]:
-        """Mean standard error over the standard deviation of the same estimates, source to (k,).
+        """Mean standard error over the standard deviation of the estimates, source to (k,).
 
-        Of the data sets where the source gives an error: where it is withheld from some, as the
-        Hessian's is at a bound, that is not `empirical_sd`.
+        Both are taken over the data sets in which the source gives a standard error. Where some
+        are withheld, as the Hessian's are at a bound, the denominator is not `empirical_sd`.
         """
         return {source: self._mean_error(source) / self._spread(source) for source in self.sources}
 
     @property
     def se_ratio_mcse(self) -> dict[str, Floats]:
-        """Monte Carlo error of `se_ratio`, source to (k,)."""
+        """Monte Carlo standard error of `se_ratio`, source to (k,)."""
         return {
-            source: self.se_ratio[source]
-            * np.hypot(self._relative_error(source), self._relative_noise(source))
-            for source in self.sources
+            source: ratio * np.hypot(self._spread_mcse(source), self._mean_error_mcse(source))
+            for source, ratio in self.se_ratio.items()
         }
 
     @property
     def se_withheld(self) -> dict[str, Floats]:
-        """Share of the data sets with finite estimates that lack an error, source to (k,)."""
+        """Share of the data sets with finite estimates but no standard error, source to (k,)."""
         finite = self._is_finite()
-        return {
-            source: _nanmean(np.isnan(self._beside(source)[finite]).astype(float))
-            for source in self.sources
-        }
+        missing = {source: np.isnan(self._beside(source)[finite]) for source in self.sources}
+        return {source: _nanmean(each.astype(float)) for source, each in missing.items()}
 
     @property
     def se_variation(self) -> dict[str, Floats]:
-        """Spread of the standard errors over their mean, source to (k,); NaN of a warp study."""
+        """Coefficient of variation of the standard errors, source to (k,); NaN in a warp study."""
         with np.errstate(invalid="ignore"):
             return {
                 source: _by_column(standard_error, self._errors(source)) / self._mean_error(source)
@@ -153,12 +149,11 @@ class Measures:
     @property
     def se_spread(self) -> dict[str, Floats]:
         """Standard deviation of the standard errors over that of the estimates, source to (k,)."""
-        return {
-            source: self.se_variation[source] * self.se_ratio[source] for source in self.sources
-        }
+        variation = self.se_variation
+        return {source: variation[source] * ratio for source, ratio in self.se_ratio.items()}
 
     def _beside(self, source: str) -> Floats:
-        """Estimates of the data sets where a source has a standard error, NaN elsewhere, (N, k)."""
+        """Return the estimates where a source has a standard error, NaN elsewhere, (N, k)."""
         given = np.isfinite(self._errors(source))
         if self.warp and source == "bootstrap":
             away = np.isfinite(self.kept.replicate - self.estimates)
@@ -166,17 +161,17 @@ class Measures:
         return np.where(given, self.estimates, np.nan)
 
     def _spread(self, source: str) -> Floats:
-        """Return the standard deviation of these, (k,); NaN for a quantity that does not vary."""
+        """Return their standard deviation, (k,); NaN for a quantity that does not vary."""
         spread = _by_column(standard_error, self._beside(source))
         return np.where(spread > 0, spread, np.nan)
 
-    def _relative_error(self, source: str) -> Floats:
-        """Monte Carlo error of that standard deviation, relative to it, (k,)."""
+    def _spread_mcse(self, source: str) -> Floats:
+        """Return the relative Monte Carlo standard error of that standard deviation, (k,)."""
         error = _by_column(standard_error_mcse, self._beside(source))
         return np.asarray(error / self._spread(source))
 
     def _errors(self, source: str) -> Floats:
-        """One source's standard errors, (N, k), NaN where withheld, or of infinite estimates."""
+        """Return one source's standard errors, (N, k); NaN where withheld or not finite."""
         errors = self.kept.errors[:, self.sources.index(source)]
         given = np.isfinite(errors) & self._is_finite()[:, None]
         return np.where(given, errors, np.nan)
@@ -187,134 +182,133 @@ class Measures:
             return standard_error(self._deviations())
         return _nanmean(self._errors(source))
 
-    def _relative_noise(self, source: str) -> Floats:
-        """Return the Monte Carlo error of a mean standard error, relative to it, (k,)."""
+    def _mean_error_mcse(self, source: str) -> Floats:
+        """Return the relative Monte Carlo standard error of a mean standard error, (k,)."""
         if self.warp and source == "bootstrap":
             return standard_error_mcse(self._deviations()) / self._mean_error(source)
         count = np.isfinite(self._errors(source)).sum(axis=0)
         return np.asarray(self.se_variation[source] / np.sqrt(np.maximum(count, 1)))
 
     def _deviations(self) -> Floats:
-        """Deviations of single replicates from their estimates, finite ones."""
+        """Return the finite deviations of single replicates from their estimates, (M, k)."""
         away = self.kept.replicate - self.kept.estimates
         return away[np.isfinite(away).all(axis=1)]
 
-    def _ends(self, method: str) -> tuple[Floats, Floats]:
-        """One method's intervals, (N, k) each."""
+    def _endpoints(self, method: str) -> tuple[Floats, Floats]:
+        """Return the endpoints of one method's intervals, (N, k) each."""
         kept, place = self.kept, self.methods.index(method)
         if self._is_pooled(method):
-            return warped_ends(kept.estimates, self._deviations(), method, self.confidence_level)
+            return warp_endpoints(kept.estimates, self._deviations(), method, self.confidence_level)
         return kept.low[:, place], kept.high[:, place]
 
     def _is_pooled(self, method: str) -> bool:
-        """Whether one pair of deviations serves all data sets, as in a warp study."""
+        """Whether all data sets share one pair of deviations, as in a warp study."""
         return self.warp and bool(np.isnan(self.kept.low[:, self.methods.index(method)]).all())
 
     @property
     def coverage(self) -> dict[str, Floats]:
-        """Share of the intervals given that hold the truth, method to (k,)."""
+        """Share of the intervals that contain the truth, method to (k,)."""
         below, above = self.below, self.above
         return {method: 1 - below[method] - above[method] for method in self.methods}
 
     @property
     def coverage_mcse(self) -> dict[str, Floats]:
-        """Monte Carlo error of `coverage`, method to (k,): not 0 where all intervals cover."""
-        return self._errors_of(self.coverage)
+        """Monte Carlo standard error of `coverage`, method to (k,); not 0 even at 100%."""
+        return self._share_mcse(self.coverage)
 
     @property
     def below(self) -> dict[str, Floats]:
-        """Share of the intervals given that the truth lies below, method to (k,)."""
+        """Share of the intervals with the truth below their lower endpoint, method to (k,)."""
         return self._share(lambda low, high: self.truth < low)
 
     @property
     def below_mcse(self) -> dict[str, Floats]:
-        """Monte Carlo error of `below`, method to (k,)."""
-        return self._errors_of(self.below)
+        """Monte Carlo standard error of `below`, method to (k,)."""
+        return self._share_mcse(self.below)
 
     @property
     def above(self) -> dict[str, Floats]:
-        """Share of the intervals given that the truth lies above, method to (k,)."""
+        """Share of the intervals with the truth above their upper endpoint, method to (k,)."""
         return self._share(lambda low, high: self.truth > high)
 
     @property
     def above_mcse(self) -> dict[str, Floats]:
-        """Monte Carlo error of `above`, method to (k,)."""
-        return self._errors_of(self.above)
+        """Monte Carlo standard error of `above`, method to (k,)."""
+        return self._share_mcse(self.above)
 
     @property
     def withheld(self) -> dict[str, Floats]:
-        """Share of the data sets without an interval, which is no miss, method to (k,)."""
+        """Share of the data sets without an interval, method to (k,); not counted as a miss."""
         return {method: 1 - _nanmean(self._given(method).astype(float)) for method in self.methods}
 
     @property
     def mean_length(self) -> dict[str, Floats]:
-        """Mean length of the intervals given, method to (k,); infinite where one is."""
+        """Mean length of the intervals, method to (k,); infinite if one of them is."""
         return {method: _nanmean(self._lengths(method)) for method in self.methods}
 
     @property
     def mean_length_mcse(self) -> dict[str, Floats]:
-        """Monte Carlo error of `mean_length`, method to (k,).
+        """Monte Carlo standard error of `mean_length`, method to (k,).
 
-        NaN where that is infinite, and where a warp study has one length for all data sets.
+        NaN where that is infinite, and in a warp study, where all data sets share one length.
         """
         errors = {}
         for method in self.methods:
             count = self._given(method).sum(axis=0)
             with np.errstate(invalid="ignore"):
                 spread = _by_column(standard_error, self._lengths(method))
-            noise = np.nan if self._is_pooled(method) else 1 / np.sqrt(np.maximum(count, 1))
-            errors[method] = noise * spread
+            share = np.nan if self._is_pooled(method) else 1 / np.sqrt(np.maximum(count, 1))
+            errors[method] = share * spread
         return errors
 
     def _lengths(self, method: str) -> Floats:
-        """Lengths of one method's intervals, (N, k)."""
-        low, high = self._ends(method)
+        """Return the lengths of one method's intervals, (N, k)."""
+        low, high = self._endpoints(method)
         return np.asarray(high - low)
 
     def _given(self, method: str) -> NDArray[np.bool_]:
-        """Which data sets have an interval, (N, k)."""
-        low, high = self._ends(method)
+        """Mark the data sets that have an interval, (N, k)."""
+        low, high = self._endpoints(method)
         return ~(np.isnan(low) | np.isnan(high))
 
     def _share(self, which: Callable[[Floats, Floats], NDArray[np.bool_]]) -> dict[str, Floats]:
-        """Return the share of each method's intervals for which something holds."""
+        """Return the share of each method's intervals that a condition holds for."""
         return {
-            method: _nanmean(np.where(self._given(method), which(*self._ends(method)), np.nan))
+            method: _nanmean(np.where(self._given(method), which(*self._endpoints(method)), np.nan))
             for method in self.methods
         }
 
-    def _errors_of(self, shares: dict[str, Floats]) -> dict[str, Floats]:
-        """Monte Carlo errors of shares of the intervals given, method to (k,).
-
-        With 2 added to those that are counted and to those that are not (Agresti and Coull 1998).
-        """
+    def _share_mcse(self, shares: dict[str, Floats]) -> dict[str, Floats]:
+        """Return the Monte Carlo standard errors of shares of intervals, method to (k,)."""
         errors = {}
         for method, share in shares.items():
             count = self._given(method).sum(axis=0)
+            # Two successes and two failures are added (Agresti and Coull 1998), so that shares of 0
+            # and 1 have an error, too.
             shrunk = (count * share + 2) / (count + 4)
             errors[method] = np.sqrt(shrunk * (1 - shrunk) / (count + 4))
         return errors
 
     @property
     def flagged(self) -> dict[str, float]:
-        """Share of the data sets that the cross-check flagged, kind to share."""
+        """Share of the data sets with each of the cross-check's flags, its text to share."""
         return _shares(self.kept.flags, Flag)
 
     @property
     def alarmed(self) -> dict[str, float]:
-        """Share of the data sets that raised an alarm, kind to share."""
+        """Share of the data sets with each alarm, its text to share."""
         return _shares(self.kept.alarms, AlarmKind)
 
 
 def _nanmean(values: Floats) -> Floats:
-    """Average over data sets without what is missing; NaN where all is."""
+    """Average over data sets without missing values; NaN where all are missing."""
     count = np.sum(~np.isnan(values), axis=0)
     with np.errstate(all="ignore"):
         return np.asarray(np.where(count > 0, np.nansum(values, axis=0) / count, np.nan))
 
 
 def _by_column(measure: Callable[[Floats], Floats], values: Floats) -> Floats:
-    """Measure each column without what is missing."""
+    """Apply a measure to each column without its missing values."""
     return np.array([measure(column[~np.isnan(column), None])[0] for column in values.T])
 
 

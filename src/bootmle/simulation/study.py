@@ -29,7 +29,7 @@ __all__ = ["Coverage", "study_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage(Measures):
-    """A simulation study of a model at a known truth; attributes as of `Measures`."""
+    """A simulation study of a model at a known truth, as `coverage` returns it."""
 
     @classmethod
     def load(cls, *paths: str | Path) -> Coverage:
@@ -80,12 +80,12 @@ class Coverage(Measures):
         return pandas.DataFrame(columns, index=index)
 
     def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
-        """Draw each method's coverage of each quantity, with error bars, against the nominal.
+        """Plot each method's coverage of each quantity, with error bars, against the nominal level.
 
         Parameters
         ----------
         ax : Axes, optional
-            Where to draw; by default a new figure of pyplot's.
+            Where to draw; a new pyplot figure by default.
 
         Returns
         -------
@@ -95,11 +95,25 @@ class Coverage(Measures):
         ------
         ImportError
             Without matplotlib: pip install "bootmle[plot]".
+        ValueError, TypeError
+            For an ``ax`` that is not one Axes.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from bootmle import coverage, fit
+        >>> y = np.random.default_rng(0).exponential(2.0, 30)
+        >>> mle = fit(lambda params, y: np.log(params[0]) + y / params[0], {"mean": 1.0}, args=y)
+        >>> simulate = lambda params, rng, y: rng.exponential(params[0], y.size)
+        >>> study = coverage(mle, simulate, n_datasets=4, methods=["hessian"], rng=0)
+        >>> figure, panel = study.plot(Figure().subplots())
+        >>> [label.get_text() for label in panel.get_yticklabels()]
+        ['mean']
         """
         return plot_coverage(self, ax)
 
     def __str__(self) -> str:
-        """Show the tables, and a sentence for each quantity."""
+        """Show the tables and a sentence for each quantity."""
         return study_text(self)
 
     _repr_pretty_ = html.print_at_prompt

@@ -19,7 +19,7 @@ from bootmle.inference.standard_errors import standard_error
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan
 
-__all__ = ["WARP_METHODS", "matrix_errors", "warped_ends"]
+__all__ = ["WARP_METHODS", "matrix_errors", "warp_endpoints"]
 
 WARP_METHODS = ("percentile", "basic", "normal")
 
@@ -63,7 +63,7 @@ def matrix_errors(
     return errors
 
 
-def warped_ends(
+def warp_endpoints(
     estimates: Floats, deviations: Floats, method: str, confidence_level: float
 ) -> tuple[Floats, Floats]:
     """Put the pooled distribution of replicates around each estimate.
@@ -87,7 +87,7 @@ def warped_ends(
     Examples
     --------
     >>> draws = np.random.default_rng(0).normal(size=(9999, 1))
-    >>> low, high = warped_ends(np.zeros((1, 1)), draws, "percentile", 0.95)
+    >>> low, high = warp_endpoints(np.zeros((1, 1)), draws, "percentile", 0.95)
     >>> bool(abs(high[0, 0] - 1.96) < 0.1)
     True
     """
