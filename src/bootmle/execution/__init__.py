@@ -1,1 +1,1 @@
-"""Pieces of work on threads, processes and disk; knows no statistics."""
+"""Pieces of work on threads, processes and disk; nothing here knows any statistics."""

@@ -1,4 +1,4 @@
-"""A run on disk: a directory with a manifest, and a file for every chunk that is done."""
+"""A run on disk: a directory with a manifest and one file for every finished chunk."""
 
 from __future__ import annotations
 
@@ -20,36 +20,30 @@ Manifest = dict[str, Any]
 Kind = TypeVar("Kind")
 
 FORMAT = 1
+"""Version of the manifest; raise it when older code could misread a newer one."""
 _MANIFEST = "run.json"
 _KINDS = {
     "Replicates": "replicates of bootstrap()",
     "SimulatedFits": "data sets of coverage()",
 }
+"""How messages name what the chunks of a run are."""
 _CHUNK = re.compile(r"chunk-(\d+)\.bin")
 
 
 @dataclass(slots=True)
 class Checkpoint(Generic[Kind]):
-    """The chunks of one run in one directory.
-
-    Attributes
-    ----------
-    path : Path
-        The directory.
-    kind : type
-        What the chunks are: `Replicates`, or another dataclass of arrays and messages.
-    damaged : list of str
-        Files that could not be read, and will be computed again.
-    """
+    """The chunks of one run in one directory."""
 
     path: Path
     kind: type[Kind]
+    """What a chunk is: `Replicates`, or another dataclass of arrays and messages."""
     damaged: list[str] = field(default_factory=list)
+    """Files that could not be read; their chunks are computed again."""
     _writer: ThreadPoolExecutor = field(init=False, repr=False)
     _writing: list[Future[None]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        """Start the thread that writes while others compute."""
+        """Start the thread that writes in the background."""
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="bootmle-checkpoint")
 
     def __enter__(self) -> Self:
@@ -59,16 +53,16 @@ class Checkpoint(Generic[Kind]):
         self._writer.shutdown(wait=True)
 
     def chunks(self) -> list[int]:
-        """List the numbers of the chunks that are there."""
+        """List the numbers of the chunks on disk."""
         found = (_CHUNK.fullmatch(path.name) for path in self.path.iterdir())
         return sorted(int(match[1]) for match in found if match)
 
     def file_of(self, chunk: int) -> Path:
-        """Name a chunk's file."""
+        """Return the path of a chunk's file."""
         return self.path / f"chunk-{chunk:07d}.bin"
 
     def read(self, chunk: int) -> tuple[Kind, float] | None:
-        """Read a chunk and its seconds; None where it is damaged, which is remembered."""
+        """Read a chunk and its seconds; None if it is damaged, which `damaged` then lists."""
         path = self.file_of(chunk)
         try:
             number, data, seconds = unpack(path.read_bytes(), self.kind)
@@ -80,21 +74,21 @@ class Checkpoint(Generic[Kind]):
         return data, seconds
 
     def write(self, chunk: int, data: Kind, seconds: float) -> None:
-        """Write a chunk in the background; an error of an earlier one is raised here."""
-        self._settle([future for future in self._writing if future.done()])
+        """Write a chunk in the background; raise if an earlier write failed."""
+        self._await([future for future in self._writing if future.done()])
         stored, path = pack(chunk, data, seconds), self.file_of(chunk)
-        # A chunk that a power cut takes is computed again: its name need not be forced to the disk.
+        # A chunk lost in a power failure is computed again, so its name is not forced to disk.
         write = self._writer.submit(
-            write_whole, path, lambda file: file.write(stored), lasting=False
+            write_whole, path, lambda file: file.write(stored), durable=False
         )
         self._writing.append(write)
 
     def flush(self) -> None:
-        """Wait until everything is on disk."""
-        self._settle(list(self._writing))
+        """Wait until all chunks are on disk."""
+        self._await(list(self._writing))
 
-    def _settle(self, futures: list[Future[None]]) -> None:
-        """Wait for writes, and say what a failure means."""
+    def _await(self, futures: list[Future[None]]) -> None:
+        """Wait for writes; explain what a failed one means."""
         for future in futures:
             self._writing.remove(future)
             try:
@@ -103,8 +97,8 @@ class Checkpoint(Generic[Kind]):
                 done = len(self.chunks())
                 raise OSError(
                     error.errno,
-                    f"checkpoint: {self.path} cannot be written ({error.strerror}); {done} chunks "
-                    f"are safe there; make room, then the same call goes on",
+                    f"checkpoint: cannot write to {self.path} ({error.strerror}); {done} chunks "
+                    f"are safe there; free some space, then repeat the call to resume",
                 ) from error
 
 
@@ -114,30 +108,24 @@ def is_run(path: Path) -> bool:
 
 
 def read_manifest(path: Path, kind: type | None = None) -> Manifest:
-    """Read a run's manifest, of results of one kind.
-
-    Raises
-    ------
-    ValueError
-        For a manifest that is damaged, or of another version's format, or of another kind.
-    """
+    """Read a run's manifest; raise ValueError if it is damaged or not of this format and kind."""
     try:
         manifest: Manifest = json.loads((path / _MANIFEST).read_text())
         known = manifest["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"checkpoint: {path / _MANIFEST} is damaged, or not a run's; name another "
-            f"directory, or delete this one"
+            f"checkpoint: {path / _MANIFEST} is damaged or not the manifest of a run; use another "
+            f"directory or delete this one"
         ) from error
     if known != FORMAT:
         raise ValueError(
-            f"checkpoint: {path} has format {known}, this version reads {FORMAT}; use the version "
-            f"that wrote it, or name another directory"
+            f"checkpoint: {path} has format {known}, but this version reads format {FORMAT}; use "
+            f"the version that wrote it, or another directory"
         )
     if manifest.pop("checksum", "") != _checksum(manifest):
         raise ValueError(
-            f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not hold; put a copy of "
-            f"it back, or delete the directory"
+            f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not match; restore a "
+            f"copy of it or delete the directory"
         )
     found = manifest.get("kind")
     if found not in _KINDS:
@@ -154,18 +142,12 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) -> None:
-    """Write a run's manifest.
-
-    Raises
-    ------
-    FileExistsError
-        Where there is one that is not to be replaced.
-    """
+    """Write a run's manifest; raise FileExistsError if there is one and replace is False."""
     content = {**manifest, "format": FORMAT}
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=1)
     write_whole(path / _MANIFEST, lambda file: file.write(text.encode()), replace=replace)
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:
-    """Checksum a manifest, whatever the order of its entries."""
+    """Compute the checksum of a manifest, independent of the order of its entries."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

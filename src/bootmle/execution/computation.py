@@ -1,4 +1,4 @@
-"""What the workers compute: chunks of replicates, or of anything else that can be joined."""
+"""What workers compute: chunks of replicates, or of any other results that can be joined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Computation", "Countable", "Joinable"]
 
 
 class Joinable(Protocol):
-    """A result whose parts can be joined, such as `Replicates`."""
+    """Results whose parts can be joined, such as `Replicates`."""
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self], /) -> Self:
@@ -21,7 +21,7 @@ class Joinable(Protocol):
 
 
 class Countable(Joinable, Protocol):
-    """A result of which members can be counted, and the first ones kept."""
+    """Results whose members can be counted and truncated."""
 
     def __len__(self) -> int:
         """Count the members."""
@@ -41,11 +41,11 @@ Result_co = TypeVar("Result_co", bound=Joinable, covariant=True)
 
 
 class Computation(Protocol[Result_co]):
-    """A task in chunks of equal size, the same wherever it is computed."""
+    """A task divided into chunks of equal size, whose results do not depend on where they run."""
 
     @property
     def size(self) -> int:
-        """Members of a chunk."""
+        """Number of members in a chunk."""
         ...
 
     def __call__(self, chunk: int, /) -> Result_co:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -16,36 +16,12 @@ def write_whole(
     write: Callable[[BinaryIO], object],
     *,
     replace: bool = True,
-    lasting: bool = True,
+    durable: bool = True,
 ) -> None:
-    """Write a file under a temporary name, force it to the disk, and rename it.
+    """Write a file under a temporary name, flush it to disk, and rename it.
 
-    Parameters
-    ----------
-    target : Path
-        The file.
-    write : callable
-        ``write(file)`` writes its contents.
-    replace : bool
-        Whether to replace one that exists, rather than raise.
-    lasting : bool
-        Whether the new name is forced to the disk, too, rather than left to the system's next
-        moment: without that, a power cut may take the whole file.
-
-    Raises
-    ------
-    FileExistsError
-        Where it exists and is not to be replaced: of several processes one comes first.
-    OSError
-        Where it cannot be written; nothing is left behind then.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_whole(Path(folder) / "a", lambda file: file.write(b"whole"))
-    ...     (Path(folder) / "a").read_bytes()
-    b'whole'
+    Without ``replace`` an existing file raises FileExistsError, so that only one of several
+    processes succeeds. Without ``durable`` the new name may be lost in a power failure.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
     try:
@@ -59,12 +35,12 @@ def write_whole(
             _rename_to_new(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    if lasting:
+    if durable:
         _sync(target.parent)
 
 
 def _rename_to_new(temporary: Path, target: Path) -> None:
-    """Rename, unless there is such a file: by a hard link where the system has them."""
+    """Rename unless the target exists, by a hard link where the file system has them."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -76,7 +52,7 @@ def _rename_to_new(temporary: Path, target: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Force a directory's entries to the disk, where the system can."""
+    """Flush a directory's entries to disk where the system can."""
     if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

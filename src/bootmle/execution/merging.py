@@ -1,4 +1,4 @@
-"""Run directories read back: one, or several that hold parts of the same run."""
+"""Reading run directories: one, or several that hold parts of the same run."""
 
 from __future__ import annotations
 
@@ -18,39 +18,27 @@ __all__ = ["Merged", "read_directories"]
 
 Kind = TypeVar("Kind", bound=Countable)
 
+_LISTED = 5
+"""Ranges of missing members that a message lists: as many as fit in a line or two."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merged(Generic[Kind]):
-    """The chunks of one run, from all its directories.
-
-    Attributes
-    ----------
-    manifest : dict
-    data : Replicates, or another kind of results
-    numbers : (B,) int array
-        Their numbers in the run.
-    seconds : float
-    missing : str
-        What is missing, in words; empty where the run is complete.
-    """
+    """The chunks of one run, from all its directories."""
 
     manifest: Manifest
     data: Kind
     numbers: NDArray[np.intp]
+    """The members' numbers in the run, (B,)."""
     seconds: float
     missing: str
+    """What is missing, in words; empty if the run is complete."""
 
 
 def read_directories(
     paths: Sequence[Path], kind: type[Kind], unit: str = "replicates"
 ) -> Merged[Kind]:
-    """Read the parts of one run, whose results are of one kind; ``unit`` is what they count.
-
-    Raises
-    ------
-    ValueError
-        Where directories are of different runs, overlap and disagree, or hold nothing yet.
-    """
+    """Merge the parts of one run; raise ValueError if they disagree or hold nothing yet."""
     manifests = [read_manifest(path, kind) for path in paths]
     for path, manifest in zip(paths[1:], manifests[1:], strict=True):
         _check_same(paths[0], manifests[0], path, manifest)
@@ -69,7 +57,7 @@ def read_directories(
     there = [chunk for chunk in wanted if chunk in chunks]
     if not there:
         raise ValueError(
-            f"paths: {_named(paths)} holds no finished chunk yet; load it once there is one"
+            f"paths: {_named(paths)} holds no finished chunk yet; load it when there is one"
         )
     lengths = [min(size, count - chunk * size) for chunk in there]
     parts = [chunks[chunk].first(length) for chunk, length in zip(there, lengths, strict=True)]
@@ -85,40 +73,40 @@ def read_directories(
 
 
 def _check_same(first: Path, one: Manifest, path: Path, other: Manifest) -> None:
-    """Refuse directories of another run, or of a run begun from another estimate."""
+    """Raise for directories of another run, or of one started from another estimate."""
     for part in ("run", "start"):
         for name, value in one[part].items():
             if name != "objective" and other[part].get(name) != value:
                 raise ValueError(
-                    f"paths: {path} has {name} {other[part].get(name)!r}, {first} has {value!r}; "
-                    f"only parts of the same run can be merged: copy {first}/run.json to where "
-                    f"another part is to be computed, before it starts"
+                    f"paths: {path} has {name} {other[part].get(name)!r}, but {first} has "
+                    f"{value!r}; only parts of the same run can be merged: before computing a "
+                    f"part elsewhere, copy {first}/run.json there"
                 )
 
 
 def _add(chunks: dict[int, Kind], chunk: int, data: Kind, path: Path) -> None:
-    """Take a chunk; one that is there already must be the same."""
+    """Add a chunk; if it is known already, both copies must be equal."""
     known = chunks.setdefault(chunk, data)
     if known is not data and pack(chunk, known, 0.0) != pack(chunk, data, 0.0):
         raise ValueError(
-            f"paths: chunk {chunk} of {path} differs from that of another directory, though both "
-            f"are of one run; leave one of them out"
+            f"paths: chunk {chunk} of {path} differs from that of another directory of the same "
+            f"run; leave one of them out"
         )
 
 
 def _missing(chunks: list[int], size: int, count: int, damaged: list[str], unit: str) -> str:
-    """Say which results are missing, and which files are damaged."""
+    """Describe which results are missing and which files are damaged."""
     if not chunks:
         return ""
     breaks = np.flatnonzero(np.diff(chunks) > 1) + 1
     spans = [(int(span[0]), int(span[-1])) for span in np.split(np.array(chunks), breaks)]
-    listed = [f"{a * size} to {min((b + 1) * size, count) - 1}" for a, b in spans[:5]]
-    more = f" and {len(spans) - 5} more stretches" if len(spans) > 5 else ""
+    listed = [f"{a * size} to {min((b + 1) * size, count) - 1}" for a, b in spans[:_LISTED]]
+    more = f" and {len(spans) - _LISTED} more ranges" if len(spans) > _LISTED else ""
     lost = sum(min(size, count - chunk * size) for chunk in chunks)
     bad = f"; damaged: {', '.join(damaged)}" if damaged else ""
     return f"{lost:,} of {count:,} {unit} are missing: {', '.join(listed)}{more}{bad}"
 
 
 def _named(paths: Sequence[Path]) -> str:
-    """Name the directories."""
+    """List the directories."""
     return ", ".join(map(str, paths))

@@ -1,4 +1,4 @@
-"""One chunk of results as bytes: a line of JSON, then its arrays, after a checksum of both."""
+"""One chunk of results as bytes: a checksum, a line of JSON, then the arrays."""
 
 from __future__ import annotations
 
@@ -12,23 +12,13 @@ import numpy as np
 __all__ = ["pack", "unpack"]
 
 Kind = TypeVar("Kind")
-"""A dataclass of arrays, and of messages."""
+"""A dataclass of arrays, and of ``messages`` from place to text."""
 
 _DIGEST = hashlib.sha256().digest_size
 
 
 def pack(chunk: int, data: Any, seconds: float) -> bytes:
-    """Write a chunk's number, results and seconds into bytes.
-
-    The results are a dataclass of arrays, and of ``messages`` from place to text.
-
-    Examples
-    --------
-    >>> from bootmle.refitting.replicates import Replicates
-    >>> one = Replicates(np.zeros((1, 2)), *np.zeros((4, 1)))
-    >>> unpack(pack(7, one, 0.5), Replicates)[::2]
-    (7, 0.5)
-    """
+    """Write a chunk's number, results and seconds as bytes."""
     names = [field.name for field in fields(data) if field.name != "messages"]
     arrays = {name: np.ascontiguousarray(getattr(data, name)) for name in names}
     header = {
@@ -43,22 +33,10 @@ def pack(chunk: int, data: Any, seconds: float) -> bytes:
 
 
 def unpack(stored: bytes, kind: type[Kind]) -> tuple[int, Kind, float]:
-    """Read what `pack` wrote of results of one kind.
-
-    Raises
-    ------
-    ValueError
-        Where the checksum does not hold.
-
-    Examples
-    --------
-    >>> unpack(b"not a chunk", dict)
-    Traceback (most recent call last):
-    ValueError: its checksum does not hold
-    """
+    """Read number, results and seconds from what `pack` wrote; ValueError if it is damaged."""
     digest, payload = stored[:_DIGEST], stored[_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
-        raise ValueError("its checksum does not hold")
+        raise ValueError("its checksum does not match")
     line, _, body = payload.partition(b"\n")
     header = json.loads(line)
     messages = {int(place): text for place, text in header["messages"].items()}
@@ -68,7 +46,7 @@ def unpack(stored: bytes, kind: type[Kind]) -> tuple[int, Kind, float]:
 
 
 def _arrays(forms: dict[str, Any], body: bytes) -> dict[str, Any]:
-    """Cut the arrays out of what follows the header."""
+    """Read the arrays that follow the header."""
     arrays, start = {}, 0
     for name, (kind, shape) in forms.items():
         dtype, count = np.dtype(kind), int(np.prod(shape))

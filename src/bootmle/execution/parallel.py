@@ -1,4 +1,4 @@
-"""Chunks of replicates, in order, on as many workers as asked for."""
+"""Chunks of replicates, in order, on any number of workers."""
 
 from __future__ import annotations
 
@@ -23,22 +23,9 @@ _AS_READY = "generator_unordered"
 
 
 def check_n_jobs(n_jobs: Any) -> int:
-    """Return the number of workers that joblib makes of ``n_jobs``.
-
-    Inside a worker, joblib's or Dask's, it is one: the cores are busy with the others.
-
-    Raises
-    ------
-    ValueError
-        For zero, which joblib cannot read.
-
-    Examples
-    --------
-    >>> check_n_jobs(1)
-    1
-    """
+    """Return the number of workers that joblib makes of ``n_jobs``; inside a worker it is one."""
     if n_jobs == 0 or isinstance(n_jobs, float | str):
-        raise ValueError(f"n_jobs: {n_jobs!r}; pass a number of workers, or -1 for one per core")
+        raise ValueError(f"n_jobs: got {n_jobs!r}; pass a number of workers, or -1 for all cores")
     return 1 if _inside_a_worker() else int(effective_n_jobs(n_jobs))
 
 
@@ -47,34 +34,15 @@ def compute_chunks(
 ) -> Generator[tuple[int, Result], None, None]:
     """Compute chunks on joblib's workers and yield (chunk, result) in the order given.
 
-    A chunk that was in flight when a worker process died (killed, out of memory, a segmentation
-    fault) is computed again in a process where nothing else runs, on this machine; if that one
-    dies too, by halves, down to the member that kills its process. ``task.lost`` reports that
-    one; all others are kept. One worker and a single chunk run in the caller's process, and
-    threads share it: there, a death cannot be survived.
+    A chunk that was running when a worker process died (killed, out of memory, a segmentation
+    fault) is computed again on this machine in a process of its own; if that one dies too, the
+    chunk is halved until only the member that kills its process is left, which ``task.lost``
+    reports. One worker, a single chunk and threads run in the caller's process, whose death
+    nothing survives.
 
-    The backend is what `joblib.parallel_config` says, with loky for multiprocessing, whose pool
-    notices no death. Each worker process gets the task and its data once. Closing the iterator
-    before its end stops the workers, Dask's and threads at the end of their chunk.
-
-    Parameters
-    ----------
-    task : Computation
-        What to compute.
-    chunks : iterable of int
-        Which chunks, each at most once.
-    n_jobs : int or None
-        Workers, as in joblib.
-
-    Raises
-    ------
-    RuntimeError
-        Where a worker process cannot read the objective, or its data.
-
-    Examples
-    --------
-    >>> list(compute_chunks(lambda chunk: chunk**2, [3, 1], n_jobs=1))
-    [(3, 9), (1, 1)]
+    The backend is that of `joblib.parallel_config`, with loky in place of multiprocessing, whose
+    pool does not notice a death. Each worker process gets the task and its data once. Closing the
+    iterator early stops the workers; Dask's and threads finish their chunk first.
     """
     wanted = list(chunks)
     if check_n_jobs(n_jobs) == 1 or len(wanted) == 1:
@@ -87,7 +55,7 @@ def compute_chunks(
 def _compute_unordered(
     task: Computation[Result], chunks: list[int], n_jobs: int | None
 ) -> Generator[tuple[int, Result], None, None]:
-    """Compute chunks on the active backend; what is lost with a worker, once more."""
+    """Compute chunks on the active backend, and those lost with a worker a second time."""
     backend, _ = get_active_backend()
     if getattr(backend, "supports_sharedmem", False):
         yield from joblib_pool(task, chunks, n_jobs=n_jobs, return_as=_AS_READY)
@@ -108,7 +76,7 @@ def _pool(
     """Choose the pool for a backend of processes."""
     if hasattr(backend, "client"):
         return dask_pool(backend.client, payload, chunks, **backend.submit_kwargs)
-    # The pool of multiprocessing waits for ever for a worker that died, so loky stands in for it.
+    # The pool of multiprocessing waits forever for a worker that died, so loky replaces it.
     if type(backend) is MultiprocessingBackend:
         return joblib_pool(stored, chunks, n_jobs=n_jobs, return_as=_AS_READY, backend="loky")
     return_as = _AS_READY if backend.supports_return_generator else "list"
@@ -118,26 +86,26 @@ def _pool(
 def _in_order(
     chunks: list[int], results: Iterator[tuple[int, Result]]
 ) -> Iterator[tuple[int, Result]]:
-    """Keep results back until their turn comes; the last one, until the pool is left in peace."""
+    """Yield results in order; the last one only after the pool has ended by itself."""
     ready, awaited = dict[int, Result](), set(chunks)
     for chunk in chunks:
         while chunk not in ready:
             number, ready[number] = next(results)
             awaited.remove(number)
         if not awaited:
-            # Closing an iterator that has not ended stops the workers; the next run can use them.
+            # Closing an iterator early stops the workers, which the next run could reuse.
             next(results, None)
         yield chunk, ready.pop(chunk)
 
 
 def _inside_a_worker() -> bool:
-    """Whether joblib or Dask has started this call as one of several."""
+    """Whether joblib or Dask runs this call as one of several."""
     backend, _ = get_active_backend()
     return (backend.nesting_level or 0) > 0 or _inside_a_dask_task()
 
 
 def _inside_a_dask_task() -> bool:
-    """Whether Dask runs this; if so, its library has been imported."""
+    """Whether Dask runs this call, in which case its library has been imported."""
     distributed = sys.modules.get("distributed")
     try:
         return distributed is not None and bool(distributed.get_worker())

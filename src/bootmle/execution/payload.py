@@ -1,4 +1,4 @@
-"""A computation on its way to other processes: packed once, opened once in each of them."""
+"""A computation sent to other processes: pickled once, and unpickled once in each of them."""
 
 from __future__ import annotations
 
@@ -27,33 +27,16 @@ _OPENING = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A pickled object, its arrays apart, so that they are sent or mapped without a copy.
-
-    Attributes
-    ----------
-    token : str
-        What a process knows it by.
-    parts : sequence of uint8 arrays
-        The pickle, then the buffers of the arrays in it.
-    """
+    """A pickled object, with its arrays kept separate so that they are sent without a copy."""
 
     token: str
+    """Identifies the payload in every process."""
     parts: Parts = field(compare=False, repr=False)
+    """The pickle, then the buffers of its arrays."""
 
     @classmethod
     def pack(cls, content: Any) -> Payload:
-        """Pickle an object; closures and what a notebook defines as well.
-
-        Raises
-        ------
-        RuntimeError
-            Where it cannot be pickled.
-
-        Examples
-        --------
-        >>> Payload.pack({"n": 3}).open()
-        {'n': 3}
-        """
+        """Pickle an object, including closures and what a notebook defines."""
         buffers: list[pickle.PickleBuffer] = []
         try:
             head = cloudpickle.dumps(content, protocol=5, buffer_callback=buffers.append)
@@ -64,14 +47,7 @@ class Payload:
 
     @contextmanager
     def stored(self) -> Iterator[StoredPayload]:
-        """Keep a copy in a file, for the processes of this machine to map.
-
-        Examples
-        --------
-        >>> with Payload.pack(np.arange(3)).stored() as stored:
-        ...     stored.open()
-        array([0, 1, 2])
-        """
+        """Keep a copy in a temporary file that processes on this machine can map."""
         # Windows cannot delete a file that a worker has mapped.
         with TemporaryDirectory(prefix="bootmle-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "payload"
@@ -79,57 +55,37 @@ class Payload:
             yield StoredPayload(self.token, str(path))
 
     def open(self) -> Any:
-        """Return the object; a process keeps the one that it opened last.
-
-        Raises
-        ------
-        RuntimeError
-            Where it cannot be read here.
-        """
+        """Return the object; a process keeps the last one that it opened."""
         return _open(self)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPayload:
-    """A payload in a file.
-
-    Attributes
-    ----------
-    token : str
-        What a process knows it by.
-    path : str
-        The file.
-    """
+    """A payload in a file."""
 
     token: str
     path: str = field(compare=False)
 
     @property
     def parts(self) -> Parts:
-        """The parts, mapped: processes share them until one writes, and gets a copy of its own."""
+        """The parts, memory-mapped copy-on-write."""
         parts: Parts = joblib.load(self.path, mmap_mode="c")
         return parts
 
     def open(self) -> Any:
-        """Return the object; a process keeps the one that it opened last.
-
-        Raises
-        ------
-        RuntimeError
-            Where it cannot be read here.
-        """
+        """Return the object; a process keeps the last one that it opened."""
         return _open(self)
 
 
 def _open(payload: Payload | StoredPayload) -> Any:
-    """Open a payload, though several threads ask for it at once."""
+    """Unpickle a payload once, even if several threads ask for it at the same time."""
     with _OPENING:
         return _opened(payload)
 
 
 @lru_cache(maxsize=1)
 def _opened(payload: Payload | StoredPayload) -> Any:
-    """Unpickle the object; its arrays can be written to, as in the process it came from."""
+    """Unpickle the object, with writable arrays as in the process it came from."""
     head, *buffers = payload.parts
     own = [part if part.flags.writeable else part.copy() for part in buffers]
     try:
@@ -139,10 +95,10 @@ def _opened(payload: Payload | StoredPayload) -> Any:
 
 
 def _unreadable(error: Exception) -> str:
-    """Say that a task does not travel, and what to do."""
+    """Explain that a worker cannot unpickle the task, and what to do."""
     return (
         "n_jobs: a worker process could not read the objective or its data "
-        f"({type(error).__name__}: {error}): define it in the script or notebook itself, or in a "
-        "module that can be imported from anywhere; or use threads "
-        '(joblib.parallel_config(backend="threading")), or n_jobs=1'
+        f"({type(error).__name__}: {error}); define it in the script or notebook itself or in an "
+        'importable module, use threads (joblib.parallel_config(backend="threading")), or '
+        "set n_jobs=1"
     )

@@ -1,4 +1,4 @@
-"""Pools of workers that outlive a worker's death: joblib's own, and Dask's."""
+"""Pools of workers that survive the death of a worker: joblib's own and Dask's."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from bootmle.execution.payload import Payload, StoredPayload
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
 
+_AHEAD = 2
+"""Chunks in flight per Dask core: one that runs, and one that is there when it ends."""
+
 Numbered = Generator[tuple[int, Any], None, None]
-"""(chunk, result), as they are ready; the result is None where a worker died."""
+"""(chunk, result) in order of completion; the result is None if the worker died."""
 
 
 def joblib_pool(source: Any, chunks: list[int], **settings: Any) -> Numbered:
     """Compute chunks with `joblib.Parallel`, from the computation itself or from its payload.
 
-    One worker that dies takes joblib's pool with it: all chunks in flight are lost, and the
-    others go to a fresh pool.
+    A worker that dies breaks joblib's pool: all running chunks are lost, and the remaining ones
+    go to a new pool.
     """
     left = dict.fromkeys(chunks)
     while left:
@@ -45,27 +48,16 @@ def joblib_pool(source: Any, chunks: list[int], **settings: Any) -> Numbered:
 
 
 def call_alone(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function in a worker process while nothing else runs in the pool.
-
-    Raises
-    ------
-    BrokenExecutor
-        Where the process dies; the next call gets a fresh one.
-
-    Examples
-    --------
-    >>> call_alone(abs, -3)
-    3
-    """
-    with _deaths_told_apart():
+    """Call a function in a worker process of its own; BrokenExecutor if that process dies."""
+    with _unpickling_explained():
         (result,) = Parallel(n_jobs=2, backend="loky")([delayed(function)(*args)])
     return result
 
 
 def dask_pool(client: Any, source: Payload, chunks: list[int], **options: Any) -> Numbered:
-    """Compute chunks on a Dask cluster; one that Dask gives up is lost, and it alone.
+    """Compute chunks on a Dask cluster; only a chunk that Dask gives up on is lost.
 
-    Not through `joblib.Parallel`, which waits for ever for a chunk whose workers died.
+    Not through `joblib.Parallel`, which waits forever for a chunk whose workers died.
     """
     left, numbers = iter(chunks), {}
     data = _sent_to_dask(client, source)
@@ -79,7 +71,7 @@ def dask_pool(client: Any, source: Payload, chunks: list[int], **options: Any) -
         return list(futures)
 
     try:
-        running = _distributed().as_completed(submit(2 * sum(client.ncores().values())))
+        running = _distributed().as_completed(submit(_AHEAD * sum(client.ncores().values())))
         for future in running:
             running.update(submit(1))
             yield numbers.pop(future), _result_or_none(future)
@@ -88,14 +80,14 @@ def dask_pool(client: Any, source: Payload, chunks: list[int], **options: Any) -
 
 
 def _sent_to_dask(client: Any, source: Payload) -> Any:
-    """Make the data a task: Dask sends them to a worker once, and again where it is replaced."""
+    """Submit the data as a task, so that Dask sends them to each worker once."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         return client.submit(_itself, source, pure=False)
 
 
 def _result_or_none(future: Any) -> Any:
-    """Fetch a result; None where Dask gave up, since the workers that tried have died."""
+    """Fetch a result; None if Dask gave up because the workers that tried have died."""
     try:
         return future.result()
     except _distributed().KilledWorker:
@@ -103,32 +95,32 @@ def _result_or_none(future: Any) -> Any:
 
 
 def _distributed() -> Any:
-    """Import Dask's library only here, since it belongs to an extra."""
+    """Import Dask's library, which belongs to an extra."""
     return import_module("distributed")
 
 
 def _results(calls: Iterable[Any], **settings: Any) -> Generator[Any, None, None]:
-    """Start joblib's workers; a chunk is worth a message of its own."""
-    with _deaths_told_apart():
+    """Start joblib's workers, with one chunk per message."""
+    with _unpickling_explained():
         yield from Parallel(batch_size=1, **settings)(calls)
 
 
 @contextmanager
-def _deaths_told_apart() -> Iterator[None]:
-    """Raise where a pool broke because the caller cannot read what a worker returned or raised."""
+def _unpickling_explained() -> Iterator[None]:
+    """Raise if a pool broke because what a worker returned or raised cannot be unpickled."""
     try:
         yield
     except BrokenExecutor as error:
         if "serialize" not in str(error):
             raise
         raise RuntimeError(
-            "n_jobs: what a worker process returned or raised cannot be unpickled; run with "
-            f"n_jobs=1 to see it ({error.__cause__ or error})"
+            "n_jobs: what a worker process returned or raised cannot be unpickled "
+            f"({error.__cause__ or error}); run with n_jobs=1 to see it"
         ) from error
 
 
 def _noted(chunks: Iterable[int], sent: list[int]) -> Iterator[int]:
-    """Note which chunks are taken."""
+    """Record which chunks have been sent."""
     for chunk in chunks:
         sent.append(chunk)
         yield chunk
@@ -136,7 +128,7 @@ def _noted(chunks: Iterable[int], sent: list[int]) -> Iterator[int]:
 
 @contextmanager
 def _quietly_closed(results: Generator[Any, None, None]) -> Iterator[Generator[Any, None, None]]:
-    """Stop the workers at the end; joblib warns of chunks that nobody waits for any more."""
+    """Stop the workers at the end, without joblib's warning about abandoned chunks."""
     try:
         yield results
     finally:
@@ -146,16 +138,16 @@ def _quietly_closed(results: Generator[Any, None, None]) -> Iterator[Generator[A
 
 
 def _numbered(source: Any, chunk: int) -> tuple[int, Any]:
-    """Compute a chunk, and return it with its number."""
+    """Compute a chunk and return it with its number."""
     return chunk, _compute(source, chunk)
 
 
 def _compute(source: Any, chunk: int) -> Any:
-    """Compute a chunk, in the worker."""
+    """Compute a chunk in the worker."""
     task = source.open() if isinstance(source, Payload | StoredPayload) else source
     return task(chunk)
 
 
 def _itself(source: Payload) -> Payload:
-    """Stand for the data in Dask's graph."""
+    """Return the data, as a task of Dask's graph."""
     return source

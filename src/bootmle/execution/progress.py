@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal or in a notebook, a line a minute in a log file."""
+"""Progress: a bar on a terminal or in a notebook, one line per minute in a log file."""
 
 from __future__ import annotations
 
@@ -14,32 +14,28 @@ from bootmle.execution.computation import Countable
 __all__ = ["Progress", "announce", "shown"]
 
 _LONG = 10.0
+"""Seconds from which a run is announced: shorter ones end before the line is read."""
 _EVERY = 60.0
+"""Seconds between lines in a log file: a night is then some 500 lines."""
 
 
 def shown(progress: bool | None) -> bool:
-    """Whether to show progress: as asked, else where somebody is looking.
-
-    Examples
-    --------
-    >>> shown(False)
-    False
-    """
+    """Whether to show progress: as requested, by default on a terminal or in a notebook."""
     return _watched() if progress is None else progress
 
 
 def announce(seconds: float, count: int, workers: int) -> None:
-    """Forecast a long run in one line."""
+    """Print a forecast of a long run."""
     if seconds >= _LONG:
         on = "1 core" if workers == 1 else f"{workers} cores"
         print(f"{count:,} refits: about {duration(seconds)} on {on}", file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Count replicates, or other units, and failures where somebody may see them."""
+    """Shows how many replicates, or other units, are done and how many failed."""
 
     def __init__(self, total: int, *, show: bool, unit: str = "refit") -> None:
-        """Say how many there will be."""
+        """Start counting toward a total."""
         self.total, self.unit = total, unit
         self.done = self.failures = 0
         self.started = self.told = time.monotonic()
@@ -61,7 +57,7 @@ class Progress:
             self.bar.close()
 
     def advance(self, data: Countable) -> None:
-        """Count the replicates of a chunk that is done."""
+        """Count the members of a finished chunk."""
         self.done += len(data)
         self.failures += int(data.failed.sum())
         if self.bar is not None:
@@ -72,7 +68,7 @@ class Progress:
             print(self.line(self.told - self.started), file=sys.stderr, flush=True)
 
     def line(self, seconds: float) -> str:
-        """Say how far it is after so many seconds."""
+        """Describe the progress after so many seconds."""
         left = duration(seconds * (self.total - self.done) / max(self.done, 1))
         return (
             f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} {self.unit}s, "
@@ -81,20 +77,20 @@ class Progress:
 
 
 def _bar() -> Any:
-    """Find the bar that suits a terminal or notebook: one of text where there are no widgets."""
+    """Return tqdm's bar for a terminal or notebook; a text bar where there are no widgets."""
     with warnings.catch_warnings():
-        # Without ipywidgets tqdm warns, though a bar of text does as well.
+        # Without ipywidgets tqdm warns, although its text bar works.
         warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm  # here, since it is slow to import
+        from tqdm.auto import tqdm  # imported here because it is slow to import
     return tqdm
 
 
 def _watched() -> bool:
-    """Whether somebody is looking: at a terminal or a notebook."""
+    """Whether standard error is a terminal or this is a notebook."""
     return _in_notebook() or sys.stderr.isatty()
 
 
 def _in_notebook() -> bool:
-    """Whether this runs in a notebook's kernel."""
+    """Whether this runs in the kernel of a notebook."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is not None and hasattr(shell, "kernel")

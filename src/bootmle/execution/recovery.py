@@ -1,4 +1,4 @@
-"""What becomes of a chunk whose worker died: alone, then by halves, down to the culprit."""
+"""Recovery of a chunk whose worker died: alone, then halved until the culprit is found."""
 
 from __future__ import annotations
 
@@ -18,35 +18,27 @@ Result = TypeVar("Result", bound=Joinable)
 
 @dataclass(frozen=True, slots=True)
 class Recovery(Generic[Result]):
-    """Computes again what was lost with a worker: on this machine, one piece at a time.
-
-    Attributes
-    ----------
-    task : Computation
-        The computation.
-    payload : StoredPayload
-        The same, packed.
-    """
+    """Recomputes what was lost with a worker, on this machine and one piece at a time."""
 
     task: Computation[Result]
     payload: StoredPayload
 
     def compute(self, chunk: int) -> Result:
-        """Compute a chunk alone; by halves, if it kills its process again."""
+        """Compute a chunk alone, and in halves if it kills its process again."""
         try:
             return call_alone(_whole, self.payload, chunk)  # type: ignore[no-any-return]
         except BrokenExecutor as death:
             return self._halves(chunk, 0, self.task.size, death)
 
     def _part(self, chunk: int, first: int, last: int) -> Result:
-        """Compute a part of a chunk alone; by halves, if it kills its process."""
+        """Compute part of a chunk alone, and in halves if it kills its process."""
         try:
             return call_alone(_part, self.payload, chunk, first, last)  # type: ignore[no-any-return]
         except BrokenExecutor as death:
             return self._halves(chunk, first, last, death)
 
     def _halves(self, chunk: int, first: int, last: int, death: BrokenExecutor) -> Result:
-        """Compute both halves of what killed its process; a single member has failed."""
+        """Compute both halves of what killed its process; a single member is reported as failed."""
         if last - first == 1:
             return self.task.lost(chunk, first, last, _reason(death))
         middle = (first + last) // 2
@@ -55,16 +47,16 @@ class Recovery(Generic[Result]):
 
 
 def _whole(payload: StoredPayload, chunk: int) -> object:
-    """Compute a chunk, in the worker."""
+    """Compute a chunk in the worker."""
     return payload.open()(chunk)
 
 
 def _part(payload: StoredPayload, chunk: int, first: int, last: int) -> object:
-    """Compute a part of a chunk, in the worker."""
+    """Compute part of a chunk in the worker."""
     return payload.open().part(chunk, first, last)
 
 
 def _reason(death: BrokenExecutor) -> str:
-    """Say how a process ended; joblib names its exit code where the system tells it."""
+    """Describe how a process ended, with its exit code where joblib knows it."""
     codes = re.search(r"\{(.+)\}", str(death))
     return "its worker process died" + (f": {codes.group(1)}" if codes else "")

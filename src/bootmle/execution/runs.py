@@ -1,4 +1,4 @@
-"""Running a task: chunk after chunk, from disk or computed, until it is done or stopped."""
+"""Running a task: chunk by chunk, read from disk or computed, until it is done or stopped."""
 
 from __future__ import annotations
 
@@ -23,93 +23,71 @@ Result = TypeVar("Result", bound=Countable)
 Result_co = TypeVar("Result_co", bound=Countable, covariant=True)
 
 _EVERY = 1.05
+"""Growth of the results between two checks of whether they are enough: the cost of all checks
+together is then about 20 times that of the last one."""
 
 
 class Beginning(Computation[Result_co], Protocol[Result_co]):
-    """A computation that knows what no result at all looks like."""
+    """A computation that can return an empty result."""
 
     def none(self) -> Result_co:
-        """Return a result without members."""
+        """Return a result with no members."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collected(Generic[Result]):
-    """What a run has, and what stopped it.
-
-    Attributes
-    ----------
-    data : Replicates, or another kind of results
-    numbers : (B,) int array
-        Their numbers, which tell their streams.
-    seconds : float
-        How long they took, in all sittings.
-    reason : str
-        What stopped the run before its last chunk; empty where nothing did.
-    interrupted : bool
-        Whether that was Ctrl-C or SIGTERM.
-    """
+    """The results of a run, and what stopped it."""
 
     data: Result
     numbers: NDArray[np.intp]
+    """Numbers of the members, which identify their random streams, (B,)."""
     seconds: float
+    """Computing time in all sessions."""
     reason: str = ""
+    """What stopped the run before its last chunk; empty if nothing did."""
     interrupted: bool = False
+    """Whether that was Ctrl-C or SIGTERM."""
 
 
 @dataclass(slots=True)
 class Run(Generic[Result]):
-    """One sitting of a run.
-
-    Attributes
-    ----------
-    task : Task, or another computation
-    count : int
-        Number of replicates, or other members, in all.
-    n_jobs : int or None
-    show : bool
-        Whether to show progress.
-    known : mapping
-        Chunks that are at hand.
-    store : Checkpoint or None
-        Where chunks are kept.
-    shard : (int, int)
-        Which of how many parts of the run, from 1.
-    deadline : Deadline or None
-    enough : callable or None
-        ``enough(results)`` returns the reason to stop with these, empty where there is none.
-    unit : str
-        What is counted.
-    """
+    """One session of a run."""
 
     task: Beginning[Result]
     count: int
+    """Number of replicates, or other members, in total."""
     n_jobs: int | None
     show: bool
+    """Whether to show progress."""
     known: Mapping[int, Result] = field(default_factory=dict)
+    """Chunks that are already in memory."""
     store: Checkpoint[Result] | None = None
     shard: tuple[int, int] = (1, 1)
+    """Which part of how many, counted from 1."""
     deadline: Deadline | None = None
     enough: Callable[[Result], str] | None = None
+    """Returns the reason to stop with these results; empty if there is none."""
     unit: str = "refit"
+    """What progress counts."""
     _done: dict[int, Result] = field(default_factory=dict)
     _seconds: float = 0.0
     _checked: int = 0
 
     @property
     def chunks(self) -> range:
-        """Numbers of the chunks that belong to this part."""
+        """Numbers of this part's chunks."""
         part, parts = self.shard
         return range(part - 1, -(-self.count // self.task.size), parts)
 
     @property
     def n_missing(self) -> int:
-        """Number of replicates still to be computed."""
+        """Number of members still to be computed."""
         there = set(self.known) | set(() if self.store is None else self.store.chunks())
         return sum(self._length(chunk) for chunk in self.chunks if chunk not in there)
 
     def collect(self) -> Collected[Result]:
-        """Go through the chunks in order until a reason to stop, or the end."""
+        """Go through the chunks in order until the end or a reason to stop."""
         reason, interrupted = "", False
         with ExitStack() as stack:
             if self.store is not None:
@@ -118,7 +96,7 @@ class Run(Generic[Result]):
             try:
                 reason = self._go_through()
             except KeyboardInterrupt as stop:
-                # An inner run's own message says how to go on with that run, not with this one.
+                # The message of an inner run says how to resume that run, not this one.
                 what = "" if isinstance(stop, Interrupted) else str(stop)
                 reason, interrupted = f"interrupted ({what})" if what else "interrupted", True
             if self.store is not None:
@@ -126,7 +104,7 @@ class Run(Generic[Result]):
         return self._collected(reason, interrupted)
 
     def _go_through(self) -> str:
-        """Take each chunk from where it is, or compute it; return what stopped this."""
+        """Take each chunk from memory or disk, or compute it; return what stopped the run."""
         at_hand = self._at_hand()
         missing = [chunk for chunk in self.chunks if chunk not in at_hand]
         total = sum(self._length(chunk) for chunk in self.chunks)
@@ -148,7 +126,7 @@ class Run(Generic[Result]):
         return ""
 
     def _at_hand(self) -> dict[int, Result]:
-        """Collect the chunks that need not be computed."""
+        """Return the chunks that are in memory or on disk."""
         found = {chunk: data for chunk, data in self.known.items() if chunk in self.chunks}
         if self.store is not None:
             for chunk in set(self.store.chunks()) & set(self.chunks):
@@ -159,7 +137,7 @@ class Run(Generic[Result]):
         return found
 
     def _keep(self, chunk: int, data: Result, seconds: float) -> Result:
-        """Store a chunk that was computed."""
+        """Store a computed chunk."""
         self._seconds += seconds
         if self.store is not None:
             self.store.write(chunk, data, seconds)
@@ -167,17 +145,17 @@ class Run(Generic[Result]):
 
     @staticmethod
     def _next(computed: Iterator[tuple[int, Result]]) -> tuple[int, Result, float]:
-        """Wait for the next chunk; also return how long that took."""
+        """Wait for the next chunk, and time it."""
         started = time.perf_counter()
         chunk, data = next(computed)
         return chunk, data, time.perf_counter() - started
 
     def _length(self, chunk: int) -> int:
-        """Count the replicates of a chunk that are asked for."""
+        """Count the members of a chunk that the run asks for."""
         return min(self.task.size, self.count - chunk * self.task.size)
 
     def _reason_to_stop(self) -> str:
-        """Say why these are enough; empty where they are not, or nobody asked."""
+        """Return why the results so far are enough; empty if they are not."""
         done = len(self._done) * self.task.size
         last = len(self._done) == len(self.chunks)
         if self.enough is None or last or done < _EVERY * self._checked:
@@ -186,7 +164,7 @@ class Run(Generic[Result]):
         return self.enough(self._joined()[0])
 
     def _joined(self) -> tuple[Result, NDArray[np.intp]]:
-        """Join what is done, with the replicates' numbers."""
+        """Join the finished chunks, and number their members."""
         size = self.task.size
         lengths = {chunk: self._length(chunk) for chunk in self._done}
         parts = [data.first(lengths[chunk]) for chunk, data in self._done.items()]
@@ -194,7 +172,7 @@ class Run(Generic[Result]):
         return type(parts[0]).concatenate(parts), np.concatenate(numbers)
 
     def _collected(self, reason: str, interrupted: bool) -> Collected[Result]:
-        """Put together what there is."""
+        """Collect what is done."""
         if not self._done:
             return Collected(self.task.none(), np.empty(0, np.intp), 0.0, reason, interrupted)
         return Collected(*self._joined(), self._seconds, reason, interrupted)

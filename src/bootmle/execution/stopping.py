@@ -1,4 +1,4 @@
-"""What stops a run before its last chunk: a precision reached, a deadline, Ctrl-C or SIGTERM."""
+"""What stops a run before its last chunk: a deadline, Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,40 +16,34 @@ __all__ = ["Deadline", "Interrupted", "read_deadline", "sigterm_interrupts"]
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run that Ctrl-C or SIGTERM stopped in good order.
+    """Raised when Ctrl-C or SIGTERM stops a run; what was finished is kept.
 
     Attributes
     ----------
     partial : Bootstrap, Coverage or None
-        What was done by then; None where that is less than two replicates, or data sets.
+        The finished part of the result; None if it has fewer than two replicates or data sets.
     """
 
     def __init__(self, message: str, partial: Any) -> None:
-        """Say how to go on, and hand over what is done."""
+        """Hold the message and the finished part."""
         super().__init__(message, partial)
         self.partial = partial
 
     def __str__(self) -> str:
-        """Show the message."""
+        """Return the message."""
         return str(self.args[0])
 
 
 @dataclass(slots=True)
 class Deadline:
-    """A moment by which a run is to be done.
-
-    Attributes
-    ----------
-    at : float
-        On the clock of `time.monotonic`.
-    """
+    """A time by which a run has to end, on the clock of `time.monotonic`."""
 
     at: float
     _last: float = field(default_factory=time.monotonic)
     _longest: float = 0.0
 
     def passed(self) -> bool:
-        """Whether another wait, as long as the longest since the last call, would be too long."""
+        """Whether another interval as long as the longest between two calls would be too long."""
         now = time.monotonic()
         self._longest = max(self._longest, now - self._last)
         self._last = now
@@ -57,21 +51,7 @@ class Deadline:
 
 
 def read_deadline(deadline: Any) -> Deadline | None:
-    """Read seconds from now, or a moment.
-
-    Raises
-    ------
-    ValueError
-        For anything else, and a number that is not positive.
-
-    Examples
-    --------
-    >>> read_deadline(3600).passed()
-    False
-    >>> read_deadline(-1)
-    Traceback (most recent call last):
-    ValueError: deadline: -1; pass seconds from now, or a datetime
-    """
+    """Read a positive number of seconds from now, or a datetime."""
     if deadline is None:
         return None
     if isinstance(deadline, datetime):
@@ -79,13 +59,13 @@ def read_deadline(deadline: Any) -> Deadline | None:
         return Deadline(time.monotonic() + seconds)
     is_bool = isinstance(deadline, bool)
     if is_bool or not isinstance(deadline, Real) or not float(deadline) > 0:
-        raise ValueError(f"deadline: {deadline!r}; pass seconds from now, or a datetime")
+        raise ValueError(f"deadline: got {deadline!r}; pass seconds from now, or a datetime")
     return Deadline(time.monotonic() + float(deadline))
 
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM stop a run in good order, as Ctrl-C does, where nobody else handles it."""
+    """Let SIGTERM stop a run as Ctrl-C does, unless the program handles it already."""
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield

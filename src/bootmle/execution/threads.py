@@ -1,4 +1,4 @@
-"""One thread for linear algebra: products change in the last bit with the number of threads."""
+"""One thread for linear algebra: products differ in the last bit with the number of threads."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ __all__ = ["single_threaded"]
 
 
 def single_threaded() -> AbstractContextManager[object]:
-    """Limit BLAS and OpenMP to one thread inside the block.
-
-    Examples
-    --------
-    >>> with single_threaded():
-    ...     pass
-    """
+    """Limit BLAS and OpenMP to one thread inside the block."""
     limits: AbstractContextManager[object] = _controller().limit(limits=1)
     return limits
 
 
 @lru_cache(maxsize=1)
 def _controller() -> ThreadpoolController:
-    """Find the thread pools once."""
+    """Find the thread pools, once."""
     return ThreadpoolController()
