@@ -6,26 +6,8 @@ import numpy as np
 import pytest
 
 from bootmle import Status, fit
-from bootmle.likelihood.objective import read_likelihood
-from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.convergence import whitened_gradient
-from bootmle.optimization.step_sizes import StepSizes
-from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 Y = np.random.default_rng(0).normal(3.0, 2.0, 60)
-
-
-def test_a_gradient_beyond_the_domain_on_both_sides_is_nan_without_a_warning() -> None:
-    def nll(params: Any, y: Any) -> Any:
-        return np.where(abs(params[0]) > 1e-3, np.inf, 0.5 * (y - params[1]) ** 2)
-
-    likelihood = read_likelihood(nll, Y, None, None, read_parameters([0.0, 2.0]))
-    target = WhitenedObjective(
-        likelihood, Whitening(np.array([0.0, 2.0]), np.eye(2)), nll([0.0, 2.0], Y)
-    )
-    gradient = whitened_gradient(target, np.zeros(2), StepSizes.from_noise(1e-15))
-    assert np.isnan(gradient[0])
-    assert gradient[1] == pytest.approx(np.sum(2.0 - Y))
 
 
 @pytest.mark.parametrize("start", [[1.5, 1.0], [30.0, -1.0]])

@@ -89,7 +89,7 @@ def test_every_form_of_jac(form: str) -> None:
 
 @pytest.mark.parametrize("jac", [None, False, "2-point", "3-point"])
 def test_words_for_differences_are_no_jac(jac: Any) -> None:
-    assert not read(terms, jac=jac).differentiable
+    assert not read(terms, jac=jac).has_gradient
 
 
 def test_weights_multiply_contributions_and_scores() -> None:
@@ -101,8 +101,8 @@ def test_weights_multiply_contributions_and_scores() -> None:
 
 def test_a_total_gradient_cannot_serve_weights() -> None:
     likelihood = read(terms, jac=lambda p, y: term_scores(p, y).sum(axis=0))
-    assert likelihood.differentiable
-    assert not likelihood.reweighted(np.arange(12.0)).differentiable
+    assert likelihood.has_gradient
+    assert not likelihood.reweighted(np.arange(12.0)).has_gradient
 
 
 def test_reweighting_equals_resampling_the_rows() -> None:

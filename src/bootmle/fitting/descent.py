@@ -8,6 +8,7 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
+from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.bounds import scale_ends
@@ -15,7 +16,6 @@ from bootmle.optimization.convergence import (
     furthest_fall,
     observed_information,
     refine,
-    whitened_gradient,
 )
 from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.optimizer import Optimizer
@@ -152,7 +152,7 @@ class Descent:
         if self.whitening.size == 0:
             self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
             return True
-        gradient = whitened_gradient(target, np.zeros(self.whitening.size), self.step_sizes)
+        gradient = accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
         slope = float(np.linalg.norm(gradient))
         if info.definiteness == "indefinite" and slope < _NEAR:
             return self._leave_saddle(target)
@@ -189,7 +189,7 @@ class Descent:
         scales = unit_diagonal(info.matrix)
         depth = -float(np.linalg.eigvalsh(scales[:, None] * info.matrix * scales)[0])
         target = self.target()
-        gradient = whitened_gradient(target, np.zeros(self.whitening.size), self.step_sizes)
+        gradient = accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
         across = depth < float(np.linalg.norm(gradient)) < _NEAR
         if across:
             self.working = self.whitening.to_working(refine(target, self.step_sizes)[0])
@@ -269,7 +269,7 @@ class Descent:
         info, scales = self.information, unit_diagonal(self.information.matrix)
         error = float(np.max(scales[:, None] * info.error * scales))
         by_values = info.noise < _QUIET and error > _UNCERTAIN
-        by_gradient = self.likelihood.differentiable and error > _UNCERTAIN_BY_GRADIENT
+        by_gradient = self.likelihood.has_gradient and error > _UNCERTAIN_BY_GRADIENT
         return (by_values or by_gradient) and info.definiteness != "singular"
 
     def _look_around(self, target: WhitenedObjective, z: Floats) -> Floats | None:

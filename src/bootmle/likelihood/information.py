@@ -115,7 +115,7 @@ def information(
             lambda params: float(np.sum(likelihood.at(params) - base)),
             point,
             names=parameters.names,
-            gradient=likelihood.gradient if likelihood.differentiable else None,
+            gradient=likelihood.gradient if likelihood.has_gradient else None,
             base=0.0,
         )
 

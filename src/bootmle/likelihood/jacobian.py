@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters
 
-__all__ = ["read_jac", "with_jac_form"]
+__all__ = ["with_jac_form"]
 
 _STEPS = (1e-4, 1e-5)
 _OFF = 0.02
@@ -30,25 +28,12 @@ _SIGNED = (
 )
 
 
-def read_jac(jac: Any) -> Callable[..., Any] | bool | None:
-    """Read SciPy's forms of jac."""
-    if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
-        return None
-    if jac is True or callable(jac):
-        known: Callable[..., Any] | bool = jac
-        return known
-    raise ValueError(
-        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
-        f"gradient), or None for differences"
-    )
-
-
 def with_jac_form(likelihood: Likelihood) -> Likelihood:
     """Evaluate jac at the start and see whether it returns a row for each contribution."""
-    if not likelihood.jac:
+    if likelihood.jac is None:
         return likelihood
     values = likelihood.parameters.values
-    raw = likelihood.raw_gradient(values.copy())
+    raw = likelihood.jac(values.copy(), *likelihood.args)
     refusal = TypeError(f"jac: returned {brief(raw)}; return an array of numbers")
     if raw is None:
         raise refusal

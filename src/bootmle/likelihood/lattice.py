@@ -8,7 +8,13 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["combine_scores", "combine_values", "score_lattice", "value_lattice"]
+__all__ = [
+    "combine_scores",
+    "combine_values",
+    "fourth_order_slope",
+    "score_lattice",
+    "value_lattice",
+]
 
 
 def value_lattice(size: int, order: int) -> Floats:
@@ -33,7 +39,7 @@ def combine_values(values: Floats, size: int, order: int, step: float) -> Floats
     if order == 1:
         return ((up - down) / (2 * step)).T
     up2, down2 = values[2 * size + 1 : 3 * size + 1], values[3 * size + 1 : 4 * size + 1]
-    slope = (8 * (up - down) - (up2 - down2)) / (12 * step)
+    slope = fourth_order_slope(up - down, up2 - down2, step)
     square = (16 * (up + down) - (up2 + down2)) / (12 * step**2)
     cube = (up2 - 2 * up + 2 * down - down2) / (2 * step**3)
     pairs = list(combinations(range(size), 2))
@@ -46,6 +52,11 @@ def combine_values(values: Floats, size: int, order: int, step: float) -> Floats
     sums = values[ends:].reshape(2, (len(values) - ends) // 2, values.shape[1])
     third = _third_terms(size, slope, cube, mixed, (sums[0] - sums[1]) / 2, step)
     return np.concatenate([slope, curvature, third]).T
+
+
+def fourth_order_slope(near: Floats, far: Floats, step: float) -> Floats:
+    """Combine differences of values a step to both sides, and two steps, into a derivative."""
+    return np.asarray((8 * near - far) / (12 * step))
 
 
 def _curvature_terms(size: int, square: Floats, corners: Floats, step: float) -> Floats:

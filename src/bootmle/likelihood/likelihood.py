@@ -37,8 +37,8 @@ class Likelihood:
     ----------
     function : callable
         The user's objective, ``function(params, *args)``.
-    jac : callable, True or None
-        Its gradient; True where the objective returns both.
+    jac : callable or None
+        Its exact gradient, ``jac(params, *args)``, where there is one.
     args : tuple
         The data.
     parameters : Parameters
@@ -62,7 +62,7 @@ class Likelihood:
     """
 
     function: Callable[..., Any]
-    jac: Callable[..., Any] | bool | None
+    jac: Callable[..., Any] | None
     args: tuple[Any, ...]
     parameters: Parameters
     n: int | None
@@ -76,8 +76,7 @@ class Likelihood:
 
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
-        raw = self.function(params, *self.args)
-        values = np.asarray(raw[0] if self.jac is True else raw, dtype=float)
+        values = np.asarray(self.function(params, *self.args), dtype=float)
         if values.shape == (self.n,):
             return values
         values = values.reshape(-1)
@@ -91,11 +90,13 @@ class Likelihood:
             return self.function.at(points, *self.args).reshape(len(points), -1)
         return np.array([self.contributions(point) for point in points])
 
-    def totals_at(self, points: Floats) -> Floats:
-        """Evaluate an objective that returns its total at full parameter vectors (k, p), (k,)."""
+    def values_at(self, points: Floats) -> Floats:
+        """Evaluate the contributions (k, n), or the totals (k, 1), at full vectors (k, p)."""
+        if self.per_observation:
+            return self.contributions_at(points)
         if isinstance(self.function, Vectorized):
-            return self.scale * self.function.at(points, *self.args).reshape(len(points))
-        return np.array([self.total(point) for point in points])
+            return self.scale * self.function.at(points, *self.args).reshape(-1, 1)
+        return np.array([[self.total(point)] for point in points])
 
     @property
     def vectorized(self) -> bool:
@@ -107,17 +108,16 @@ class Likelihood:
         if self.per_observation:
             values = self.contributions(params)
             return float(values.sum() if self.weights is None else self.weights @ values)
-        raw = self.function(params, *self.args)
-        return self.scale * float(np.asarray(raw[0] if self.jac is True else raw).reshape(()))
+        return self.scale * float(np.asarray(self.function(params, *self.args)).reshape(()))
 
     def at(self, params: Floats) -> Floats | float:
         """Evaluate what there is: the contributions, or the total."""
         return self.contributions(params) if self.per_observation else self.total(params)
 
     @property
-    def differentiable(self) -> bool:
-        """Whether ``jac`` serves these weights: per contribution, or of an unweighted total."""
-        return bool(self.jac) and (self.scores_given or self.weights is None)
+    def has_gradient(self) -> bool:
+        """Whether there is an exact gradient of the weighted total, as `gradient` returns."""
+        return self.jac is not None and (self.scores_given or self.weights is None)
 
     @property
     def score_share(self) -> float:
@@ -132,17 +132,20 @@ class Likelihood:
 
     def scores(self, params: Floats) -> Floats:
         """Evaluate what ``jac`` returns: the gradient of every contribution, (n, p), or of all."""
-        return np.asarray(self.raw_gradient(params), dtype=float)
+        assert self.jac is not None
+        return np.asarray(self.jac(params, *self.args), dtype=float)
 
     def gradient(self, params: Floats) -> Floats:
         """Evaluate the gradient of the weighted total, (p,)."""
-        return self.summed(self.scores(params))
+        return self.gradient_and_scores(params)[0]
 
-    def summed(self, raw: Floats) -> Floats:
-        """Sum what ``jac`` returned to the gradient of the weighted total, (p,)."""
-        if self.scores_given:
-            return raw.sum(axis=0) if self.weights is None else np.asarray(self.weights @ raw)
-        return self.scale * raw.reshape(-1)
+    def gradient_and_scores(self, params: Floats) -> tuple[Floats, Floats | None]:
+        """Evaluate the gradient (p,), and what it sums, (n, p), where ``jac`` returns that."""
+        raw = self.scores(params)
+        if not self.scores_given:
+            return self.scale * raw.reshape(-1), None
+        summed = raw.sum(axis=0) if self.weights is None else self.weights @ raw
+        return np.asarray(summed), raw
 
     def reweighted(self, counts: Floats) -> Likelihood:
         """Multiply the weights; rows of weight zero leave the data where they can."""
@@ -171,10 +174,3 @@ class Likelihood:
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
         """Hold some free parameters at values of the user's scale."""
         return replace(self, parameters=self.parameters.holding(columns, values))
-
-    def raw_gradient(self, params: Floats) -> Any:
-        """Call whichever function returns the gradient."""
-        if self.jac is True:
-            return self.function(params, *self.args)[1]
-        assert callable(self.jac)
-        return self.jac(params, *self.args)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint
-from bootmle.likelihood.jacobian import read_jac, with_jac_form
+from bootmle.likelihood.derivatives import split_gradient
+from bootmle.likelihood.jacobian import with_jac_form
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.row_dependence import AGREE, agree
@@ -63,11 +64,11 @@ def read_likelihood(
     n_rows = count_rows(data)
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
-    jac = read_jac(jac)
     check_call("fun", fun, data, ("params",))
-    if callable(jac):
+    fun, jac = split_gradient(fun, jac)
+    if jac is not None:
         check_call("jac", jac, data, ("params",))
-    values = _first_evaluation(fun, data, jac, parameters, n_rows)
+    values = _first_evaluation(fun, data, parameters, n_rows)
     per_observation = values.ndim == 1
     n = values.size if per_observation else n_rows
     likelihood = Likelihood(fun, jac, data, parameters, n, per_observation)
@@ -83,13 +84,12 @@ def read_likelihood(
 def _first_evaluation(
     fun: Callable[..., Any],
     data: tuple[Any, ...],
-    jac: Any,
     parameters: Parameters,
     n_rows: int | None,
 ) -> Floats:
     """Evaluate twice at the start; refuse an objective that is random or changes its arguments."""
     params, before = parameters.values.copy(), fingerprint(data)
-    first = _read_values(_value_part(fun(params, *data), jac), n_rows).copy()
+    first = _read_values(fun(params, *data), n_rows).copy()
     if not np.array_equal(params, parameters.values):
         raise ValueError(
             f"fun: the objective changed params in place, from {parameters.values} to {params}; "
@@ -97,8 +97,7 @@ def _first_evaluation(
         )
     if fingerprint(data) != before:
         raise ValueError("fun: the objective changed its data in place; work on copies of args")
-    again = _value_part(fun(parameters.values.copy(), *data), jac)
-    second = _read_values(again, n_rows)
+    second = _read_values(fun(parameters.values.copy(), *data), n_rows)
     if first.shape != second.shape or not agree(first, second):
         raise ValueError(
             f"fun: two calls with the same arguments differ ({_short(first)}, then "
@@ -106,15 +105,6 @@ def _first_evaluation(
             f"them in args"
         )
     return first
-
-
-def _value_part(raw: Any, jac: Any) -> Any:
-    """Return the value where the objective returns the gradient too."""
-    if jac is True and not (isinstance(raw, tuple) and len(raw) == 2):
-        raise ValueError(
-            f"jac: True needs fun to return (value, gradient), not {type(raw).__name__}"
-        )
-    return raw[0] if jac is True else raw
 
 
 def _read_values(raw: Any, n_rows: int | None) -> Floats:

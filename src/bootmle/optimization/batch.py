@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import gradient_and_hessian, gradients
 from bootmle.optimization.newton import (
     CubicModels,
     bfgs_changes,
@@ -96,7 +97,7 @@ class BatchedNewton:
         count, size = models.slope.shape
         self.targets, self.models, self.step_sizes = targets, models, step_sizes
         self.ceiling = ceiling
-        few = size <= _RULES.few and not targets[0].likelihood.differentiable
+        few = size <= _RULES.few and not targets[0].likelihood.has_gradient
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
         least, most = _RULES.scatter
@@ -121,7 +122,7 @@ class BatchedNewton:
     def start_from_models(self) -> None:
         """Step to the models' optima, as far as the likelihood rises."""
         self.steps, self.trusted = maximize_models(self.models)
-        if self.targets[0].likelihood.differentiable:
+        if self.targets[0].likelihood.has_gradient:
             self.z[self.trusted] = self.steps[self.trusted]
             self.value[self.trusted] = np.nan
             self._advance(np.flatnonzero(~self.trusted))
@@ -131,7 +132,7 @@ class BatchedNewton:
 
     def start_from_gradients(self) -> None:
         """Measure gradients alone at 0, and step to the optima of the models that have them."""
-        self._difference(np.arange(len(self.z)))
+        self._measure_gradients(np.arange(len(self.z)))
         self.models = replace(self.models, slope=np.nan_to_num(self.gradient))
         self.steps, _ = maximize_models(self.models, 2 * trust_radius(self.z.shape[1]))
         self._advance(np.arange(len(self.z)))
@@ -161,7 +162,7 @@ class BatchedNewton:
         for member, target in enumerate(self.targets):
             if self.done[member]:
                 self.value[member] = target.value(self.z[member])
-        self.fresh[members] = not self.targets[0].likelihood.differentiable
+        self.fresh[members] = not self.targets[0].likelihood.has_gradient
         self._measure(members)
         self.done[members] = False
         self._certify()
@@ -181,7 +182,7 @@ class BatchedNewton:
         target, z, step = self.targets[member], self.z[member], self.steps[member]
         if (
             self.trusted[member]
-            and target.likelihood.differentiable
+            and target.likelihood.has_gradient
             and self.distance[member] < _RULES.close
         ):
             self.z[member], self.value[member] = z + fraction * step, np.nan
@@ -211,62 +212,34 @@ class BatchedNewton:
         for member in members[self.fresh[members]]:
             self._measure_all(member)
         others = members[~self.fresh[members]]
-        if others.size and self.targets[0].likelihood.differentiable:
-            ways = self.targets[0].ways(self.z[others])
-            for member, *each in zip(others, *ways, strict=True):
-                self.gradient[member] = self.targets[member].gradient_along(*each)
-        elif others.size:
-            self._difference(others)
+        if others.size:
+            self._measure_gradients(others)
         lost = members[~np.isfinite(self.gradient[members]).all(axis=1)]
         self.stuck[lost] = True
         self.gradient[lost] = 0.0
 
-    def _difference(self, members: Members) -> None:
-        """Take forward differences, less the known curvature's part."""
-        diagonal = np.diagonal(self.hessian[members], axis1=1, axis2=2)
-        c = self.step_sizes.gradient_step / np.sqrt(np.clip(diagonal, 1.0, 1e6))
-        points = self.z[members][:, None, :] + c[:, :, None] * np.eye(c.shape[1])
-        params = self.targets[0].to_user(points)
-        ahead = [self._look_ahead(*each) for each in zip(members, params, c, strict=True)]
-        self.gradient[members] = np.array(ahead) / c - 0.5 * c * diagonal
-
-    def _look_ahead(self, member: int, params: Floats, c: Floats) -> Floats:
-        """Measure the rise of a step of c along each coordinate."""
-        target = self.targets[member]
-        if target.sandwich is None:
-            return np.asarray(np.array(target.values_of(params)) - self.value[member])
-        # A replicate stands where it was evaluated last.
-        rises = target.rises(params, target.last)
-        target.take_scores(rises, np.diag(1 / c))
-        return target.summed(rises)
+    def _measure_gradients(self, members: Members) -> None:
+        """Measure the gradients alone, with the known curvatures."""
+        self.gradient[members] = gradients(
+            [self.targets[member] for member in members],
+            self.z[members],
+            self.value[members],
+            np.diagonal(self.hessian[members], axis1=1, axis2=2),
+            self.step_sizes.gradient_step,
+        )
 
     def _measure_all(self, member: int) -> None:
-        """Take central differences and the whole Hessian."""
+        """Measure the gradient and the whole Hessian."""
         z, target = self.z[member], self.targets[member]
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
-        size = z.size
-        c = self.step_sizes.hessian_step / np.sqrt(
-            np.clip(np.diag(self.hessian[member]), 0.05, 1e6)
+        self.gradient[member], self.hessian[member] = gradient_and_hessian(
+            target,
+            z,
+            self.value[member],
+            np.diag(self.hessian[member]),
+            self.step_sizes.hessian_step,
         )
-        steps = np.diag(c)
-        pairs = [(i, j) for i in range(size) for j in range(i)]
-        corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
-        points = z + np.concatenate([steps, -steps, corners])
-        if target.sandwich is None:
-            values = target.values(points) - self.value[member]
-        else:
-            rises = target.rises(target.to_user(points), target.base)
-            values = target.summed(rises) - self.value[member]
-            target.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
-        up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
-        # Beyond the domain on both sides the difference of two infinities is NaN.
-        with np.errstate(invalid="ignore"):
-            self.gradient[member] = (up - down) / (2 * c)
-            hessian = np.diag((up + down) / c**2)
-            for (i, j), both in zip(pairs, across, strict=True):
-                hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
-        self.hessian[member] = hessian
 
     def _certify(self) -> None:
         """Take the last step where it is short enough by both witnesses."""

@@ -1,17 +1,18 @@
-"""Gradients and curvature of an objective in whitened coordinates, and convergence by them."""
+"""The observed information on the working scale, and convergence to the last digit."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.information import Information, measure_information
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.newton import bfgs_changes, newton_steps
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["furthest_fall", "observed_information", "refine", "whitened_gradient"]
+__all__ = ["furthest_fall", "observed_information", "refine"]
 
 _AIM = 1e-7
 _DOUBLINGS = 24
@@ -33,24 +34,11 @@ def observed_information(likelihood: Likelihood, working: Floats) -> Information
     )
 
 
-def whitened_gradient(target: WhitenedObjective, z: Floats, step_sizes: StepSizes) -> Floats:
-    """Return the gradient: analytic, or central differences extrapolated to fourth order."""
-    if target.likelihood.differentiable:
-        return target.gradient(z)
-    c = float(np.clip(step_sizes.noise**0.2, 1e-2, 0.5))
-    unit = c * np.eye(z.size)
-    values = target.values(z + np.concatenate([unit, -unit, 2 * unit, -2 * unit]))
-    up, down, up2, down2 = values.reshape(4, z.size)
-    # Beyond the domain on both sides the difference of two infinities is no slope, and is NaN.
-    with np.errstate(invalid="ignore"):
-        return np.asarray((8 * (up - down) - (up2 - down2)) / (12 * c))
-
-
 def refine(target: WhitenedObjective, step_sizes: StepSizes) -> tuple[Floats, float]:
     """Converge from z = 0 by quasi-Newton steps; return the point and its decrement."""
     size = target.whitening.size
     z, hessian = np.zeros(size), np.eye(size)
-    gradient = whitened_gradient(target, z, step_sizes)
+    gradient = accurate_gradient(target, z, step_sizes.noise)
     best, distance = z, np.inf
     for _ in range(12):
         steps, decrements, _ = newton_steps(gradient[None], hessian[None])
@@ -60,7 +48,7 @@ def refine(target: WhitenedObjective, step_sizes: StepSizes) -> tuple[Floats, fl
         if here < _AIM or here > 2 * distance:
             break
         z, before = z + step, gradient
-        gradient = whitened_gradient(target, z, step_sizes)
+        gradient = accurate_gradient(target, z, step_sizes.noise)
         hessian = hessian + bfgs_changes(hessian[None], step[None], (gradient - before)[None])[0]
     return best, distance
 

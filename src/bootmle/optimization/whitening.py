@@ -150,12 +150,8 @@ class WhitenedObjective:
 
     def _together(self, params: Floats, above: Floats | float) -> Floats | None:
         """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
-        likelihood = self.likelihood
-        evaluate = (
-            likelihood.contributions_at if likelihood.per_observation else likelihood.totals_at
-        )
         try:
-            rises = evaluate(params).reshape(len(params), -1) - above
+            rises = self.likelihood.values_at(params) - above
         except Exception:  # the user's code may raise anything outside its domain
             return None
         self.n_evaluations += len(params)
@@ -167,50 +163,46 @@ class WhitenedObjective:
         values = rises.sum(axis=1) if weights is None else rises @ weights
         return np.where(np.isnan(values), np.inf, values)
 
-    def take_scores(self, scores: Floats, ways: Floats) -> None:
-        """Make the meat of the sandwich of gradients (k, n) along some ways, the columns (k, r)."""
+    def take_scores(self, scores: Floats, directions: Floats) -> None:
+        """Make the sandwich's meat of derivatives (k, n) along directions, columns of (k, r)."""
         if self.sandwich is not None:
             likelihood = self.likelihood
             meat = self.sandwich.meat(scores, likelihood.weights, likelihood.base_rows)
-            self.meat = ways.T @ meat @ ways
+            self.meat = directions.T @ meat @ directions
 
     def to_user(self, points: Floats) -> Floats:
         """Map whitened points (..., q) to full parameter vectors (..., p)."""
         return self.likelihood.parameters.to_user(self.whitening.to_working(points))
 
-    def gradient(self, z: Floats) -> Floats:
-        """Evaluate the analytic gradient at one point (q,)."""
-        return self.gradient_along(*(each[0] for each in self.ways(z[None])))
-
-    def ways(self, points: Floats) -> tuple[Floats, Floats]:
-        """Return full parameter vectors (k, p), and how the free ones move with z, (k, q, r)."""
+    def linearized(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return full parameter vectors (k, p), and the free ones' derivatives by z, (k, q, r)."""
         working = self.whitening.to_working(points)
         parameters = self.likelihood.parameters
-        ways = self.whitening.factor * parameters.slopes(working)[..., None]
-        return parameters.to_user(working), ways
+        directions = self.whitening.factor * parameters.slopes(working)[..., None]
+        return parameters.to_user(working), directions
 
     @property
     def analytic_gradient(self) -> Callable[[Floats], Floats] | None:
-        """The gradient on the working scale, where the user gives one."""
-        return self.gradient_at if self.likelihood.differentiable else None
+        """The exact gradient on the working scale, where there is one."""
+        return self.gradient_at if self.likelihood.has_gradient else None
 
     def gradient_at(self, working: Floats) -> Floats:
-        """Evaluate the analytic gradient at one point (q,) of the working scale, by its scale."""
+        """Evaluate the exact gradient at one point (q,) of the working scale, by its scale."""
         parameters = self.likelihood.parameters
         return self.gradient_along(parameters.to_user(working), np.diag(parameters.slopes(working)))
 
-    def gradient_along(self, params: Floats, ways: Floats) -> Floats:
-        """Evaluate the analytic gradient at full parameters (p,), along ways (q, r)."""
+    def gradient_along(self, params: Floats, directions: Floats) -> Floats:
+        """Evaluate the exact gradient at full parameters (p,), along directions (q, r)."""
         self.n_gradients += 1
         try:
-            raw = self.likelihood.scores(params)
+            gradient, scores = self.likelihood.gradient_and_scores(params)
         except Exception as error:  # the user's code may raise anything
             self.error = error
-            return np.full(ways.shape[1], np.nan)
+            return np.full(directions.shape[1], np.nan)
         of_all = self.likelihood.parameters.of_all
-        if self.likelihood.scores_given:
-            self.take_scores(of_all(raw).T, ways)
-        return np.asarray(of_all(self.likelihood.summed(raw)) @ ways)
+        if scores is not None:
+            self.take_scores(of_all(scores).T, directions)
+        return np.asarray(of_all(gradient) @ directions)
 
     def value_at(self, working: Floats) -> float:
         """Evaluate at one point (q,) of the working scale."""

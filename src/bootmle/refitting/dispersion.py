@@ -13,8 +13,8 @@ import numpy as np
 
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.likelihood import Rows
-from bootmle.optimization.convergence import whitened_gradient
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.expansion import Expansion
@@ -66,5 +66,5 @@ def _squared_slope(fit: Fit, pilot: int) -> float:
     rows = np.random.default_rng([n, pilot]).integers(n, size=n)
     target = WhitenedObjective(fit.likelihood.resampled(rows), fit.whitening, np.nan)
     target.rebase()
-    slope: Floats = whitened_gradient(target, np.zeros(fit.whitening.size), fit.step_sizes)
+    slope: Floats = accurate_gradient(target, np.zeros(fit.whitening.size), fit.step_sizes.noise)
     return float(slope @ slope) / slope.size

@@ -7,7 +7,7 @@ matrix product with its weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.lattice import combine_scores, combine_values, score_lattice, value_lattice
+from bootmle.likelihood.derivatives import Lattice
 from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.whitening import Whitening
@@ -30,9 +30,6 @@ BLOCK_CAP = 2**23
 """Largest number of objective values held while a block of rows is expanded (64 MiB)."""
 
 _STEPS = (1.0, 0.5, 0.25, 0.1)
-_FAR = 1e4
-_TOGETHER = 64
-"""Points that a vectorized objective evaluates in one call: their values stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +103,22 @@ def _expand_at(
     likelihood: Likelihood, whitening: Whitening, order: int, step: float
 ) -> Expansion | None:
     """Expand on one lattice; None where it leaves the domain."""
-    with_scores = likelihood.per_observation and likelihood.scores_given
-    points = (
-        score_lattice(whitening.size, order)
-        if with_scores
-        else value_lattice(whitening.size, order)
-    )
-    measure = _score_block if with_scores else _value_block
+    lattice = Lattice.of(likelihood, whitening.size, order)
     straight = n_terms(whitening.size, min(order, 2))
     terms, bends = [], []
-    for block in _row_blocks(likelihood, len(points) * (whitening.size if with_scores else 1)):
-        values = measure(block, whitening, step * points)
-        if values is None:
+    for block in _row_blocks(likelihood, lattice.values_per_row):
+        found = lattice.derivatives(block, whitening, step)
+        if found is None:
             return None
-        combine = combine_scores if with_scores else combine_values
-        found = combine(values, whitening.size, order, step)
         terms.append(found[:, :straight])
         bends.append(found[:, straight:].astype(np.float32))
     return Expansion(
-        order, step, np.concatenate(terms), np.concatenate(bends), whitening.size, len(points)
+        order,
+        step,
+        np.concatenate(terms),
+        np.concatenate(bends),
+        whitening.size,
+        len(lattice.points),
     )
 
 
@@ -141,55 +135,6 @@ def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
     assert likelihood.n is not None
     for start in range(0, likelihood.n, length):
         yield likelihood.resampled(np.arange(start, min(start + length, likelihood.n)))
-
-
-def _value_block(likelihood: Likelihood, whitening: Whitening, points: Floats) -> Floats | None:
-    """Evaluate contributions (or the total) at all points, (k, n); None where one is not finite."""
-    params = likelihood.parameters.to_user(whitening.to_working(points))
-    width = _TOGETHER if likelihood.vectorized else 1
-    base: Floats | None = None
-    values = []
-    for start in range(0, len(params), width):
-        some = params[start : start + width]
-        found = _finite(lambda at=some: _raw(likelihood, at))  # type: ignore[misc]
-        if found is None:
-            return None
-        base = found[0] if base is None else base
-        if np.abs((found - base).sum(axis=1)).max() > _FAR:
-            return None
-        values.append(found - base)
-    return np.concatenate(values)
-
-
-def _raw(likelihood: Likelihood, params: Floats) -> Floats:
-    """Evaluate the contributions at points, (k, n), or the totals as the one contribution."""
-    if likelihood.per_observation:
-        return likelihood.contributions_at(params)
-    return likelihood.totals_at(params)[:, None]
-
-
-def _score_block(likelihood: Likelihood, whitening: Whitening, points: Floats) -> Floats | None:
-    """Evaluate whitened scores at all points, (k, q, n); None where one is not finite."""
-    parameters = likelihood.parameters
-    values = []
-    for working in whitening.to_working(points):
-        params = parameters.to_user(working)
-        scores = _finite(lambda at=params: likelihood.scores(at)[:, parameters.free])  # type: ignore[misc]
-        if scores is None:
-            return None
-        ways = whitening.factor * parameters.slopes(working)[:, None]
-        values.append(ways.T @ scores.T)
-    return np.array(values)
-
-
-def _finite(evaluate: Callable[[], Floats]) -> Floats | None:
-    """Return the values where they are all finite and nothing was raised."""
-    try:
-        with np.errstate(all="ignore"):
-            values = evaluate()
-    except Exception:  # the user's code may raise anything outside its domain
-        return None
-    return values if np.isfinite(values).all() else None
 
 
 def _n_pairs(size: int) -> int:

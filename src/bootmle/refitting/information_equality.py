@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import contribution_curvatures
 from bootmle.refitting.replicates import Replicates
 
 __all__ = ["Equality", "compare", "equality_of_replicates", "equality_of_scores"]
@@ -157,15 +158,10 @@ def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
 
 def _curvatures(fit: Fit, ways: Floats) -> Floats:
     """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
-    parameters, step = fit.likelihood.parameters, fit.step_sizes.hessian_step
-
-    def contributions(points: Floats) -> Floats:
-        params = parameters.to_user(fit.whitening.to_working(points))
-        return fit.likelihood.contributions_at(params)
-
     with np.errstate(all="ignore"):
-        ends = contributions(step * ways) + contributions(-step * ways)
-        bends = (ends - 2 * np.asarray(fit.base)).T / step**2
+        bends = contribution_curvatures(
+            fit.likelihood, fit.whitening, ways, np.asarray(fit.base), fit.step_sizes.hessian_step
+        )
     if not np.isfinite(bends).all():
         return np.zeros_like(bends)
     weights = fit.likelihood.weights

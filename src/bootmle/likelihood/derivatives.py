@@ -1,0 +1,295 @@
+"""The one door to derivatives: gradients, Hessians and the contributions' derivatives at points.
+
+They come from the user's gradient where there is one, and from differences elsewhere; who asks is
+not told which. Another way to derivatives is a function that returns gradients as ``jac`` does, and
+is chosen in `split_gradient`; one that knows Hessians too is asked for them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.lattice import (
+    combine_scores,
+    combine_values,
+    fourth_order_slope,
+    score_lattice,
+    value_lattice,
+)
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.view import Coordinates, View
+
+__all__ = [
+    "Lattice",
+    "accurate_gradient",
+    "contribution_curvatures",
+    "contribution_gradients",
+    "gradient_and_hessian",
+    "gradients",
+    "split_gradient",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Limits of the steps, which are in standard errors, and of the values they lead to."""
+
+    accurate: tuple[float, float] = (1e-2, 0.5)
+    """Of noise^(1/5), which balances noise / c with c⁴/30 times the fifth derivative: 3e-10 at the
+    shortest step, 2e-3 at the longest."""
+    curvature: tuple[float, float] = (1.0, 1e6)
+    """Of the curvatures that shorten forward steps: they are about 1 at the fit's own optimum, so
+    that steps are between one and a thousandth of what they are there."""
+    measured_curvature: tuple[float, float] = (0.05, 1e6)
+    """The same for central steps, which may be √20 times as long where the curvature is low."""
+    highest: float = 1e4
+    """Change of the nll over a lattice beyond which it counts as outside the model's domain: within
+    2 standard errors a regular one changes by about 2."""
+    together: int = 64
+    """Points that a vectorized objective evaluates in one call: their values stay in the cache."""
+
+
+_LIMITS = _Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The value (0) or the gradient (1) of a function that returns both."""
+
+    function: Callable[..., Any]
+    which: int
+
+    def __call__(self, params: Floats, *args: Any) -> Any:
+        both = self.function(params, *args)
+        if not (isinstance(both, tuple) and len(both) == 2):
+            raise ValueError(
+                f"jac: True needs fun to return (value, gradient), not {type(both).__name__}"
+            )
+        return both[self.which]
+
+
+def split_gradient(
+    fun: Callable[..., Any], jac: Any
+) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """Read SciPy's forms of jac: the function of the values, and that of the gradients if any."""
+    if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
+        return fun, None
+    if jac is True:
+        return _Part(fun, 0), _Part(fun, 1)
+    if callable(jac):
+        return fun, jac
+    raise ValueError(
+        f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
+        f"gradient), or None for differences"
+    )
+
+
+def accurate_gradient(view: View, z: Floats, noise: float) -> Floats:
+    """Return the gradient (r,) at one point, to fourth order in the step where it is differenced.
+
+    Beyond the domain on both sides the difference of two infinities is no slope, and is NaN.
+    """
+    if view.likelihood.has_gradient:
+        (gradient,) = _exact_gradients([view], z[None])
+        return np.asarray(gradient)
+    step = float(np.clip(noise**0.2, *_LIMITS.accurate))
+    unit = step * np.eye(z.size)
+    values = view.values(z + np.concatenate([unit, -unit, 2 * unit, -2 * unit]))
+    up, down, up2, down2 = values.reshape(4, z.size)
+    with np.errstate(invalid="ignore"):
+        return fourth_order_slope(up - down, up2 - down2, step)
+
+
+def gradients(
+    views: Sequence[View], points: Floats, values: Floats, curvatures: Floats, step: float
+) -> Floats:
+    """Return each view's gradient at a point of its own, (b, r), where it was evaluated last.
+
+    Differences are forward ones, minus the part of the known curvatures (b, r): as accurate as
+    central ones, from half the evaluations.
+    """
+    if views[0].likelihood.has_gradient:
+        return _exact_gradients(views, points)
+    c = step / np.sqrt(np.clip(curvatures, *_LIMITS.curvature))
+    params = views[0].to_user(points[:, None, :] + c[:, :, None] * np.eye(c.shape[1]))
+    ahead = [_look_ahead(*each) for each in zip(views, params, values, c, strict=True)]
+    return np.asarray(np.array(ahead) / c - 0.5 * c * curvatures)
+
+
+def _exact_gradients(views: Sequence[View], points: Floats) -> Floats:
+    """Evaluate the exact gradients (b, r) at a point (r,) of each view."""
+    each = zip(views, *views[0].linearized(points), strict=True)
+    return np.array([view.gradient_along(params, directions) for view, params, directions in each])
+
+
+def _look_ahead(view: View, params: Floats, value: float, c: Floats) -> Floats:
+    """Measure the rise of a step of c along each coordinate, and the scores it shows."""
+    if view.sandwich is None:
+        return np.asarray(np.array(view.values_of(params)) - value)
+    rises = view.rises(params, view.last)
+    view.take_scores(rises, np.diag(1 / c))
+    return view.summed(rises)
+
+
+def gradient_and_hessian(
+    view: View, z: Floats, value: float, curvatures: Floats, step: float
+) -> tuple[Floats, Floats]:
+    """Measure the gradient (r,) and the whole Hessian (r, r) at a point whose value is known.
+
+    By central and mixed differences of the values, with steps shortened by the curvatures (r,).
+    """
+    size = z.size
+    c = step / np.sqrt(np.clip(curvatures, *_LIMITS.measured_curvature))
+    steps = np.diag(c)
+    pairs = [(i, j) for i in range(size) for j in range(i)]
+    corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
+    points = z + np.concatenate([steps, -steps, corners])
+    if view.sandwich is None:
+        values = view.values(points) - value
+    else:
+        rises = view.rises(view.to_user(points), view.base)
+        values = view.summed(rises) - value
+        view.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
+    up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
+    # Beyond the domain on both sides the difference of two infinities is NaN.
+    with np.errstate(invalid="ignore"):
+        gradient = np.asarray((up - down) / (2 * c))
+        hessian = np.diag((up + down) / c**2)
+        for (i, j), both in zip(pairs, across, strict=True):
+            hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
+    return gradient, hessian
+
+
+def contribution_gradients(likelihood: Likelihood, coordinates: Coordinates, step: float) -> Floats:
+    """Return the gradients (n, r) of the contributions at z = 0, without their weights."""
+    if likelihood.scores_given:
+        center = coordinates.center
+        slopes = likelihood.parameters.slopes(center)
+        return np.asarray((_free_scores(likelihood, center) * slopes) @ coordinates.factor)
+    unit = step * np.eye(coordinates.size)
+    near, far = (
+        _contributions(likelihood, coordinates, each)
+        - _contributions(likelihood, coordinates, -each)
+        for each in (unit, 2 * unit)
+    )
+    return fourth_order_slope(near, far, step).T
+
+
+def contribution_curvatures(
+    likelihood: Likelihood,
+    coordinates: Coordinates,
+    directions: Floats,
+    base: Floats,
+    step: float,
+) -> Floats:
+    """Return the contributions' second derivatives (n, k) at z = 0 along directions (k, r).
+
+    Their values there are ``base`` (n,); NaN or infinite where a step leaves the domain.
+    """
+    ends = _contributions(likelihood, coordinates, step * directions) + _contributions(
+        likelihood, coordinates, -step * directions
+    )
+    return np.asarray((ends - 2 * base).T / step**2)
+
+
+def _free_scores(likelihood: Likelihood, working: Floats) -> Floats:
+    """Evaluate the contributions' exact gradients by the free parameters, (n, q)."""
+    parameters = likelihood.parameters
+    return likelihood.scores(parameters.to_user(working))[:, parameters.free]
+
+
+def _contributions(likelihood: Likelihood, coordinates: Coordinates, points: Floats) -> Floats:
+    """Evaluate the contributions at points (k, r), (k, n)."""
+    params = likelihood.parameters.to_user(coordinates.to_working(points))
+    return likelihood.contributions_at(params)
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Points around z = 0 that show the contributions' derivatives up to an order, all at once.
+
+    Attributes
+    ----------
+    points : (k, r) array
+        To be multiplied by the step.
+    order : int
+        1, 2 or 3.
+    with_scores : bool
+        Whether gradients are taken there rather than values.
+    """
+
+    points: Floats
+    order: int
+    with_scores: bool
+
+    @classmethod
+    def of(cls, likelihood: Likelihood, size: int, order: int) -> Lattice:
+        """Choose the points that the likelihood needs, which are fewer where it has scores."""
+        choose = score_lattice if likelihood.scores_given else value_lattice
+        return cls(choose(size, order), order, likelihood.scores_given)
+
+    @property
+    def values_per_row(self) -> int:
+        """Numbers to be held for each contribution."""
+        return int(self.points.size if self.with_scores else len(self.points))
+
+    def derivatives(
+        self, likelihood: Likelihood, coordinates: Coordinates, step: float
+    ) -> Floats | None:
+        """Return the distinct derivatives (n, terms), those of a total as the one contribution.
+
+        None where a point lies outside the model's domain.
+        """
+        measure = _lattice_scores if self.with_scores else _lattice_values
+        combine = combine_scores if self.with_scores else combine_values
+        values = measure(likelihood, coordinates, step * self.points)
+        return None if values is None else combine(values, coordinates.size, self.order, step)
+
+
+def _lattice_values(
+    likelihood: Likelihood, coordinates: Coordinates, points: Floats
+) -> Floats | None:
+    """Evaluate the contributions at all points (k, n) minus those at the first."""
+    params = likelihood.parameters.to_user(coordinates.to_working(points))
+    width = _LIMITS.together if likelihood.vectorized else 1
+    base: Floats | None = None
+    values = []
+    for start in range(0, len(params), width):
+        found = _finite(likelihood.values_at, params[start : start + width])
+        if found is None:
+            return None
+        base = found[0] if base is None else base
+        if np.abs((found - base).sum(axis=1)).max() > _LIMITS.highest:
+            return None
+        values.append(found - base)
+    return np.concatenate(values)
+
+
+def _lattice_scores(
+    likelihood: Likelihood, coordinates: Coordinates, points: Floats
+) -> Floats | None:
+    """Evaluate the contributions' gradients by z at all points, (k, r, n)."""
+    values = []
+    for working in coordinates.to_working(points):
+        scores = _finite(partial(_free_scores, likelihood), working)
+        if scores is None:
+            return None
+        directions = coordinates.factor * likelihood.parameters.slopes(working)[:, None]
+        values.append(directions.T @ scores.T)
+    return np.array(values)
+
+
+def _finite(evaluate: Callable[[Floats], Floats], at: Floats) -> Floats | None:
+    """Return the values where they are all finite and nothing was raised."""
+    try:
+        with np.errstate(all="ignore"):
+            values = evaluate(at)
+    except Exception:  # the user's code may raise anything outside its domain
+        return None
+    return values if np.isfinite(values).all() else None
