@@ -35,10 +35,10 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "advice"),
     [
-        ("--n-resamples", "1", "give 2 or more"),
-        ("--n-jobs", "0", "give 1 or more, or -1"),
-        ("--rng", "-3", "give 0 or more"),
-        ("--rng", "three", "give a whole number"),
+        ("--n-resamples", "1", "pass 2 or more"),
+        ("--n-jobs", "0", "pass 1 or more, or -1"),
+        ("--rng", "-3", "pass 0 or more"),
+        ("--rng", "three", "pass an integer"),
     ],
 )
 def test_bad_values_name_the_option_the_value_and_the_way_out(

@@ -185,7 +185,7 @@ def test_a_job_that_is_none_ends_with_2(tmp_path: Path, capsys: Capture) -> None
     assert main(["status", out]) == 2
     assert "holds no run" in capsys.readouterr().err
     assert main(["report", out]) == 2
-    assert f"there is no {out}" in capsys.readouterr().err
+    assert f"{out} does not exist; name a run" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main(["run", "job.py:model", "--out", str(tmp_path / "file")]) == 2
     assert "is a file; name a directory" in capsys.readouterr().err
@@ -205,10 +205,10 @@ def test_a_run_without_a_replicate_ends_with_1(job: str, tmp_path: Path, capsys:
         ("--shard", "0/3", "such as 3/16"),
         ("--shard", "4/3", "such as 3/16"),
         ("--shard", "3", "such as 3/16"),
-        ("--deadline", "3x", "such as 90m, 3h or 2h30m"),
-        ("--deadline", "", "such as 90m, 3h or 2h30m"),
-        ("-n", "1", "give 2 or more"),
-        ("--jobs", "0", "or -1 for one a core"),
+        ("--deadline", "3x", "or 90m, 3h or 2h30m"),
+        ("--deadline", "", "or 90m, 3h or 2h30m"),
+        ("-n", "1", "pass 2 or more"),
+        ("--jobs", "0", "or -1 for all cores"),
     ],
 )
 def test_bad_options_name_the_value_and_the_way_out(
@@ -225,7 +225,7 @@ def test_a_level_that_is_no_share_is_refused(level: str, capsys: Capture) -> Non
     with pytest.raises(SystemExit) as stop:
         main(["report", "runs/a", "--confidence-level", level])
     assert stop.value.code == 2
-    assert f"got {level}, give a share such as 0.95" in capsys.readouterr().err
+    assert f"got {level}; pass a level such as 0.95" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_report_without_the_job_says_how_to_name_it(
     moved = str(Path(job).with_name("moved.py"))
     os.rename(job, moved)
     assert main(["report", finished]) == 0
-    assert "no cross-check without the model: name it with --job" in capsys.readouterr().out
+    assert "no cross-check without the model; name it with --job" in capsys.readouterr().out
     assert main(["report", finished, "--job", f"{moved}:model"]) == 0
     assert "SE of  bootstrap" in capsys.readouterr().out
 
@@ -316,10 +316,10 @@ def test_a_report_as_json(finished: str, capsys: Capture) -> None:
 def test_a_forecast_is_made_of_the_latest_chunks() -> None:
     moments = [0.0, 500.0, *(1000.0 + 10.0 * np.arange(21))]
     running = _forecast(moments, 64, 640, 1205.0)
-    assert running.startswith("6.4 refits a second; about 100.0 s left, until ")
+    assert running.startswith("6.4 refits per second; about 100.0 s left, until ")
     assert _forecast(moments, 64, 640, 1300.0) == (
-        "6.4 refits a second; not running: the last chunk came 100.0 s ago"
+        "6.4 refits per second; not running: the last chunk was written 100.0 s ago"
     )
     slow = _forecast([0.0, 640.0], 64, 64, 700.0)
-    assert slow.startswith("6.0 refits a minute; about 10.7 min left, until ")
+    assert slow.startswith("6.0 refits per minute; about 10.7 min left, until ")
     assert _forecast([5.0], 64, 64, 700.0) == "no rate yet"

@@ -1,1 +1,1 @@
-"""The commands of the command line, one file each: run, report and status."""
+"""The command line: `bootmle run`, `report` and `status`, one file each, and job files."""

@@ -1,4 +1,4 @@
-"""The command `bootmle`."""
+"""The `bootmle` command: its options and their values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 DEMO = """\
 Fit a negative binomial regression with 11 parameters to the 20,190 rows of the RAND Health
-Insurance Experiment, bootstrap it, and set the standard errors beside SciPy's hess_inv.
+Insurance Experiment, bootstrap it, and compare the standard errors with SciPy's hess_inv.
 """
 
 EXAMPLES = """\
@@ -25,10 +25,10 @@ examples:
 """
 
 RUN = """\
-Bootstrap the model of a job file into a directory, which keeps every finished
-chunk: the same command again goes on where it stopped. Exit status: 0 done,
-1 failed, 2 bad arguments, 3 stopped in good order (deadline, Ctrl-C, SIGTERM)
-with work left.
+Bootstrap the model of a job file into a directory that keeps every finished
+chunk: repeat the command to resume it. Exit status: 0 finished, 1 failed,
+2 invalid arguments, 3 stopped early (deadline, Ctrl-C, SIGTERM) with the
+finished part saved.
 """
 
 RUN_EXAMPLE = """\
@@ -48,11 +48,11 @@ with a job.py such as
 """
 
 REPORT = """\
-Print the table and the cross-check of a run, at any time. Several directories are merged as parts
-of one run.
+Print the table and the cross-check of a run, finished or not. Several directories are merged as
+parts of one run.
 """
 
-STATUS = "Say how far a run is, how fast, when it will end, and what failed."
+STATUS = "Show the progress of a run, its rate, when it will end, and what failed."
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -68,13 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 done; 2 where no command was given; of `run`, 1 failed, 2 for arguments
-        that make no sense, 3 stopped in good order with work left.
+        The exit status: 0 finished; 2 if no command was given; of `run`, 1 failed, 2 invalid
+        arguments, 3 stopped early with the finished part saved.
 
     Raises
     ------
     SystemExit
-        After --help and --version, with status 0; after arguments that make no sense, with 2.
+        After --help and --version, with status 0; for invalid arguments, with 2.
 
     Examples
     --------
@@ -92,10 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return the parser of every command."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="bootmle",
-        description="Bootstrap-first uncertainty for maximum-likelihood fits.",
+        description="Bootstrap standard errors and intervals for maximum-likelihood fits.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the demo and its options."""
+    """Add `demo` and its options."""
     command = commands.add_parser(
         "demo",
         help="bootstrap a regression on the RAND Health Insurance Experiment",
@@ -119,10 +119,10 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the batch job and its options."""
+    """Add `run` and its options."""
     command = commands.add_parser(
         "run",
-        help="bootstrap a model into a directory, to be stopped and gone on with",
+        help="bootstrap a model into a directory, from which it can be resumed",
         description=RUN,
         epilog=RUN_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -130,22 +130,32 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.set_defaults(handler=_run)
     add = command.add_argument
     add("job", metavar="FILE:MODEL", help="a Fit or Estimator, or a function that returns one")
-    add("--out", required=True, metavar="DIR", help="where finished chunks are kept")
-    add("--sampling", metavar="NAME", help="name of a plan in the file (default: Cases())")
-    add("--shard", type=_shard, metavar="I/K", help="only the I-th of K parts of the run, say 3/16")
-    add("--deadline", type=_duration, metavar="T", help="stop by then: seconds, or 90m, 3h, 2h30m")
+    add("--out", required=True, metavar="DIR", help="directory for the finished chunks")
+    add("--sampling", metavar="NAME", help="name of a plan in the job file (default: Cases())")
+    add(
+        "--shard",
+        type=_shard,
+        metavar="I/K",
+        help="only the I-th of K parts of the run, such as 3/16",
+    )
+    add(
+        "--deadline",
+        type=_duration,
+        metavar="T",
+        help="stop after this time: seconds, or 90m, 3h, 2h30m",
+    )
     add(
         "--precision",
         type=float,
         metavar="P",
-        help="stop once each SE is known to this share, say 0.02",
+        help="stop when each SE's relative Monte Carlo error is below P, such as 0.02",
     )
     add("--refit", choices=("verified", "expansion"), default="verified", help="how to refit")
     _add_usual(command, n_jobs=1, rng=None, progress=True)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the report and its options."""
+    """Add `report` and its options."""
     command = commands.add_parser(
         "report",
         help="print a run's table and cross-check",
@@ -154,19 +164,19 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     command.set_defaults(handler=_report, form="table")
     add = command.add_argument
-    add("paths", nargs="+", metavar="DIR", help="run directories, or files that save() wrote")
-    add("--job", metavar="FILE:MODEL", help="the model, where its file has moved")
-    level = "of the percentile intervals in JSON and CSV (default: %(default)s)"
+    add("paths", nargs="+", metavar="DIR", help="run directories, or files written by save()")
+    add("--job", metavar="FILE:MODEL", help="the model, if its file has moved")
+    level = "level of the percentile intervals in JSON and CSV (default: %(default)s)"
     add("--confidence-level", type=_level, default=0.95, metavar="L", help=level)
-    for form, what in (("json", "everything as JSON"), ("csv", "the table as CSV")):
+    for form, what in (("json", "print everything as JSON"), ("csv", "print the table as CSV")):
         add(f"--{form}", dest="form", action="store_const", const=form, help=what)
 
 
 def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the status."""
+    """Add `status`."""
     command = commands.add_parser(
         "status",
-        help="say how far a run is",
+        help="show the progress of a run",
         description=STATUS,
         epilog="example: bootmle status runs/a",
     )
@@ -177,32 +187,32 @@ def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_usual(
     command: argparse.ArgumentParser, *, n_jobs: int, rng: int | None, progress: bool | None = None
 ) -> None:
-    """Add what every run takes."""
+    """Add the options that `demo` and `run` share."""
     add = command.add_argument
     count = "number of bootstrap samples (default: %(default)s)"
-    jobs = "number of processes, -1 for one a core (default: %(default)s)"
-    seed = "seed (default: %(default)s)" if rng is not None else "seed (default: drawn once)"
+    jobs = "number of processes, -1 for all cores (default: %(default)s)"
+    seed = "seed (default: %(default)s)" if rng is not None else "seed (default: a random one)"
     add("-n", "--n-resamples", type=_samples, default=1999, metavar="N", help=count)
     add("--jobs", "--n-jobs", dest="n_jobs", type=_jobs, default=n_jobs, metavar="J", help=jobs)
     add("--rng", type=_seed, default=rng, metavar="R", help=seed)
-    quiet = "show no progress"
+    quiet = "do not show progress"
     add("--no-progress", dest="progress", action="store_false", default=progress, help=quiet)
 
 
 def _samples(text: str) -> int:
-    """Read a number of samples."""
-    return _at_least(2, text, "give 2 or more")
+    """Read the number of samples."""
+    return _at_least(2, text)
 
 
 def _seed(text: str) -> int:
-    """Read a seed."""
-    return _at_least(0, text, "give 0 or more")
+    """Read the seed."""
+    return _at_least(0, text)
 
 
 def _jobs(text: str) -> int:
-    """Read a number of processes."""
+    """Read the number of processes."""
     if _whole(text) == 0:
-        raise argparse.ArgumentTypeError(f"got {text}, give 1 or more, or -1 for one a core")
+        raise argparse.ArgumentTypeError(f"got {text}; pass 1 or more, or -1 for all cores")
     return int(text)
 
 
@@ -213,30 +223,30 @@ def _level(text: str) -> float:
     except ValueError:
         level = 0.0
     if not 0 < level < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, give a share such as 0.95")
+        raise argparse.ArgumentTypeError(f"got {text}; pass a level such as 0.95")
     return level
 
 
-def _at_least(least: int, text: str, advice: str) -> int:
-    """Read a whole number that is not too small."""
+def _at_least(least: int, text: str) -> int:
+    """Read an integer that is not too small."""
     if _whole(text) < least:
-        raise argparse.ArgumentTypeError(f"got {text}, {advice}")
+        raise argparse.ArgumentTypeError(f"got {text}; pass {least} or more")
     return int(text)
 
 
 def _whole(text: str) -> int:
-    """Read a whole number."""
+    """Read an integer."""
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text}, give a whole number") from None
+        raise argparse.ArgumentTypeError(f"got {text}; pass an integer") from None
 
 
 def _shard(text: str) -> tuple[int, int]:
     """Read which part of how many."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise argparse.ArgumentTypeError(f"got {text}, give I/K with I from 1 to K, such as 3/16")
+        raise argparse.ArgumentTypeError(f"got {text}; pass I/K with I from 1 to K, such as 3/16")
     return int(found[1]), int(found[2])
 
 
@@ -246,11 +256,11 @@ def _duration(text: str) -> float:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         parts = [(text, "s")]
     elif "".join(number + unit for number, unit in parts) != text or not text:
-        raise argparse.ArgumentTypeError(f"got {text}, give seconds, or such as 90m, 3h or 2h30m")
+        raise argparse.ArgumentTypeError(f"got {text}; pass seconds, or 90m, 3h or 2h30m")
     return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
-# What the commands take is imported by them, so that --help need not wait for SciPy.
+# Each command imports what it needs, so that --help does not wait for SciPy.
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -276,7 +286,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    """Say how far a run is."""
+    """Show the progress of a run."""
     from bootmle.commands.run_status import status
 
     return status(arguments)

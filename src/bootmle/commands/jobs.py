@@ -1,4 +1,4 @@
-"""Job files: Python files that hold a model, named as ``file.py:name``."""
+"""Job files: Python files with a model, named as ``file.py:name``."""
 
 from __future__ import annotations
 
@@ -25,34 +25,21 @@ _NAME = "job.json"
 
 
 class JobError(ValueError):
-    """A job that cannot be used; the message says why."""
+    """A job that cannot be used, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A model in a file, and the plan beside it.
-
-    Attributes
-    ----------
-    file : Path
-    model : str
-        Name of a Fit or Estimator, or of a function that returns one.
-    sampling : str or None
-        Name of a plan; Cases() where there is none.
-    """
+    """The names of a model and a plan in a Python file."""
 
     file: Path
     model: str
+    """Name of a Fit or Estimator, or of a function that returns one."""
     sampling: str | None = None
+    """Name of a plan; None for Cases()."""
 
     def load(self) -> tuple[Fit | Estimator, Plan | None]:
-        """Run the file, and take the model and the plan from it.
-
-        Raises
-        ------
-        JobError
-            Where the file or a name in it is missing, or is something else.
-        """
+        """Run the file and return its model and plan; JobError if they are not there."""
         module = _module(self.file)
         found = self._named(module, self.model)
         fit = found if isinstance(found, Fit | Estimator) else self._called(found)
@@ -69,13 +56,13 @@ class Job:
         return fit, plan
 
     def _named(self, module: Any, name: str) -> Any:
-        """Find a name in the file."""
+        """Return what a name in the file refers to."""
         if not hasattr(module, name):
-            raise JobError(f"{self.file} has no {name!r}; define it there, or name what it has")
+            raise JobError(f"{self.file} has no {name!r}; define it there, or use another name")
         return getattr(module, name)
 
     def _called(self, function: Any) -> Any:
-        """Call what is to return the model."""
+        """Call the function that returns the model."""
         if not callable(function):
             raise JobError(
                 f"{self.model} in {self.file} is {brief(function)}; name a Fit, an Estimator, or a "
@@ -87,7 +74,7 @@ class Job:
             raise JobError(f"{self.model} in {_told(error, self.file)}") from error
 
     def remember(self, run: Path) -> None:
-        """Write down beside a run what it is computed from, unless that is known."""
+        """Store the job in the run's directory unless it is there already."""
         known = self.remembered(run)
         if known is not None and known.file.is_file() and is_run(run):
             return
@@ -97,7 +84,7 @@ class Job:
 
     @classmethod
     def remembered(cls, run: Path) -> Job | None:
-        """Read what a run was computed from; None where that is not known."""
+        """Read the job of a run from its directory; None if it is not there or not readable."""
         try:
             held = json.loads((run / _NAME).read_text())
             return cls(Path(held["file"]), held["model"], held["sampling"])
@@ -106,34 +93,22 @@ class Job:
 
 
 def read_job(text: str, sampling: str | None = None) -> Job:
-    """Read ``file.py:name``.
-
-    Raises
-    ------
-    JobError
-        For text of another form, and a file that does not exist.
-
-    Examples
-    --------
-    >>> read_job("job.py")
-    Traceback (most recent call last):
-    bootmle.commands.jobs.JobError: 'job.py': name a file and a model in it, such as job.py:model
-    """
+    """Read ``file.py:name``; JobError for another form or a file that does not exist."""
     file, _, name = text.rpartition(":")
     if not file or not name.isidentifier():
-        raise JobError(f"{text!r}: name a file and a model in it, such as job.py:model")
+        raise JobError(f"got {text!r}; name a file and a model in it, such as job.py:model")
     path = Path(file).resolve()
     if not path.is_file():
-        raise JobError(f"{path}: there is no such file; name a Python file")
+        raise JobError(f"{path}: no such file; name a Python file")
     return Job(path, name, sampling)
 
 
 def _module(path: Path) -> Any:
-    """Run a file as a module, which workers get by value: they need not find it."""
+    """Run a file as a module that is pickled by value, since workers cannot import it."""
     name = f"bootmle_job_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise JobError(f"{path}: is not a Python file; name one that ends in .py")
+        raise JobError(f"{path} is not a Python file; name one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
@@ -146,7 +121,7 @@ def _module(path: Path) -> Any:
 
 
 def _told(error: BaseException, path: Path) -> str:
-    """Say what the user's code raised, and in which line of the file."""
+    """Describe what the user's code raised, and in which line of the file."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     line = f", line {lines[-1]}" if lines else ""

@@ -1,4 +1,4 @@
-"""``bootmle report``: what run directories hold, as a table, JSON or CSV."""
+"""``bootmle report``: the contents of run directories as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -30,18 +30,7 @@ __all__ = ["report"]
 
 
 def report(arguments: Namespace) -> int:
-    """Print one run's table and cross-check, or a study, from one or several directories.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed: paths, job, confidence_level, form ("table", "json" or "csv").
-
-    Returns
-    -------
-    int
-        0, or 2 where the paths or the job cannot be read.
-    """
+    """Print a run's table and cross-check, or a study, and return the exit status."""
     paths = [Path(path) for path in arguments.paths]
     try:
         if any(map(holds_study, paths)):
@@ -50,7 +39,7 @@ def report(arguments: Namespace) -> int:
             fit, plan = _model(arguments.job, paths)
             _print(_with_plan(load(*paths, fit=fit), plan), arguments)
     except FileNotFoundError as error:
-        print(f"bootmle report: there is no {error.filename}; name a run", file=sys.stderr)
+        print(f"bootmle report: {error.filename} does not exist; name a run", file=sys.stderr)
         return BAD_ARGUMENTS
     except (ValueError, OSError) as error:
         print(f"bootmle report: {error}", file=sys.stderr)
@@ -59,7 +48,7 @@ def report(arguments: Namespace) -> int:
 
 
 def _print(boot: Bootstrap, arguments: Namespace) -> None:
-    """Print in the form that is asked for."""
+    """Print in the requested form."""
     if arguments.form == "csv":
         _print_csv(boot, arguments.confidence_level)
     elif arguments.form == "json":
@@ -69,7 +58,7 @@ def _print(boot: Bootstrap, arguments: Namespace) -> None:
 
 
 def _model(text: str | None, paths: Sequence[Path]) -> tuple[Fit | Estimator | None, Plan | None]:
-    """Load the model that is named, or that the run remembers; none where its file is gone."""
+    """Load the named model, or the one stored with the run; None if its file is gone."""
     if text is not None:
         return read_job(text).load()
     remembered = [job for job in map(Job.remembered, paths) if job is not None]
@@ -78,12 +67,12 @@ def _model(text: str | None, paths: Sequence[Path]) -> tuple[Fit | Estimator | N
     try:
         return remembered[0].load()
     except JobError as error:
-        print(f"bootmle report: without the model, as {error}", file=sys.stderr)
+        print(f"bootmle report: cannot load the model: {error}", file=sys.stderr)
         return None, None
 
 
 def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
-    """Put the plan back in place of its text, and examine the replicates with it."""
+    """Replace the plan's text by the plan, and audit the replicates."""
     if boot.fit is None:
         return boot
     if plan is not None:
@@ -92,19 +81,19 @@ def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
 
 
 def _print_table(boot: Bootstrap) -> None:
-    """Print the table; below it the cross-check, or why there is none."""
+    """Print the table, and below it the cross-check or why there is none."""
     print(boot)
     print()
     if isinstance(boot.fit, Fit):
         print(crosscheck(boot))
     elif boot.fit is None:
-        print("no cross-check without the model: name it with --job job.py:model")
+        print("no cross-check without the model; name it with --job job.py:model")
     else:
         print("no cross-check: an Estimator has no likelihood")
 
 
 def _print_study(study: Coverage, form: str) -> None:
-    """Print a simulation study; as CSV or JSON a row for each quantity and method."""
+    """Print a simulation study; CSV and JSON have a row for each quantity and method."""
     with_errors = ("coverage", "below", "above", "mean_length")
     figures = [each for figure in with_errors for each in (figure, f"{figure}_mcse")]
     figures.append("withheld")
@@ -125,7 +114,7 @@ def _print_study(study: Coverage, form: str) -> None:
 
 
 def _columns(boot: Bootstrap, confidence_level: float) -> dict[str, list[float]]:
-    """List what is told of each parameter."""
+    """Return the columns of CSV and JSON."""
     low, high = percentile_ends(boot, confidence_level)
     figures = {
         "estimate": boot.estimate,
@@ -140,7 +129,7 @@ def _columns(boot: Bootstrap, confidence_level: float) -> dict[str, list[float]]
 
 
 def _print_csv(boot: Bootstrap, confidence_level: float) -> None:
-    """Print a row for each parameter."""
+    """Print one row for each parameter."""
     columns = _columns(boot, confidence_level)
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(["name", *columns])
@@ -148,7 +137,7 @@ def _print_csv(boot: Bootstrap, confidence_level: float) -> None:
 
 
 def _json(boot: Bootstrap, confidence_level: float) -> dict[str, Any]:
-    """Gather everything; what is not finite as text, which JSON has no number for."""
+    """Gather everything for JSON, with non-finite numbers as text."""
     parameters = [
         dict(zip(("name", *columns), row, strict=True))
         for columns in [_columns(boot, confidence_level)]
@@ -181,7 +170,7 @@ def _json(boot: Bootstrap, confidence_level: float) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Replace numbers that are not finite by their text, wherever they are."""
+    """Replace non-finite numbers, at any depth, by their text."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list):

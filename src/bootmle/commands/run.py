@@ -1,4 +1,4 @@
-"""``bootmle run``: a job's replicates into a directory."""
+"""``bootmle run``: bootstrap a job into a directory."""
 
 from __future__ import annotations
 
@@ -17,20 +17,7 @@ DONE, FAILED, BAD_ARGUMENTS, STOPPED = 0, 1, 2, 3
 
 
 def run(arguments: Namespace) -> int:
-    """Run a job, and print what there is at the end.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed: job, sampling, out, n_resamples, n_jobs, shard, deadline, precision, refit, rng,
-        progress.
-
-    Returns
-    -------
-    int
-        0 done, 1 failed, 2 for arguments that make no sense, 3 stopped in good order with work
-        left.
-    """
+    """Run a job, print its result, and return the exit status."""
     out = Path(arguments.out)
     if out.exists() and not out.is_dir():
         print(f"bootmle run: --out: {out} is a file; name a directory", file=sys.stderr)

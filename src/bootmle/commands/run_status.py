@@ -1,4 +1,4 @@
-"""``bootmle status``: how far a run is, its rate, when it ends, and what failed."""
+"""``bootmle status``: the progress of a run, its rate, when it will end, and what failed."""
 
 from __future__ import annotations
 
@@ -21,33 +21,25 @@ from bootmle.simulation.simulated_fits import SimulatedFits
 __all__ = ["status"]
 
 _LATE = 5.0
+"""Mean intervals of silence after which a run is taken for stopped: workers finish together, so
+that gaps of a few intervals are normal."""
 _LATELY = 20
+"""Latest chunks that the rate averages over: its error is 1/√20 of that of a single interval."""
 _KINDS: dict[str, tuple[type[Replicates | SimulatedFits], str, str]] = {
     "Replicates": (Replicates, "replicates", "refits"),
     "SimulatedFits": (SimulatedFits, "data sets", "data sets"),
 }
-"""What a directory may hold, and its words for a message and for a rate."""
+"""What a directory may hold, and what its members are called in a count and in a rate."""
 
 
 def status(arguments: Namespace) -> int:
-    """Print how far each run directory is.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed: paths.
-
-    Returns
-    -------
-    int
-        0, or 2 where a path holds no run, or a damaged one.
-    """
+    """Print the progress of each run directory, and return the exit status."""
     paths = [Path(path) for path in arguments.paths]
     lost = [path for path in paths if not path.is_dir() or not is_run(path)]
     if lost:
         print(
             f"bootmle status: {lost[0]} holds no run (there is no run.json); name a directory "
-            f"that bootmle run --out wrote",
+            f"written by bootmle run --out",
             file=sys.stderr,
         )
         return BAD_ARGUMENTS
@@ -61,7 +53,7 @@ def status(arguments: Namespace) -> int:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Say how far one run is."""
+    """Describe the progress of one run."""
     manifest = read_manifest(path)
     kind, members, computed = _KINDS[manifest["kind"]]
     size, count = manifest["run"]["chunk"], manifest["n_resamples"]
@@ -80,30 +72,30 @@ def _lines(path: Path) -> Iterator[str]:
         yield f"complete: {manifest['stopped']}"
     if parts:
         yield from _failures(np.concatenate([part.status for part in parts]))
-    yield from (f"damaged, to be computed again: {text}" for text in damaged)
+    yield from (f"damaged, will be computed again: {text}" for text in damaged)
 
 
 def _forecast(
     moments: list[float], size: int, left: int, now: float, computed: str = "refits"
 ) -> str:
-    """Say how fast chunks came lately, and when the rest will be done at that rate."""
+    """Describe the rate of the latest chunks, and when the rest will be done at that rate."""
     latest = np.sort(moments)[-_LATELY:]
     if len(latest) < 2 or latest[-1] <= latest[0]:
         return "no rate yet"
     interval = float(latest[-1] - latest[0]) / (len(latest) - 1)
     rate, since = size / interval, now - float(latest[-1])
-    per = f"{rate:,.1f} {computed} a second"
+    per = f"{rate:,.1f} {computed} per second"
     if rate < 1:
-        per = f"{60 * rate:,.1f} {computed} a minute"
+        per = f"{60 * rate:,.1f} {computed} per minute"
     if since > _LATE * interval + 1:
-        return f"{per}; not running: the last chunk came {duration(since)} ago"
+        return f"{per}; not running: the last chunk was written {duration(since)} ago"
     seconds = left / rate
     end = time.strftime("%Y-%m-%d %H:%M", time.localtime(now + seconds))
     return f"{per}; about {duration(seconds)} left, until {end}"
 
 
 def _failures(found: NDArray[np.int8]) -> Iterator[str]:
-    """Count what failed, and what has no finite optimum."""
+    """Count the failures, and what has no finite optimum."""
     for each in (*filter(lambda one: one.failed, Status), Status.NO_FINITE_OPTIMUM):
         times = int(np.sum(found == each))
         if times:
