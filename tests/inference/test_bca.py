@@ -178,7 +178,7 @@ def test_strata_enter_the_acceleration_with_their_own_means() -> None:
         return [y[group == 0].mean() - y[group == 1].mean(), y[group == 1].mean()]
 
     estimator = Estimator(difference, (y, group))
-    units = units_of(estimator, Stratified(group).prepared(30, ()))
+    units = units_of(estimator, Stratified(group).prepared(estimator))
     found = acceleration(jackknife_of(estimator, units, 100), units[1])
     pulls = [(y[group == h] - y[group == h].mean()) / (group == h).sum() for h in (0, 1)]
     cubes = (pulls[0] ** 3).sum() - (pulls[1] ** 3).sum()

@@ -572,6 +572,7 @@ def test_strata_of_clusters_follow_their_contributions(weights_of: Any) -> None:
     batch = np.repeat([3, 0, 2, 1, 9, 8, 7, 6], 4)
     strata = np.repeat(["a", "b", "a", "b", "b", "a", "b", "a"], 4)
     y = rng.normal(0, 1.0, 32)
-    plan = Clustered(batch, strata=strata).prepared(8, (y, batch))
+    mle = fit(of_batches, [0.0, 0.0, 0.0], (y, batch))
+    plan = Clustered(batch, strata=strata).prepared(mle)
     weights = weights_of(plan, 0, 8, 50)
     assert_array_equal(weights[:, strata[::4] == "a"].sum(axis=1), np.full(50, 4.0))

@@ -53,7 +53,7 @@ WEIGHTED: dict[str, Any] = {
     "Blocks(circular)": Blocks(5, kind="circular"),
     "Blocks(moving)": Blocks(5, kind="moving"),
     "Subsample(size)": Subsample(7),
-    "Jackknife()": Jackknife().prepared(N, ()),
+    "Jackknife()": Jackknife().prepared(Estimator(np.mean, args=np.arange(float(N)))),
     "Jackknife(groups)": Jackknife(LABELS),
     "Given(indices)": Given(indices=INDICES),
     "Given(counts)": Given(weights=COUNTS),

@@ -23,7 +23,6 @@ from bootmle import (
     crosscheck,
     fit,
 )
-from bootmle.fitting.fit import fit_simulated
 from models import exponential, logit, normal, poisson, weibull
 
 Simulate = Callable[..., Any]
@@ -54,7 +53,7 @@ def data_set(number: int, seed: int, mle: Fit, simulate: Simulate) -> tuple[Fit,
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 0)))
     args = simulate(mle.estimate, rng, *mle.likelihood.args)
     words = np.random.SeedSequence(seed, spawn_key=(number, 1)).generate_state(4)
-    return fit_simulated(mle, args, mle.estimate), int.from_bytes(words.tobytes(), "little")
+    return mle.refit(args, mle.estimate), int.from_bytes(words.tobytes(), "little")
 
 
 def test_each_trial_is_a_fit_its_bootstrap_and_its_crosscheck(small: Coverage) -> None:

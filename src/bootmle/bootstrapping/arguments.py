@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from bootmle.display.text import brief
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.scores import whitened_scores
-from bootmle.optimization.status import Status
-from bootmle.sampling import Blocks, Parametric, Plan
+from bootmle.sampling import Plan, Structure
 
 __all__ = [
     "check_n_resamples",
     "check_plan",
     "check_precision",
     "check_refit",
-    "prepare_plan",
     "read_directory",
     "read_seed",
     "read_shard",
@@ -61,51 +58,28 @@ def check_plan(fit: Any, sampling: Any) -> None:
             f"sampling: {brief(sampling)} is not a plan; pass one, such as Cases(), "
             f"Clustered(labels) or Blocks()"
         )
-    if isinstance(fit, Estimator):
-        if sampling.fractional and not fit.takes_weights:
-            raise ValueError(
-                f"sampling: {sampling!r} draws fractional weights, and the estimator's function "
-                f"has no argument named weights; add one, or use Cases()"
-            )
-        return
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Fit | Estimator):
         raise TypeError(
             f"fit: {type(fit).__name__}; pass the Fit that bootmle.fit(fun, x0, args) returns, or "
             f"an Estimator"
         )
-    sampling.check(fit.likelihood)
-    if sampling.fractional and not fit.likelihood.supports_weights:
-        raise ValueError(
-            f"sampling: {sampling!r} draws fractional weights, which {_why_not_weights(fit)}; "
-            f"or use Cases()"
-        )
-    if fit.status is Status.NO_FINITE_OPTIMUM or fit.status.failed:
-        raise ValueError(
-            f"fit: there is no optimum to refit from: {fit.status.message}; see print(fit), then "
-            f"start elsewhere, or bound or hold (fixed=) what runs away"
-        )
+    sampling.check_fit(fit)
 
 
 def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
     if refit not in _REFITS:
         raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
-    if refit == "expansion" and not (isinstance(fit, Fit) and fit.likelihood.supports_weights):
+    if refit != "expansion":
+        return
+    if fit.likelihood is None or not fit.takes_weights:
+        lacks = "an Estimator does not have: bootstrap a Fit instead"
         raise ValueError(
             f"refit: 'expansion' weights the observations' contributions, which "
-            f"{_why_not_weights(fit)}; or use 'verified'"
+            f"{lacks if fit.likelihood is None else fit.why_no_weights}; or use 'verified'"
         )
-    if refit == "expansion" and isinstance(sampling, Parametric):
+    if sampling.structure is Structure.MODEL:
         raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
-
-
-def _why_not_weights(fit: Fit | Estimator) -> str:
-    """Say why resamples cannot act through weights."""
-    if isinstance(fit, Fit) and fit.likelihood.per_observation:
-        return f"is not possible as {fit.likelihood.rows.value}: make each depend on its own row"
-    if isinstance(fit, Estimator):
-        return "an Estimator does not have: bootstrap a Fit instead"
-    return "a total cannot use: return the n contributions instead (delete .sum())"
 
 
 def read_seed(rng: Any) -> int:
@@ -169,13 +143,3 @@ def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
             f"run; leave one of them out"
         )
     return numbers
-
-
-def prepare_plan(fit: Fit | Estimator, sampling: Plan) -> Plan:
-    """Make a plan ready for the data: look up labels, choose a block length."""
-    if isinstance(sampling, Blocks) and sampling.length is None and isinstance(fit, Fit):
-        scores = whitened_scores(fit)
-        pulls = None if scores is None else scores @ fit.whitening.factor.T
-        sampling = sampling if pulls is None else sampling.with_length_for(pulls)
-    args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
-    return sampling.prepared(n_observations(fit), args)

@@ -135,7 +135,8 @@ def bootstrap(
             enough=None if precision is None else partial(precise_enough, precision=precision),
         )
         if run.show:
-            announce(_forecast(setup.blank, run.n_missing, workers), run.n_missing, workers)
+            forecast = run.n_missing * setup.task.refit.seconds / workers
+            announce(forecast, run.n_missing, workers)
         collected = run.collect()
         if collected.interrupted:
             raise _interrupted(setup, collected)
@@ -201,16 +202,6 @@ def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted
         else f"they are in {setup.store.path}, where the same call goes on"
     )
     return Interrupted(f"{done:,} of {setup.count:,} replicates are done: {where}", partial)
-
-
-def _forecast(blank: Bootstrap, count: int, workers: int) -> float:
-    """Forecast the run's seconds from the time of one evaluation."""
-    fit = blank.fit
-    if isinstance(fit, Estimator):
-        return count * fit.seconds / workers
-    assert fit is not None
-    evaluations = (2 if fit.likelihood.supports_weights else 6) * (fit.whitening.size + 1)
-    return count * evaluations * fit.seconds_per_evaluation / workers
 
 
 def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int) -> None:

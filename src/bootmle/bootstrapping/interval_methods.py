@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from bootmle.bootstrapping.spread import Spread
 from bootmle.display.text import brief
-from bootmle.fitting.estimator import Estimator, n_observations
-from bootmle.fitting.fit import Fit
 from bootmle.inference.bca import acceleration, bca_interval
 from bootmle.inference.derived import derive_all
 from bootmle.inference.influence import Influence, influence
@@ -22,8 +20,8 @@ from bootmle.inference.simultaneous import simultaneous_interval
 from bootmle.inference.studentized import studentized_interval
 from bootmle.inference.worst_case import WorstCase, worst_case
 from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.leave_one_out import LeaveOneOut, absences, label_units
-from bootmle.sampling import Parametric
+from bootmle.refitting.leave_one_out import LeaveOneOut, absences
+from bootmle.sampling import Structure
 
 __all__ = ["Inference"]
 
@@ -162,12 +160,13 @@ class Inference(Spread):
 
     def _why_none(self) -> str:
         """Say why replicates have no standard errors of their own, and what to do."""
-        if isinstance(self.fit, Estimator) and self.fit.standard_error is None:
+        fit = self.fit
+        if fit is not None and fit.likelihood is None and fit.standard_error is None:
             return (
                 "which Estimator(..., standard_error=) brings; pass it, or use 'bca' or "
                 "'percentile'"
             )
-        if isinstance(self.fit, Fit) and not self.fit.likelihood.supports_weights:
+        if fit is not None and fit.likelihood is not None and not fit.takes_weights:
             return (
                 "which takes the observations' contributions, each from its own row: return them "
                 "(delete .sum()), or use 'bca' or 'percentile'"
@@ -321,12 +320,12 @@ class Inference(Spread):
                 "influence: takes the samples of one run, with its plan and fit at hand: load one "
                 "path with fit=, or bootstrap again"
             )
-        if isinstance(sampling, Parametric) or not self.supports_quantiles:
+        if sampling.structure is Structure.MODEL or not self.supports_quantiles:
             raise ValueError(
                 f"influence: is read off samples that leave units out at random, which those of "
                 f"{sampling} do not; bootstrap with Cases(), Stratified or Clustered"
             )
-        codes, labels = label_units(sampling, n_observations(self.fit))
+        codes, labels = sampling.unit_labels(self.fit.n)
         numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
         kept = np.flatnonzero(~self.flat())
         return influence(

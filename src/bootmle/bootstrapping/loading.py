@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.bootstrapping.identity import restored
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.storage import read_run
 from bootmle.display.text import brief
@@ -95,7 +94,7 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     _check_seeds(runs)
     if fit is not None:
         _check_fit(fit, runs)
-        fit = fit if first.start is None else restored(fit, first.start)
+        fit = fit if first.start is None else fit.restored(first.start)
     return _joined(runs, fit)
 
 

@@ -10,20 +10,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.scores import own_errors
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.alarms import Alarm
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit, audit_from_json
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
-from bootmle.sampling import Clustered, Plan, Stratified
+from bootmle.sampling import Plan
 
 __all__ = ["Record"]
 
-_FEW_CLUSTERS = 40
 _FORMERLY = {"quantiles": "supports_quantiles", "drawn": "is_random", "centre": "center"}
 """Entries of files and directories that were written before these fields had their names."""
 
@@ -189,14 +187,14 @@ class Record:
             n_shared=task.refit.n_shared,
             seconds=0.0,
             rescaling=sampling.rescaling(task.n),
-            supports_quantiles=sampling.quantiles,
-            is_random=sampling.n_available is None,
+            supports_quantiles=sampling.supports_quantiles,
+            is_random=sampling.is_random,
             center=center,
-            own_standard_error=_own_errors(fit, task),
+            own_standard_error=task.own_errors(fit),
             refit=refit,
-            fixed=_fixed(fit),
-            not_identified=fit.not_identified if isinstance(fit, Fit) else (),
-            notes=_notes(fit, sampling, center),
+            fixed=fit.fixed,
+            not_identified=fit.not_identified,
+            notes=(*sampling.notes(task.n, center is not None), *fit.resampling_notes),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -237,54 +235,3 @@ class Record:
 def _written(record: Record, each: Field[Any]) -> Any:
     """Write one field in a form that JSON holds."""
     return each.metadata["write"](getattr(record, each.name))
-
-
-def _own_errors(fit: Fit | Estimator, task: Task) -> Floats | None:
-    """Compute the fit's own standard errors, by the formula of each replicate's."""
-    if isinstance(fit, Estimator):
-        return fit.errors
-    units = task.sampling.units(task.n) if task.studentizes else None
-    return None if units is None else own_errors(fit, units)
-
-
-def _fixed(fit: Fit | Estimator) -> tuple[str, ...]:
-    """Name the fixed parameters."""
-    if isinstance(fit, Estimator):
-        return ()
-    return tuple(name for name, free in zip(fit.names, fit.free, strict=True) if not free)
-
-
-def _notes(fit: Fit | Estimator, sampling: Plan, center: Floats | None) -> tuple[str, ...]:
-    """Say how resamples act, where that is not what the objective's form or the plan suggests."""
-    notes = []
-    if sampling.expected_weights(n_observations(fit)) is not None and center is None:
-        notes.append(
-            "moving blocks reach the ends of the series less often than its middle, and are not "
-            "centered here: use kind='stationary'"
-        )
-    if (
-        isinstance(fit, Fit)
-        and fit.likelihood.per_observation
-        and not fit.likelihood.supports_weights
-    ):
-        notes.append(f"refits resample the rows: {fit.likelihood.rows.value}")
-    if isinstance(sampling, Clustered) and len(sampling.members) < _FEW_CLUSTERS:
-        count = len(sampling.members)
-        notes.append(
-            f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
-            f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size"
-        )
-    if isinstance(sampling, Stratified):
-        notes += _single_rows(sampling)
-    return tuple(notes)
-
-
-def _single_rows(sampling: Stratified) -> list[str]:
-    """Say how many strata have a single row."""
-    single = sum(rows.size == 1 for rows in sampling.members)
-    if not single:
-        return []
-    return [
-        f"{single} of {len(sampling.members)} strata have a single row, which every resample "
-        f"keeps: standard errors leave its variation out"
-    ]

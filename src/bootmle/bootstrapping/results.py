@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.bootstrapping.arguments import prepare_plan
 from bootmle.bootstrapping.histograms import plot_histograms
 from bootmle.bootstrapping.interval_methods import Inference
 from bootmle.bootstrapping.storage import write_run
@@ -26,7 +25,6 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_all, derive_at, undefined
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.status import Status
 from bootmle.refitting.audits import examine
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
@@ -179,7 +177,7 @@ class Bootstrap(Inference):
                 "extend the one run that they are from"
             )
         if sampling is not None:
-            plan = prepare_plan(self.fit, sampling)
+            plan = sampling.prepared(self.fit)
             if str(plan) != str(self.sampling):
                 raise ValueError(f"sampling: {plan} is not the run's plan, {self.sampling}")
         return self.fit, plan
@@ -283,11 +281,7 @@ class Bootstrap(Inference):
 
     def _hessian_errors(self) -> Floats | None:
         """Read standard errors off the Hessian; None where none follow from it."""
-        if not isinstance(self.fit, Fit) or self.derived or self.fit.status is Status.AT_BOUND:
-            return None
-        errors = np.zeros(len(self.names))
-        errors[self.fit.free] = self.fit.information.standard_errors
-        return errors
+        return None if self.fit is None or self.derived else self.fit.hessian_errors
 
     def save(self, path: str | Path) -> None:
         """Write the replicates to one file, whole or not at all; `load` reads it.
@@ -318,13 +312,11 @@ class Bootstrap(Inference):
         """Name the derived quantities that change along a direction that is not identified."""
         if not self.not_identified:
             return ()
-        if not isinstance(self.fit, Fit):
+        if self.fit is None:
             return labels
         moved = np.zeros(estimate.size, dtype=bool)
         size = 1e-3 * max(1.0, float(np.abs(self.estimate).max()))
-        for way in self.fit.information.null_directions.T:
-            step = np.zeros(len(self.names))
-            step[self.fit.free] = size * way
-            there, _ = derive_at(function, self.estimate + step, labels)
+        for way in self.fit.null_directions.T:
+            there, _ = derive_at(function, self.estimate + size * way, labels)
             moved |= np.abs(there - estimate) > 1e-6 * size
         return tuple(name for name, one in zip(labels, moved, strict=True) if one)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bootmle.bootstrapping.arguments import prepare_plan, read_seed
-from bootmle.bootstrapping.identity import describe, differences, restored, start_of, versions
+from bootmle.bootstrapping.arguments import read_seed
+from bootmle.bootstrapping.identity import describe, differences, versions
 from bootmle.execution.checkpoint import (
     Checkpoint,
     Manifest,
@@ -76,7 +76,7 @@ def start_or_resume(
         Where the directory holds another run, naming what differs.
     """
     if checkpoint is None or not is_run(checkpoint):
-        plan, seed = prepare_plan(fit, sampling), read_seed(rng)
+        plan, seed = sampling.prepared(fit), read_seed(rng)
         described = {} if checkpoint is None else describe(fit, plan, refit, seed) | more
         return StartedRun(fit, plan, seed, described, None)
     manifest = read_manifest(checkpoint)
@@ -84,10 +84,10 @@ def start_or_resume(
     seed = int(stored["seed"]) if rng is None else read_seed(rng)
     own, elsewhere = fit, []
     try:
-        own = restored(fit, manifest["start"])
+        own = fit.restored(manifest["start"])
     except ValueError as error:
         elsewhere = [str(error)]
-    plan = prepare_plan(own, sampling)
+    plan = sampling.prepared(own)
     described = describe(own, plan, refit, seed) | more
     if elsewhere:
         del described["objective"]
@@ -116,7 +116,7 @@ def open_checkpoint(
         manifest = {
             "versions": versions(),
             "run": started.description,
-            "start": start_of(started.fit),
+            "start": started.fit.start(),
             "kind": kind.__name__,
             "record": record,
             "n_resamples": count,

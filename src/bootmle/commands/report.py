@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.bootstrapping.arguments import prepare_plan
 from bootmle.bootstrapping.loading import holds_study, load
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.summary_text import percentile_ends
@@ -76,7 +75,7 @@ def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
     if boot.fit is None:
         return boot
     if plan is not None:
-        boot = replace(boot, sampling=prepare_plan(boot.fit, plan))
+        boot = replace(boot, sampling=plan.prepared(boot.fit))
     return boot if isinstance(boot.sampling, str) else boot.examined()
 
 
@@ -84,12 +83,12 @@ def _print_table(boot: Bootstrap) -> None:
     """Print the table, and below it the cross-check or why there is none."""
     print(boot)
     print()
-    if isinstance(boot.fit, Fit):
-        print(crosscheck(boot))
-    elif boot.fit is None:
+    if boot.fit is None:
         print("no cross-check without the model; name it with --job job.py:model")
-    else:
+    elif boot.fit.likelihood is None:
         print("no cross-check: an Estimator has no likelihood")
+    else:
+        print(crosscheck(boot))
 
 
 def _print_study(study: Coverage, form: str) -> None:
@@ -156,7 +155,7 @@ def _json(boot: Bootstrap, confidence_level: float) -> dict[str, Any]:
         "notes": list(boot.notes),
         "alarms": [str(alarm) for alarm in boot.alarms],
     }
-    if isinstance(boot.fit, Fit):
+    if boot.fit is not None and boot.fit.likelihood is not None:
         check = crosscheck(boot)
         found["crosscheck"] = {
             "standard_errors": {

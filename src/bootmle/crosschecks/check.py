@@ -10,10 +10,9 @@ from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.delta import check_derived
 from bootmle.crosschecks.diagnoses import find
-from bootmle.crosschecks.evidence import clusters_of, gather, strata_of
+from bootmle.crosschecks.evidence import gather, measure_scores_under
 from bootmle.crosschecks.profiles import profile_likelihood
 from bootmle.crosschecks.remedies import measure_conditioning, suggest_transforms
-from bootmle.crosschecks.score_covariances import measure_scores
 from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
 from bootmle.crosschecks.user_matrices import judge_given
 from bootmle.crosschecks.verdicts import judge_own, judge_reference
@@ -85,7 +84,7 @@ def crosscheck(
             raise ValueError("profile: is of parameters, not of derived quantities; leave it out")
         check, sources = _check(booted.origin, covariances, simulate, profile)
         with single_threaded():
-            return check_derived(booted, check, sources)
+            return check_derived(_read_fit(booted), booted, check, sources)
     return _check(boot, covariances, simulate, profile)[0]
 
 
@@ -101,7 +100,7 @@ def _check(
     given = read_sources(fit, covariances)
     with single_threaded():
         plan = None if booted is None else booted.sampling
-        scores = measure_scores(fit, clusters_of(plan), strata_of(plan))
+        scores = measure_scores_under(fit, plan)
         known = {source.name: source for source in fitted_sources(fit, scores)}
         profiled = profile_likelihood(fit) if profile else None
         if profiled is not None:

@@ -10,9 +10,8 @@ import numpy as np
 
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.comparison import Crosscheck
-from bootmle.crosschecks.evidence import Evidence, clusters_of, strata_of
+from bootmle.crosschecks.evidence import Evidence, measure_scores_under
 from bootmle.crosschecks.flags import Flag, Verdict
-from bootmle.crosschecks.score_covariances import measure_scores
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import agreement, judge_reference, withheld_from
 from bootmle.display.text import rounded
@@ -27,7 +26,9 @@ _STEP = 1e-3
 _FAR = 1.5
 
 
-def check_derived(boot: Bootstrap, check: Crosscheck, sources: Sequence[Source]) -> Crosscheck:
+def check_derived(
+    fit: Fit, boot: Bootstrap, check: Crosscheck, sources: Sequence[Source]
+) -> Crosscheck:
     """Set the delta method's errors of derived quantities, √(g C gᵀ), beside the bootstrap's.
 
     g is the gradient of the quantity at the estimate, C a source's covariance matrix of the
@@ -35,6 +36,7 @@ def check_derived(boot: Bootstrap, check: Crosscheck, sources: Sequence[Source])
 
     Parameters
     ----------
+    fit : Fit
     boot : Bootstrap
         The derived quantities.
     check : Crosscheck
@@ -44,8 +46,7 @@ def check_derived(boot: Bootstrap, check: Crosscheck, sources: Sequence[Source])
     """
     slopes = gradient(boot)
     reference = Source.of("bootstrap", boot.covariance, mcse=boot.standard_error_mcse)
-    assert isinstance(boot.fit, Fit)
-    evidence = Evidence(boot.fit, boot, None, reference, _sampling_error(boot, slopes))
+    evidence = Evidence(fit, boot, None, reference, _sampling_error(fit, boot, slopes))
     others = [
         Source.of(each.name, slopes @ each.covariance @ slopes.T, mcse=_noise(each, slopes))
         for each in sources[1:]
@@ -93,11 +94,9 @@ def differentiate(
     return np.asarray((ahead - behind).T / lengths)
 
 
-def _sampling_error(boot: Bootstrap, slopes: Floats) -> Floats:
+def _sampling_error(fit: Fit, boot: Bootstrap, slopes: Floats) -> Floats:
     """Return the sampling error of each quantity's standard error, relative to it, (k,)."""
-    fit = boot.fit
-    assert isinstance(fit, Fit)
-    scores = measure_scores(fit, clusters_of(boot.sampling), strata_of(boot.sampling))
+    scores = measure_scores_under(fit, boot.sampling)
     if scores is None:
         return np.full(len(boot.names), 1 / np.sqrt(2 * (fit.likelihood.n or np.inf)))
     free = slopes[:, fit.likelihood.parameters.free]

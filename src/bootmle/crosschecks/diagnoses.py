@@ -14,7 +14,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.likelihood.information import Information
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarms import AlarmKind
-from bootmle.sampling import Blocks, Clustered, Stratified
+from bootmle.sampling import Structure
 
 __all__ = ["Finding", "find"]
 
@@ -111,7 +111,7 @@ def _of_scores(evidence: Evidence) -> Iterator[Finding]:
     equality = evidence.failed_equality
     if equality is not None:
         yield Finding(equality_flag(equality), f"{equality}: {equality.suspects}")
-    declared = isinstance(evidence.plan, Clustered | Blocks | Stratified)
+    declared = evidence.structure not in {Structure.ROWS, Structure.MODEL}
     if scores is None or declared or not evidence.sound:
         return
     if abs(scores.autocorrelation) > _DEPENDENT:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.results import Bootstrap
-from bootmle.crosschecks.score_covariances import Scores
+from bootmle.crosschecks.score_covariances import Scores, measure_scores
 from bootmle.crosschecks.sources import Source
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
@@ -18,9 +18,9 @@ from bootmle.refitting.information_equality import (
     equality_of_replicates,
     equality_of_scores,
 )
-from bootmle.sampling import Blocks, Clustered, Plan, Stratified
+from bootmle.sampling import Plan, Structure
 
-__all__ = ["Evidence", "clusters_of", "gather", "strata_of"]
+__all__ = ["Evidence", "gather", "measure_scores_under"]
 
 _SKEWED = 0.5
 _HEAVY = 1.2
@@ -81,9 +81,10 @@ class Evidence:
         return np.ones_like(self.relative, dtype=bool) if derived else self.fit.free
 
     @property
-    def plan(self) -> Plan | str | None:
-        """What the bootstrap draws."""
-        return None if self.boot is None else self.boot.sampling
+    def structure(self) -> Structure:
+        """What the bootstrap takes the observations to be."""
+        plan = None if self.boot is None else self.boot.sampling
+        return plan.structure if isinstance(plan, Plan) else Structure.ROWS
 
     @property
     def sound(self) -> bool:
@@ -161,7 +162,8 @@ def gather(
         relative[fit.likelihood.parameters.free] = scores.sampling_error
     else:
         relative[fit.free] = 1 / np.sqrt(2 * fit.likelihood.n) if fit.likelihood.n else np.nan
-    relative *= _blocks_share(boot)
+    if boot is not None and isinstance(boot.sampling, Plan):
+        relative *= boot.sampling.relative_sampling_error
     equality = _equality(fit, boot, scores) if _is_sound(fit) else None
     return Evidence(fit, boot, scores, _reference(boot, known), relative, known, equality)
 
@@ -182,31 +184,11 @@ def _is_sound(fit: Fit) -> bool:
     return definite and fit.converged and fit.status is not Status.AT_BOUND
 
 
-def _blocks_share(boot: Bootstrap | None) -> float:
-    """Return how many times a block bootstrap's sampling error is that of rows drawn one by one.
-
-    The variance of its variance is 2ℓ/n of the square for stationary blocks of length ℓ, 4ℓ/(3n)
-    for others (Patton, Politis and White 2009, section 2), where that of rows is about 2/n.
-    """
-    plan = None if boot is None else boot.sampling
-    if not isinstance(plan, Blocks) or plan.length is None:
-        return 1.0
-    share = 1.0 if plan.kind == "stationary" else 2 / 3
-    return float(np.sqrt(max(share * plan.length, 1.0)))
-
-
-def clusters_of(plan: Plan | str | None) -> NDArray[np.intp] | None:
-    """Return the cluster of each observation, where the plan draws clusters."""
-    return plan.codes if isinstance(plan, Clustered) else None
-
-
-def strata_of(plan: Plan | str | None) -> NDArray[np.intp] | None:
-    """Return the stratum of each unit that is drawn, where there are several."""
-    if not isinstance(plan, Clustered | Stratified):
-        return None
-    units = plan.units(sum(rows.size for rows in plan.members))
-    assert units is not None
-    return units[1] if units[1].any() else None
+def measure_scores_under(fit: Fit, plan: Plan | str | None) -> Scores | None:
+    """Measure the scores, with the clusters and strata that a plan draws."""
+    if isinstance(plan, Plan):
+        return measure_scores(fit, plan.cluster_codes, plan.stratum_codes)
+    return measure_scores(fit)
 
 
 def _reference(boot: Bootstrap | None, known: dict[str, Source]) -> Source:

@@ -14,7 +14,7 @@ from bootmle.inference.standard_errors import skewness, standard_error
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
 from bootmle.refitting.expansion import expand
-from bootmle.sampling import Parametric, Plan, draw_resample
+from bootmle.sampling import Plan, Structure, draw_resample
 
 __all__ = [
     "Conditioning",
@@ -122,7 +122,9 @@ def _conditions(hessians: Floats) -> tuple[Floats, Floats]:
 def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     """Expand the first replicates' Hessians at their optima, (b, q, q) on the working scale."""
     plan, likelihood = boot.sampling, fit.likelihood
-    if not likelihood.per_observation or not isinstance(plan, Plan) or isinstance(plan, Parametric):
+    if not likelihood.per_observation or not isinstance(plan, Plan):
+        return None
+    if plan.structure is Structure.MODEL:
         return None
     expansion = expand(likelihood, fit.whitening)
     # A replicate at a bound is infinite on a log or logit scale.

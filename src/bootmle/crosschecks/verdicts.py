@@ -11,7 +11,8 @@ from bootmle.crosschecks.sources import Source
 from bootmle.display.text import rounded
 from bootmle.optimization.status import Status
 from bootmle.refitting.information_equality import Equality
-from bootmle.sampling import Blocks, Clustered, Parametric, Stratified
+from bootmle.sampling import Structure
+from bootmle.sampling.clustered import FEW_CLUSTERS
 
 __all__ = [
     "agreement",
@@ -22,7 +23,6 @@ __all__ = [
     "withheld_from",
 ]
 
-_FEW_CLUSTERS = 40
 _CORRELATED = 3.0
 """Standard errors at which neighbouring scores count as correlated, where blocks are drawn."""
 
@@ -164,7 +164,7 @@ def _by_plan(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
     """Blame what the plan allows for and the source does not."""
     if source.name not in {"hessian", "opg", "sandwich"}:
         return None
-    if isinstance(evidence.plan, Clustered):
+    if evidence.structure is Structure.CLUSTERS:
         robust = evidence.known.get("cluster")
         agrees = robust is not None and not np.any(evidence.apart(robust))
         more = "; the cluster-robust sandwich, which does not, agrees with the bootstrap"
@@ -172,11 +172,11 @@ def _by_plan(source: Source, evidence: Evidence) -> tuple[Flag, str] | None:
             Flag.CLUSTERED,
             f"it treats rows of one cluster as independent{more if agrees else ''}",
         )
-    if isinstance(evidence.plan, Blocks):
+    if evidence.structure is Structure.SERIES:
         return _by_blocks(evidence)
-    if isinstance(evidence.plan, Stratified):
+    if evidence.structure is Structure.STRATA:
         return Flag.STRATIFIED, "it ignores the strata, within which the bootstrap draws"
-    if isinstance(evidence.plan, Parametric) and source.name != "hessian":
+    if evidence.structure is Structure.MODEL and source.name != "hessian":
         return Flag.MISSPECIFIED, (
             "it takes the scores' variance from your data, the parametric bootstrap from the "
             "model: that is misspecified, or the sample small for it"
@@ -269,7 +269,7 @@ def _by_shape(source: Source, evidence: Evidence) -> tuple[Flag, str]:
             f"one point shows"
         )
     clusters = None if evidence.scores is None else evidence.scores.clusters
-    if source.name == "cluster" and clusters is not None and clusters.max() < _FEW_CLUSTERS:
+    if source.name == "cluster" and clusters is not None and clusters.max() < FEW_CLUSTERS:
         count = int(clusters.max()) + 1
         return Flag.SMALL_SAMPLE, f"{count} clusters are few for a sandwich (40 are the least)"
     n, p = evidence.fit.likelihood.n or 0, int(evidence.fit.free.sum())

@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 
 from bootmle.display.text import brief
-from bootmle.fitting.fit import Fit
+from bootmle.fitting.description import check_near, checksum
+from bootmle.fitting.fitted import Fitted
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args, check_call, count_rows
 from bootmle.likelihood.parameters import settle_names
+from bootmle.optimization.sandwich import Units
+from bootmle.optimization.status import Status
 
-__all__ = ["Estimator", "n_observations", "read_estimates"]
+__all__ = ["Estimator", "read_estimates"]
+
+_ROUNDING = 1e-9
+"""Largest relative difference of estimates that are the same: other libraries round otherwise."""
 
 
-class Estimator:
+class Estimator(Fitted):
     """Stand in for a Fit where the user's own code does the fitting.
 
     Parameters
@@ -58,6 +64,14 @@ class Estimator:
     >>> median.names, float(median.estimate[0])
     (('median',), 2.0)
     """
+
+    args: tuple[Any, ...] = ()
+    n: int = 0
+    takes_weights: bool = False
+    status = Status.ESTIMATED
+    notes: tuple[str, ...] = ()
+    likelihood: None = None
+    why_no_weights = "its function does not take: give it an argument named weights"
 
     def __init__(
         self,
@@ -99,6 +113,29 @@ class Estimator:
                     f"standard_error: {self.errors} is negative somewhere; return standard errors"
                 )
         self.seconds = time.perf_counter() - started
+
+    def own_errors(self, units: Units | None) -> Floats | None:
+        """Return what ``standard_error`` returns on the original data, (p,)."""
+        return self.errors
+
+    def refit(self, args: Any, start: Floats) -> Estimator:
+        """Call the same functions on other data."""
+        return Estimator(self.function, as_args(args), self.names, self.standard_error)
+
+    def description(self) -> dict[str, Any]:
+        """Describe the data and the estimates in a form that JSON holds."""
+        return {
+            "names": list(self.names),
+            "data": checksum(self.args),
+            "objective": [float(value) for value in self.estimate],
+            "parameters": {"standard_error": self.standard_error is not None},
+        }
+
+    def restored(self, start: Mapping[str, Any]) -> Estimator:
+        """Check that the estimates are those that `start` says."""
+        stored = np.array(start["estimate"])
+        check_near(self.estimate, stored, _ROUNDING * np.maximum(1.0, np.abs(stored)))
+        return self
 
     def in_order(
         self, values: Floats, labels: tuple[str, ...] | None, argument: str = "function"
@@ -171,10 +208,3 @@ def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"function: returned shape {values.shape}; return a vector")
     return values, own
-
-
-def n_observations(fit: Fit | Estimator) -> int:
-    """Return the number of observations that are resampled."""
-    n = fit.n if isinstance(fit, Estimator) else fit.likelihood.n
-    assert n is not None
-    return n

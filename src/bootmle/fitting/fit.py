@@ -13,6 +13,9 @@ from scipy.optimize import OptimizeResult
 from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
 from bootmle.execution.threads import single_threaded
+from bootmle.fitting.description import describe_optimum, read_start, start_of
+from bootmle.fitting.optimum import Optimum
+from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
 from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.arrays import Floats
@@ -23,30 +26,27 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
 from bootmle.likelihood.row_dependence import examine_rows
-from bootmle.likelihood.scales import Identity, Scale
+from bootmle.likelihood.scales import Identity
 from bootmle.likelihood.vectorization import check_vectorized
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer, read_constraints
+from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
-from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import Whitening
 
-__all__ = ["Fit", "fit", "fit_simulated"]
+__all__ = ["Fit", "fit"]
 
 _INNER = {
-    "base",
-    "likelihood",
-    "whitening",
-    "optimizer",
-    "scales",
-    "seconds_per_evaluation",
-    "step_sizes",
+    *("args", "base", "check_optimum", "description", "hessian_errors", "influence_functions"),
+    *("likelihood", "null_directions", "optimizer", "own_errors", "refit", "resampling_notes"),
+    *("restored", "scales", "seconds_per_evaluation", "start", "step_sizes", "takes_weights"),
+    *("whitening", "why_no_weights"),
 }
-"""What refits start from, and tab completion leaves out."""
+"""What a bootstrap asks of a fit, and tab completion leaves out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class Fit(Optimum):
     """A maximum-likelihood fit at its certified optimum.
 
     Attributes
@@ -80,53 +80,47 @@ class Fit:
         Measured time of one evaluation.
     """
 
-    estimate: Floats
-    names: tuple[str, ...]
-    nll: float
-    status: Status
-    decrement: float
-    information: Information = field(repr=False)
     scipy_information: Information | None = field(repr=False)
     optimize_result: OptimizeResult = field(repr=False)
     n_evaluations: int
     notes: tuple[str, ...]
-    scales: tuple[Scale, ...] = field(repr=False)
-    likelihood: Likelihood = field(repr=False)
-    whitening: Whitening = field(repr=False)
-    base: Floats | float = field(repr=False)
-    step_sizes: StepSizes = field(repr=False)
-    optimizer: Optimizer = field(repr=False)
-    seconds_per_evaluation: float = field(repr=False)
 
-    @property
-    def converged(self) -> bool:
-        """Whether the estimate is a certified optimum (at a bound included)."""
-        return self.status in {Status.CERTIFIED, Status.AT_BOUND, Status.NOT_IDENTIFIED}
+    def influence_functions(self) -> Floats | None:
+        """Return H⁻¹s_i of each observation on the working scale, (n, q); None of a total."""
+        scores = whitened_scores(self)
+        return None if scores is None else np.asarray(scores @ self.whitening.factor.T)
 
-    @property
-    def aic(self) -> float:
-        """Akaike's information criterion, 2 (nll + free parameters)."""
-        return 2 * (self.nll + self.likelihood.parameters.free.size)
+    def own_errors(self, units: Units | None) -> Floats | None:
+        """Compute sandwich standard errors, (p,), from the scores of the units drawn."""
+        return None if units is None else own_errors(self, units)
 
-    @property
-    def free(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which of the p parameters are fitted rather than held, (p,)."""
-        mask = np.zeros(len(self.names), dtype=bool)
-        mask[self.likelihood.parameters.free] = True
-        return mask
+    def refit(self, args: Any, start: Floats) -> Fit:
+        """Fit the same model to other data of the same form, from a full parameter vector.
 
-    @property
-    def not_identified(self) -> tuple[str, ...]:
-        """Names of the parameters with a part in a direction that the data do not identify."""
-        if self.information.definiteness != "singular":
-            return ()
-        curvatures, errors = np.diag(self.information.matrix), np.diag(self.information.error)
-        sizes = np.maximum(1.0, np.abs(self.information.point))
-        units = np.where(curvatures > errors, np.sqrt(np.abs(curvatures)), 1 / sizes)
-        parts = np.abs(self.information.null_directions) * units[:, None]
-        involved = (parts > 0.01 * parts.max(axis=0, initial=1e-300)).any(axis=1)
-        names = self.likelihood.parameters.free_names
-        return tuple(name for name, part in zip(names, involved, strict=True) if part)
+        Raises
+        ------
+        ValueError
+            As of `fit`, and for data of another form. Exceptions of the objective pass through.
+        """
+        own = self.likelihood.parameters
+        values = np.where(self.free, start, self.estimate)
+        parameters = replace(own.with_scales(self.scales), values=values)
+        return _search(
+            replace(self.likelihood.simulated(args), parameters=parameters), self.optimizer
+        )
+
+    def description(self) -> dict[str, Any]:
+        """Describe the data, the objective and its parameters in a form that JSON holds."""
+        return describe_optimum(self)
+
+    def start(self) -> dict[str, Any]:
+        """Describe where refits start in a form that JSON holds."""
+        return start_of(self)
+
+    def restored(self, start: Mapping[str, Any]) -> Fit:
+        """Start where `start` says, to the last bit; raise ValueError where that is far away."""
+        changed = read_start(self, start)
+        return replace(self, **changed) if changed else self
 
     def __str__(self) -> str:
         """Show the estimates, how good the optimum is, and what happened."""
@@ -151,11 +145,9 @@ class Fit:
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """List the estimates with the cross-check's standard errors, below their titles."""
-        errors = np.zeros(len(self.names))
-        errors[self.free] = np.nan if self.status.withheld else self.information.standard_errors
         rows = []
         for name, value, error, free in zip(
-            self.names, self.estimate, errors, self.free, strict=True
+            self.names, self.estimate, self.hessian_errors, self.free, strict=True
         ):
             shown = rounded(error) if free else "fixed"
             if np.isnan(error):
@@ -255,25 +247,13 @@ def fit(
     optimizer.check(parameters)
     with single_threaded():
         likelihood = read_likelihood(fun, args, jac, weights, parameters)
-        search = Search(likelihood, optimizer)
-        search.run()
-        return _conclude(likelihood, search)
+    return _search(likelihood, optimizer)
 
 
-def fit_simulated(fit: Fit, args: Any, start: Floats) -> Fit:
-    """Fit the same model to other data of the same form, from a full parameter vector.
-
-    Raises
-    ------
-    ValueError
-        As of `fit`, and for data of another form. Exceptions of the objective pass through.
-    """
-    own = fit.likelihood.parameters
-    values = np.where(fit.free, start, fit.estimate)
-    parameters = replace(own.with_scales(fit.scales), values=values)
-    likelihood = replace(fit.likelihood.simulated(args), parameters=parameters)
+def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
+    """Search from the parameters' values, and gather what was found."""
     with single_threaded():
-        search = Search(likelihood, fit.optimizer)
+        search = Search(likelihood, optimizer)
         search.run()
         return _conclude(likelihood, search)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bootmle.fitting.fit import Fit
+from bootmle.fitting.optimum import Optimum
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import contribution_gradients
 from bootmle.optimization.sandwich import Sandwich, Units, sandwich_errors
@@ -13,7 +13,7 @@ from bootmle.optimization.status import Status
 __all__ = ["own_errors", "whitened_scores"]
 
 
-def whitened_scores(fit: Fit) -> Floats | None:
+def whitened_scores(fit: Optimum) -> Floats | None:
     """Measure the gradients (n, r) of the weighted contributions; None where there are none."""
     likelihood = fit.likelihood
     if not likelihood.supports_weights or not fit.whitening.size:
@@ -24,7 +24,7 @@ def whitened_scores(fit: Fit) -> Floats | None:
     return np.asarray(scores) if np.isfinite(scores).all() else None
 
 
-def own_errors(fit: Fit, units: Units) -> Floats | None:
+def own_errors(fit: Optimum, units: Units) -> Floats | None:
     """Compute the fit's own standard errors (p,), as those of each replicate are.
 
     None where there is no sandwich: a total only, a bound, or a Hessian that is not definite.

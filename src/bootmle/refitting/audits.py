@@ -231,7 +231,7 @@ def examine(
     """
     audits = _audit(task, replicates, numbers)
     alarms = [alarm for audit in audits for alarm in audit.alarms()]
-    if isinstance(task.refit, LikelihoodRefit) and isinstance(fit, Fit):
+    if fit.likelihood is not None and task.refit.fit.likelihood is not None:
         rowwise = task.sampling.independent_rows
         alarms += likelihood_alarms(fit, task.refit, replicates, independent_rows=rowwise)
     return audits, (*alarms, *mode_alarms(fit.names, replicates))
@@ -239,7 +239,7 @@ def examine(
 
 def _audit(task: Task, replicates: Replicates, numbers: NDArray[np.intp]) -> Audits:
     """Compute a random few replicates again: verified, and cold by SciPy."""
-    if not isinstance(task.refit, LikelihoodRefit):
+    if task.refit.fit.likelihood is None:
         return ()
     usable = np.flatnonzero(np.isfinite(replicates.estimates).all(axis=1))
     order = np.random.default_rng([task.seed, len(replicates)]).permutation(usable)

@@ -22,19 +22,29 @@ class EstimatorRefit:
 
     n_shared = 0
 
-    def __init__(self, estimator: Estimator) -> None:
+    def __init__(self, fit: Estimator) -> None:
         """Take the estimator."""
-        self.estimator = estimator
+        self.fit = fit
 
     @property
     def n_params(self) -> int:
         """Number of estimates."""
-        return self.estimator.estimate.size
+        return self.fit.estimate.size
 
     @property
     def supports_weights(self) -> bool:
         """Whether resamples act through weights."""
-        return self.estimator.takes_weights
+        return self.fit.takes_weights
+
+    @property
+    def studentizes(self) -> bool:
+        """Whether each replicate has standard errors of its own."""
+        return self.fit.standard_error is not None
+
+    @property
+    def seconds(self) -> float:
+        """Forecast of the seconds that one replicate takes."""
+        return self.fit.seconds
 
     def __call__(
         self, resamples: Sequence[Resample]
@@ -46,8 +56,8 @@ class EstimatorRefit:
         """Estimate on one resample; an exception is its status."""
         try:
             args, weights = self._data(resample)
-            found = self.estimator.function(*args, **weights)
-            values = self.estimator.in_order(*read_estimates(found))
+            found = self.fit.function(*args, **weights)
+            values = self.fit.in_order(*read_estimates(found))
         except Exception as error:  # the user's code may raise anything
             return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
         if not np.isfinite(values).all():
@@ -59,18 +69,18 @@ class EstimatorRefit:
         self, args: tuple[Any, ...], weights: dict[str, Floats]
     ) -> tuple[Floats | None, str]:
         """Call the user's standard errors on a resample; say why there are none."""
-        function = self.estimator.standard_error
+        function = self.fit.standard_error
         if function is None:
             return None, ""
         try:
             found = read_estimates(function(*args, **weights))
-            return self.estimator.in_order(*found, "standard_error"), ""
+            return self.fit.in_order(*found, "standard_error"), ""
         except Exception as error:  # the user's code may raise anything
             return None, f"standard_error raised {type(error).__name__}: {error}"
 
     def _data(self, resample: Resample) -> tuple[tuple[Any, ...], dict[str, Floats]]:
         """Take a resample's data, and its weights where they are passed."""
-        estimator = self.estimator
+        estimator = self.fit
         if resample.simulate is not None:
             data = as_args(resample.simulate(estimator.estimate, estimator.args))
             return data, {"weights": np.ones(estimator.n)} if estimator.takes_weights else {}
@@ -80,4 +90,4 @@ class EstimatorRefit:
 
     def _failed(self, status: Status, message: str) -> Outcome:
         """Report a resample without an estimate."""
-        return Outcome(np.full_like(self.estimator.estimate, np.nan), status, np.nan, message)
+        return Outcome(np.full_like(self.fit.estimate, np.nan), status, np.nan, message)

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.execution.threads import single_threaded
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.newton import maximize_models
 from bootmle.optimization.sandwich import Units
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
-from bootmle.sampling import Clustered, Plan, draw_resample
+from bootmle.sampling import Plan, draw_resample
 from bootmle.sampling.resample import Resample
 
-__all__ = ["LeaveOneOut", "absences", "delete_units", "jackknife_of", "label_units", "units_of"]
+__all__ = ["LeaveOneOut", "absences", "delete_units", "jackknife_of", "units_of"]
 
 _CERTIFY_UP_TO = 10
 """Jackknife refits are all certified where they are at most a tenth of the replicates."""
@@ -48,10 +48,9 @@ class LeaveOneOut:
         """Whether it is computed already, or takes no refits but is solved on the expansion."""
         if "found" in vars(self):
             return True
-        if not isinstance(self.fit, Fit) or isinstance(self.sampling, str):
+        if self.fit is None or self.fit.likelihood is None or isinstance(self.sampling, str):
             return False
-        n = n_observations(self.fit)
-        return self.fit.likelihood.supports_weights and self.sampling.units(n) is not None
+        return self.fit.takes_weights and self.sampling.units(self.fit.n) is not None
 
     @classmethod
     def known(cls, estimates: Floats, strata: NDArray[np.intp]) -> LeaveOneOut:
@@ -87,8 +86,7 @@ def units_of(fit: Fit | Estimator | None, sampling: Plan | str) -> Units:
             "method: 'bca' takes a jackknife of the fit, which a saved file does not hold; use "
             "load(path, fit=mle), or compute it before saving"
         )
-    n = fit.n if isinstance(fit, Estimator) else fit.likelihood.n
-    units = None if n is None else sampling.units(n)
+    units = sampling.units(fit.n)
     if units is None:
         raise ValueError(
             f"method: 'bca' needs the estimates without each unit in turn, and {sampling} draws "
@@ -102,18 +100,6 @@ def jackknife_of(fit: Fit | Estimator, units: Units, n_replicates: int) -> Float
     rows, _ = units
     with single_threaded(), np.errstate(all="ignore"):
         return delete_units(fit, rows, len(rows) <= n_replicates / _CERTIFY_UP_TO)
-
-
-def label_units(sampling: Plan, n: int) -> tuple[NDArray[np.intp], list[Any]]:
-    """Return the unit of each observation, (n,), and the units' labels: rows, or clusters."""
-    units = sampling.units(n)
-    if units is None or not isinstance(sampling, Clustered):
-        return np.arange(n), list(range(n))
-    codes = np.empty(n, dtype=np.intp)
-    for number, rows in enumerate(units[0]):
-        codes[rows] = number
-    labels = np.asarray(sampling.clusters)
-    return codes, [labels[rows[0]] for rows in units[0]]
 
 
 def absences(
@@ -144,19 +130,17 @@ def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool)
     Of contributions they are solved on the expansion, and certified where a deletion moves a
     whitened coordinate by over a tenth of a standard error, or all are asked for.
     """
-    if isinstance(fit, Estimator):
+    if fit.likelihood is None:
         return _refitted(EstimatorRefit(fit), fit.n, units)
     refit = replace(LikelihoodRefit.prepare(fit), polished=True)
-    n = fit.likelihood.n
-    assert n is not None
     if certify_all or not refit.supports_weights or refit.expansion is None:
-        return _refitted(refit, n, units)
+        return _refitted(refit, fit.n, units)
     z, good = _expanded(refit, units)
     parameters = refit.fit.likelihood.parameters
     estimates = parameters.to_user(refit.fit.whitening.to_working(z))
     far = np.flatnonzero(~good | (np.abs(z).max(axis=1) > _MOVED))
     if far.size:
-        estimates[far] = _refitted(refit, n, [units[int(k)] for k in far])
+        estimates[far] = _refitted(refit, fit.n, [units[int(k)] for k in far])
     return np.asarray(estimates)
 
 

@@ -26,6 +26,10 @@ __all__ = ["LikelihoodRefit"]
 
 _EXPANSION_REACH = 2.0
 
+_GRADIENTS, _GRADIENTS_OF_TOTALS = 2, 6
+"""Gradients of p + 1 evaluations each that a refit takes, from the expansion and without it: 16 to
+24 and 65 to 70 evaluations, measured on the logit, negative binomial and Weibull, p=12, n=1500."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LikelihoodRefit:
@@ -80,6 +84,17 @@ class LikelihoodRefit:
     def n_params(self) -> int:
         """Number of parameters, held ones included."""
         return self.fit.estimate.size
+
+    @property
+    def studentizes(self) -> bool:
+        """Whether each replicate has standard errors of its own."""
+        return self.sandwich is not None
+
+    @property
+    def seconds(self) -> float:
+        """Forecast of the seconds that one replicate takes."""
+        gradients = _GRADIENTS if self.supports_weights else _GRADIENTS_OF_TOTALS
+        return gradients * (self.fit.whitening.size + 1) * self.fit.seconds_per_evaluation
 
     @property
     def n_shared(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bootmle.execution.threads import single_threaded
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.outcome import Outcome
@@ -54,8 +54,8 @@ class Task:
     @classmethod
     def prepare(cls, fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> Task:
         """Measure what all refits share."""
-        n = n_observations(fit)
-        if isinstance(fit, Estimator):
+        n = fit.n
+        if fit.likelihood is None:
             return cls(EstimatorRefit(fit), sampling, seed, n)
         prepared = LikelihoodRefit.prepare(fit, verified=refit == "verified")
         units = sampling.units(n) if sampling.studentizes else None
@@ -65,10 +65,9 @@ class Task:
             prepared = replace(prepared, polished=True)
         return cls(prepared, sampling, seed, n)
 
-    @property
-    def studentizes(self) -> bool:
-        """Whether each replicate has standard errors of its own."""
-        return isinstance(self.refit, LikelihoodRefit) and self.refit.sandwich is not None
+    def own_errors(self, fit: Fit | Estimator) -> Floats | None:
+        """Compute a fit's own standard errors, (p,), by the formula of each replicate's."""
+        return fit.own_errors(self.sampling.units(self.n)) if self.refit.studentizes else None
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ from bootmle.sampling.clustered import Clustered
 from bootmle.sampling.given import Given
 from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
-from bootmle.sampling.plan import Plan, draw_resample
+from bootmle.sampling.plan import Plan, Structure, draw_resample
 from bootmle.sampling.registry import read_plan
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
@@ -22,6 +22,7 @@ __all__ = [
     "Parametric",
     "Plan",
     "Stratified",
+    "Structure",
     "Subsample",
     "draw_resample",
     "read_plan",

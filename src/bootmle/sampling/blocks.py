@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood, Rows
-from bootmle.sampling.plan import Plan
+from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 
 __all__ = ["Blocks", "automatic_length"]
@@ -49,6 +51,8 @@ class Blocks(Plan):
     array([5, 0, 1, 3, 4, 5])
     """
 
+    structure: ClassVar[Structure] = Structure.SERIES
+
     length: Any = None
     kind: str = "stationary"
 
@@ -82,20 +86,43 @@ class Blocks(Plan):
                 "contributions instead (delete .sum())"
             )
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Blocks:
-        """Refuse blocks longer than the series."""
+    def prepared(self, fit: Fit | Estimator) -> Blocks:
+        """Choose the automatic length where none is given; refuse blocks longer than the series."""
+        influences = fit.influence_functions() if self.length is None else None
+        if influences is not None:
+            return replace(self, length=automatic_length(influences, self.kind))
         if self.length is None:
             raise ValueError(
                 "length: none is given, and there are no contributions whose scores would tell it; "
                 "name a length, or return the contributions (delete .sum())"
             )
-        if self.length > n:
-            raise ValueError(f"length: {self.length} for {n} observations; it cannot exceed them")
+        if self.length > fit.n:
+            raise ValueError(
+                f"length: {self.length} for {fit.n} observations; it cannot exceed them"
+            )
         return self
 
-    def with_length_for(self, scores: Floats) -> Blocks:
-        """Choose the automatic length for a series of scores (n, k)."""
-        return replace(self, length=automatic_length(scores, self.kind))
+    @property
+    def relative_sampling_error(self) -> float:
+        """Sampling error of the plan's standard errors over that of rows drawn one by one.
+
+        The variance of its variance is 2ℓ/n of the square for stationary blocks of length ℓ,
+        4ℓ/(3n) for others (Patton, Politis and White 2009, section 2), where that of rows is about
+        2/n.
+        """
+        if self.length is None:
+            return 1.0
+        share = 1.0 if self.kind == "stationary" else 2 / 3
+        return float(np.sqrt(max(share * self.length, 1.0)))
+
+    def notes(self, n: int, centered: bool) -> tuple[str, ...]:
+        """Say that moving blocks are not centered."""
+        if centered or self.expected_weights(n) is None:
+            return ()
+        return (
+            "moving blocks reach the ends of the series less often than its middle, and are not "
+            "centered here: use kind='stationary'",
+        )
 
     def expected_weights(self, n: int) -> Floats | None:
         """Return how often each observation is drawn on average; None where all are alike.

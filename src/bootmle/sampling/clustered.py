@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
-from bootmle.sampling.plan import Plan
+from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 
-__all__ = ["Clustered"]
+__all__ = ["FEW_CLUSTERS", "Clustered"]
+
+FEW_CLUSTERS = 40
+"""Fewer clusters make standard errors noticeably low: √(G/(G − 1)) exceeds 1.01 there, and rules of
+thumb for cluster-robust errors ask for 40 to 50 (Cameron and Miller 2015, section VI)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -51,6 +57,8 @@ class Clustered(Plan):
     >>> bool(first == second)
     True
     """
+
+    structure: ClassVar[Structure] = Structure.CLUSTERS
 
     clusters: Any
     strata: Any = None
@@ -94,23 +102,23 @@ class Clustered(Plan):
                 "on a part of the rows: pass everything with a row for each observation in args"
             )
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Clustered:
+    def prepared(self, fit: Fit | Estimator) -> Clustered:
         """Look up columns; refuse labels of another number of observations."""
         plan = self
         if isinstance(self.clusters, str) or isinstance(self.strata, str):
             plan = replace(
                 self,
-                clusters=resolve_labels("clusters", self.clusters, args),
-                strata=resolve_labels("strata", self.strata, args),
+                clusters=resolve_labels("clusters", self.clusters, fit.args),
+                strata=resolve_labels("strata", self.strata, fit.args),
             )
             named = self.clusters if isinstance(self.clusters, str) else None
             object.__setattr__(plan, "column", named)
-        if plan.codes.size == n:
+        if plan.codes.size == fit.n:
             return plan
-        if plan.codes.size == count_rows(args) and len(plan.members) == n:
+        if plan.codes.size == count_rows(fit.args) and len(plan.members) == fit.n:
             return plan.of_clusters()
         raise ValueError(
-            f"clusters: {plan.codes.size} labels for {n} observations; pass one label for each "
+            f"clusters: {plan.codes.size} labels for {fit.n} observations; pass one label for each "
             f"contribution, in the same order"
         )
 
@@ -133,10 +141,29 @@ class Clustered(Plan):
 
     def units(self, n: int) -> Units | None:
         """Units are the clusters, each in its stratum."""
+        return list(self.members), self._strata()
+
+    def unit_labels(self, n: int) -> tuple[NDArray[np.intp], list[Any]]:
+        """Return the cluster of each observation, (n,), and the clusters' labels."""
+        labels = np.asarray(self.clusters)
+        return self.codes, [labels[rows[0]] for rows in self.members]
+
+    @property
+    def cluster_codes(self) -> NDArray[np.intp] | None:
+        """Number of the cluster that each observation belongs to, (n,)."""
+        return self.codes
+
+    @property
+    def stratum_codes(self) -> NDArray[np.intp] | None:
+        """Number of the stratum that each cluster belongs to, (G,), where there are several."""
+        return self._strata() if len(self.groups) > 1 else None
+
+    def _strata(self) -> NDArray[np.intp]:
+        """Return the stratum of each cluster, (G,)."""
         strata = np.empty(len(self.members), dtype=np.intp)
         for number, group in enumerate(self.groups):
             strata[group] = number
-        return list(self.members), strata
+        return strata
 
     @property
     def studentizes(self) -> bool:
@@ -154,6 +181,16 @@ class Clustered(Plan):
             return Resample(n, rows=rows)
         fresh = np.repeat(np.arange(len(parts)), [part.size for part in parts])
         return Resample(n, rows=rows, relabel=partial(_relabelled, self.column, fresh))
+
+    def notes(self, n: int, centered: bool) -> tuple[str, ...]:
+        """Say that there are few clusters."""
+        count = len(self.members)
+        if count >= FEW_CLUSTERS:
+            return ()
+        return (
+            f"only {count} clusters: standard errors are low by about √(G/(G − 1)) = "
+            f"{np.sqrt(count / (count - 1)):.3f}, and more where clusters differ in size",
+        )
 
     def __repr__(self) -> str:
         """Show how many clusters there are, not all labels."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
@@ -69,8 +71,9 @@ class Given(Plan):
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Given()")
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Given:
+    def prepared(self, fit: Fit | Estimator) -> Given:
         """Refuse resamples of another number of observations."""
+        n = fit.n
         if self.weights is None and self._all.max() >= n:
             raise ValueError(f"indices: row {self._all.max()} of {n}; rows are numbered from 0")
         if self.weights is not None and self._all.shape[1] != n:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan, check_independent_rows
@@ -45,7 +47,7 @@ class Jackknife(Plan):
 
     groups: Any = None
     members: tuple[NDArray[np.intp], ...] = field(init=False)
-    quantiles: ClassVar[bool] = False
+    supports_quantiles: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """List the rows of each group."""
@@ -69,13 +71,13 @@ class Jackknife(Plan):
         """Refuse an objective whose rows cannot be left out."""
         check_independent_rows(likelihood, "Jackknife()")
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Jackknife:
+    def prepared(self, fit: Fit | Estimator) -> Jackknife:
         """Look up the column; refuse labels of another number of observations."""
-        groups = np.arange(n) if self.groups is None else self.groups
-        plan = replace(self, groups=resolve_labels("groups", groups, args))
+        groups = np.arange(fit.n) if self.groups is None else self.groups
+        plan = replace(self, groups=resolve_labels("groups", groups, fit.args))
         size = sum(rows.size for rows in plan.members)
-        if size != n:
-            raise ValueError(f"groups: {size} labels for {n} observations; pass one for each")
+        if size != fit.n:
+            raise ValueError(f"groups: {size} labels for {fit.n} observations; pass one for each")
         return plan
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.sampling.plan import Plan
+from bootmle.sampling.digests import checksum_simulated
+from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 
 __all__ = ["Parametric"]
@@ -45,6 +48,8 @@ class Parametric(Plan):
     True
     """
 
+    structure: ClassVar[Structure] = Structure.MODEL
+
     simulate: Callable[..., Any]
 
     def __post_init__(self) -> None:
@@ -67,6 +72,11 @@ class Parametric(Plan):
                 "pass the data in args"
             )
         check_call("simulate", self.simulate, likelihood.args, ("params", "rng"))
+
+    def description(self, fit: Fit | Estimator) -> str:
+        """Tell the simulator from another of the same name by what it makes of one stream."""
+        made = checksum_simulated(self.simulate, fit.estimate, fit.args)
+        return f"{Plan.description(self, fit)} {made}"
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Bind the replicate's own random stream."""

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.optimization.sandwich import Units
+from bootmle.sampling.digests import digest
 from bootmle.sampling.resample import Resample
 
-__all__ = ["Plan", "check_independent_rows", "draw_resample"]
+__all__ = ["Plan", "Structure", "check_independent_rows", "draw_resample"]
+
+
+class Structure(Enum):
+    """What a plan takes the observations to be."""
+
+    ROWS = "rows drawn one by one"
+    STRATA = "rows drawn within strata"
+    CLUSTERS = "clusters of rows drawn whole"
+    SERIES = "stretches of consecutive rows"
+    MODEL = "data simulated from the model"
 
 
 def draw_resample(plan: Plan, n: int, seed: int, replicate: int) -> Resample:
@@ -22,14 +38,21 @@ def draw_resample(plan: Plan, n: int, seed: int, replicate: int) -> Resample:
 
 
 class Plan(ABC):
-    """A sampling plan."""
+    """A sampling plan: what is not abstract answers for rows drawn one by one.
+
+    A plan of your own is a frozen dataclass with ``check`` and ``draw``, and whatever else it
+    answers otherwise.
+    """
 
     __slots__ = ()
 
-    independent_rows: ClassVar[bool] = False
-    """Whether observations are drawn one by one, so that their scores tell the spread."""
+    structure: ClassVar[Structure] = Structure.ROWS
+    """What the plan takes the observations to be, and other sources may not."""
 
-    quantiles: ClassVar[bool] = True
+    independent_rows: ClassVar[bool] = False
+    """Whether observations are drawn one by one from all, so that their scores tell the spread."""
+
+    supports_quantiles: ClassVar[bool] = True
     """Whether the replicates' quantiles make an interval."""
 
     @property
@@ -43,16 +66,52 @@ class Plan(ABC):
         return None
 
     @property
+    def is_random(self) -> bool:
+        """Whether resamples are drawn at random, so that another seed gives others."""
+        return self.n_available is None
+
+    @property
     def exhaustive(self) -> bool:
         """Whether all the resamples there are belong together."""
         return False
+
+    @property
+    def studentizes(self) -> bool:
+        """Whether each replicate has a sandwich of its own, from the units that it drew."""
+        return False
+
+    @property
+    def cluster_codes(self) -> NDArray[np.intp] | None:
+        """Number of each observation's cluster, (n,), where clusters are drawn."""
+        return None
+
+    @property
+    def stratum_codes(self) -> NDArray[np.intp] | None:
+        """Number of the stratum that each unit belongs to, (G,), where there are several."""
+        return None
+
+    @property
+    def relative_sampling_error(self) -> float:
+        """Sampling error of the plan's standard errors over that of rows drawn one by one."""
+        return 1.0
 
     @abstractmethod
     def check(self, likelihood: Likelihood) -> None:
         """Raise where the plan is not valid for this likelihood."""
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Plan:
-        """Return the plan ready for n observations; raise where it does not fit them."""
+    def check_fit(self, fit: Fit | Estimator) -> None:
+        """Raise where the plan is not valid for this fit."""
+        if fit.likelihood is not None:
+            self.check(fit.likelihood)
+        if self.fractional and not fit.takes_weights:
+            raise ValueError(
+                f"sampling: {self!r} draws fractional weights, which {fit.why_no_weights}; or use "
+                f"Cases()"
+            )
+        fit.check_optimum()
+
+    def prepared(self, fit: Fit | Estimator) -> Plan:
+        """Return the plan ready for a fit's data; raise where it does not suit them."""
         return self
 
     @abstractmethod
@@ -67,14 +126,22 @@ class Plan(ABC):
         """Rows of each unit that is drawn, and its stratum; None where a jackknife has none."""
         return None
 
-    @property
-    def studentizes(self) -> bool:
-        """Whether each replicate has a sandwich of its own, from the units that it drew."""
-        return False
+    def unit_labels(self, n: int) -> tuple[NDArray[np.intp], list[Any]]:
+        """Return the unit of each observation, (n,), and the units' labels: rows, or clusters."""
+        return np.arange(n), list(range(n))
 
     def rescaling(self, n: int) -> tuple[float, float]:
         """Factors on the replicates' deviations, and on their mean's: 1 for samples of size n."""
         return 1.0, 1.0
+
+    def notes(self, n: int, centered: bool) -> tuple[str, ...]:
+        """Say what the user should know of the plan; whether replicates are centered matters."""
+        return ()
+
+    def description(self, fit: Fit | Estimator) -> str:
+        """Tell the plan from others, in the same words in every process."""
+        assert is_dataclass(self)
+        return f"{self} {digest([getattr(self, field.name) for field in fields(self)])}"
 
 
 _REASONS = {

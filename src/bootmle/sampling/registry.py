@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from typing import Any
 
-from bootmle.sampling.bayesian import Bayesian
-from bootmle.sampling.blocks import Blocks
-from bootmle.sampling.cases import Cases
 from bootmle.sampling.plan import Plan
-from bootmle.sampling.subsample import Subsample
 
 __all__ = ["read_plan"]
-
-_PLANS: dict[str, type[Plan]] = {
-    plan.__name__: plan for plan in (Bayesian, Blocks, Cases, Subsample)
-}
 
 
 def read_plan(text: str) -> Plan | None:
@@ -22,16 +16,25 @@ def read_plan(text: str) -> Plan | None:
 
     Examples
     --------
+    >>> import bootmle
     >>> read_plan("Blocks(length=3.5, kind='stationary')")
     Blocks(length=3.5, kind='stationary')
     >>> read_plan("Clustered(12 clusters)") is None
     True
     """
+    plans = {plan.__name__: plan for plan in _kinds(Plan)}
     try:
         call = ast.parse(text, mode="eval").body
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             return None
         options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-        return _PLANS[call.func.id](**options)
+        return plans[call.func.id](**options)
     except (KeyError, SyntaxError, TypeError, ValueError):
         return None
+
+
+def _kinds(plan: Any) -> Iterator[type[Plan]]:
+    """List all plans that are defined, a user's own among them."""
+    for kind in plan.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
-from bootmle.sampling.plan import Plan, check_independent_rows
+from bootmle.sampling.plan import Plan, Structure, check_independent_rows
 from bootmle.sampling.resample import Resample
 
 __all__ = ["Stratified"]
@@ -42,6 +44,8 @@ class Stratified(Plan):
     (2.0, 3.0)
     """
 
+    structure: ClassVar[Structure] = Structure.STRATA
+
     strata: Any
     members: tuple[NDArray[np.intp], ...] = field(init=False)
 
@@ -55,22 +59,31 @@ class Stratified(Plan):
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Stratified()")
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Stratified:
+    def prepared(self, fit: Fit | Estimator) -> Stratified:
         """Look up the column; refuse labels of another number of observations."""
         plan = self
         if isinstance(self.strata, str):
-            plan = replace(self, strata=resolve_labels("strata", self.strata, args))
+            plan = replace(self, strata=resolve_labels("strata", self.strata, fit.args))
         size = sum(rows.size for rows in plan.members)
-        if size != n:
-            raise ValueError(f"strata: {size} labels for {n} observations; pass one for each")
+        if size != fit.n:
+            raise ValueError(f"strata: {size} labels for {fit.n} observations; pass one for each")
         return plan
 
     def units(self, n: int) -> Units | None:
         """Units are single observations, each in its stratum."""
-        strata = np.empty(n, dtype=np.intp)
+        return list(np.arange(n)[:, None]), self._codes()
+
+    @property
+    def stratum_codes(self) -> NDArray[np.intp] | None:
+        """Number of each observation's stratum, (n,), where there are several."""
+        return self._codes() if len(self.members) > 1 else None
+
+    def _codes(self) -> NDArray[np.intp]:
+        """Return the stratum of each observation, (n,)."""
+        codes = np.empty(sum(rows.size for rows in self.members), dtype=np.intp)
         for number, rows in enumerate(self.members):
-            strata[rows] = number
-        return list(np.arange(n)[:, None]), strata
+            codes[rows] = number
+        return codes
 
     @property
     def studentizes(self) -> bool:
@@ -85,3 +98,13 @@ class Stratified(Plan):
         """Show how many strata there are, not all labels."""
         what = f"{len(self.members)} strata" if self.members else repr(self.strata)
         return f"Stratified({what})"
+
+    def notes(self, n: int, centered: bool) -> tuple[str, ...]:
+        """Say how many strata have a single row."""
+        single = sum(rows.size == 1 for rows in self.members)
+        if not single:
+            return ()
+        return (
+            f"{single} of {len(self.members)} strata have a single row, which every resample "
+            f"keeps: standard errors leave its variation out",
+        )

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.sampling.plan import Plan, check_independent_rows
 from bootmle.sampling.resample import Resample
@@ -56,8 +58,9 @@ class Subsample(Plan):
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Subsample()")
 
-    def prepared(self, n: int, args: tuple[Any, ...]) -> Subsample:
+    def prepared(self, fit: Fit | Estimator) -> Subsample:
         """Refuse subsamples as large as the sample, or empty."""
+        n = fit.n
         if not 1 <= self.m(n) < n:
             raise ValueError(
                 f"size: {self.size!r} is {self.m(n)} of {n} observations; pass 1 to {n - 1}"

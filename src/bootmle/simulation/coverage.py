@@ -17,7 +17,6 @@ from bootmle.bootstrapping.arguments import (
     read_shard,
     refuse_unknown,
 )
-from bootmle.bootstrapping.identity import name_of, simulated
 from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import Checkpoint
@@ -31,7 +30,8 @@ from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
-from bootmle.sampling import Cases, Clustered, Plan
+from bootmle.sampling import Cases, Plan
+from bootmle.sampling.digests import checksum_simulated, name_of
 from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import METHODS, read_methods
 from bootmle.simulation.simulated_fits import SimulatedFits
@@ -132,7 +132,7 @@ def coverage(
     _read_truth(fit, truth)
     read_level(confidence_level, "two-sided")
     described = {
-        "simulate": f"{name_of(simulate)} {_mark(fit, simulate)}",
+        "simulate": f"{name_of(simulate)} {checksum_simulated(simulate, fit.estimate, fit.args)}",
         "truth": None if truth is None else _read_truth(fit, truth).tolist(),
         "n_resamples": count,
         "methods": list(chosen),
@@ -221,25 +221,18 @@ def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) ->
         )
 
 
-def _mark(fit: Fit | Estimator, simulate: Callable[..., Any]) -> str:
-    """Tell a simulator from another of the same name."""
-    args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
-    return simulated(simulate, fit.estimate, args)
-
-
 def _check_simulate(fit: Fit | Estimator, simulate: Any) -> None:
     """Refuse what cannot simulate."""
     if not callable(simulate):
         raise TypeError(
             f"simulate: {simulate!r} is not callable; pass simulate(params, rng, *args)"
         )
-    args = fit.args if isinstance(fit, Estimator) else fit.likelihood.args
-    if not args:
+    if not fit.args:
         raise ValueError(
             "fit: the objective holds its data itself, so that nothing can be simulated for it; "
             "pass the data in args"
         )
-    check_call("simulate", simulate, args, ("params", "rng"))
+    check_call("simulate", simulate, fit.args, ("params", "rng"))
 
 
 def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
@@ -266,9 +259,9 @@ def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
 
 def _sources(fit: Fit | Estimator, plan: Plan) -> tuple[str, ...]:
     """List whose standard errors there are."""
-    if isinstance(fit, Estimator):
+    if fit.likelihood is None:
         return ("bootstrap",)
-    if not fit.likelihood.supports_weights:
+    if not fit.takes_weights:
         return ("bootstrap", "hessian")
-    clustered = isinstance(plan, Clustered)
+    clustered = plan.cluster_codes is not None
     return ("bootstrap", "hessian", "sandwich", *(("cluster",) if clustered else ()))

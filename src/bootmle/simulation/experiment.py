@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from bootmle.bootstrapping.arguments import prepare_plan
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, crosscheck
 from bootmle.execution.threads import single_threaded
-from bootmle.fitting.estimator import Estimator, n_observations
-from bootmle.fitting.fit import Fit, fit_simulated
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_at
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.data import as_args
 from bootmle.optimization.status import Status
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
@@ -118,7 +116,7 @@ class Experiment:
         """Compute one data set; anything raised on the way is recorded as its failure."""
         try:
             fit = self._refitted(number)
-            if isinstance(fit, Fit) and (fit.status.failed or not np.isfinite(fit.estimate).all()):
+            if fit.status.failed or not np.isfinite(fit.estimate).all():
                 return self._blank(1, fit.status).with_messages({0: "; ".join(fit.notes)})
             return self._measured(fit, number)
         except Exception as error:  # the user's code may raise anything
@@ -128,16 +126,12 @@ class Experiment:
     def _refitted(self, number: int) -> Fit | Estimator:
         """Simulate one data set from its own stream, and fit it from the truth."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, 0)))
-        if isinstance(self.fit, Estimator):
-            data = as_args(self.simulate(self.truth.copy(), rng, *self.fit.args))
-            return Estimator(self.fit.function, data, self.fit.names, self.fit.standard_error)
-        data = self.simulate(self.truth.copy(), rng, *self.fit.likelihood.args)
-        return fit_simulated(self.fit, data, self.truth)
+        data = self.simulate(self.truth.copy(), rng, *self.fit.args)
+        return self.fit.refit(data, self.truth)
 
     def _measured(self, fit: Fit | Estimator, number: int) -> SimulatedFits:
         """Bootstrap one fit, cross-check it, and collect the numbers."""
-        status = fit.status if isinstance(fit, Fit) else Status.ESTIMATED
-        result = self._blank(1, status)
+        result = self._blank(1, fit.status)
         messages: list[str] = []
         result.estimates[0] = self._derived(fit.estimate)
         entropy = np.random.SeedSequence(self.seed, spawn_key=(number, 1)).generate_state(4)
@@ -151,7 +145,7 @@ class Experiment:
             result.alarms[0] = join_names(alarm.kind for alarm in boots[0].alarms)
         checks = self._checked(fit, boots)
         # A fit that continued from SciPy's end point to a certified optimum is no fault.
-        ignored = {Flag.NOT_AT_OPTIMUM} if isinstance(fit, Fit) and fit.converged else set[Flag]()
+        ignored = {Flag.NOT_AT_OPTIMUM} if fit.converged else set[Flag]()
         flags = {flag for check in checks for flag in check.flags}
         result.flags[0] = join_names(flags - ignored)
         known = self._errors(fit, boots, checks)
@@ -175,12 +169,12 @@ class Experiment:
 
     def _replicate(self, fit: Fit | Estimator, seed: int) -> Floats:
         """Refit one resample, without what many would share, and derive."""
-        refit = EstimatorRefit(fit) if isinstance(fit, Estimator) else LikelihoodRefit(fit, None)
-        plan, n = prepare_plan(fit, self.sampling), n_observations(fit)
-        resample = draw_resample(plan, n, seed, 0)
+        refit = EstimatorRefit(fit) if fit.likelihood is None else LikelihoodRefit(fit, None)
+        plan = self.sampling.prepared(fit)
+        resample = draw_resample(plan, fit.n, seed, 0)
         replicates = Replicates.from_outcomes(*refit([resample]))
         own, drawn = self._derived(fit.estimate), self._derived(replicates.estimates[0])
-        scale, _ = plan.rescaling(n)
+        scale, _ = plan.rescaling(fit.n)
         return drawn if scale == 1 else own + scale * (drawn - own)
 
     def _bootstrapped(self, fit: Fit | Estimator, seed: int) -> list[Bootstrap]:
@@ -197,7 +191,7 @@ class Experiment:
 
     def _checked(self, fit: Fit | Estimator, boots: list[Bootstrap]) -> list[Crosscheck]:
         """Cross-check the parameters and what is derived."""
-        if isinstance(fit, Estimator):
+        if fit.likelihood is None:
             return []
         return [crosscheck(boot) for boot in boots] or [crosscheck(fit)]
 
@@ -206,8 +200,8 @@ class Experiment:
     ) -> dict[str, Floats]:
         """Collect the standard errors of all quantities, source by source."""
         if not boots:
-            plan = prepare_plan(fit, self.sampling)
-            return {} if isinstance(fit, Estimator) else matrix_errors(fit, plan, self.derive)
+            plan = self.sampling.prepared(fit)
+            return {} if fit.likelihood is None else matrix_errors(fit, plan, self.derive)
         known = _joined([check.standard_errors for check in checks])
         known["bootstrap"] = np.concatenate([boot.standard_error for boot in boots])
         return known

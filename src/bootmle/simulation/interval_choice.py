@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bootmle.bootstrapping.arguments import prepare_plan
-from bootmle.fitting.estimator import Estimator, n_observations
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.sampling import Clustered, Plan
+from bootmle.sampling import Plan
 from bootmle.simulation.experiment import BOOTSTRAP_METHODS, WALD_METHODS
 from bootmle.simulation.warp_speed import WARP_METHODS
 
@@ -48,7 +47,7 @@ def read_methods(
         raise TypeError(f"methods: {methods!r}; pass a list of names, such as ['bca']")
     named = (methods,) if isinstance(methods, str) else tuple(methods)
     chosen = tuple(str(name).lower() for name in named)
-    prepared = prepare_plan(fit, sampling)
+    prepared = sampling.prepared(fit)
     lost = {
         name: _why_not(name, warp, sampling, prepared, fit)
         for name in (*BOOTSTRAP_METHODS, *WALD_METHODS)
@@ -68,11 +67,11 @@ def _why_not(method: str, warp: bool, sampling: Plan, prepared: Plan, fit: Fit |
     """Say why a method cannot be; empty where it can. The prepared plan knows its units."""
     if method in WALD_METHODS:
         return _why_no_matrix(method, prepared, sampling, fit)
-    if not prepared.quantiles and method != "normal":
+    if not prepared.supports_quantiles and method != "normal":
         return f"it takes quantiles, which the replicates of {sampling} are not meant for"
     if warp:
         return "" if method in WARP_METHODS else "a warp study has one replicate of each data set"
-    if method == "bca" and prepared.units(n_observations(fit)) is None:
+    if method == "bca" and prepared.units(fit.n) is None:
         return f"it takes a jackknife, and what {sampling} draws has no units to leave out"
     if method == "studentized":
         return _why_not_studentized(prepared, sampling, fit)
@@ -81,25 +80,24 @@ def _why_not(method: str, warp: bool, sampling: Plan, prepared: Plan, fit: Fit |
 
 def _why_no_matrix(method: str, prepared: Plan, sampling: Plan, fit: Fit | Estimator) -> str:
     """Say why there are no standard errors of one of the cross-check's sources."""
-    if isinstance(fit, Estimator):
+    if fit.likelihood is None:
         return "an Estimator has no likelihood"
-    if method != "hessian" and not fit.likelihood.supports_weights:
+    if method != "hessian" and not fit.takes_weights:
         return "it takes the observations' own contributions"
-    if method == "cluster" and not isinstance(prepared, Clustered):
+    if method == "cluster" and prepared.cluster_codes is None:
         return f"{sampling} draws no clusters"
     return ""
 
 
 def _why_not_studentized(prepared: Plan, sampling: Plan, fit: Fit | Estimator) -> str:
     """Say why replicates have no standard errors of their own."""
-    n = n_observations(fit)
-    if isinstance(fit, Estimator):
+    if fit.likelihood is None:
         if fit.errors is None:
             return "the Estimator has no standard_error="
-        scaled = prepared.rescaling(n) != (1.0, 1.0)
+        scaled = prepared.rescaling(fit.n) != (1.0, 1.0)
         return f"{sampling} draws samples of another size" if scaled else ""
-    if not fit.likelihood.supports_weights:
+    if not fit.takes_weights:
         return "it takes the observations' own contributions"
-    if not prepared.studentizes or prepared.units(n) is None:
+    if not prepared.studentizes or prepared.units(fit.n) is None:
         return f"{sampling} does not draw units whole"
     return ""

@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bootmle.crosschecks.delta import differentiate
-from bootmle.crosschecks.evidence import clusters_of, strata_of
-from bootmle.crosschecks.score_covariances import measure_scores
+from bootmle.crosschecks.evidence import measure_scores_under
 from bootmle.crosschecks.sources import Source, fitted_sources
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import order_quantile
@@ -49,7 +48,7 @@ def matrix_errors(
     >>> bool(np.allclose(errors, [1 / np.sqrt(y.sum()), np.sqrt(y.mean() / 300)], rtol=1e-4))
     True
     """
-    scores = measure_scores(fit, clusters_of(plan), strata_of(plan))
+    scores = measure_scores_under(fit, plan)
     sources = fitted_sources(fit, scores)
     errors = {source.name: source.standard_errors for source in sources}
     if derive is None:

@@ -1,0 +1,99 @@
+"""What tells a fit from another, and where its refits start, in a form that JSON holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bootmle.fitting.optimum import Optimum
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import fingerprint
+from bootmle.optimization.step_sizes import StepSizes
+from bootmle.optimization.whitening import Whitening
+
+__all__ = ["check_near", "checksum", "describe_optimum", "read_start", "start_of"]
+
+_REACH = 0.5
+"""Distance from the estimate, in standard errors, at which objectives are told apart: one that
+differs in curvature or slope alone agrees at the estimate itself."""
+
+_ESTIMATES_AGREE = 1e-3
+"""Largest distance, in standard errors, of an estimate that is the same but for its last digits:
+the tolerance that certificates keep."""
+
+
+def checksum(args: tuple[Any, ...]) -> str:
+    """Reduce data to 16 digits."""
+    return hashlib.sha256(repr(fingerprint(args)).encode()).hexdigest()[:16]
+
+
+def describe_optimum(fit: Optimum) -> dict[str, Any]:
+    """Describe names, data, objective and parameters."""
+    own, prior = fit.likelihood.parameters, fit.likelihood.weights
+    return {
+        "names": list(fit.names),
+        "data": checksum(fit.args if prior is None else (*fit.args, prior)),
+        "objective": _values(fit),
+        "parameters": {
+            "held": list(fit.fixed),
+            "bounds": [[str(end) for end in pair] for pair in own.bounds.tolist()],
+            "scales": [type(scale).__name__ for scale in own.scales],
+        },
+    }
+
+
+def start_of(fit: Optimum) -> dict[str, Any]:
+    """Describe where refits start: the estimate, its whitening and the noise."""
+    return {
+        "estimate": fit.estimate.tolist(),
+        "center": fit.whitening.center.tolist(),
+        "factor": fit.whitening.factor.tolist(),
+        "noise": fit.step_sizes.noise,
+    }
+
+
+def read_start(fit: Optimum, start: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a fit that `start_of` described; none where they are its own."""
+    estimate = np.array(start["estimate"])
+    whitening = Whitening(
+        np.array(start["center"]), np.array(start["factor"]).reshape(-1, fit.whitening.size)
+    )
+    own = fit.likelihood.parameters.to_working(fit.estimate)
+    check_near(own, whitening.center, _ESTIMATES_AGREE * fit.whitening.units)
+    if np.array_equal(estimate, fit.estimate) and np.array_equal(
+        whitening.factor, fit.whitening.factor
+    ):
+        return {}
+    return {
+        "estimate": estimate,
+        "whitening": whitening,
+        "base": fit.likelihood.at(estimate),
+        "step_sizes": StepSizes.from_noise(start["noise"]),
+    }
+
+
+def check_near(own: Floats, stored: Floats, allowed: Floats) -> None:
+    """Refuse another estimate."""
+    if own.shape != stored.shape or not np.all(np.abs(own - stored) <= allowed):
+        raise ValueError(f"estimate: {stored}, now {own}")
+
+
+def _values(fit: Optimum) -> list[float | None]:
+    """Evaluate the objective at three points: around the estimate, half a standard error away."""
+    size = fit.whitening.size
+    way = np.full(size, _REACH / np.sqrt(max(size, 1)))
+    working = fit.whitening.to_working(np.array([0 * way, way, -way]))
+    with np.errstate(all="ignore"):
+        found = [_value(fit, point) for point in fit.likelihood.parameters.to_user(working)]
+    return [value if np.isfinite(value) else None for value in found]
+
+
+def _value(fit: Optimum, params: Floats) -> float:
+    """Evaluate the objective, NaN where it raises."""
+    try:
+        return fit.likelihood.total(params)
+    except Exception:  # the user's code may raise anything outside its domain
+        return np.nan

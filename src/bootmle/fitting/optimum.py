@@ -1,0 +1,119 @@
+"""A certified optimum: the estimate, the curvature there, and what refits start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.fitted import Fitted
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.information import Information
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.scales import Scale
+from bootmle.optimization.optimizer import Optimizer
+from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
+from bootmle.optimization.whitening import Whitening
+
+__all__ = ["Optimum"]
+
+_INVOLVED = 0.01
+"""Smallest part in a null direction that counts, as a share of the largest: rounding is below."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum(Fitted):
+    """The optimum of a likelihood; the attributes are those of `Fit`."""
+
+    estimate: Floats
+    names: tuple[str, ...]
+    nll: float
+    status: Status
+    decrement: float
+    information: Information = field(repr=False)
+    scales: tuple[Scale, ...] = field(repr=False)
+    likelihood: Likelihood = field(repr=False)
+    whitening: Whitening = field(repr=False)
+    base: Floats | float = field(repr=False)
+    step_sizes: StepSizes = field(repr=False)
+    optimizer: Optimizer = field(repr=False)
+    seconds_per_evaluation: float = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of observations; AttributeError where they cannot be counted."""
+        if self.likelihood.n is None:
+            raise AttributeError("n: the objective holds its data and returns their total")
+        return self.likelihood.n
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The data, as passed to the objective."""
+        return self.likelihood.args
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether resamples can act through weights of the contributions."""
+        return self.likelihood.supports_weights
+
+    @property
+    def why_no_weights(self) -> str:
+        """Why they cannot, and what to do, as the end of "... weights, which"."""
+        if self.likelihood.per_observation:
+            return (
+                f"is not possible as {self.likelihood.rows.value}: make each depend on its own row"
+            )
+        return "a total cannot use: return the n contributions instead (delete .sum())"
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimate is a certified optimum (at a bound included)."""
+        return self.status in {Status.CERTIFIED, Status.AT_BOUND, Status.NOT_IDENTIFIED}
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, 2 (nll + free parameters)."""
+        return 2 * (self.nll + self.likelihood.parameters.free.size)
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Which of the p parameters are fitted rather than fixed, (p,)."""
+        mask = np.zeros(len(self.names), dtype=bool)
+        mask[self.likelihood.parameters.free] = True
+        return mask
+
+    @property
+    def not_identified(self) -> tuple[str, ...]:
+        """Names of the parameters with a part in a direction that the data do not identify."""
+        if self.information.definiteness != "singular":
+            return ()
+        curvatures, errors = np.diag(self.information.matrix), np.diag(self.information.error)
+        sizes = np.maximum(1.0, np.abs(self.information.point))
+        units = np.where(curvatures > errors, np.sqrt(np.abs(curvatures)), 1 / sizes)
+        parts = np.abs(self.information.null_directions) * units[:, None]
+        involved = (parts > _INVOLVED * parts.max(axis=0, initial=1e-300)).any(axis=1)
+        names = self.likelihood.parameters.free_names
+        return tuple(name for name, part in zip(names, involved, strict=True) if part)
+
+    @property
+    def null_directions(self) -> Floats:
+        """The directions that the data do not identify, (p, k)."""
+        return self.likelihood.parameters.in_all(self.information.null_directions.T).T
+
+    @property
+    def hessian_errors(self) -> Floats:
+        """Standard errors by the Hessian, (p,); NaN where none follow from it."""
+        errors = self.information.standard_errors
+        withheld = np.full_like(errors, np.nan)
+        return self.likelihood.parameters.in_all(withheld if self.status.withheld else errors)
+
+    @property
+    def resampling_notes(self) -> tuple[str, ...]:
+        """Say that rows are resampled, though the objective returns contributions."""
+        likelihood = self.likelihood
+        if not likelihood.per_observation or likelihood.supports_weights:
+            return ()
+        return (f"refits resample the rows: {likelihood.rows.value}",)

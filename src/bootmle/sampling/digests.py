@@ -1,0 +1,52 @@
+"""What tells one plan from another of the same text, the same in every process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bootmle.fitting.description import checksum
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import as_args, fingerprint
+
+__all__ = ["checksum_simulated", "digest", "name_of"]
+
+
+def digest(values: list[Any]) -> str:
+    """Reduce what a plan holds to 16 digits: labels, weights, lengths; functions by their names."""
+    return hashlib.sha256(repr([_mark(value) for value in values]).encode()).hexdigest()[:16]
+
+
+def _mark(value: Any) -> Any:
+    """Reduce one value to what tells it apart."""
+    if isinstance(value, np.ndarray) or hasattr(value, "iloc") or isinstance(value, list):
+        return fingerprint((np.asarray(value),))
+    if isinstance(value, tuple):
+        return [_mark(part) for part in value]
+    return name_of(value) if callable(value) else repr(value)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Name a function, without its address in memory.
+
+    Examples
+    --------
+    >>> name_of(partial(np.add, 1))
+    'partial(add, (1,), {})'
+    """
+    if isinstance(function, partial):
+        return f"partial({name_of(function.func)}, {function.args}, {function.keywords})"
+    named = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    return str(named or type(function).__qualname__)
+
+
+def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
+    """Checksum what a simulator makes of one stream, so that a changed one is noticed."""
+    try:
+        return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
+    except Exception:  # the user's code may raise anything, and does so again where it matters
+        return "raises"
