@@ -36,15 +36,17 @@ def counting(boot_of: BootOf, **more: Any) -> Bootstrap:
 
 
 def table_of(boot: Bootstrap) -> list[str]:
-    """The header and a line for each parameter."""
-    return str(boot).split("\n\n")[0].splitlines()
+    """The titles and a line for each parameter, without the line that heads the interval."""
+    above, *lines = str(boot).split("\n\n")[0].splitlines()
+    assert above.strip() == "95% percentile interval"
+    return lines
 
 
 def cells_of(boot: Bootstrap) -> list[list[str]]:
     return [re.split(r"\s{2,}", line.strip()) for line in table_of(boot)[1:]]
 
 
-TITLES = ["estimate", "bootstrap SE", "± MC", "95% low", "95% high"]
+TITLES = ["estimate", "bootstrap SE", "± MC", "low", "high"]
 
 
 def test_columns_are_aligned_under_their_titles(boot_of: BootOf) -> None:
@@ -52,7 +54,10 @@ def test_columns_are_aligned_under_their_titles(boot_of: BootOf) -> None:
     rng = np.random.default_rng(0)
     names = ["a", "a much longer name", "β", "x4"]
     boot = boot_of(scales, scales * (1 + 0.1 * rng.normal(size=(99, 4))), names=names)
+    above = str(boot).splitlines()[0]
     header, *lines = table_of(boot)
+    assert len(above) == len(header)
+    assert above.index("95%") >= header.index("± MC") + len("± MC")
     assert re.split(r"\s{2,}", header.strip()) == TITLES
     ends = [header.index(title) + len(title) for title in TITLES]
     assert len(lines) == 4
@@ -111,6 +116,20 @@ def test_the_closing_line_has_count_plan_failures_time_and_seed(boot_of: BootOf)
     assert closing == "B = 999 replicates by Cases(), none failed; 1.5 s; seed 7"
     values = np.arange(4000.0).reshape(2000, 2)
     assert "B = 2,000 replicates" in str(boot_of([1.0, 1000.0], values))
+
+
+def test_the_table_names_the_interval_it_shows_and_the_noise_it_has(boot_of: BootOf) -> None:
+    drawn = str(counting(boot_of))
+    assert drawn.splitlines()[0].strip() == "95% percentile interval"
+    assert "± MC is the Monte Carlo standard error" in drawn
+    whole = counting(boot_of, supports_quantiles=False, is_random=False)
+    assert str(whole).splitlines()[0].strip() == "95% normal interval"
+    assert "± MC is" not in str(whole)
+    low, high = bounds_of(whole.confidence_interval("normal"))
+    rows = [line.split() for line in str(whole).split("\n\n")[0].splitlines()[2:]]
+    assert_allclose(
+        [[float(cell) for cell in row[-2:]] for row in rows], np.transpose([low, high]), rtol=1e-3
+    )
 
 
 def test_too_few_replicates_for_an_interval_still_have_a_table(boot_of: BootOf) -> None:

@@ -160,6 +160,19 @@ def test_cells_and_lines_come_back_as_they_were_given() -> None:
     assert found.bold == ["<p>:", "!"]
 
 
+@pytest.mark.parametrize("title", ["95%", "a title that is wider than its columns"])
+def test_a_title_stands_above_the_columns_it_is_of(title: str) -> None:
+    header, rows = ["", "SE", "low", "high"], [["mu", "1.0", "0.5", "1.5"]]
+    lines = align(header, rows, (title, 2)).splitlines()
+    assert {len(line) for line in lines} == {len(lines[1])}
+    assert lines[0].strip() == title
+    assert lines[1].split() == header[1:]
+    assert lines[0].index(title) >= lines[1].index("SE") + len("SE") + 2
+    shown = html.table(header, rows, (title, 2))
+    assert re.findall(r'colspan="(\d)"', shown) == ["2", "2"]
+    assert Reader(shown).tables == [[["", title], header, *rows]]
+
+
 def test_a_flagged_cell_prints_as_its_text() -> None:
     flagged = [["mu", Flagged("nan", "a long reason")]]
     assert align(["", "SE"], flagged) == align(["", "SE"], [["mu", "nan"]])
@@ -196,7 +209,7 @@ def test_the_prompt_shows_what_print_shows(which: str) -> None:
 def test_there_is_nothing_in_it_but_text_in_the_pages_own_colours(which: str) -> None:
     found = Reader(RESULTS[which]()._repr_html_())
     assert found.tags <= {"div", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "b"}
-    assert {key for key, _ in found.attributes} <= {"style", "scope", "title"}
+    assert {key for key, _ in found.attributes} <= {"style", "scope", "title", "colspan"}
     styles = " ".join(value for key, value in found.attributes if key == "style")
     assert not re.search(r"color|background|#|rgb|url|font-family|font-size", styles)
 

@@ -50,9 +50,10 @@ def percentile_ends(boot: Inference, confidence_level: float = 0.95) -> tuple[Fl
     return bounds.low, bounds.high
 
 
-def _table(boot: Inference) -> tuple[list[str], list[list[str]]]:
-    """List estimates, standard errors and intervals, below their titles."""
-    header = ["", "estimate", "bootstrap SE", "± MC", "95% low", "95% high"]
+def _table(boot: Inference) -> tuple[list[str], list[list[str]], tuple[str, int]]:
+    """List estimates, standard errors and intervals below their titles."""
+    header = ["", "estimate", "bootstrap SE", "± MC", "low", "high"]
+    kind = "percentile" if boot.supports_quantiles else "normal"
     columns = (boot.estimate, boot.standard_error, boot.standard_error_mcse, *percentile_ends(boot))
     rows = [
         [name, f"{numbers[0]:.6g}", "fixed", "", "", ""]
@@ -67,7 +68,7 @@ def _table(boot: Inference) -> tuple[list[str], list[list[str]]]:
         beside = zip(rows, boot.quantile_standard_error, doubtful, strict=True)
         for row, error, one in beside:
             row.insert(4, rounded(error, 3) if one else "")
-    return header, rows
+    return header, rows, (f"95% {kind} interval", 2)
 
 
 def _flag(rows: list[list[str]], boot: Inference, doubtful: NDArray[np.bool_]) -> None:
@@ -90,6 +91,8 @@ def _lines(boot: Inference) -> list[str]:
 
 def _how(boot: Inference) -> Iterator[str]:
     """Say how many replicates there are, how they were drawn, how long it took, and the seed."""
+    if boot.is_random or boot.supports_quantiles:
+        yield "± MC is the Monte Carlo standard error: the noise of using finitely many replicates"
     failures = f"{boot.n_failed:,} failed" if boot.n_failed else "none failed"
     yield (
         f"B = {len(boot.data):,} replicates by {boot.sampling}, {failures}; "

@@ -46,7 +46,11 @@ class Flagged(str):
         return cell
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    spanning: tuple[str, int] | None = None,
+) -> str:
     """Lay out a table: the first column to the left, the others to the right, as `align` does.
 
     Parameters
@@ -55,6 +59,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         Column titles.
     rows : sequence of sequences of str
         One cell for each column; those that are `Flagged` are bold, their reason a tooltip.
+    spanning : (str, int), optional
+        A title above the last so many columns.
 
     Returns
     -------
@@ -69,9 +75,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     first, *others = header
     titles = _title(first, "left") + "".join(_title(title, "right") for title in others)
+    above = "" if spanning is None else _spanning(*spanning, len(header))
     parts = [
         f'<div style="margin:.8em 0;overflow-x:auto"><table style="{_TABLE}">',
-        f'<thead style="border-bottom:1px solid"><tr>{titles}</tr></thead><tbody>',
+        f'<thead style="border-bottom:1px solid">{above}<tr>{titles}</tr></thead><tbody>',
         *map(_row, rows),
         "</tbody></table></div>",
     ]
@@ -106,6 +113,14 @@ def lines(texts: Sequence[str], marked: Sequence[str] = ()) -> str:
 def _title(text: str, side: str) -> str:
     """Head a column."""
     return f'<th scope="col" style="{_CELL}{side};opacity:.7">{escape(text)}</th>'
+
+
+def _spanning(text: str, count: int, columns: int) -> str:
+    """Head the last columns together."""
+    empty = f'<th colspan="{columns - count}"></th>'
+    style = f"{_CELL}right;opacity:.7"
+    title = f'<th colspan="{count}" scope="colgroup" style="{style}">{escape(text)}</th>'
+    return f"<tr>{empty}{title}</tr>"
 
 
 def _row(cells: Sequence[str]) -> str:

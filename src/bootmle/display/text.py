@@ -15,30 +15,21 @@ _LONGEST = 100
 """Characters of a value that a message shows."""
 
 
-def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Align a table: the first column to the left, the others to the right.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Column titles.
-    rows : sequence of sequences of str
-        One cell for each column.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(align(["", "estimate"], [["mu", "1.5"], ["sigma", "12.0"]]))
-           estimate
-    mu          1.5
-    sigma      12.0
-    """
+def align(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    spanning: tuple[str, int] | None = None,
+) -> str:
+    """Align a table, first column left, others right; ``spanning`` heads the last k columns."""
     cells = [list(header), *map(list, rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
     lines = []
+    if spanning is not None:
+        title, count = spanning
+        lacking = len(title) - (sum(widths[-count:]) + 2 * (count - 1))
+        for k in range(count):
+            widths[k - count] += max(0, lacking + k) // count
+        lines.append(title.rjust(sum(widths) + 2 * (len(widths) - 1)))
     for row in cells:
         first = row[0].ljust(widths[0])
         rest = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
