@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 from bootmle import Cases, Given, Status, bootstrap, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.optimization.divergence import probe_rays
+from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -27,19 +27,24 @@ def target(fun: Any, size: int = 2) -> WhitenedObjective:
     )
 
 
+def ray_from(objective: WhitenedObjective, z: list[float], step: list[float]) -> Ray | None:
+    start, sizes = np.array(z), StepSizes.from_noise(1e-14)
+    return probe_rays(objective, start, objective.value(start), np.array(step), sizes)
+
+
 def test_a_regular_optimum_is_no_ray() -> None:
     bowl = target(lambda p: float((p**2).sum()))
-    assert probe_rays(bowl, np.array([1.0, 0.0]), np.array([1.0, 0.0]), 1e-14) is None
+    assert ray_from(bowl, [1.0, 0.0], [1.0, 0.0]) is None
 
 
 def test_a_far_optimum_is_no_ray() -> None:
     bowl = target(lambda p: float((p[0] - 40.0) ** 2 + p[1] ** 2))
-    assert probe_rays(bowl, np.array([1.0, 0.0]), np.array([1.0, 0.0]), 1e-14) is None
+    assert ray_from(bowl, [1.0, 0.0], [1.0, 0.0]) is None
 
 
 def test_a_likelihood_that_saturates_is_a_saturating_ray() -> None:
     slope = target(lambda p: float(np.exp(-p[0]) + p[1] ** 2))
-    ray = probe_rays(slope, np.array([1.0, 0.0]), np.array([2.0, 0.0]), 1e-14)
+    ray = ray_from(slope, [1.0, 0.0], [2.0, 0.0])
     assert ray is not None
     assert ray.saturating
     np.testing.assert_allclose(ray.direction, [1.0, 0.0])
@@ -47,7 +52,7 @@ def test_a_likelihood_that_saturates_is_a_saturating_ray() -> None:
 
 def test_a_likelihood_without_a_bound_is_a_ray_that_does_not_saturate() -> None:
     slope = target(lambda p: float(-p[0] + p[1] ** 2))
-    ray = probe_rays(slope, np.array([1.0, 0.0]), np.array([2.0, 0.0]), 1e-14)
+    ray = ray_from(slope, [1.0, 0.0], [2.0, 0.0])
     assert ray is not None
     assert not ray.saturating
 
@@ -57,7 +62,7 @@ def outside(p: Floats) -> float:
 
 
 def test_beyond_the_domain_is_no_ray() -> None:
-    assert probe_rays(target(outside), np.array([4.0, 0.0]), np.array([1.0, 0.0]), 1e-14) is None
+    assert ray_from(target(outside), [4.0, 0.0], [1.0, 0.0]) is None
 
 
 def test_a_refit_that_left_the_domain_goes_on_from_the_estimate() -> None:
@@ -70,7 +75,7 @@ def test_a_refit_that_left_the_domain_goes_on_from_the_estimate() -> None:
 
 def test_a_flat_line_is_no_ray() -> None:
     flat = target(lambda p: float(p[1] ** 2))
-    assert probe_rays(flat, np.array([1.0, 0.0]), np.array([2.0, 0.0]), 1e-14) is None
+    assert ray_from(flat, [1.0, 0.0], [2.0, 0.0]) is None
 
 
 def separation_signs(X: Floats, y: Floats) -> Floats | None:

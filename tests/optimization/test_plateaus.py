@@ -19,7 +19,7 @@ from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from models import logit, normal_mixture
 
 Floats = NDArray[np.float64]
-SETTINGS = StepSizes.from_noise(1e-14)
+STEP_SIZES = StepSizes.from_noise(1e-14)
 
 
 def target(fun: Any, size: int = 2) -> WhitenedObjective:
@@ -29,14 +29,19 @@ def target(fun: Any, size: int = 2) -> WhitenedObjective:
     )
 
 
+def plateau_from(objective: WhitenedObjective, z: list[float]) -> Outcome | None:
+    start = np.array(z)
+    return at_plateau(objective, start, objective.value(start), STEP_SIZES)
+
+
 def test_a_bowl_has_no_plateau() -> None:
     bowl = target(lambda p: float(p @ p))
-    assert at_plateau(bowl, np.array([1.0, 0.0]), SETTINGS) is None
+    assert plateau_from(bowl, [1.0, 0.0]) is None
 
 
 def test_where_the_nll_falls_to_a_plateau_the_others_are_fitted_there() -> None:
     slope = target(lambda p: float(np.exp(-p[0]) + (p[1] - 2 * np.tanh(p[0])) ** 2))
-    found = at_plateau(slope, np.array([3.0, 1.0]), SETTINGS)
+    found = plateau_from(slope, [3.0, 1.0])
     assert found is not None
     assert found.status is Status.NO_FINITE_OPTIMUM
     assert found.params[0] == np.inf
@@ -46,13 +51,13 @@ def test_where_the_nll_falls_to_a_plateau_the_others_are_fitted_there() -> None:
 
 def test_a_plateau_above_an_optimum_is_not_where_it_is() -> None:
     well = target(lambda p: float(-2 * p[0] * np.exp(-p[0]) + p[1] ** 2) if p[0] > -9 else np.inf)
-    assert at_plateau(well, np.array([4.0, 0.1]), SETTINGS) is None
+    assert plateau_from(well, [4.0, 0.1]) is None
 
 
 def test_a_parameter_that_is_lost_on_the_plateau_has_no_sign() -> None:
     # The weight of a second component goes to zero, and its mean with it.
     lost = target(lambda p: float((1 + p[1] ** 2 / (1 + p[1] ** 2)) * np.exp(-p[0]) + p[2] ** 2), 3)
-    found = at_plateau(lost, np.array([30.0, 0.5, 0.1]), SETTINGS)
+    found = plateau_from(lost, [30.0, 0.5, 0.1])
     assert found is not None
     assert_array_equal(np.isnan(found.params), [False, True, False])
     assert found.params[0] == np.inf
@@ -61,7 +66,7 @@ def test_a_parameter_that_is_lost_on_the_plateau_has_no_sign() -> None:
 
 def test_a_walk_stops_near_the_lowest_point_of_a_bent_valley() -> None:
     valley = target(lambda p: float(100 * (p[0] * p[1] - 1) ** 2 + (p[0] - 0.03) ** 2))
-    found = along_profile(valley, np.array([0.2, 5.0]), SETTINGS)
+    found = along_profile(valley, np.array([0.2, 5.0]), STEP_SIZES)
     assert isinstance(found, np.ndarray)
     assert_allclose(found[1], 1 / 0.03, rtol=0.2)
     assert_allclose(found[0] * found[1], 1.0, rtol=1e-3)
@@ -69,7 +74,7 @@ def test_a_walk_stops_near_the_lowest_point_of_a_bent_valley() -> None:
 
 def test_a_walk_whose_nll_falls_all_the_way_ends_at_infinity() -> None:
     valley = target(lambda p: float(np.logaddexp(0, -p[1]) + (p[0] - 1 / (1 + p[1] ** 2)) ** 2))
-    found = along_profile(valley, np.array([0.5, 5.0]), SETTINGS)
+    found = along_profile(valley, np.array([0.5, 5.0]), STEP_SIZES)
     assert isinstance(found, Outcome)
     assert found.params[1] == np.inf
     assert_allclose(found.params[0], 0.0, atol=1e-3)

@@ -14,6 +14,7 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.convergence import (
     furthest_fall,
+    lowest_neighbor,
     observed_information,
     refine,
 )
@@ -174,7 +175,7 @@ class Descent:
         self.decrement = float(run.distance[0])
         if run.done[0]:
             return False
-        ray = probe_rays(target, run.z[0], run.steps[0], self.step_sizes.noise)
+        ray = probe_rays(target, run.z[0], float(run.value[0]), run.steps[0], self.step_sizes)
         ray = ray or self._ray_from(start)
         return not self._stands_in_valley(ray) and self._diverges(ray)
 
@@ -225,7 +226,7 @@ class Descent:
         """Converge to the last digit and look around at one standard error."""
         z, self.decrement = refine(target, self.step_sizes)
         self.working = self.whitening.to_working(z)
-        fallen = self._look_around(target, z)
+        fallen = lowest_neighbor(target, z, target.value(z), np.eye(z.size))
         if fallen is not None and self._stays_flat(target, z, fallen - z):
             self.count(target)
             return self._only_has_supremum(self.whitening.factor @ (fallen - z))
@@ -271,13 +272,6 @@ class Descent:
         by_values = info.noise < _QUIET and error > _UNCERTAIN
         by_gradient = self.likelihood.has_gradient and error > _UNCERTAIN_BY_GRADIENT
         return (by_values or by_gradient) and info.definiteness != "singular"
-
-    def _look_around(self, target: WhitenedObjective, z: Floats) -> Floats | None:
-        """Find a point one standard error away at which the nll hardly rises."""
-        around = np.concatenate([np.eye(z.size), -np.eye(z.size)])
-        rises = target.values(z + around) - target.value(z)
-        lowest = int(np.argmin(rises))
-        return z + around[lowest] if rises[lowest] < _FLAT_SIDE else None
 
     def _leave_saddle(self, target: WhitenedObjective) -> bool:
         """Leave a saddle along its direction of negative curvature, and minimize again."""
@@ -336,7 +330,7 @@ class Descent:
         if not np.any(way):
             return None
         self.whitening = Whitening(self.working, way[:, None])
-        return probe_rays(self.target(), np.zeros(1), np.ones(1), self.step_sizes.noise)
+        return probe_rays(self.target(), np.zeros(1), 0.0, np.ones(1), self.step_sizes)
 
     def refuse(self, how: str, direction: Floats) -> None:
         """Raise for an objective without a lower bound."""

@@ -93,7 +93,8 @@ class Search(Descent):
             return False
         self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
         target = self.target()
-        found = at_plateau(target, np.zeros(self.whitening.size), self.step_sizes)
+        here = np.zeros(self.whitening.size)
+        found = at_plateau(target, here, target.value(here), self.step_sizes)
         self.count(target)
         return found is not None and self._ends_at(found)
 
@@ -162,7 +163,7 @@ class Search(Descent):
         if held is None:
             self.status = Status.NOT_CERTIFIED
             self.notes.append("the search goes back and forth between bounds")
-        elif held.size and not self._has_ended():
+        elif held.size and not self.status.ends_search:
             self.status = Status.AT_BOUND
             self.notes.append(f"at a bound: {self.parameters.listed(held)}")
         if self.optimizer.constraints and not self.optimizer.feasible(self.user()):
@@ -178,11 +179,7 @@ class Search(Descent):
             if self._is_beside_plateau():
                 return None
         self.settle()
-        return None if self._has_ended() else self.user()
-
-    def _has_ended(self) -> bool:
-        """Whether what came of the last leg does not depend on the bounds."""
-        return self.status.failed or self.status is Status.NO_FINITE_OPTIMUM
+        return None if self.status.ends_search else self.user()
 
     def _hold(self, params: Floats, columns: Columns) -> None:
         """Stand at a point with some parameters held, and measure the others' information."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
@@ -12,11 +14,28 @@ from bootmle.optimization.newton import bfgs_changes, newton_steps
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["furthest_fall", "observed_information", "refine"]
+__all__ = ["furthest_fall", "lowest_neighbor", "observed_information", "refine"]
 
-_AIM = 1e-7
-_DOUBLINGS = 24
-_FIRST = 1e-3
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """When steps end, and how far the surroundings of a point are looked at."""
+
+    steps: int = 12
+    """Quasi-Newton steps from a point within 0.1 standard errors; a few are usual."""
+    aim: float = 1e-7
+    """Distance in standard errors that ends them: a tenth of what a fit's certificate asks for."""
+    diverging: float = 2.0
+    """Growth of the distance that ends them, too."""
+    flat: float = 0.02
+    """Rise of the nll over one standard error that is none: a regular one rises by ½."""
+    first: float = 1e-3
+    """Shortest step away from a saddle, in standard errors."""
+    doublings: int = 24
+    """To 8,000 standard errors at last."""
+
+
+_RULES = _Rules()
 
 
 def observed_information(likelihood: Likelihood, working: Floats) -> Information:
@@ -40,12 +59,12 @@ def refine(target: WhitenedObjective, step_sizes: StepSizes) -> tuple[Floats, fl
     z, hessian = np.zeros(size), np.eye(size)
     gradient = accurate_gradient(target, z, step_sizes.noise)
     best, distance = z, np.inf
-    for _ in range(12):
+    for _ in range(_RULES.steps):
         steps, decrements, _ = newton_steps(gradient[None], hessian[None])
         step, here = steps[0], max(float(decrements[0]), float(np.linalg.norm(steps[0])))
         if here < distance:
             best, distance = z, here
-        if here < _AIM or here > 2 * distance:
+        if here < _RULES.aim or here > _RULES.diverging * distance:
             break
         z, before = z + step, gradient
         gradient = accurate_gradient(target, z, step_sizes.noise)
@@ -54,12 +73,22 @@ def refine(target: WhitenedObjective, step_sizes: StepSizes) -> tuple[Floats, fl
 
 
 def furthest_fall(target: WhitenedObjective, direction: Floats) -> tuple[Floats, float]:
-    """Double the way from z = 0 while the nll falls; return the lowest point and its value."""
+    """Double the distance from z = 0 while the nll falls; return the lowest point and its value."""
     z, value = np.zeros_like(direction), 0.0
-    for doubling in range(_DOUBLINGS):
-        trial = _FIRST * 2.0**doubling * direction
+    for doubling in range(_RULES.doublings):
+        trial = _RULES.first * 2.0**doubling * direction
         trial_value = target.value(trial)
         if not trial_value < value:
             break
         z, value = trial, trial_value
     return z, value
+
+
+def lowest_neighbor(
+    target: WhitenedObjective, z: Floats, value: float, axes: Floats
+) -> Floats | None:
+    """Return the lowest point one standard error away, along axes (k, q); None where all rise."""
+    around = z + np.concatenate([axes, -axes])
+    rises = target.values(around) - value
+    lowest = int(np.argmin(rises))
+    return around[lowest] if rises[lowest] < _RULES.flat else None

@@ -37,6 +37,11 @@ class Status(IntEnum):
         return self < 0
 
     @property
+    def ends_search(self) -> bool:
+        """Whether there is no optimum to hold or release bounds at."""
+        return self.failed or self is Status.NO_FINITE_OPTIMUM
+
+    @property
     def message(self) -> str:
         """The status in words."""
         return _MESSAGES[self]
