@@ -36,7 +36,7 @@ from bootmle import (
     bootstrap,
     fit,
 )
-from bootmle.inference.bca import acceleration, bca_interval
+from bootmle.inference.bca import BCa, acceleration
 from bootmle.sampling import Plan
 from models import logit, poisson, weibull
 
@@ -429,13 +429,8 @@ def test_bca_intervals_of_given_influence_values_are_those_of_boot_ci(
     influence = np.array(CD4[name]["influence"])
     pull = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
     boot = cd4(name)
-    bounds = bca_interval(
-        *boot.ordered(),
-        boot.estimate,
-        np.array([pull, -pull]),
-        boot.names,
-        confidence_level=level,
-    )
+    kind = BCa(boot.names, boot.estimate, *boot.ordered(), np.array([pull, -pull]))
+    bounds = kind.interval(level)
     low, high = CD4[name]["bca_by_influence"][[0.90, 0.95, 0.99].index(level)]
     assert_allclose(bounds.low, [low, -1000 * high], rtol=1e-10)
     assert_allclose(bounds.high, [high, -1000 * low], rtol=1e-10)

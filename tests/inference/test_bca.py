@@ -15,6 +15,7 @@ from bootmle import (
     Bootstrap,
     Clustered,
     Estimator,
+    Fit,
     Jackknife,
     Parametric,
     Stratified,
@@ -22,8 +23,9 @@ from bootmle import (
     fit,
     load,
 )
-from bootmle.inference.bca import acceleration, bca_interval
-from bootmle.refitting.leave_one_out import jackknife_of, units_of
+from bootmle.inference.bca import BCa, acceleration
+from bootmle.refitting.leave_one_out import jackknife_of
+from bootmle.sampling import Plan
 from models import poisson
 
 LEVELS = pytest.mark.parametrize("level", [90, 95])
@@ -95,6 +97,12 @@ def petersen() -> Bootstrap:
     return bootstrap(mle, sampling=Clustered(stored["firm"]), n_resamples=1999, rng=3)
 
 
+def units_of(fit: Fit | Estimator | None, plan: Plan | str) -> Any:
+    assert fit is not None
+    assert not isinstance(plan, str)
+    return plan.units(fit.n)
+
+
 @pytest.mark.parametrize(("certify", "within"), [(True, 1e-5), (False, 2e-3)])
 def test_accelerations_of_refitted_jackknives(
     data_of: Callable[[str], Any], certify: bool, within: float
@@ -142,9 +150,7 @@ def test_without_skewness_or_bias_it_is_the_percentile_interval(
     values = np.sort(stats.norm.ppf(np.arange(1, 1000) / 1000))[:, None] * [1.0, 1e6]
     boot = boot_of([0.0, 0.0], values)
     plain = boot.confidence_interval(confidence_level=level)
-    found = bca_interval(
-        values, values, np.zeros(2), np.zeros(2), ["a", "b"], confidence_level=level
-    )
+    found = BCa(("a", "b"), np.zeros(2), values, values, np.zeros(2)).interval(level)
     assert_allclose(found.low, plain.low, rtol=1e-9)
     assert_allclose(found.high, plain.high, rtol=1e-9)
 
@@ -196,7 +202,9 @@ def test_plans_without_a_jackknife_of_their_own_are_refused(
     data_of: Callable[[str], Any], plan: Any
 ) -> None:
     boot = bootstrap(warpbreaks(data_of), sampling=plan, n_resamples=99, rng=0)
-    with pytest.raises(ValueError, match=r"method: 'bca' .*; use '(percentile|normal)'"):
+    with pytest.raises(
+        ValueError, match=r"method: 'bca' is not available, as .*; use '(percentile|normal)'"
+    ):
         boot.confidence_interval("bca")
 
 
@@ -226,7 +234,7 @@ def test_a_saved_run_of_an_estimator_has_none_unless_it_was_computed(tmp_path: P
 def test_a_corrected_level_beyond_the_outermost_replicate_is_refused() -> None:
     y = np.random.default_rng(3).exponential(1.0, 12) ** 3
     boot = bootstrap(Estimator(lambda y: [y.mean(), y.max()], y), n_resamples=199, rng=0)
-    with pytest.raises(ValueError, match=r"there are 199; .*\(the BCa interval of x1\)"):
+    with pytest.raises(ValueError, match=r"the BCa interval of x1 ends at .* there are 199;"):
         boot.confidence_interval("bca", 0.999)
 
 

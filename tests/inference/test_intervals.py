@@ -1,5 +1,6 @@
 """Intervals against theory and R's boot.ci, at two levels and unequal scales."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,16 +9,28 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bootmle.inference.intervals import interval, order_quantile, order_quantile_mcse
+from bootmle import Bootstrap
+from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.inference.intervals import ConfidenceInterval, ReplicateArrays
+from bootmle.inference.order_statistics import order_quantile, order_quantile_mcse
 
 Floats = NDArray[np.float64]
 LEVELS = pytest.mark.parametrize("level", [0.90, 0.95])
 TWO = np.array([1.0, -1000.0])
 
 
-def both(values: Floats) -> tuple[Floats, Floats]:
-    kept = np.sort(values, axis=0)
-    return kept, kept
+def interval(
+    values: Floats,
+    estimate: Floats,
+    method: str = "percentile",
+    confidence_level: float = 0.95,
+    alternative: str = "two-sided",
+) -> ConfidenceInterval:
+    names = tuple(f"x{j + 1}" for j in range(estimate.size))
+    with np.errstate(invalid="ignore"):
+        bias = values.mean(axis=0) - estimate
+    arrays = ReplicateArrays(names, estimate, values, bias)
+    return METHODS[method].of(arrays).interval(confidence_level, alternative)
 
 
 def counting(count: int) -> Floats:
@@ -32,17 +45,17 @@ def test_percentile_ends_are_the_order_statistics_of_rank_b_plus_one_alpha(
     level: float, low: float, high: float
 ) -> None:
     # Davison and Hinkley (1997), section 5.2: with R = 999 these ranks are whole.
-    bounds = interval(*both(counting(999)), 500 * TWO, confidence_level=level)
+    bounds = interval(counting(999), 500 * TWO, confidence_level=level)
     assert_allclose(bounds.low, [low, -1000 * high])
     assert_allclose(bounds.high, [high, -1000 * low])
 
 
 @LEVELS
 def test_basic_ends_are_the_percentile_ones_reflected_at_the_estimate(level: float) -> None:
-    values = both(np.random.default_rng(0).exponential(size=(999, 2)) * [1.0, 1000.0])
+    values = np.random.default_rng(0).exponential(size=(999, 2)) * [1.0, 1000.0]
     estimate = np.array([0.7, 900.0])
-    plain = interval(*values, estimate, confidence_level=level)
-    basic = interval(*values, estimate, method="basic", confidence_level=level)
+    plain = interval(values, estimate, confidence_level=level)
+    basic = interval(values, estimate, method="basic", confidence_level=level)
     assert_allclose(basic.low, 2 * estimate - plain.high)
     assert_allclose(basic.high, 2 * estimate - plain.low)
     assert_allclose(basic.low_mcse, plain.high_mcse)
@@ -54,7 +67,7 @@ def test_normal_ends_are_centred_at_the_bias_corrected_estimate(level: float) ->
     # Davison and Hinkley (1997), equation (5.4), with the bias as in R's boot.ci.
     values = np.random.default_rng(0).exponential(size=(999, 2)) * [1.0, 1000.0]
     estimate = np.array([0.7, 900.0])
-    bounds = interval(*both(values), estimate, method="normal", confidence_level=level)
+    bounds = interval(values, estimate, method="normal", confidence_level=level)
     half = norm.ppf(0.5 + level / 2) * values.std(axis=0, ddof=1)
     assert_allclose(bounds.low, 2 * estimate - values.mean(axis=0) - half)
     assert_allclose(bounds.high, 2 * estimate - values.mean(axis=0) + half)
@@ -66,7 +79,7 @@ def test_intervals_of_normal_replicates_are_normal(method: str, level: float) ->
     # Every endpoint within four Monte Carlo errors of theory: a false-alarm rate of 6e-5 each.
     count, scale, center = 9999, np.array([1e-3, 1e3]), np.array([5.0, -2000.0])
     values = center + scale * np.random.default_rng(6).normal(size=(count, 2))
-    bounds = interval(*both(values), center, method=method, confidence_level=level)
+    bounds = interval(values, center, method=method, confidence_level=level)
     reach = norm.ppf(0.5 + level / 2) * scale
     tail = (1 - level) / 2
     error = np.sqrt(tail * (1 - tail) / count) / norm.pdf(norm.ppf(tail)) * scale
@@ -82,7 +95,7 @@ def test_monte_carlo_errors_are_the_sd_of_the_ends_over_runs(method: str, level:
     found = []
     for _ in range(400):
         values = rng.normal(size=(999, 2)) * scale
-        bounds = interval(*both(values), np.zeros(2), method=method, confidence_level=level)
+        bounds = interval(values, np.zeros(2), method=method, confidence_level=level)
         found.append([bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse])
     low, high, low_error, high_error = np.array(found).transpose(1, 0, 2)
     assert_allclose(low_error.mean(axis=0), low.std(axis=0), rtol=0.2)
@@ -97,7 +110,7 @@ def assert_errors_over_runs(values: Floats, method: str, level: float, within: f
 
     That of 2000 ends has a relative error of 1.6%, of 3% where they are exponential extremes.
     """
-    ends = interval(*both(values), np.zeros(RUNS), method=method, confidence_level=level)
+    ends = interval(values, np.zeros(RUNS), method=method, confidence_level=level)
     assert ends.low_mcse.mean() == pytest.approx(ends.low.std(), rel=within)
     assert ends.high_mcse.mean() == pytest.approx(ends.high.std(), rel=within)
 
@@ -128,11 +141,11 @@ def test_monte_carlo_errors_of_normal_ends_know_of_skewness(
 def test_one_sided_ends_are_those_of_the_two_sided_interval_of_twice_the_tail(
     method: str, level: float
 ) -> None:
-    values = both(np.random.default_rng(0).exponential(size=(999, 2)) * [1.0, 1000.0])
+    values = np.random.default_rng(0).exponential(size=(999, 2)) * [1.0, 1000.0]
     options: dict[str, Any] = {"estimate": np.array([0.7, 900.0]), "method": method}
-    whole = interval(*values, **options, confidence_level=2 * level - 1)
-    less = interval(*values, **options, confidence_level=level, alternative="less")
-    greater = interval(*values, **options, confidence_level=level, alternative="greater")
+    whole = interval(values, **options, confidence_level=2 * level - 1)
+    less = interval(values, **options, confidence_level=level, alternative="less")
+    greater = interval(values, **options, confidence_level=level, alternative="greater")
     assert_allclose(less.high, whole.high, rtol=1e-12)
     assert_allclose(greater.low, whole.low, rtol=1e-12)
     assert np.all(less.low == -np.inf)
@@ -152,8 +165,8 @@ def test_ends_between_ranks_are_interpolated_on_the_normal_scale() -> None:
 
 
 @pytest.mark.parametrize("method", ["PERCENTILE", "Percentile", "percentile"])
-def test_the_method_may_be_in_any_case(method: str) -> None:
-    bounds = interval(*both(counting(99)), 50 * TWO, method=method, confidence_level=0.9)
+def test_the_method_may_be_in_any_case(boot_of: Callable[..., Bootstrap], method: str) -> None:
+    bounds = boot_of(50 * TWO, counting(99)).confidence_interval(method, 0.9)
     assert_allclose(bounds.low, [5.0, -95_000.0])
 
 
@@ -165,7 +178,7 @@ def test_infinite_replicates_push_an_end_only_where_their_share_exceeds_the_tail
     for n_infinite in (tail - 1, tail, tail + 1):
         values = counting(999)
         values[999 - n_infinite :, 0] = np.inf
-        bounds = interval(*both(values), 500 * TWO, confidence_level=level)
+        bounds = interval(values, 500 * TWO, confidence_level=level)
         assert np.isinf(bounds.high[0]) == (n_infinite >= tail)
         assert bounds.low[0] == tail
         assert np.isfinite([bounds.low[1], bounds.high[1]]).all()
@@ -181,7 +194,7 @@ def test_an_end_between_an_infinite_replicate_and_a_finite_one_is_infinite(
     for sign in (1.0, -1.0):
         values = np.column_stack([sign * np.arange(1.0, 1001), np.arange(1.0, 1001)])
         values[np.argsort(values[:, 0])[:lower], 0] = -np.inf
-        bounds = interval(*both(values), np.zeros(2), method=method, confidence_level=level)
+        bounds = interval(values, np.zeros(2), method=method, confidence_level=level)
         end = bounds.low[0] if method == "percentile" else -bounds.high[0]
         assert end == -np.inf
         assert np.isfinite([bounds.low[1], bounds.high[1]]).all()
@@ -189,28 +202,27 @@ def test_an_end_between_an_infinite_replicate_and_a_finite_one_is_infinite(
 
 def test_replicates_of_undetermined_sign_widen_both_ends() -> None:
     values = counting(999)
-    low, high = values.copy(), values.copy()
-    low[:30, 0], high[:30, 0] = -np.inf, np.inf
-    bounds = interval(np.sort(low, axis=0), np.sort(high, axis=0), 500 * TWO, confidence_level=0.95)
+    values[:30, 0] = np.nan
+    bounds = interval(values, 500 * TWO, confidence_level=0.95)
     assert (bounds.low[0], bounds.high[0]) == (-np.inf, np.inf)
-    bounds = interval(np.sort(low, axis=0), np.sort(high, axis=0), 500 * TWO, confidence_level=0.90)
+    bounds = interval(values, 500 * TWO, confidence_level=0.90)
     assert np.isfinite([bounds.low[0], bounds.high[0]]).all()
 
 
 @pytest.mark.parametrize(("level", "enough"), [(0.90, 19), (0.95, 39), (0.99, 199)])
 def test_levels_that_the_replicates_cannot_show_are_refused(level: float, enough: int) -> None:
-    interval(*both(counting(enough)), 10 * TWO, confidence_level=level)
+    interval(counting(enough), 10 * TWO, confidence_level=level)
     with pytest.raises(ValueError, match=f"at least {enough} replicates, there are {enough - 1}"):
-        interval(*both(counting(enough - 1)), 10 * TWO, confidence_level=level)
+        interval(counting(enough - 1), 10 * TWO, confidence_level=level)
 
 
 def test_the_smallest_run_that_shows_a_level_has_its_ends_at_the_extremes() -> None:
-    bounds = interval(*both(counting(39)), 20 * TWO, confidence_level=0.95)
+    bounds = interval(counting(39), 20 * TWO, confidence_level=0.95)
     assert_allclose([bounds.low[0], bounds.high[0]], [1.0, 39.0])
 
 
 def test_the_monte_carlo_error_of_the_extremes_is_finite() -> None:
-    errors = order_quantile_mcse(both(counting(39))[0], 0.025)
+    errors = order_quantile_mcse(counting(39) * [1, -1], 0.025)
     assert np.isfinite(errors).all()
     assert np.all(errors > 0)
 
@@ -218,5 +230,5 @@ def test_the_monte_carlo_error_of_the_extremes_is_finite() -> None:
 def test_an_interval_of_equal_replicates_is_a_point() -> None:
     values = np.full((99, 2), 3.0)
     for method in ("percentile", "basic", "normal"):
-        bounds = interval(values, values, np.full(2, 3.0), method=method)
+        bounds = interval(values, np.full(2, 3.0), method=method)
         assert_allclose([bounds.low, bounds.high], 3.0)

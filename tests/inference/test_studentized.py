@@ -25,7 +25,8 @@ from bootmle import (
     fit,
     load,
 )
-from bootmle.inference.studentized import studentized_interval
+from bootmle.inference.intervals import ReplicateArrays
+from bootmle.inference.studentized import Studentized
 from models import logit, nb2, weibull
 
 Weights = Callable[..., Any]
@@ -179,23 +180,24 @@ def drawn_rows(count: int, n: int) -> list[Any]:
     return [np.random.default_rng([9, k]).integers(n, size=n) for k in range(count)]
 
 
+def studentized(estimates: Any, errors: Any, estimate: Any, error: Any) -> Studentized:
+    nothing = np.zeros_like(estimate)
+    return Studentized.of(
+        ReplicateArrays(("x1", "x2"), estimate, estimates, nothing, errors=errors, own_error=error)
+    )
+
+
 def test_ends_are_quantiles_of_the_ratios() -> None:
     rng = np.random.default_rng(5)
     estimates, errors = rng.normal(size=(199, 2)) * TWO, rng.uniform(1, 2, (199, 2)) * UNITS
     estimate, own = 0.3 * TWO, 1.5 * UNITS
     ratios = np.sort((estimates - estimate) / errors, axis=0)
     for level, (low, high) in ((0.9, (9, 189)), (0.95, (4, 194))):
-        bounds = studentized_interval(estimates, errors, estimate, own, confidence_level=level)
+        kind = studentized(estimates, errors, estimate, own)
+        bounds = kind.interval(level)
         assert_allclose(bounds.low, estimate - own * ratios[high])
         assert_allclose(bounds.high, estimate - own * ratios[low])
-        upper = studentized_interval(
-            estimates,
-            errors,
-            estimate,
-            own,
-            confidence_level=(1 + level) / 2,
-            alternative="less",
-        )
+        upper = kind.interval((1 + level) / 2, "less")
         assert_allclose(upper.high, bounds.high)
         assert_array_equal(upper.low, [-np.inf, -np.inf])
 
@@ -203,12 +205,13 @@ def test_ends_are_quantiles_of_the_ratios() -> None:
 def test_a_replicate_without_an_error_counts_as_the_worst_at_either_end() -> None:
     estimates, errors = np.arange(99.0)[:, None] * TWO, np.ones((99, 2)) * UNITS
     errors[:3] = np.nan
-    bounds = studentized_interval(estimates, errors, 49 * TWO, UNITS, confidence_level=0.9)
+    kind = studentized(estimates, errors, 49 * TWO, UNITS)
+    bounds = kind.interval(0.9)
     # Order statistics 5 and 95 of 99, three of which are unknown: at the far end each time.
     known = np.sort((estimates - 49 * TWO)[3:] / UNITS, axis=0)
     assert_allclose(bounds.high, 49 * TWO - UNITS * known[1])
     assert_allclose(bounds.low, 49 * TWO - UNITS * known[-2])
-    wide = studentized_interval(estimates, errors, 49 * TWO, UNITS, confidence_level=0.95)
+    wide = kind.interval(0.95)
     assert np.isinf([wide.low, wide.high]).all()
 
 
@@ -218,9 +221,7 @@ def test_monte_carlo_errors_of_the_ends() -> None:
     ends, stated = [], []
     for _ in range(400):
         sample = rng.normal(size=(999, 2)) * TWO
-        bounds = studentized_interval(
-            sample, UNITS * np.ones((999, 2)), 0 * TWO, 2 * UNITS, confidence_level=0.9
-        )
+        bounds = studentized(sample, UNITS * np.ones((999, 2)), 0 * TWO, 2 * UNITS).interval(0.9)
         ends.append([bounds.low, bounds.high])
         stated.append([bounds.low_mcse, bounds.high_mcse])
     assert_allclose(np.std(ends, axis=0), np.mean(stated, axis=0), rtol=0.15)
@@ -281,7 +282,10 @@ def test_errors_of_an_estimator_that_raise_lose_no_replicate() -> None:
 )
 def test_plans_that_draw_no_whole_units_are_refused(sampling: Any) -> None:
     boot = bootstrap(model_fit(logit, 2), sampling=sampling, n_resamples=99, rng=0)
-    with pytest.raises(ValueError, match=r"replicate, which the samples of .*; use 'percentile'"):
+    with pytest.raises(
+        ValueError,
+        match=r"'studentized' is not available, as .* does not draw .*; use 'percentile'",
+    ):
         boot.confidence_interval("studentized", 0.9)
 
 
@@ -289,7 +293,8 @@ def test_what_has_no_error_of_its_own_is_refused() -> None:
     mle = model_fit(logit, 2)
     derived = bootstrap(mle, n_resamples=99, rng=0).derive(lambda p: p[0] / 3)
     with pytest.raises(
-        ValueError, match="derived quantities have no errors of their own; use 'bca'"
+        ValueError,
+        match="derived quantities have no standard error of each replicate; use 'percent",
     ):
         derived.confidence_interval("studentized", 0.9)
     total = fit(
@@ -300,7 +305,7 @@ def test_what_has_no_error_of_its_own_is_refused() -> None:
         bootstrap(mle, n_resamples=99, rng=0, refit="expansion"),
         bootstrap(Estimator(np.mean, np.arange(9.0)), n_resamples=99, rng=0),
     ):
-        with pytest.raises(ValueError, match="use 'bca' or 'percentile'"):
+        with pytest.raises(ValueError, match=r"'studentized' is not available, as .*; use 'perc"):
             boot.confidence_interval("studentized", 0.9)
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bootmle import Estimator, bootstrap
-from bootmle.inference.intervals import interval
+from bootmle.inference.percentile import Percentile
 from bootmle.inference.standard_errors import standard_error
 from bootmle.inference.worst_case import worst_case
 
@@ -35,7 +35,7 @@ def test_ends_are_bounded_by_all_failed_ones_below_and_all_above(level: float) -
     found = []
     for far in (-1e9, 1e9):
         filled = np.sort(np.concatenate([known, np.full((3, 2), far)]), axis=0)
-        ends = interval(filled, filled, np.zeros(2), confidence_level=level)
+        ends = Percentile(filled, filled).interval(level)
         found.append([ends.low, ends.high])
     assert_allclose(bounds.low, [found[0][0], found[1][0]])
     assert_allclose(bounds.high, [found[0][1], found[1][1]])

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.bootstrapping.spread import Spread
 from bootmle.display.text import brief
-from bootmle.inference.bca import acceleration, bca_interval
+from bootmle.inference.basic import Basic
+from bootmle.inference.bca import BCa
 from bootmle.inference.derived import derive_all
-from bootmle.inference.influence import Influence, influence
-from bootmle.inference.intervals import ConfidenceInterval, interval
+from bootmle.inference.intervals import ConfidenceInterval, IntervalMethod, Need, ReplicateArrays
+from bootmle.inference.normal import Normal
 from bootmle.inference.p_values import p_values
+from bootmle.inference.percentile import Percentile
 from bootmle.inference.simultaneous import simultaneous_interval
-from bootmle.inference.studentized import studentized_interval
-from bootmle.inference.worst_case import WorstCase, worst_case
+from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.leave_one_out import LeaveOneOut, absences
-from bootmle.sampling import Structure
+from bootmle.refitting.leave_one_out import LeaveOneOut
 
-__all__ = ["Inference"]
+__all__ = ["METHODS", "Inference", "why_not"]
+
+METHODS: dict[str, type[IntervalMethod]] = {
+    kind.name: kind for kind in (Percentile, Basic, Normal, BCa, Studentized)
+}
+"""Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""
+
+
+def why_not(kind: type[IntervalMethod], lacking: Callable[[Need], str]) -> str:
+    """Say why there is no interval of a kind, given why each need is lacking; empty where it is."""
+    return next((reason for need in Need if need in kind.needs and (reason := lacking(need))), "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +52,10 @@ class Inference(Spread):
         Parameters
         ----------
         method : str
-            "percentile", "basic", "normal"; "bca" (Efron 1987), whose acceleration is that of the
-            jackknife: by observation or by cluster, solved on the expansion where the objective
-            returns contributions, and certified where that is not enough; or "studentized", by
-            each replicate's own sandwich, or what an `Estimator`'s ``standard_error`` returns. Of
-            more than 4 parameters, or with ``jac``, the sandwich takes the Hessian that certified
-            the replicate: its errors are 1 to 2% too large in samples of about 100.
+            "percentile", "basic" or "normal" (Davison and Hinkley 1997, chapter 5); "bca" (Efron
+            1987), with the acceleration of the jackknife, by observation or by cluster; or
+            "studentized", with each replicate's own sandwich, or what an `Estimator`'s
+            ``standard_error`` returns. In any case.
         confidence_level : float
             Between 0 and 1.
         alternative : str
@@ -56,13 +65,20 @@ class Inference(Spread):
         -------
         ConfidenceInterval
             With ``low``, ``high``, ``low_mcse`` and ``high_mcse``, (p,) each. A parameter that the
-            data do not identify has the whole line; one with infinite replicates has no normal
-            interval (NaN).
+            data do not identify has the whole line. NaN where a kind has no interval: a normal one
+            of a parameter with infinite replicates, a studentized one where the estimate's own
+            standard error is 0 though the replicates vary.
 
         Raises
         ------
         ValueError
-            For an unknown method, or a level that so few replicates cannot show.
+            For an unknown method, one that these replicates do not have, and a level that so few
+            replicates cannot show.
+
+        Notes
+        -----
+        With more than 4 parameters, or with ``jac``, the sandwich takes the Hessian that certified
+        the replicate: its errors are 1 to 2% too large in samples of about 100.
 
         Examples
         --------
@@ -74,131 +90,124 @@ class Inference(Spread):
         >>> bool(bounds.low[0] < boot.estimate[0] < bounds.high[0])
         True
         """
-        name = str(method).lower()
-        options: dict[str, Any] = {"confidence_level": confidence_level, "alternative": alternative}
-        if not self.supports_quantiles and name != "normal":
+        return self._expanded(self._prepared(method).interval(confidence_level, alternative))
+
+    def interval_where_possible(self, method: str, confidence_level: float) -> ConfidenceInterval:
+        """Compute an interval, with NaN for endpoints that so few replicates cannot show."""
+        return self._expanded(self._prepared(method).interval(confidence_level, withhold=True))
+
+    def _prepared(self, method: Any) -> IntervalMethod:
+        """Prepare one kind of interval of the parameters that are identified."""
+        kind = METHODS.get(str(method).lower())
+        if kind is None:
+            raise ValueError(f"method: {method!r} is unknown; use one of {', '.join(METHODS)}")
+        reason = why_not(kind, self.lacks)
+        if reason:
+            others = [repr(name) for name, each in METHODS.items() if not why_not(each, self.lacks)]
             raise ValueError(
-                f"method: {method!r} reads quantiles of the replicates, and those of "
-                f"{self.sampling} are not drawn at random; use 'normal'"
+                f"method: {kind.name!r} is not available, as {reason}; use {' or '.join(others)}"
             )
-        if name == "bca":
-            bounds = self._bca(confidence_level, alternative)
-        elif name == "studentized":
-            bounds = self._studentized(**options)
-        elif name == "normal":
-            # What has infinite replicates is withheld at the end.
-            finite = np.where(self.diverges(), self.estimate, self.kept())
-            bounds = interval(finite, finite, self.estimate, method=method, **options)
-            # Deviations and biases are not scaled alike where samples are of another size.
-            shift = finite.mean(axis=0) - self.estimate - np.nan_to_num(self.bias)
-            bounds = bounds.moved(shift, drawn=self.is_random).withheld(self.diverges())
-        else:
-            bounds = interval(*self.ordered(), self.estimate, method=method, **options)
-        return self._with_whole_lines(bounds)
+        return kind.of(self._arrays(kind.needs))
 
-    def _with_whole_lines(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
+    def _arrays(self, needs: frozenset[Need]) -> ReplicateArrays:
+        """Collect what kinds of intervals are computed from."""
+        chosen = ~self.flat()
+        known: dict[str, Any] = {}
+        if Need.JACKKNIFE in needs:
+            estimates, known["strata"] = self.jackknife()
+            known["jackknife"] = estimates[:, chosen]
+        if Need.STANDARD_ERRORS in needs:
+            assert self.own_standard_error is not None
+            known["errors"] = self.data.standard_errors[~self.data.failed][:, chosen]
+            known["own_error"] = self.own_standard_error[chosen]
+        return ReplicateArrays(
+            tuple(self.names[j] for j in np.flatnonzero(chosen)),
+            self.estimate[chosen],
+            self.kept()[:, chosen],
+            self.bias[chosen],
+            self.is_random,
+            **known,
+        )
+
+    def _expanded(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
         """Give the whole line to parameters that the data do not identify."""
-        flat = self.flat()
-        return ConfidenceInterval(
-            np.where(flat, -np.inf, bounds.low),
-            np.where(flat, np.inf, bounds.high),
-            np.where(flat, np.nan, bounds.low_mcse),
-            np.where(flat, np.nan, bounds.high_mcse),
-        )
+        low, high, low_mcse, high_mcse = np.full((4, len(self.names)), np.nan)
+        low[:], high[:] = -np.inf, np.inf
+        for full, found in zip(
+            (low, high, low_mcse, high_mcse),
+            (bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse),
+            strict=True,
+        ):
+            full[~self.flat()] = found
+        return ConfidenceInterval(low, high, low_mcse, high_mcse)
 
-    def bca_where_possible(self, confidence_level: float) -> ConfidenceInterval:
-        """Compute BCa intervals, with NaN for an end beyond the outermost replicate."""
-        return self._with_whole_lines(self._bca(confidence_level, "two-sided", withhold=True))
-
-    def _bca(
-        self, confidence_level: float, alternative: str, *, withhold: bool = False
-    ) -> ConfidenceInterval:
-        """Compute BCa intervals."""
-        jackknife, strata = self.jackknife()
-        return bca_interval(
-            *self.ordered(),
-            self.estimate,
-            np.where(self.flat(), np.nan, acceleration(jackknife, strata)),
-            self.names,
-            confidence_level=confidence_level,
-            alternative=alternative,
-            withhold=withhold,
-        )
+    def lacks(self, need: Need) -> str:
+        """Say why these replicates lack what an interval needs; empty where they have it."""
+        if need is Need.QUANTILES:
+            return "" if self.supports_quantiles else why_no_quantiles(str(self.sampling))
+        if need is Need.JACKKNIFE and self._jackknife().is_at_hand:
+            return ""
+        if need is Need.STANDARD_ERRORS:
+            if self.derivation:
+                return "derived quantities have no standard error of each replicate"
+            if self.own_standard_error is not None and self.rescaling == (1.0, 1.0):
+                return ""
+        if self.fit is None or isinstance(self.sampling, str):
+            return (
+                f"the file does not hold {need.value} (use load(path, fit=mle), or compute it "
+                f"before saving)"
+            )
+        reason = why_lacking(need, self.fit, self.sampling, str(self.sampling), self.refit)
+        if need is Need.STANDARD_ERRORS and not reason:
+            return "the fit is at a bound, or its Hessian is not positive definite"
+        return reason
 
     def jackknife(self) -> tuple[Floats, NDArray[np.intp]]:
-        """Estimate without each unit that the plan draws, (G, p), and number the units' strata.
+        """Estimate without each unit that the plan draws: (G, p), and the units' strata, (G,).
 
-        Computed once.
+        Computed once. Solved on the expansion where the objective returns contributions, and
+        certified where a deletion moves the estimate by more than a tenth of a standard error.
 
         Raises
         ------
         ValueError
             Where the plan draws no units that can be left out, or there is no fit at hand.
         """
-        kept = self.leave_one_out or LeaveOneOut(self.fit, self.sampling, len(self.data))
-        estimates, strata = kept.found
+        if reason := self.lacks(Need.JACKKNIFE):
+            raise ValueError(f"jackknife: {reason}")
+        estimates, strata = self._jackknife().found
         for function in self.derivation:
             estimates = derive_all(function, estimates)
         return estimates, strata
 
-    def _studentized(self, **options: Any) -> ConfidenceInterval:
-        """Compute studentized intervals."""
-        if self.derivation:
-            raise ValueError(
-                "method: 'studentized' needs a standard error of each replicate, and derived "
-                "quantities have no errors of their own; use 'bca'"
-            )
-        own = self.own_standard_error
-        if own is None or self.rescaling != (1.0, 1.0):
-            raise ValueError(
-                f"method: 'studentized' needs a standard error of each replicate, "
-                f"{self._why_none()}"
-            )
-        kept = ~self.data.failed
-        errors = self.data.standard_errors[kept]
-        return studentized_interval(self.replicates[kept], errors, self.estimate, own, **options)
-
-    def _why_none(self) -> str:
-        """Say why replicates have no standard errors of their own, and what to do."""
-        fit = self.fit
-        if fit is not None and fit.likelihood is None and fit.standard_error is None:
-            return (
-                "which Estimator(..., standard_error=) brings; pass it, or use 'bca' or "
-                "'percentile'"
-            )
-        if fit is not None and fit.likelihood is not None and not fit.takes_weights:
-            return (
-                "which takes the observations' contributions, each from its own row: return them "
-                "(delete .sum()), or use 'bca' or 'percentile'"
-            )
-        if self.refit == "expansion":
-            return (
-                "which refit='expansion' does not compute; bootstrap with refit='verified', or use "
-                "'bca' or 'percentile'"
-            )
-        return f"which the samples of {self.sampling} do not give; use 'percentile'"
+    def _jackknife(self) -> LeaveOneOut:
+        """Return the estimates without each unit, computed or yet to be."""
+        return self.leave_one_out or LeaveOneOut(self.fit, self.sampling, len(self.data))
 
     def p_value(
         self, null: Any = 0.0, method: str = "percentile", alternative: str = "two-sided"
     ) -> Floats:
-        """Compute p-values by inverting an interval: the level at which it leaves ``null`` out.
+        """Compute p-values by inverting an interval: the interval of level 1 − p ends at ``null``.
 
         Parameters
         ----------
         null : float or (p,) array_like
-            The values in question.
+            The values tested.
         method, alternative : str
-            Of the interval; "less" tests against values above the upper limit.
+            As of `confidence_interval`: "less" has the alternative that the parameter is less than
+            ``null``.
 
         Returns
         -------
         (p,) array
-            At least the smallest that so many replicates can show; NaN where there is none.
+            At least what B replicates can show, 1/(B + 1) on one side and 2/(B + 1) on two, except
+            for normal intervals; NaN for parameters that have no interval.
 
         Raises
         ------
         ValueError
-            For an unknown method, or null values of another number.
+            For an unknown method, one that these replicates do not have, or null values of another
+            number.
 
         Examples
         --------
@@ -209,16 +218,10 @@ class Inference(Spread):
         >>> bool(boot.p_value()[0] > 0.05), float(boot.p_value(null=9.0)[0])
         (True, 0.002)
         """
-        values = self._read_null(null)
-        kept = len(self.data) - self.n_failed
-        smallest = (2 if str(alternative).lower() == "two-sided" else 1) / (kept + 1)
-        if str(method).lower() == "normal":
-            smallest = 1e-12
-
-        def interval_at(level: float) -> ConfidenceInterval:
-            return self.confidence_interval(method, level, alternative)
-
-        return self.identified(p_values(interval_at, values, smallest))
+        values, identified = self._read_null(null), ~self.flat()
+        found = np.full(values.shape, np.nan)
+        found[identified] = p_values(self._prepared(method), values[identified], alternative)
+        return found
 
     def _read_null(self, null: Any) -> Floats:
         """Read the values in question, (p,)."""
@@ -268,11 +271,8 @@ class Inference(Spread):
         >>> bool(both.high[0] > one.high[0])
         True
         """
-        if not self.supports_quantiles:
-            raise ValueError(
-                f"simultaneous: reads a quantile of the replicates, and those of {self.sampling} "
-                f"are not drawn at random; use confidence_interval('normal')"
-            )
+        if reason := self.lacks(Need.QUANTILES):
+            raise ValueError(f"simultaneous: {reason}; use confidence_interval('normal')")
         chosen = self.chosen(names)
         lost = [self.names[j] for j in chosen if (self.flat() | self.diverges())[j]]
         if lost or not chosen:
@@ -282,87 +282,4 @@ class Inference(Spread):
             )
         return simultaneous_interval(
             self.kept()[:, chosen], self.estimate[chosen], confidence_level
-        )
-
-    def influence(self, confidence_level: float = 0.95) -> Influence:
-        """Find which observations, or clusters, drive each standard error and percentile end.
-
-        By the jackknife after the bootstrap (Efron 1992): from the samples that lack a unit.
-
-        Parameters
-        ----------
-        confidence_level : float
-            Of the two-sided percentile interval.
-
-        Returns
-        -------
-        Influence
-            Standard errors and ends without each unit, their changes, and the Monte Carlo errors
-            of these; `to_frame` and `print` show them.
-
-        Raises
-        ------
-        ValueError
-            Where the samples are not at hand, are simulated, or leave no unit out.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.append(np.random.default_rng(0).normal(size=30), 12.0)
-        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
-        >>> int(np.argmin(boot.influence().standard_error_change[:, 0]))
-        30
-        """
-        sampling = self.sampling
-        if self.fit is None or isinstance(sampling, str) or len(self.seeds) > 1:
-            raise ValueError(
-                "influence: takes the samples of one run, with its plan and fit at hand: load one "
-                "path with fit=, or bootstrap again"
-            )
-        if sampling.structure is Structure.MODEL or not self.supports_quantiles:
-            raise ValueError(
-                f"influence: is read off samples that leave units out at random, which those of "
-                f"{sampling} do not; bootstrap with Cases(), Stratified or Clustered"
-            )
-        codes, labels = sampling.unit_labels(self.fit.n)
-        numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
-        kept = np.flatnonzero(~self.flat())
-        return influence(
-            self.rescaled(self.replicates)[:, kept],
-            absences(sampling, self.seed, numbers, codes),
-            [self.names[j] for j in kept],
-            labels,
-            confidence_level=confidence_level,
-            divergent=self.data.divergent,
-        )
-
-    def worst_case(self, confidence_level: float = 0.95) -> WorstCase:
-        """Bound how far each SE and percentile end could move, had failed replicates been worst.
-
-        Parameters
-        ----------
-        confidence_level : float
-            Of the two-sided percentile interval.
-
-        Returns
-        -------
-        WorstCase
-            With ``standard_error``, ``low`` and ``high``, (2, p) each, least and greatest.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
-        >>> bool(np.isclose(boot.worst_case().standard_error, boot.standard_error).all())
-        True
-        """
-        bounds = worst_case(self.kept(), *self.ordered(), self.n_failed, confidence_level)
-        flat = self.flat()
-        return WorstCase(
-            self.identified(bounds.standard_error),
-            np.where(flat, -np.inf, bounds.low),
-            np.where(flat, np.inf, bounds.high),
         )

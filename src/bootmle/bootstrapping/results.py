@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.histograms import plot_histograms
-from bootmle.bootstrapping.interval_methods import Inference
+from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import percentile_ends, summary_html, summary_text
 from bootmle.bootstrapping.traces import plot_trace
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("bca_where_possible", "blank", "center", "chosen", "derivation", "derived", "diverges"),
-    *("finite", "flat", "from_json", "holding", "identified", "is_random", "joined"),
-    *("leave_one_out", "numbers", "ordered", "origin", "own_standard_error", "rescaled"),
-    *("rescaling", "seeds", "shared", "supports_quantiles", "to_json"),
+    *("blank", "center", "chosen", "derivation", "derived", "diverges", "finite", "flat"),
+    *("from_json", "holding", "identified", "interval_where_possible", "is_random", "joined"),
+    *("lacks", "leave_one_out", "numbers", "ordered", "origin", "own_standard_error"),
+    *("rescaled", "rescaling", "seeds", "shared", "supports_quantiles", "to_json"),
 }
 """What the modules around a Bootstrap read of it, and tab completion leaves out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap(Inference):
+class Bootstrap(Sensitivity):
     """Bootstrap replicates of a fit, with intervals and tables; attributes as of `Spread`."""
 
     def derive(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bootmle.bootstrapping.interval_methods import Inference
+from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.text import align, duration, rounded, rounded_like
 from bootmle.inference.intervals import fewest_replicates
@@ -25,17 +25,17 @@ _NOISE = 3.0
 _FEW_LOST = 0.01
 
 
-def summary_text(boot: Inference) -> str:
+def summary_text(boot: Sensitivity) -> str:
     """Show the table to read and paste, and what to know of it."""
     return "\n".join([align(*_table(boot)), "", *_lines(boot)])
 
 
-def summary_html(boot: Inference) -> str:
+def summary_html(boot: Sensitivity) -> str:
     """Show the same in a notebook."""
     return html.table(*_table(boot)) + html.lines(_lines(boot))
 
 
-def percentile_ends(boot: Inference, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
+def percentile_ends(boot: Sensitivity, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
     """Return the percentile interval's ends, NaN where there are too few replicates for it.
 
     Of replicates that make no quantiles, those of the normal interval.
@@ -50,7 +50,7 @@ def percentile_ends(boot: Inference, confidence_level: float = 0.95) -> tuple[Fl
     return bounds.low, bounds.high
 
 
-def _table(boot: Inference) -> tuple[list[str], list[list[str]], tuple[str, int]]:
+def _table(boot: Sensitivity) -> tuple[list[str], list[list[str]], tuple[str, int]]:
     """List estimates, standard errors and intervals below their titles."""
     header = ["", "estimate", "bootstrap SE", "± MC", "low", "high"]
     kind = "percentile" if boot.supports_quantiles else "normal"
@@ -71,7 +71,7 @@ def _table(boot: Inference) -> tuple[list[str], list[list[str]], tuple[str, int]
     return header, rows, (f"95% {kind} interval", 2)
 
 
-def _flag(rows: list[list[str]], boot: Inference, doubtful: NDArray[np.bool_]) -> None:
+def _flag(rows: list[list[str]], boot: Sensitivity, doubtful: NDArray[np.bool_]) -> None:
     """Mark the standard errors and ends that should not be relied on."""
     reasons = (
         (doubtful, (2,), "heavy tails, or replicates that are infinite: see the quantile SE"),
@@ -84,12 +84,12 @@ def _flag(rows: list[list[str]], boot: Inference, doubtful: NDArray[np.bool_]) -
                 rows[j][k] = html.Flagged(rows[j][k], reason)
 
 
-def _lines(boot: Inference) -> list[str]:
+def _lines(boot: Sensitivity) -> list[str]:
     """List what belongs to the table."""
     return [*_how(boot), *_what_failed(boot), *_cautions(boot)]
 
 
-def _how(boot: Inference) -> Iterator[str]:
+def _how(boot: Sensitivity) -> Iterator[str]:
     """Say how many replicates there are, how they were drawn, how long it took, and the seed."""
     if boot.is_random or boot.supports_quantiles:
         yield "± MC is the Monte Carlo standard error: the noise of using finitely many replicates"
@@ -104,7 +104,7 @@ def _how(boot: Inference) -> Iterator[str]:
     yield from (str(audit) for audit in boot.audits if isinstance(audit, ExpansionAudit))
 
 
-def _what_failed(boot: Inference) -> Iterator[str]:
+def _what_failed(boot: Sensitivity) -> Iterator[str]:
     """Count the failures by reason, bound what they hide, and name what has no finite optimum."""
     reasons = Counter(
         boot.data.messages.get(int(k)) or Status(boot.status[k]).message
@@ -127,7 +127,7 @@ def _what_failed(boot: Inference) -> Iterator[str]:
         yield f"not identified by the data: {', '.join(boot.not_identified)}"
 
 
-def _hidden(boot: Inference) -> str:
+def _hidden(boot: Sensitivity) -> str:
     """Say how far the failed replicates could move an SE and an end."""
     worst, errors = boot.worst_case(), boot.standard_error
     with np.errstate(all="ignore"):
@@ -141,7 +141,7 @@ def _hidden(boot: Inference) -> str:
     )
 
 
-def _cautions(boot: Inference) -> Iterator[str]:
+def _cautions(boot: Sensitivity) -> Iterator[str]:
     """Say where an SE or a percentile interval should not be relied on, and the alarms."""
     least = fewest_replicates(0.95)
     if boot.supports_quantiles and len(boot.data) - boot.n_failed < least:
@@ -161,13 +161,13 @@ def _cautions(boot: Inference) -> Iterator[str]:
     yield from (f"! {alarm}" for alarm in boot.alarms)
 
 
-def _doubtful(boot: Inference) -> NDArray[np.bool_]:
+def _doubtful(boot: Sensitivity) -> NDArray[np.bool_]:
     """Where the quantile-based SE is to stand beside the SE."""
     diverges = boot.diverges() if boot.data.divergent.any() else np.zeros(len(boot.names), bool)
     return np.asarray((boot.heavy_tails | diverges) & ~boot.flat() & boot.supports_quantiles)
 
 
-def _off_center(boot: Inference) -> NDArray[np.bool_]:
+def _off_center(boot: Sensitivity) -> NDArray[np.bool_]:
     """Where the replicates are off center or skewed, beyond Monte Carlo error."""
     count = len(boot.data) - boot.n_failed
     if not boot.supports_quantiles or count < fewest_replicates(0.95):
@@ -181,14 +181,14 @@ def _off_center(boot: Inference) -> NDArray[np.bool_]:
     return np.asarray((off | skewed) & varies & ~boot.flat())
 
 
-def _better(boot: Inference) -> str:
+def _better(boot: Sensitivity) -> str:
     """Name the interval to use instead."""
     lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
     usable = boot.own_standard_error is not None and lost < _FEW_LOST
     return "studentized" if usable else "bca"
 
 
-def _listed(boot: Inference, chosen: NDArray[np.bool_]) -> str:
+def _listed(boot: Sensitivity, chosen: NDArray[np.bool_]) -> str:
     """List some parameters' names."""
     return ", ".join(name for name, one in zip(boot.names, chosen, strict=True) if one)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.inference.intervals import order_quantile, order_quantile_mcse
+from bootmle.inference.order_statistics import order_quantile, order_quantile_mcse
 from bootmle.inference.standard_errors import standard_error
 from bootmle.likelihood.arrays import Floats
 

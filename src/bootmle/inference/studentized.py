@@ -2,76 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
-from bootmle.inference.intervals import (
-    ConfidenceInterval,
-    check_count,
-    open_side,
-    order_quantile,
-    order_quantile_mcse,
-    read_level,
-)
+from bootmle.inference.intervals import IntervalMethod, Need, ReplicateArrays
+from bootmle.inference.order_statistics import sort_replicates
+from bootmle.inference.percentile import Percentile
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["studentized_interval"]
+__all__ = ["Studentized"]
 
 
-def studentized_interval(
-    estimates: Floats,
-    errors: Floats,
-    estimate: Floats,
-    error: Floats,
-    *,
-    confidence_level: float = 0.95,
-    alternative: str = "two-sided",
-) -> ConfidenceInterval:
-    """Compute bootstrap-t intervals: θ̂ − t*₍₁₋α₎ s and θ̂ − t*₍α₎ s, with t* = (θ* − θ̂)/s*.
+@dataclass(frozen=True, slots=True, eq=False)
+class Studentized(IntervalMethod):
+    """θ̂ − t*₍₁₋α₎ s and θ̂ − t*₍α₎ s, with t* = (θ* − θ̂)/s* (the bootstrap-t).
 
-    Davison and Hinkley 1997, equation 5.7; quantiles at (B + 1)α of the order statistics.
-
-    Parameters
-    ----------
-    estimates, errors : (B, p) arrays
-        Replicates, and the standard error that each has by itself. One without (NaN), or without
-        a finite optimum, counts as the worst at either end.
-    estimate, error : (p,) arrays
-        The original estimate and its standard error by the same formula; a parameter whose error
-        is 0 does not vary.
-    confidence_level, alternative
-        As of `interval`.
-
-    Returns
-    -------
-    ConfidenceInterval
-
-    Raises
-    ------
-    ValueError
-        For a level that so few replicates cannot show.
-
-    Examples
-    --------
-    >>> draws = np.random.default_rng(0).normal(size=(999, 1))
-    >>> bounds = studentized_interval(draws, np.ones((999, 1)), np.zeros(1), np.ones(1))
-    >>> bool(abs(bounds.high[0] - 1.96) < 0.3)
-    True
+    Davison and Hinkley 1997, equation 5.7. A replicate without a standard error or a finite
+    optimum counts as the worst at either end.
     """
-    tail, side = read_level(confidence_level, alternative)
-    check_count(len(estimates), tail, confidence_level)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = (estimates - estimate) / errors
-    low = np.sort(np.where(np.isnan(ratios), -np.inf, ratios), axis=0)
-    high = np.sort(np.where(np.isnan(ratios), np.inf, ratios), axis=0)
-    varies = error > 0
-    scale = np.where(varies, error, 1.0)
-    ends = (
-        estimate - scale * order_quantile(high, 1 - tail),
-        estimate - scale * order_quantile(low, tail),
-    )
-    noise = (scale * order_quantile_mcse(high, 1 - tail), scale * order_quantile_mcse(low, tail))
-    both = ConfidenceInterval(
-        *(np.where(varies, end, estimate) for end in ends),
-        *(np.where(varies, each, 0.0) for each in noise),
-    )
-    return open_side(both, side)
+
+    name: ClassVar[str] = "studentized"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.QUANTILES, Need.STANDARD_ERRORS})
+
+    estimate: Floats
+    error: Floats
+    ratios: Percentile
+
+    @classmethod
+    def of(cls, arrays: ReplicateArrays) -> Studentized:
+        """Studentize and sort the replicates."""
+        assert arrays.errors is not None
+        assert arrays.own_error is not None
+        deviations = arrays.replicates - arrays.estimate
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = Percentile(*sort_replicates(deviations / arrays.errors))
+        # An error of 0 studentizes nothing that varies; what is fixed needs none.
+        impossible = (arrays.own_error == 0) & (deviations != 0).any(axis=0)
+        return cls(arrays.estimate, np.where(impossible, np.nan, arrays.own_error), ratios)
+
+    def end(self, tail: float, *, upper: bool) -> tuple[Floats, Floats]:
+        """Scale the other quantile of the ratios."""
+        ratio, error = self.ratios.end(tail, upper=not upper)
+        with np.errstate(invalid="ignore"):
+            end, mcse = self.estimate - self.error * ratio, self.error * error
+        fixed = self.error == 0
+        return np.where(fixed, self.estimate, end), np.where(fixed, 0.0, mcse)
+
+    def tail(self, values: Floats, *, upper: bool) -> Floats:
+        """Count the ratios beyond that of a value."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            beyond = self.ratios.tail((self.estimate - values) / self.error, upper=not upper)
+        outside = (values > self.estimate) if upper else (values < self.estimate)
+        point = np.where(outside, self.ratios.smallest_tail, 1.0)
+        return np.where(self.error == 0, point, beyond)
+
+    def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
+        """Refuse an endpoint beyond the outermost replicate."""
+        self.ratios.check(tail, confidence_level, upper=not upper)

@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from bootmle.inference.intervals import order_quantile, read_level
+from bootmle.inference.intervals import read_level
+from bootmle.inference.order_statistics import order_quantile
 from bootmle.inference.standard_errors import deviations, of_finite
 from bootmle.likelihood.arrays import Floats
 

@@ -21,7 +21,7 @@ from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.sampling import Plan, draw_resample
 from bootmle.sampling.resample import Resample
 
-__all__ = ["LeaveOneOut", "absences", "delete_units", "jackknife_of", "units_of"]
+__all__ = ["LeaveOneOut", "absences", "delete_units", "jackknife_of"]
 
 _CERTIFY_UP_TO = 10
 """Jackknife refits are all certified where they are at most a tenth of the replicates."""
@@ -39,8 +39,10 @@ class LeaveOneOut:
     @cached_property
     def found(self) -> tuple[Floats, NDArray[np.intp]]:
         """The estimates, (G, p), and the units' strata, (G,)."""
-        units = units_of(self.fit, self.sampling)
         assert self.fit is not None
+        assert not isinstance(self.sampling, str)
+        units = self.sampling.units(self.fit.n)
+        assert units is not None
         return jackknife_of(self.fit, units, self.n_replicates), units[1]
 
     @property
@@ -71,28 +73,6 @@ class LeaveOneOut:
         """Read what `to_json` returned."""
         estimates = np.array(stored["estimates"], dtype=float)
         return cls.known(estimates, np.array(stored["strata"], dtype=np.intp))
-
-
-def units_of(fit: Fit | Estimator | None, sampling: Plan | str) -> Units:
-    """List the rows of each unit that a plan draws, and the units' strata.
-
-    Raises
-    ------
-    ValueError
-        Where there is no fit or plan at hand, or the plan draws no units that can be left out.
-    """
-    if fit is None or isinstance(sampling, str):
-        raise ValueError(
-            "method: 'bca' takes a jackknife of the fit, which a saved file does not hold; use "
-            "load(path, fit=mle), or compute it before saving"
-        )
-    units = sampling.units(fit.n)
-    if units is None:
-        raise ValueError(
-            f"method: 'bca' needs the estimates without each unit in turn, and {sampling} draws "
-            f"no units that can be left out; use 'percentile'"
-        )
-    return units
 
 
 def jackknife_of(fit: Fit | Estimator, units: Units, n_replicates: int) -> Floats:

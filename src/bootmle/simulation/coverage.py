@@ -33,7 +33,7 @@ from bootmle.likelihood.data import check_call
 from bootmle.sampling import Cases, Plan
 from bootmle.sampling.digests import checksum_simulated, name_of
 from bootmle.simulation.experiment import CHUNK, Experiment
-from bootmle.simulation.interval_choice import METHODS, read_methods
+from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods
 from bootmle.simulation.simulated_fits import SimulatedFits
 from bootmle.simulation.stored import record_of
 from bootmle.simulation.study import Coverage, study_of
@@ -48,7 +48,7 @@ def coverage(
     sampling: Plan = Cases(),  # noqa: B008  (frozen)
     n_datasets: int = 1000,
     n_resamples: int = 599,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] = DEFAULT_METHODS,
     confidence_level: float = 0.95,
     truth: Any = None,
     derive: Callable[[Floats], Any] | None = None,

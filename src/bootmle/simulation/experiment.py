@@ -28,9 +28,8 @@ from bootmle.sampling import Plan, draw_resample
 from bootmle.simulation.simulated_fits import SimulatedFits, join_names
 from bootmle.simulation.warp_speed import matrix_errors
 
-__all__ = ["BOOTSTRAP_METHODS", "CHUNK", "WALD_METHODS", "Experiment"]
+__all__ = ["CHUNK", "WALD_METHODS", "Experiment"]
 
-BOOTSTRAP_METHODS = ("percentile", "basic", "normal", "bca", "studentized")
 WALD_METHODS = ("hessian", "sandwich", "cluster", "opg")
 
 CHUNK = 4
@@ -235,13 +234,13 @@ class Experiment:
 def _bounds(
     boot: Bootstrap, method: str, confidence_level: float, messages: list[str]
 ) -> ConfidenceInterval | None:
-    """Compute one method's intervals; a BCa interval that cannot be shown withholds no other."""
+    """Compute one method's intervals; a parameter whose interval has none withholds no other."""
     try:
         return boot.confidence_interval(method, confidence_level)
     except ValueError as error:
         messages.append(str(error))
     with suppress(ValueError):
-        return boot.bca_where_possible(confidence_level) if method == "bca" else None
+        return boot.interval_where_possible(method, confidence_level)
     return None
 
 

@@ -7,20 +7,17 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
+from bootmle.bootstrapping.interval_methods import METHODS
 from bootmle.crosschecks.delta import differentiate
 from bootmle.crosschecks.evidence import measure_scores_under
 from bootmle.crosschecks.sources import Source, fitted_sources
 from bootmle.fitting.fit import Fit
-from bootmle.inference.intervals import order_quantile
-from bootmle.inference.standard_errors import standard_error
+from bootmle.inference.intervals import ReplicateArrays
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan
 
-__all__ = ["WARP_METHODS", "matrix_errors", "warp_endpoints"]
-
-WARP_METHODS = ("percentile", "basic", "normal")
+__all__ = ["matrix_errors", "warp_endpoints"]
 
 
 def matrix_errors(
@@ -76,7 +73,7 @@ def warp_endpoints(
     deviations : (M, k) array
         Finite deviations of replicates from their own estimates.
     method : str
-        "percentile", "basic" or "normal".
+        A kind of interval that needs the replicates alone.
     confidence_level : float
 
     Returns
@@ -94,12 +91,7 @@ def warp_endpoints(
     if len(deviations) * tail < 1:
         nothing = np.full_like(estimates, np.nan)
         return nothing, nothing
-    if method == "normal":
-        reach = -float(ndtri(tail)) * standard_error(deviations)
-        centre = estimates - deviations.mean(axis=0)
-        return centre - reach, centre + reach
-    ordered = np.sort(deviations, axis=0)
-    low, high = order_quantile(ordered, tail), order_quantile(ordered, 1 - tail)
-    if method == "basic":
-        return estimates - high, estimates - low
-    return estimates + low, estimates + high
+    names, nothing = ("",) * deviations.shape[1], np.zeros(deviations.shape[1])
+    arrays = ReplicateArrays(names, nothing, deviations, deviations.mean(axis=0))
+    bounds = METHODS[method].of(arrays).interval(confidence_level, withhold=True)
+    return estimates + bounds.low, estimates + bounds.high

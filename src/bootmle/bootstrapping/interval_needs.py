@@ -1,0 +1,56 @@
+"""What kinds of intervals need of a run, and why a fit and a plan do not supply it."""
+
+from __future__ import annotations
+
+from bootmle.fitting.estimator import Estimator
+from bootmle.fitting.fit import Fit
+from bootmle.inference.intervals import Need
+from bootmle.sampling import Plan
+
+__all__ = ["why_lacking", "why_no_quantiles"]
+
+
+def why_lacking(
+    need: Need, fit: Fit | Estimator, plan: Plan, shown: str, refit: str = "verified"
+) -> str:
+    """Say why a fit and a plan that was prepared for it lack something; empty where they do not.
+
+    ``shown`` is the plan as the user wrote it.
+    """
+    if need is Need.QUANTILES:
+        return "" if plan.supports_quantiles else why_no_quantiles(shown)
+    if need is Need.JACKKNIFE:
+        drawn = plan.units(fit.n)
+        return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""
+    if fit.likelihood is None:
+        return _why_no_errors_of_estimator(fit, plan, shown)
+    if not fit.takes_weights:
+        return (
+            "the standard error of each replicate needs the observations' contributions, each "
+            "from its own row (return them: delete .sum())"
+        )
+    if refit == "expansion":
+        return (
+            "refit='expansion' computes no standard error of each replicate (bootstrap with "
+            "refit='verified')"
+        )
+    if not plan.studentizes or plan.units(fit.n) is None:
+        return f"{shown} does not draw units whole, as the standard error of each replicate needs"
+    return ""
+
+
+def why_no_quantiles(shown: str) -> str:
+    """Say that replicates are no random draws."""
+    return f"the replicates of {shown} are not random draws, and their quantiles make no interval"
+
+
+def _why_no_errors_of_estimator(fit: Estimator, plan: Plan, shown: str) -> str:
+    """Say why the user's estimator has no standard error of each replicate."""
+    if fit.errors is None:
+        return (
+            "the Estimator has no standard_error= (pass the function that returns the standard "
+            "errors of a sample)"
+        )
+    if plan.rescaling(fit.n) != (1.0, 1.0):
+        return f"{shown} draws samples of another size than the data"
+    return ""

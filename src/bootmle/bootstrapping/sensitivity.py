@@ -1,0 +1,103 @@
+"""What results depend on: single observations or clusters, and replicates that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.bootstrapping.interval_methods import Inference
+from bootmle.inference.influence import Influence, influence
+from bootmle.inference.worst_case import WorstCase, worst_case
+from bootmle.refitting.leave_one_out import absences
+from bootmle.sampling import Structure
+
+__all__ = ["Sensitivity"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sensitivity(Inference):
+    """Replicates of a fit, and what their summaries depend on; attributes as of `Spread`."""
+
+    def influence(self, confidence_level: float = 0.95) -> Influence:
+        """Find which observations, or clusters, drive each standard error and percentile end.
+
+        By the jackknife after the bootstrap (Efron 1992): from the samples that lack a unit.
+
+        Parameters
+        ----------
+        confidence_level : float
+            Of the two-sided percentile interval.
+
+        Returns
+        -------
+        Influence
+            Standard errors and ends without each unit, their changes, and the Monte Carlo errors
+            of these; `to_frame` and `print` show them.
+
+        Raises
+        ------
+        ValueError
+            Where the samples are not at hand, are simulated, or leave no unit out.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.append(np.random.default_rng(0).normal(size=30), 12.0)
+        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
+        >>> int(np.argmin(boot.influence().standard_error_change[:, 0]))
+        30
+        """
+        sampling = self.sampling
+        if self.fit is None or isinstance(sampling, str) or len(self.seeds) > 1:
+            raise ValueError(
+                "influence: takes the samples of one run, with its plan and fit at hand: load one "
+                "path with fit=, or bootstrap again"
+            )
+        if sampling.structure is Structure.MODEL or not self.supports_quantiles:
+            raise ValueError(
+                f"influence: is read off samples that leave units out at random, which those of "
+                f"{sampling} do not; bootstrap with Cases(), Stratified or Clustered"
+            )
+        codes, labels = sampling.unit_labels(self.fit.n)
+        numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
+        kept = np.flatnonzero(~self.flat())
+        return influence(
+            self.rescaled(self.replicates)[:, kept],
+            absences(sampling, self.seed, numbers, codes),
+            [self.names[j] for j in kept],
+            labels,
+            confidence_level=confidence_level,
+            divergent=self.data.divergent,
+        )
+
+    def worst_case(self, confidence_level: float = 0.95) -> WorstCase:
+        """Bound how far each SE and percentile end could move, had failed replicates been worst.
+
+        Parameters
+        ----------
+        confidence_level : float
+            Of the two-sided percentile interval.
+
+        Returns
+        -------
+        WorstCase
+            With ``standard_error``, ``low`` and ``high``, (2, p) each, least and greatest.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import Estimator, bootstrap
+        >>> y = np.random.default_rng(0).normal(size=50)
+        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
+        >>> bool(np.isclose(boot.worst_case().standard_error, boot.standard_error).all())
+        True
+        """
+        bounds = worst_case(self.kept(), *self.ordered(), self.n_failed, confidence_level)
+        flat = self.flat()
+        return WorstCase(
+            self.identified(bounds.standard_error),
+            np.where(flat, -np.inf, bounds.low),
+            np.where(flat, np.inf, bounds.high),
+        )
