@@ -8,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from bootmle.likelihood.additivity import Additivity, measure_response
+from bootmle.likelihood.additivity import measure_response
+from bootmle.likelihood.data import as_args
+from bootmle.likelihood.likelihood import Additivity, Likelihood
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
 
@@ -83,7 +85,8 @@ OBJECTIVES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Additivity]] = 
 
 
 def response(fun: Callable[..., Any], args: Any, at: Floats, step: Floats) -> Any:
-    likelihood = read_likelihood(fun, args, None, None, read_parameters(at))
+    parameters = read_parameters(at)
+    likelihood = Likelihood(fun, None, as_args(args), parameters, N, per_observation=False)
     points = [at, at + step, at - step]
     whole = [likelihood.total(point) for point in points[:2]]
     return measure_response(likelihood.resampled, N, N, points, whole)
@@ -123,3 +126,20 @@ def test_eight_evaluations_on_no_more_rows_than_there_are() -> None:
     calls.clear()
     measure_response(likelihood.resampled, N, N, [B, B + STEP, B - STEP])
     assert (len(calls), max(calls)) == (6, N)
+
+
+def test_a_unit_that_the_objective_cannot_do_without_leaves_the_rest_unknown() -> None:
+    def needs_first(b: Floats, X: Any, y: Any) -> Any:
+        if not np.any(y == Y[0]):
+            raise KeyError("the reference")
+        return squares(b, X, y)
+
+    assert response(needs_first, (X, Y), B, STEP).kind is Additivity.ADDITIVE
+
+    def needs_two(b: Floats, X: Any, y: Any) -> Any:
+        if not (np.any(y == Y[0]) and len(y) > N // 2):
+            raise KeyError("all rows")
+        return squares(b, X, y)
+
+    with pytest.raises(KeyError, match="all rows"):
+        response(needs_two, (X, Y), B, STEP)

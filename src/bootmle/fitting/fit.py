@@ -18,6 +18,7 @@ from bootmle.fitting.optimum import Optimum
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
 from bootmle.fitting.working_scales import working_scales
+from bootmle.likelihood.additivity import beside
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.definiteness import orient
@@ -25,7 +26,7 @@ from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.likelihood.row_dependence import examine_rows
+from bootmle.likelihood.row_dependence import describe_data, examine_response, examine_rows
 from bootmle.likelihood.scales import Identity
 from bootmle.likelihood.vectorization import check_vectorized
 from bootmle.optimization.convergence import observed_information
@@ -38,8 +39,16 @@ __all__ = ["Fit", "fit"]
 
 _INNER = {
     *("args", "base", "check_optimum", "description", "hessian_errors", "influence_functions"),
-    *("likelihood", "null_directions", "optimizer", "own_errors", "refit", "resampling_notes"),
-    *("restored", "scales", "seconds_per_evaluation", "start", "step_sizes", "takes_weights"),
+    *("likelihood", "null_directions", "optimizer", "own_errors", "probes", "refit"),
+    *(
+        "resampling_notes",
+        "restored",
+        "scales",
+        "seconds_per_evaluation",
+        "start",
+        "step_sizes",
+        "takes_weights",
+    ),
     *("whitening", "why_no_weights"),
 }
 """What a bootstrap asks of a fit, and tab completion leaves out."""
@@ -267,6 +276,8 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     seconds = time.perf_counter() - started
     information = _in_user_parameters(likelihood, search, estimate)
     whitening = _metric(likelihood, search, information, estimate)
+    probes = (estimate, *(_probe(likelihood, whitening, side) for side in (1.0, -1.0)))
+    likelihood = examine_response(likelihood, probes, base)
     scales = tuple(likelihood.parameters.scales)
     likelihood, whitening = working_scales(likelihood, whitening, base)
     return Fit(
@@ -279,11 +290,12 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         scipy_information=search.scipy_information,
         optimize_result=search.result,
         n_evaluations=search.n_evaluations + 2,
-        notes=(*_mean_note(likelihood), *search.notes),
+        notes=(*describe_data(likelihood), *search.notes),
         scales=scales,
         likelihood=likelihood,
         whitening=whitening,
         base=base,
+        probes=probes,
         step_sizes=search.step_sizes,
         optimizer=search.optimizer,
         seconds_per_evaluation=seconds,
@@ -323,8 +335,7 @@ def _metric(
     return Whitening(working, user.factor / np.where(slopes == 0, 1.0, slopes)[:, None])
 
 
-def _mean_note(likelihood: Likelihood) -> list[str]:
-    """Say that a mean was multiplied by n."""
-    if likelihood.scale == 1.0:
-        return []
-    return [f"the objective is a mean over rows; multiplied by n = {likelihood.n:,} from there on"]
+def _probe(likelihood: Likelihood, whitening: Whitening, side: float) -> Floats:
+    """Return a point a standard error away in every whitened coordinate."""
+    step = side * whitening.factor.sum(axis=1)
+    return beside(likelihood.parameters, whitening.center, step)

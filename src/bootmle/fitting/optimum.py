@@ -38,6 +38,7 @@ class Optimum(Fitted):
     likelihood: Likelihood = field(repr=False)
     whitening: Whitening = field(repr=False)
     base: Floats | float = field(repr=False)
+    probes: tuple[Floats, ...] = field(repr=False)
     step_sizes: StepSizes = field(repr=False)
     optimizer: Optimizer = field(repr=False)
     seconds_per_evaluation: float = field(repr=False)

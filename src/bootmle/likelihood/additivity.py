@@ -7,33 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.data import walk_leaves
+from bootmle.likelihood.likelihood import Additivity, Likelihood, Response
+from bootmle.likelihood.parameters import Parameters
 
-__all__ = ["Additivity", "Response", "measure_response"]
+__all__ = ["beside", "constant_message", "measure_response", "square_message"]
 
 Units = NDArray[np.intp]
-
-
-class Additivity(Enum):
-    """How an objective responds to the units that are drawn."""
-
-    UNTESTED = "its response to the units was not measured"
-    ADDITIVE = "the objective is a sum over units"
-    CONSTANT_TERM = "the objective is a sum over units and a constant, which moves no optimum"
-    PENALTY = "a term belongs to no unit (a penalty or prior): every resample has it once"
-    EXTENDED = "a term is the expected number of rows, as in an extended likelihood"
-    EXCHANGEABLE = "units depend on one another through statistics of the sample"
-    GROUPED = "a unit that is drawn twice does not count as two"
-    MEAN = "the objective is a mean over units"
-    SQUARE = "the objective grows as the square of the number of rows"
-    CONSTANT = "the objective does not change with its data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +43,10 @@ class _Limits:
 
 
 _LIMITS = _Limits()
+_NEARBY = 0.01
+"""Share of a parameter's size by which a start is left: enough for values to differ visibly."""
 _SEED = 20_210_929
 """Which units make the halves: any fixed choice, so that a fit is reproducible."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """How the objective responds to its units, and the numbers that show it, if any do."""
-
-    kind: Additivity = Additivity.UNTESTED
-    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,17 +92,27 @@ def measure_response(
     the other half are compared with them as well.
     """
     order = np.random.default_rng(_SEED).permutation(count)
-    first, second = order[: count // 2], order[count // 2 :]
-    half, twice = part(first), part(np.concatenate([first, first]))
-    rest = part(second) if whole else None
-    unknown = [np.nan] * (len(points) - len(whole))
-    values = _Values(
-        whole=np.array([*whole, *unknown]),
-        half=np.array([half.total(point) for point in points]),
-        rest=np.array([rest.total(x) for x in points[: len(whole)]] + unknown if rest else unknown),
-        twice=np.array([twice.total(point) for point in points]),
-    )
-    kind = _judge(values, n_rows, first.size, points[0].size)
+    half, rest = order[: count // 2], order[count // 2 :]
+
+    def on(units: Units, times: int) -> Floats:
+        found = [part(units).total(point) for point in points[:times]]
+        return np.array(found + [np.nan] * (len(points) - times))
+
+    def on_half(units: Units) -> tuple[Floats, Floats]:
+        return on(units, len(points)), on(np.concatenate([units, units]), len(points))
+
+    try:
+        of_half, of_twice = on_half(half)
+    except Exception:  # a unit that the objective cannot do without is in the other half
+        half, rest = rest, half
+        of_half, of_twice = on_half(half)
+    try:
+        of_rest = on(rest, len(whole))
+    except Exception:
+        of_rest = on(rest, 0)
+    of_whole = np.array([*whole] + [np.nan] * (len(points) - len(whole)))
+    values = _Values(of_whole, of_half, of_rest, of_twice)
+    kind = _judge(values, n_rows, half.size, points[0].size)
     return Response(kind, _evidence(kind, values, n_rows))
 
 
@@ -143,7 +134,8 @@ def _judge(values: _Values, n_rows: int, count: int, n_params: int) -> Additivit
             return Additivity.EXCHANGEABLE
         plain = np.nanmax(np.abs([values.doubling, values.splitting])) <= values.tiny
         return Additivity.ADDITIVE if plain else Additivity.CONSTANT_TERM
-    if abs(np.diff(values.doubling - values.splitting)[0]) <= 2 * values.tiny:
+    known = np.isfinite(values.splitting)
+    if known.any() and abs(np.diff(values.doubling - values.splitting)[0]) <= 2 * values.tiny:
         return Additivity.EXTENDED if _is_expected_number(values, n_rows) else Additivity.PENALTY
     # A statistic of a sample, such as a variance with ddof=1, is another one on a half twice by 1/m
     # of itself, m units in the half: the curvature changes by as much, the optimum by 1/√m.
@@ -197,3 +189,36 @@ def _evidence(kind: Additivity, values: _Values, n_rows: int) -> str:
     if kind is Additivity.EXTENDED:
         return f"it is {-values.doubling[0]:.6g}, for {n_rows:,} rows"
     return ""
+
+
+def beside(
+    parameters: Parameters, working: Floats | None = None, step: Floats | None = None
+) -> Floats:
+    """Return a full vector a step from a working point, at most half-way to any bound.
+
+    By default a hundredth of each parameter's size, or of 1, from the start.
+    """
+    start = parameters.to_working(parameters.values) if working is None else working
+    step = _NEARBY * (1 + np.abs(start)) if step is None else step
+    free, (lower, upper) = parameters.free, parameters.bounds.T
+    here, there = parameters.to_user(start), parameters.to_user(start + step)
+    there[free] = np.clip(there[free], (here[free] + lower) / 2, (here[free] + upper) / 2)
+    return np.asarray(there)
+
+
+def constant_message(evidence: str) -> str:
+    """Say that an objective does not look at its data, and what to do."""
+    return (
+        f"fun: its value does not depend on args ({evidence}): it reads its data elsewhere, such "
+        f"as from a global variable, or remembers earlier values; compute it from the arguments"
+    )
+
+
+def square_message(half: float, twice: float, args: tuple[Any, ...]) -> str:
+    """Say that an objective sums over pairs of rows, and what to do."""
+    shapes = ", ".join(f"{label} {np.shape(leaf)}" for label, leaf in walk_leaves(args))
+    return (
+        f"fun: grows as the square of the number of rows ({half:.6g} on half of them, {twice:.6g} "
+        f"on that half twice): a broadcast of (n, 1) against (n,)? The shapes are: {shapes}; pass "
+        f"vectors as (n,)"
+    )

@@ -15,7 +15,7 @@ from bootmle.likelihood.data import as_args, count_rows, take_rows
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.vectorization import Vectorized
 
-__all__ = ["Likelihood", "Rows"]
+__all__ = ["Additivity", "Likelihood", "Response", "Rows"]
 
 
 class Rows(Enum):
@@ -27,6 +27,29 @@ class Rows(Enum):
     INDIVISIBLE = "the objective cannot be evaluated on a part of the rows"
     CLUSTERED = "there are fewer contributions than rows"
     NO_ARGS = "the objective holds its own data"
+
+
+class Additivity(Enum):
+    """How an objective responds to the units that are drawn."""
+
+    UNTESTED = "its response to the units was not measured"
+    ADDITIVE = "the objective is a sum over units"
+    CONSTANT_TERM = "the objective is a sum over units and a constant, which moves no optimum"
+    PENALTY = "a term belongs to no unit (a penalty or prior): every resample has it once"
+    EXTENDED = "a term is the expected number of rows, as in an extended likelihood"
+    EXCHANGEABLE = "units depend on one another through statistics of the sample"
+    GROUPED = "a unit that is drawn twice does not count as two"
+    MEAN = "the objective is a mean over units"
+    SQUARE = "the objective grows as the square of the number of rows"
+    CONSTANT = "the objective does not change with its data"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How the objective responds to its units, and the numbers that show it, if any do."""
+
+    kind: Additivity = Additivity.UNTESTED
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,8 @@ class Likelihood:
         Weight of each contribution, all one where None.
     rows : Rows
         How the objective depends on the rows.
+    response : Response
+        How the objective responds to the rows that are drawn.
     rows_error : str
         What it raised on a part of the rows.
     scores_given : bool
@@ -71,6 +96,7 @@ class Likelihood:
     weights: Floats | None = None
     rows: Rows = Rows.NO_ARGS
     rows_error: str = ""
+    response: Response = Response()
     scores_given: bool = False
     base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
 
@@ -106,9 +132,12 @@ class Likelihood:
     def total(self, params: Floats) -> float:
         """Evaluate the weighted total at a full parameter vector."""
         if self.per_observation:
-            values = self.contributions(params)
-            return float(values.sum() if self.weights is None else self.weights @ values)
+            return self.summed_values(self.contributions(params))
         return self.scale * float(np.asarray(self.function(params, *self.args)).reshape(()))
+
+    def summed_values(self, values: Floats | float) -> float:
+        """Sum weighted contributions, or take a total as it is."""
+        return float(np.sum(values) if self.weights is None else self.weights @ values)
 
     def at(self, params: Floats) -> Floats | float:
         """Evaluate what there is: the contributions, or the total."""
@@ -161,15 +190,22 @@ class Likelihood:
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, args=take_rows(self.args, rows), n=rows.size, weights=weights)
 
+    def with_args(self, args: tuple[Any, ...]) -> Likelihood:
+        """Put other data of the same rows in place of the old."""
+        return replace(self, args=args)
+
     def simulated(self, args: Any) -> Likelihood:
         """Put new data of the same form in place of the old."""
         new = as_args(args)
-        if len(new) != len(self.args) or count_rows(new) != count_rows(self.args):
+        rows, own = count_rows(new), count_rows(self.args)
+        # The number of events of an extended likelihood is simulated, too.
+        resized = self.response.kind is Additivity.EXTENDED
+        if len(new) != len(self.args) or (rows != own and not resized):
             raise ValueError(
-                f"simulate: returned {len(new)} argument(s) of {count_rows(new)} rows; return "
-                f"{len(self.args)} of {count_rows(self.args)} rows, as args has"
+                f"simulate: returned {len(new)} argument(s) of {rows} rows; return "
+                f"{len(self.args)} of {own} rows, as args has"
             )
-        return replace(self, args=new)
+        return replace(self, args=new, n=rows if resized else self.n)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
         """Hold some free parameters at values of the user's scale."""

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.display.text import brief
+from bootmle.likelihood.additivity import beside, constant_message, square_message
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.broadcasting import refuse_broadcasts
 from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint
 from bootmle.likelihood.derivatives import split_gradient
 from bootmle.likelihood.jacobian import with_jac_form
@@ -75,6 +77,7 @@ def read_likelihood(
     _check_finite(values, parameters)
     likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
+    refuse_broadcasts(likelihood)
     prior = _read_weights(weights, likelihood)
     if per_observation and scale != 1:
         prior = scale * (np.ones(values.size) if prior is None else prior)
@@ -176,18 +179,40 @@ def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
 
 
 def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
-    """Return n where the total is a mean: on data stacked twice a sum doubles, a mean does not."""
-    if likelihood.n is None or likelihood.n < 2 or likelihood.n != count_rows(likelihood.args):
+    """Return n where the total is a mean: on half of the rows twice it is what it is on the half.
+
+    Raises
+    ------
+    ValueError
+        For an objective that does not look at its data, or grows as the square of their number.
+    """
+    n = likelihood.n
+    if n is None or n < 2 or n != count_rows(likelihood.args):
         return 1.0
-    twice = np.tile(np.arange(likelihood.n), 2)
+    rows = np.arange(n // 2)
+    point = likelihood.parameters.values.copy()
     try:
-        with np.errstate(all="ignore"):
-            stacked = likelihood.resampled(twice).total(likelihood.parameters.values.copy())
-    except Exception:  # an objective that holds part of its data cannot be stacked
+        half = likelihood.resampled(rows).total(point)
+        twice = likelihood.resampled(np.tile(rows, 2)).total(point)
+    except Exception:  # an objective that holds part of its data cannot be evaluated on a half
         return 1.0
-    near = AGREE * abs(value)
-    mean = abs(stacked - value) <= near < abs(stacked - 2 * value)
-    return float(likelihood.n) if mean else 1.0
+    same = half == twice == value and not likelihood.per_observation
+    if same and _is_constant(likelihood, n):
+        raise ValueError(constant_message(f"{value:.6g} on all rows and on half of them"))
+    if abs(half) > 0 and abs(twice - 4 * half) <= AGREE * abs(twice):
+        raise ValueError(square_message(half, twice, likelihood.args))
+    return float(n) if abs(twice - half) <= AGREE * abs(half) < abs(twice - 2 * half) else 1.0
+
+
+def _is_constant(likelihood: Likelihood, n: int) -> bool:
+    """Whether the value is one on all rows and on any of them, beside the start too.
+
+    The mean of balanced data is the same on many a part of them, though not on all of these.
+    """
+    point = beside(likelihood.parameters)
+    whole, order = likelihood.total(point), np.random.default_rng(n).permutation(n)
+    parts = (order[: n // 2], order[: n // 3 + 1], order[:1], order[1:2], order[-1:])
+    return all(likelihood.resampled(rows).total(point) == whole for rows in parts)
 
 
 def _short(values: NDArray[Any]) -> str:

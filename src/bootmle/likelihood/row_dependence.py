@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.likelihood.additivity import constant_message, measure_response
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
 
-__all__ = ["agree", "examine_rows"]
+__all__ = ["agree", "describe_data", "examine_response", "examine_rows"]
+
+_NO_ARGS = (
+    "the objective holds its data (args is empty): that each contribution depends on its own row "
+    "alone cannot be checked"
+)
+_NO_ARGS_TOTAL = (
+    "the objective holds its data (args is empty) and returns one number: a mean cannot be told "
+    "from a sum, so that standard errors may be off by a factor, and nothing can be resampled: "
+    "pass the data in args, or return the contributions"
+)
+_NOTED = {Additivity.CONSTANT_TERM, Additivity.PENALTY, Additivity.EXTENDED, Additivity.GROUPED}
+"""Responses to the data that a user should know of before any replicate is drawn."""
 
 AGREE = 1e-7
 """Relative difference below which two evaluations of the same thing agree."""
@@ -52,8 +66,51 @@ def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
         with np.errstate(all="ignore"):
             return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
     except Exception as error:  # whatever it raises, a part of the rows is not enough for it
-        reason = f"{type(error).__name__}: {error}"
-        return replace(likelihood, rows=Rows.INDIVISIBLE, rows_error=reason)
+        return _indivisible(likelihood, error)
+
+
+def examine_response(
+    likelihood: Likelihood, points: Sequence[Floats], base: Floats | float
+) -> Likelihood:
+    """Measure how the objective responds to its rows, where it is not a contribution of each alone.
+
+    ``points`` are the estimate, where its value is ``base``, and one to either side of it.
+
+    Raises
+    ------
+    ValueError
+        For an objective that does not look at its data.
+    """
+    n = count_rows(likelihood.args)
+    known = likelihood.response.kind is not Additivity.UNTESTED
+    if known or likelihood.rows is not Rows.EXCHANGEABLE or n is None or n < 2:
+        return likelihood
+    whole = [likelihood.summed_values(base), likelihood.total(points[1])]
+    try:
+        response = measure_response(likelihood.resampled, n, n, points, whole)
+    except Exception as error:  # whatever it raises, a part of the rows is not enough for it
+        return _indivisible(likelihood, error)
+    if response.kind is Additivity.CONSTANT:
+        raise ValueError(constant_message(response.evidence))
+    return replace(likelihood, response=response)
+
+
+def _indivisible(likelihood: Likelihood, error: Exception) -> Likelihood:
+    """Note that the objective needs all rows, as its exception on a part of them tells."""
+    reason = f"{type(error).__name__}: {error}"
+    return replace(likelihood, rows=Rows.INDIVISIBLE, rows_error=reason)
+
+
+def describe_data(likelihood: Likelihood) -> list[str]:
+    """Say what the objective makes of its data, where it may not be what its author means."""
+    notes = []
+    if likelihood.scale != 1.0:
+        notes.append(f"the objective is a mean over rows; multiplied by n = {likelihood.n:,}")
+    if likelihood.rows is Rows.NO_ARGS:
+        notes.append(_NO_ARGS if likelihood.per_observation else _NO_ARGS_TOTAL)
+    if likelihood.response.kind in _NOTED:
+        notes.append(likelihood.response.kind.value)
+    return notes
 
 
 def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Rows:
@@ -61,9 +118,10 @@ def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Row
     rng = np.random.default_rng(20_210_929)
     order = rng.permutation(n_rows)
     if not likelihood.per_observation:
-        same = agree(likelihood.resampled(order).total(params), likelihood.total(params))
+        if agree(likelihood.resampled(order).total(params), likelihood.total(params)):
+            return Rows.EXCHANGEABLE
         likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
-        return Rows.EXCHANGEABLE if same else Rows.ORDERED
+        return Rows.ORDERED
     whole = likelihood.contributions(params)
     subsets = [order[: max(1, n_rows // 2)], order[n_rows // 3 :], rng.integers(0, n_rows, n_rows)]
     if all(agree(_part(likelihood, rows, params), whole[rows]) for rows in subsets):
