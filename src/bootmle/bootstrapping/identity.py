@@ -16,15 +16,11 @@ from bootmle.fitting.fit import Fit
 from bootmle.refitting.task import chunk_size
 from bootmle.sampling import Plan
 
-__all__ = [
-    "describe",
-    "differences",
-    "versions",
-]
+__all__ = ["describe", "differences", "versions"]
 
 _VALUES_AGREE = 1e-9
-_ESTIMATES_AGREE = 1e-3
-_REACH = 0.5
+"""Relative difference of an objective's values up to which it is the same: versions and processors
+round differently in the last bits of a sum."""
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,29 +76,38 @@ def start_or_resume(
     ValueError
         Where the directory holds another run, naming what differs.
     """
-    if checkpoint is None or not is_run(checkpoint):
-        plan, seed = sampling.prepared(fit), read_seed(rng)
-        described = {} if checkpoint is None else describe(fit, plan, refit, seed) | more
-        return StartedRun(fit, plan, seed, described, None)
-    manifest = read_manifest(checkpoint)
-    stored = manifest["run"]
-    seed = int(stored["seed"]) if rng is None else read_seed(rng)
+    begun = checkpoint if checkpoint is not None and is_run(checkpoint) else None
+    manifest = None if begun is None else read_manifest(begun)
     own, elsewhere = fit, []
     try:
-        own = fit.restored(manifest["start"])
+        own = fit if manifest is None else fit.restored(manifest["start"])
     except ValueError as error:
         elsewhere = [str(error)]
     plan = sampling.prepared(own)
-    described = describe(own, plan, refit, seed) | more
-    if elsewhere:
-        del described["objective"]
-    different = [*differences(stored, described), *elsewhere]
+    seed = read_seed(rng) if manifest is None or rng is not None else int(manifest["run"]["seed"])
+    described = {} if checkpoint is None else describe(own, plan, refit, seed) | more
+    if manifest is not None:
+        _check_same(checkpoint, manifest["run"], described, elsewhere)
+    return StartedRun(own, plan, seed, described, manifest)
+
+
+def _check_same(
+    checkpoint: Path | None,
+    stored: Mapping[str, Any],
+    own: Mapping[str, Any],
+    elsewhere: Sequence[str],
+) -> None:
+    """Refuse another run than the directory's, naming what differs.
+
+    From another estimate the objective's values differ, too, and are not worth a mention.
+    """
+    known = {name: value for name, value in own.items() if name != "objective" or not elsewhere}
+    different = [*differences(stored, known), *elsewhere]
     if different:
         raise ValueError(
             f"checkpoint: {checkpoint} holds another run: {'; '.join(different)}; name another "
             f"directory, or delete this one"
         )
-    return StartedRun(own, plan, seed, described, manifest)
 
 
 def open_checkpoint(

@@ -32,11 +32,12 @@ def checksum(args: tuple[Any, ...]) -> str:
 
 def describe_optimum(fit: Optimum) -> dict[str, Any]:
     """Describe names, data, objective and parameters."""
+    objective = _values(fit)
     own, prior = fit.likelihood.parameters, fit.likelihood.weights
     return {
         "names": list(fit.names),
         "data": checksum(fit.args if prior is None else (*fit.args, prior)),
-        "objective": _values(fit),
+        "objective": objective,
         "parameters": {
             "held": list(fit.fixed),
             "bounds": [[str(end) for end in pair] for pair in own.bounds.tolist()],
