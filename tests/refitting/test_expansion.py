@@ -16,7 +16,7 @@ from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.likelihood.parameters import read_parameters
 from bootmle.optimization.whitening import Whitening
 from bootmle.refitting import expansion
-from bootmle.refitting.expansion import Expansion, expand, n_terms
+from bootmle.refitting.expansion import SharedExpansion, expand_shared, n_terms
 from bootmle.refitting.refit import LikelihoodRefit
 from models import poisson
 
@@ -50,8 +50,8 @@ def exact_tensors(mle: Fit, whitening: Whitening, weights: Floats) -> tuple[Floa
     )
 
 
-def expanded(likelihood: Likelihood, whitening: Whitening) -> Expansion:
-    found = expand(likelihood, whitening)
+def expanded(likelihood: Likelihood, whitening: Whitening) -> SharedExpansion:
+    found = expand_shared(likelihood, whitening)
     assert found is not None
     return found
 
@@ -323,7 +323,7 @@ def test_leaving_the_domain_shrinks_the_step_then_lowers_the_order(
 @OUTSIDE
 def test_a_point_without_surroundings_has_no_expansion(outside: Any) -> None:
     likelihood = closed(bowl(largest, 0.01, outside), 3)
-    assert expand(likelihood, Whitening(np.zeros(3), np.eye(3))) is None
+    assert expand_shared(likelihood, Whitening(np.zeros(3), np.eye(3))) is None
 
 
 def test_scores_that_leave_the_domain_shrink_the_step_too() -> None:

@@ -13,7 +13,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.inference.standard_errors import skewness, standard_error
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
-from bootmle.refitting.expansion import expand
+from bootmle.refitting.expansion import expand_shared
 from bootmle.sampling import Plan, Structure, draw_resample
 
 __all__ = [
@@ -126,7 +126,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
         return None
     if plan.structure is Structure.MODEL:
         return None
-    expansion = expand(likelihood, fit.whitening)
+    expansion = expand_shared(likelihood, fit.whitening)
     # A replicate at a bound is infinite on a log or logit scale.
     with np.errstate(invalid="ignore"):
         z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))

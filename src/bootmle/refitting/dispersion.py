@@ -17,7 +17,7 @@ from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.likelihood import Rows
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
-from bootmle.refitting.expansion import Expansion
+from bootmle.refitting.expansion import SharedExpansion
 
 __all__ = ["measure_dispersion", "tempered"]
 
@@ -25,7 +25,7 @@ _PILOTS = 4
 _AT_LEAST = 4.0
 
 
-def measure_dispersion(fit: Fit, expansion: Expansion | None) -> float:
+def measure_dispersion(fit: Fit, expansion: SharedExpansion | None) -> float:
     """Measure the largest variance of the scores over the curvature, where that exceeds 4; else 1.
 
     From the contributions' scores; for a total from its gradient at the estimate on a few samples

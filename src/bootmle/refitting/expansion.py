@@ -21,7 +21,7 @@ from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.whitening import Whitening
 
-__all__ = ["Expansion", "expand", "n_terms"]
+__all__ = ["SharedExpansion", "expand_shared", "n_terms"]
 
 MEMORY_CAP = 2**25
 """Largest number of stored derivatives (256 MiB)."""
@@ -33,7 +33,7 @@ _STEPS = (1.0, 0.5, 0.25, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Expansion:
+class SharedExpansion:
     """Derivatives of every contribution at the estimate.
 
     Attributes
@@ -83,7 +83,7 @@ def n_terms(size: int, order: int) -> int:
     return sum(counts[:order])
 
 
-def expand(likelihood: Likelihood, whitening: Whitening) -> Expansion | None:
+def expand_shared(likelihood: Likelihood, whitening: Whitening) -> SharedExpansion | None:
     """Measure the derivatives, at the highest order that memory and the model's domain allow.
 
     Returns None where the objective is not finite on any lattice.
@@ -101,7 +101,7 @@ def expand(likelihood: Likelihood, whitening: Whitening) -> Expansion | None:
 
 def _expand_at(
     likelihood: Likelihood, whitening: Whitening, order: int, step: float
-) -> Expansion | None:
+) -> SharedExpansion | None:
     """Expand on one lattice; None where it leaves the domain."""
     lattice = Lattice.of(likelihood, whitening.size, order)
     straight = n_terms(whitening.size, min(order, 2))
@@ -112,7 +112,7 @@ def _expand_at(
             return None
         terms.append(found[:, :straight])
         bends.append(found[:, straight:].astype(np.float32))
-    return Expansion(
+    return SharedExpansion(
         order,
         step,
         np.concatenate(terms),

@@ -18,7 +18,7 @@ from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.dispersion import measure_dispersion, tempered
-from bootmle.refitting.expansion import Expansion, expand
+from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.fallback import fall_back
 from bootmle.sampling.resample import Resample
 
@@ -39,7 +39,7 @@ class LikelihoodRefit:
     ----------
     fit : Fit
         The original, its objective divided by the dispersion.
-    expansion : Expansion or None
+    expansion : SharedExpansion or None
         Derivatives at the estimate, shared by all refits.
     verified : bool
         Whether each replicate goes on from the expansion to a certified optimum.
@@ -52,7 +52,7 @@ class LikelihoodRefit:
     """
 
     fit: Fit
-    expansion: Expansion | None
+    expansion: SharedExpansion | None
     verified: bool = True
     dispersion: float = 1.0
     sandwich: Sandwich | None = None
@@ -63,13 +63,13 @@ class LikelihoodRefit:
         """Measure what all refits share."""
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
-        expansion = expand(fit.likelihood, fit.whitening)
+        expansion = expand_shared(fit.likelihood, fit.whitening)
         with np.errstate(all="ignore"):
             dispersion = measure_dispersion(fit, expansion)
         if dispersion == 1:
             return cls(fit, expansion, verified)
         even = tempered(fit, dispersion)
-        return cls(even, expand(even.likelihood, even.whitening), verified, dispersion)
+        return cls(even, expand_shared(even.likelihood, even.whitening), verified, dispersion)
 
     def with_sandwiches(self, units: Units) -> LikelihoodRefit:
         """Measure each replicate's own standard errors too, by the units that are drawn."""
