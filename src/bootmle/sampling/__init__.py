@@ -7,7 +7,7 @@ from bootmle.sampling.clustered import Clustered
 from bootmle.sampling.given import Given
 from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
-from bootmle.sampling.plan import Plan, Structure, draw_resample
+from bootmle.sampling.plan import Plan, Structure, check_independent_rows, draw_resample
 from bootmle.sampling.registry import read_plan
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
@@ -24,6 +24,7 @@ __all__ = [
     "Stratified",
     "Structure",
     "Subsample",
+    "check_independent_rows",
     "draw_resample",
     "read_plan",
 ]
