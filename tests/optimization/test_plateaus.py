@@ -196,7 +196,7 @@ def test_a_fit_whose_variance_is_zero_says_so() -> None:
         assert "log_tau → −∞" in str(mle)
         optimum = one_way_optimum(mle.likelihood.args[0], np.ones(40))
         assert_allclose(mle.estimate[:2], optimum[:2], rtol=1e-4)
-        with pytest.raises(ValueError, match="hold"):
+        with pytest.raises(ValueError, match="bound the diverging parameter"):
             bootstrap(mle)
 
 
