@@ -75,7 +75,7 @@ def test_no_replicate_lies_beyond_a_constraint(
 
 @pytest.mark.parametrize("method", ["CG", "Newton-CG", "cg"])
 def test_a_method_that_cannot_keep_bounds_is_named_and_refused(method: str) -> None:
-    with pytest.raises(ValueError, match=f"method: '{method}' cannot keep bounds") as caught:
+    with pytest.raises(ValueError, match=f"method: '{method}' does not support bounds") as caught:
         fit(nll, START, Y, method=method, bounds=[(None, 2.5), (None, None)])
     assert "'L-BFGS-B'" in str(caught.value)
 

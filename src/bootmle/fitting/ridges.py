@@ -1,17 +1,17 @@
-"""Curved ridges: parameters that enter only as a product, say, which no straight walk shows.
+"""Curved ridges: parameters that enter only as a product, say, which no straight line shows.
 
 One parameter is held on either side of the estimate, and the others are fitted again: where the nll
-comes back to what it was, within its noise, the data do not tell where on the curve to stand.
+comes back to what it was, within its noise, the data do not identify a point on the curve.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.fitting.descent import Descent
+from bootmle.fitting.descent import CERTIFIED, Descent
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import orient, unit_diagonal
 from bootmle.likelihood.differences import SAFETY
@@ -20,20 +20,34 @@ from bootmle.optimization.convergence import refine
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import Whitening
 
-__all__ = ["settle_on_ridge"]
-
-_SHALLOW = 1e-5
-"""Curvature, on a unit diagonal, below which a direction is suspected of being a ridge's."""
-_ALONG = (30.0, 3.0, 0.75)
-"""Distances in conditional standard errors, a nearer one where the domain or the curve ends."""
-_ENDED = 1e-3
-"""Rise of the nll, at the first of them, that no shallow curvature makes."""
-_CERTIFIED = 1e-6
-_UNFINISHED = 1e-12
-_RESOLVED = 1e-6
+__all__ = ["find_ridge"]
 
 
-def settle_on_ridge(search: Descent) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """When a direction is suspected of being a ridge's, and when it is one."""
+
+    shallow: float = 1e-5
+    """Curvature, on a unit diagonal, below which it is suspected."""
+    distances: tuple[float, ...] = (30.0, 3.0, 0.75)
+    """Conditional standard errors along it; a nearer one where the domain or the curve ends."""
+    ended: float = 1e-3
+    """Rise of the nll from which on the next distance is tried: over the first a shallow direction
+    makes it rise by 30²·1e-5/2 at most, and less once the others are fitted again."""
+    involved: float = 0.5
+    """Share of the largest part in the direction from which on a parameter is held in turn."""
+    unfinished: float = 1e-12
+    """Rise that the last digit of the others' fit may leave: the square of its distance, 1e-6."""
+    resolved: float = 1e-6
+    """Noise beyond which a rise could not be seen."""
+    claimed: float = 0.1
+    """The same, as a share of the rise that a positive definite Hessian claims."""
+
+
+_RULES = _Rules()
+
+
+def find_ridge(search: Descent) -> bool:
     """Recognize an estimate that is one of a curve of them, and say so in the search."""
     # At a certified optimum the information of the leg before is near enough to rule a ridge out.
     near = search.status is Status.CERTIFIED and not _shallow(search.information.matrix).size
@@ -53,14 +67,18 @@ def settle_on_ridge(search: Descent) -> bool:
     z, decrement = refine(target, search.step_sizes)
     search.count(target)
     search.working = whitening.to_working(z)
-    if decrement > _CERTIFIED or not all(_is_ridge(search, way) for way in directions.T):
+    if decrement > CERTIFIED or not all(_is_ridge(search, each) for each in directions.T):
         search.working, search.whitening = before
         return False
-    ways = orient(directions)
-    search.information = replace(search.measure(), definiteness="singular", null_directions=ways)
+    tangents = orient(directions)
+    information = search.measure()
+    search.information = replace(information, definiteness="singular", null_directions=tangents)
     search.status, search.decrement = Status.NOT_IDENTIFIED, decrement
-    named = " and ".join(search.information.describe_direction(way) for way in ways.T)
-    search.notes.append(f"the nll stays the same along a curve that leaves along {named}")
+    named = " and ".join(information.describe_direction(tangent) for tangent in tangents.T)
+    through = "a curve" if tangents.shape[1] == 1 else "curves"
+    search.notes.append(
+        f"the likelihood is flat along {through} through the estimate (tangent: {named})"
+    )
     return True
 
 
@@ -71,35 +89,38 @@ def _shallow(matrix: Floats) -> Floats:
         return none
     scales = unit_diagonal(matrix)
     values, vectors = np.linalg.eigh(scales[:, None] * matrix * scales)
-    shallow = np.abs(values) < _SHALLOW
+    shallow = np.abs(values) < _RULES.shallow
     return none if shallow.all() else np.asarray(scales[:, None] * vectors[:, shallow])
 
 
-def _is_ridge(search: Descent, way: Floats) -> bool:
+def _is_ridge(search: Descent, direction: Floats) -> bool:
     """Whether the nll is the same on both sides, a parameter that is much involved held there."""
     scales = unit_diagonal(search.information.matrix)
-    shares = np.abs(way / scales)
-    for column in np.flatnonzero(shares > 0.5 * shares.max()):
-        along = way * scales[column] / way[column]
+    shares = np.abs(direction / scales)
+    for column in np.flatnonzero(shares > _RULES.involved * shares.max()):
+        along = direction * scales[column] / direction[column]
         if all(_is_level(search, int(column), side * along) for side in (1.0, -1.0)):
             return True
     return False
 
 
-def _is_level(search: Descent, column: int, way: Floats) -> bool:
-    """Whether the nll is the same some way on, as far as its domain, or the curve, goes.
+def _is_level(search: Descent, column: int, direction: Floats) -> bool:
+    """Whether the nll is the same some distance on, as far as its domain, or the curve, goes.
 
     A Hessian that is positive definite is not doubted where its rise could not be seen.
     """
     information = search.information
     definite = information.definiteness == "positive definite"
-    allowed = 2 * SAFETY * information.noise + _UNFINISHED
-    for distance in _ALONG:
-        scipy_information = 0.5 * distance**2 * float(way @ information.matrix @ way)
-        if not allowed < (min(_RESOLVED, 0.1 * scipy_information) if definite else _RESOLVED):
+    allowed = 2 * SAFETY * information.noise + _RULES.unfinished
+    for distance in _RULES.distances:
+        claimed = 0.5 * distance**2 * float(direction @ information.matrix @ direction)
+        seen = _RULES.resolved
+        if definite:
+            seen = min(seen, _RULES.claimed * claimed)
+        if not allowed < seen:
             return False
-        rise = _rise(search, column, search.working + distance * way)
-        if abs(rise) < _ENDED:
+        rise = _rise(search, column, search.working + distance * direction)
+        if abs(rise) < _RULES.ended:
             return abs(rise) <= allowed
     return False
 
@@ -120,7 +141,7 @@ def _rise(search: Descent, column: int, working: Floats) -> float:
     try:
         with np.errstate(all="ignore"):
             rest.information = rest.measure()
-            rest.settle()
+            rest.converge()
     except Exception:  # the user's code may raise anything outside its domain
         return np.nan
     finally:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.descent import Descent
-from bootmle.fitting.ridges import settle_on_ridge
+from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.parameters import Parameters
@@ -32,17 +32,49 @@ from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["Search"]
 
-_STATIONARY = 1e-2
-_AT_BOTTOM = 1e-3
-"""Distance to the optimum at which only a flat way keeps a search from its certificate."""
-_UNBOUNDED = 1e8
-_AWAY = 100.0
-"""Distance from the start, in units of its size or of 1, at which a parameter has run away."""
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What counts as SciPy's failure, and as a parameter that went far."""
+
+    off: float = 1e-2
+    """Standard errors between SciPy's point and the optimum beyond which it was not there."""
+    bottom: float = 1e-3
+    """Distance to the optimum at which only a flat direction prevents a certificate."""
+    unbounded: float = 1e8
+    """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
+    far: float = 100.0
+    """Distance from the start, in units of its size or of 1, from which a walk along the profile
+    is tried: an optimum there is rare, a parameter that diverges is usual."""
+    unit: float = 1e-3
+    """Smallest size of a parameter by which its distance to a bound is measured."""
+
+
+_RULES = _Rules()
+
+_NO_DERIVATIVE = (
+    "no derivative can be measured: around this point the objective is constant, or not finite; "
+    "check that fun uses its parameters, and start elsewhere"
+)
+_KINK = (
+    "the measured curvature depends on the length of the step: the objective has a kink at its "
+    "lowest point, as absolute values do; use Estimator to bootstrap your own fit"
+)
+_FLAT = (
+    "the objective is nearly flat along some direction, perhaps a curved one, or has a kink at its "
+    "lowest point, as absolute values do: do two parameters enter only as a product, or are its "
+    "differences too small to measure? Fix one parameter (fixed=), or multiply the objective; "
+    "where it has kinks, use Estimator to bootstrap your own fit"
+)
+_NOT_CONVERGED = (
+    "SciPy reports: {message}; start elsewhere, give the parameters comparable scales, or check "
+    "whether the objective has steps, kinks or noise"
+)
 
 
 @dataclass(slots=True)
 class Search(Descent):
-    """One fit's way from the user's start.
+    """One fit's search, from the user's start.
 
     Attributes
     ----------
@@ -73,8 +105,8 @@ class Search(Descent):
         if self._at_scale_limit():
             return
         if self._ended_inside() and not np.isfinite(self.user()).all():
-            self._only_has_supremum(self.working - self.start())
-        if self._ended_inside() and (settle_on_ridge(self) or self._is_far_away()):
+            self.rises_to_supremum(self.working - self.start())
+        if self._ended_inside() and (find_ridge(self) or self._is_far_away()):
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
@@ -102,17 +134,17 @@ class Search(Descent):
         """Take over the estimates of the parameters that have them."""
         finite = np.isfinite(found.params[self.parameters.free])
         self.working[finite] = self.parameters.to_working(found.params)[finite]
-        return self._has_no_optimum(found.message)
+        return self.has_no_optimum(found.message)
 
     def _is_far_away(self) -> bool:
-        """Walk on where a parameter ran far from its start, and settle where the nll is lowest."""
+        """Walk on where a parameter went far from its start, to where the nll is lowest."""
         if self.parameters.curved or self.status not in {
             Status.NOISE_LIMITED,
             Status.NOT_CERTIFIED,
         }:
             return False
         start = self.start()
-        whitening = Whitening(start, np.diag(_AWAY * np.maximum(1.0, np.abs(start))))
+        whitening = Whitening(start, np.diag(_RULES.far * np.maximum(1.0, np.abs(start))))
         z = whitening.to_whitened(self.working)
         if np.abs(z).max() < 1:
             return False
@@ -124,7 +156,7 @@ class Search(Descent):
         if found is not None:
             self.working = whitening.to_working(found)
             self.information = self.measure()
-            self.settle()
+            self.converge()
         return False
 
     def _minimize(self, start: Floats) -> None:
@@ -147,7 +179,7 @@ class Search(Descent):
         )
         first = likelihood.total(parameters.to_user(start))
         self.lowest, self.drop = lowest, first - lowest
-        if lowest < first - _UNBOUNDED * (1 + abs(first)):
+        if lowest < first - _RULES.unbounded * (1 + abs(first)):
             self.refuse(f"falls to {lowest:.3g}", best - start)
         constrained = bool(self.optimizer.constraints)
         self.working = np.array(self.result.x if constrained else best, dtype=float)
@@ -178,7 +210,7 @@ class Search(Descent):
             self.scipy_information = self.information
             if self._is_beside_plateau():
                 return None
-        self.settle()
+        self.converge()
         return None if self.status.ends_search else self.user()
 
     def _hold(self, params: Floats, columns: Columns) -> None:
@@ -206,15 +238,17 @@ class Search(Descent):
         return self.likelihood.total(params)
 
     def units(self, params: Floats) -> Floats:
-        """Return a small size of each free parameter, by which it is told to be at its bound."""
-        return np.maximum(1e-3, np.abs(params[self.parameters.free]))
+        """Return the size of each free parameter, in which its distance to a bound is measured."""
+        return np.maximum(_RULES.unit, np.abs(params[self.parameters.free]))
 
     def _optimize_on_constraint(self, params: Floats) -> None:
         """Go back to SciPy's point, which a constraint holds, and sharpen it there."""
         self.held = np.empty(0, dtype=np.intp)
         self.likelihood = replace(self.likelihood, parameters=self.parameters)
         self.working = self.parameters.to_working(params)
-        self.whitening = Whitening(self.working, np.diag(np.maximum(1e-3, np.abs(self.working))))
+        self.whitening = Whitening(
+            self.working, np.diag(np.maximum(_RULES.unit, np.abs(self.working)))
+        )
         target = self.target()
         found = optimize_on_constraint(
             target, params, self.optimizer, converged=bool(self.result.success)
@@ -228,7 +262,7 @@ class Search(Descent):
         self.whitening = Whitening.from_curvature(
             self.working, np.nan_to_num(self.information.matrix)
         )
-        self.notes.append("a constraint holds the optimum, which no certificate reaches")
+        self.notes.append("the optimum lies on a constraint, where it cannot be certified")
 
     def _at_scale_limit(self) -> bool:
         """Look for an optimum where a log or logit scale ends, where there is none on the scale."""
@@ -263,7 +297,7 @@ class Search(Descent):
             other.decrement,
             other.scipy_information,
         )
-        self.notes = [*other.notes, "the limit of its scale is a bound from there on"]
+        self.notes = [*other.notes, "the end of its scale is treated as a bound from here on"]
 
     def _was_scipy_off(self) -> bool:
         """Whether the point where SciPy stopped was not the optimum."""
@@ -272,30 +306,16 @@ class Search(Descent):
         if first.point.size != self.whitening.center.size or first.point.size == 0:
             return False
         moved = np.linalg.norm(self.whitening.to_whitened(first.point))
-        return bool(moved > _STATIONARY or first.definiteness == "indefinite")
+        return bool(moved > _RULES.off or first.definiteness == "indefinite")
 
     def _why_not_certified(self) -> str:
         """Say what keeps the search from a certificate, and what to do."""
         if not np.isfinite(self.information.matrix).all():
-            return (
-                "no derivative can be measured: around this point the objective does not change, "
-                "or is not finite; see whether fun uses its parameters, and start elsewhere"
-            )
+            return _NO_DERIVATIVE
         kinked = self._has_kinks()
         if kinked and self.information.definiteness == "positive definite":
-            return (
-                "the curvature is another at every length of step: the objective has a kink at its "
-                "lowest point, as absolute values do; let Estimator bootstrap your own fit"
-            )
+            return _KINK
         flat = self.information.definiteness in {"undecided", "singular"}
-        if flat and (kinked or self.decrement < _AT_BOTTOM):
-            return (
-                "the objective hardly changes along some way, a curved one perhaps, or has a kink "
-                "at its lowest point, as absolute values do: do two parameters enter only as a "
-                "product, or on a scale of differences too small to see? Hold one (fixed=), or "
-                "multiply the objective; where it has kinks, let Estimator bootstrap your own fit"
-            )
-        return (
-            f"SciPy says: {self.result.message}; start elsewhere, give the parameters comparable "
-            f"scales, or see whether the objective has steps, kinks or noise"
-        )
+        if flat and (kinked or self.decrement < _RULES.bottom):
+            return _FLAT
+        return _NOT_CONVERGED.format(message=self.result.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,12 +13,27 @@ from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["working_scales"]
 
-_REACH = 8.0
-_NEAR_BOUND = 8.0
-_LIMITS = (0.0, 1.0, -1.0)
-_BESIDE = 1e-3
-_BEYOND = 2.0
-_STRAIGHT = 3.0
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """When the end of a parameter's domain is near, in its standard errors."""
+
+    reach: float = 8.0
+    """Distance within which an end or a bound matters: one normal estimate in 30,000 lies more than
+    4 away on a side, and skewed ones lie further."""
+    ends: tuple[float, ...] = (0.0, 1.0, -1.0)
+    """Where domains end: of variances, rates, probabilities and correlations."""
+    beside: float = 1e-3
+    """Share of the distance to such an end at which both its sides are evaluated."""
+    at_bound: float = 1e-6
+    """Distance within which the estimate is at the bound."""
+    straight: float = 3.0
+    """Distance of a bound from which on a scale that ends there bends little over a few units."""
+    beyond: float = 2.0
+    """Distance beyond a nearer one at which the objective must not be finite."""
+
+
+_RULES = _Rules()
 
 
 def working_scales(
@@ -26,8 +41,7 @@ def working_scales(
 ) -> tuple[Likelihood, Whitening]:
     """Put parameters whose domain ends within reach on a log or logit scale.
 
-    A lattice of a few standard errors would leave the domain; on the log scale it cannot. Results
-    stay on the user's scale.
+    A lattice of a few standard errors would leave the domain; on the log scale it cannot.
     """
     parameters = likelihood.parameters
     target = WhitenedObjective(likelihood, whitening, base)
@@ -43,7 +57,7 @@ def working_scales(
 
 
 def _scale(target: WhitenedObjective, column: int) -> Scale:
-    """Choose the scale of one parameter; its own where the domain goes on."""
+    """Choose the scale of one parameter: its own unless its domain ends within reach."""
     parameters, whitening = target.likelihood.parameters, target.whitening
     own = parameters.scales[column]
     if not isinstance(own, Identity):
@@ -62,14 +76,14 @@ def _is_near(target: WhitenedObjective, column: int, bound: float, unit: float) 
     unless the objective is not finite beyond the bound.
     """
     away = abs(bound - float(target.whitening.center[column])) / unit
-    if not 1e-6 < away < _NEAR_BOUND:
+    if not _RULES.at_bound < away < _RULES.reach:
         return False
-    beyond = bound + np.sign(bound - target.whitening.center[column]) * _BEYOND * unit
-    return bool(away > _STRAIGHT or not np.isfinite(_at(target, column, float(beyond))))
+    beyond = bound + np.sign(bound - target.whitening.center[column]) * _RULES.beyond * unit
+    return bool(away > _RULES.straight or not np.isfinite(_at(target, column, float(beyond))))
 
 
 def _between(own: Scale, low: float | None, high: float | None) -> Scale:
-    """Choose the scale for a domain with the limits found."""
+    """Choose the scale for a domain with the ends found."""
     if low is not None and high is not None:
         return Logit(low, high)
     if low is not None:
@@ -78,15 +92,15 @@ def _between(own: Scale, low: float | None, high: float | None) -> Scale:
 
 
 def _edge(target: WhitenedObjective, column: int, side: int, unit: float) -> float | None:
-    """Find a limit at 0, 1 or -1 within a few standard errors, by evaluations on both sides."""
+    """Find an end at 0, 1 or -1 within reach, by evaluations on both sides."""
     value = float(target.whitening.center[column])
-    if np.isfinite(_at(target, column, value + side * _REACH * unit)):
+    if np.isfinite(_at(target, column, value + side * _RULES.reach * unit)):
         return None
-    for limit in _LIMITS:
+    for limit in _RULES.ends:
         gap = side * (limit - value)
-        if 0 < gap < _REACH * unit:
-            inside = _at(target, column, limit - side * _BESIDE * gap)
-            outside = _at(target, column, limit + side * _BESIDE * gap)
+        if 0 < gap < _RULES.reach * unit:
+            inside = _at(target, column, limit - side * _RULES.beside * gap)
+            outside = _at(target, column, limit + side * _RULES.beside * gap)
             if np.isfinite(inside) and not np.isfinite(outside):
                 return limit
     return None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import gradient_and_hessian, gradients
 from bootmle.optimization.newton import (
+    TINY,
     CubicModels,
     bfgs_changes,
     maximize_models,
@@ -178,7 +179,7 @@ class BatchedNewton:
 
     def _backtrack(self, member: int, length: float) -> bool:
         """Try shorter and shorter steps until one lowers the nll."""
-        fraction = min(1.0, self.radius[member] / max(length, 1e-300))
+        fraction = min(1.0, self.radius[member] / max(length, TINY))
         target, z, step = self.targets[member], self.z[member], self.steps[member]
         if (
             self.trusted[member]
@@ -249,7 +250,7 @@ class BatchedNewton:
         steps, decrements, definite = newton_steps(self.gradient[members], self.hessian[members])
         distance = np.maximum(decrements, np.linalg.norm(steps, axis=1))
         self.rounds[members] += 1
-        self.contraction[members] = distance / np.maximum(self.distance[members], 1e-300)
+        self.contraction[members] = distance / np.maximum(self.distance[members], TINY)
         self.steps[members], self.distance[members] = steps, distance
         close = definite & (distance <= self._tolerance(members))
         accepted = members[close]

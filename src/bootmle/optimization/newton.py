@@ -9,19 +9,35 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["CubicModels", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
+__all__ = ["TINY", "CubicModels", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
 
-_SMALLEST = 1e-2
-"""Smallest diagonal of a Cholesky factor that counts: a ten-thousandth of the original's curvature.
 
-Below it what a measured Hessian leaves out decides, and the length of a step is any.
-"""
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What counts as definite, and how a model's optimum is found."""
 
-_NARROWEST = 1e-7
-"""Smallest share of the largest that counts: below it the rounding decides."""
+    pivot: float = 1e-2
+    """Smallest diagonal of a Cholesky factor that counts: a ten-thousandth of the original's
+    curvature, below which what a measured Hessian leaves out decides how long a step is."""
+    narrow: float = 1e-7
+    """Smallest share of the largest that counts: its square is what rounding leaves, 1e-14."""
+    eigenvalue: float = 1e-3
+    """Smallest eigenvalue of a matrix made definite, as a share of the largest, or of 1."""
+    largest: float = 1e8
+    """Curvature that stands for an infinite one."""
+    steps: int = 12
+    """Damped steps of a model: each that is too long is quartered, and Newton's are quadratic."""
+    converged: float = 1e-3
+    """Last step of a model: the verified refit goes on from there, and other errors are larger."""
+    rounding: float = 1e-12
+    """Rise of a model's value, of the order of 1, that is none."""
+    positive: float = 1e-8
+    """Curvature along a step below which a BFGS update would spoil the Hessian."""
 
-_MODEL_STEPS = 12
-_SETTLED = 1e-3
+
+_RULES = _Rules()
+TINY = 1e-300
+"""Stands for zero in denominators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +82,7 @@ class CubicModels:
 
 
 def trust_radius(size: int) -> float:
-    """Bound the distance of a model's optimum: about the 0.3% point of a normal estimate."""
+    """Bound the distance of a model's optimum: beyond it lies about 0.3% of a normal estimate."""
     return 2.0 + float(np.sqrt(size))
 
 
@@ -108,7 +124,7 @@ def _pivots(curvature: Floats) -> Floats:
 
 def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
     """Whether the diagonal (..., q) of a Cholesky factor is clearly positive, and finite."""
-    least = np.maximum(_SMALLEST, _NARROWEST * diagonal.max(axis=-1, keepdims=True))
+    least = np.maximum(_RULES.pivot, _RULES.narrow * diagonal.max(axis=-1, keepdims=True))
     return np.asarray(((diagonal > least) & (diagonal < np.inf)).all(axis=-1))
 
 
@@ -116,9 +132,12 @@ def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
     """Replace the eigenvalues of matrices that are not definite by their absolute values."""
     usable = curvature.copy()
     for member in np.flatnonzero(~definite):
-        matrix = np.nan_to_num(curvature[member], nan=0.0, posinf=1e8, neginf=-1e8)
+        matrix = np.nan_to_num(
+            curvature[member], nan=0.0, posinf=_RULES.largest, neginf=-_RULES.largest
+        )
         values, vectors = np.linalg.eigh(matrix)
-        size = np.maximum(np.abs(values), 1e-3 * max(1.0, float(np.abs(values).max())))
+        largest = max(1.0, float(np.abs(values).max()))
+        size = np.maximum(np.abs(values), _RULES.eigenvalue * largest)
         usable[member] = (vectors * size) @ vectors.T
     return usable
 
@@ -136,23 +155,23 @@ def maximize_models(
     fraction = np.ones(len(z))
     value, gradient, hessian = models.at(z)
     steps, _, definite = newton_steps(gradient, hessian)
-    for _ in range(_MODEL_STEPS):
+    for _ in range(_RULES.steps):
         length = np.linalg.norm(steps, axis=1)
-        if length.max(initial=0.0) < _SETTLED:
+        if length.max(initial=0.0) < _RULES.converged:
             break
-        reach = fraction * np.minimum(1.0, radius / np.maximum(length, 1e-300))
+        reach = fraction * np.minimum(1.0, radius / np.maximum(length, TINY))
         trial = z + steps * reach[:, None]
         trial_value, trial_gradient, trial_hessian = models.at(trial)
-        lower = trial_value <= value + 1e-12
+        lower = trial_value <= value + _RULES.rounding
         fraction = np.where(lower, 1.0, fraction / 4)
         value = np.where(lower, trial_value, value)
         z = np.where(lower[:, None], trial, z)
         gradient = np.where(lower[:, None], trial_gradient, gradient)
         hessian = np.where(lower[:, None, None], trial_hessian, hessian)
         steps, _, definite = newton_steps(gradient, hessian)
-    settled = np.linalg.norm(steps, axis=1) < _SETTLED
+    converged = np.linalg.norm(steps, axis=1) < _RULES.converged
     inside = np.linalg.norm(z, axis=1) < radius
-    good = definite & settled & inside
+    good = definite & converged & inside
     return np.where(good[:, None], z, _truncated_steps(models, radius / 2)), good
 
 
@@ -160,14 +179,14 @@ def _truncated_steps(models: CubicModels, radius: float) -> Floats:
     """Step to the quadratic model's optimum, or as far towards it as the radius allows."""
     steps, _, _ = newton_steps(models.slope, models.curvature)
     length = np.linalg.norm(steps, axis=1, keepdims=True)
-    return np.asarray(steps * np.minimum(1.0, radius / np.maximum(length, 1e-300)))
+    return np.asarray(steps * np.minimum(1.0, radius / np.maximum(length, TINY)))
 
 
 def bfgs_changes(curvature: Floats, s: Floats, y: Floats) -> Floats:
     """Return BFGS updates of b Hessians that map s to y; zero where curvature is negative."""
     image = np.matmul(curvature, s[..., None])[..., 0]
     along, across = (s * y).sum(axis=-1), (s * image).sum(axis=-1)
-    usable = (along > 1e-8 * (s * s).sum(axis=-1)) & (across > 0)
+    usable = (along > _RULES.positive * (s * s).sum(axis=-1)) & (across > 0)
     along, across = np.where(usable, along, 1.0), np.where(usable, across, 1.0)
     gain = y[:, :, None] * y[:, None, :] / along[:, None, None]
     loss = image[:, :, None] * image[:, None, :] / across[:, None, None]

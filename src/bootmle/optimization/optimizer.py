@@ -29,7 +29,9 @@ _WITH_BOUNDS = {
 }
 _WITH_HESSIAN = {"dogleg", "trust-ncg", "trust-krylov", "trust-exact"}
 _SLACK = 1e-9
+"""Violation of a constraint, relative to the largest parameter or 1, that is rounding."""
 _POLISH = {"ftol": 1e-13, "maxiter": 300}
+"""SLSQP's ftol is absolute: 1e-13 leaves a distance of about its root, 3e-7 standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Optimizer:
         return result
 
     def check(self, parameters: Parameters) -> None:
-        """Refuse what SciPy could not use, and bounds for a method that cannot keep them."""
+        """Refuse what SciPy could not use, and bounds with a method that does not support them."""
         if not (self.method is None or isinstance(self.method, str) or callable(self.method)):
             raise TypeError(
                 f"method: {self.method!r}; name one of scipy.optimize.minimize's, or pass a "
@@ -99,16 +101,16 @@ class Optimizer:
         able = named is None or named == "bfgs" or named in _WITH_BOUNDS
         if np.isfinite(parameters.bounds).any() and not able:
             raise ValueError(
-                f"method: {self.method!r} cannot keep bounds; leave it out, or name one that can, "
-                f"such as 'L-BFGS-B'"
+                f"method: {self.method!r} does not support bounds; leave it out, or name one that "
+                f"does, such as 'L-BFGS-B'"
             )
 
     def _check_name(self, named: str | None) -> None:
-        """Refuse a method that does not exist, or takes a Hessian."""
+        """Refuse a method that does not exist or takes a Hessian."""
         if named in _WITH_HESSIAN:
             raise ValueError(
                 f"method: {self.method!r} takes a Hessian, which fit does not pass on; leave "
-                f"method out: fit goes on to the optimum by Newton steps of its own"
+                f"method out: fit continues to the optimum by Newton steps of its own"
             )
         if named is not None and named not in _WITH_GRADIENT | _WITH_BOUNDS:
             raise ValueError(
@@ -117,7 +119,7 @@ class Optimizer:
             )
 
     def feasible(self, params: Floats) -> bool:
-        """Whether a full parameter vector keeps all constraints."""
+        """Whether a full parameter vector satisfies all constraints."""
         size = 1.0 + float(np.abs(params).max())
         return all(_margin(each, params) >= -_SLACK * size for each in self.constraints)
 
@@ -136,7 +138,7 @@ class Optimizer:
         )
 
     def _method(self, parameters: Parameters) -> Any:
-        """Leave the choice to SciPy where BFGS cannot keep the bounds or constraints."""
+        """Leave the choice to SciPy where BFGS does not support the bounds or constraints."""
         bounded = np.isfinite(parameters.bounds).any()
         plain = isinstance(self.method, str) and self.method.lower() == "bfgs"
         return None if plain and (bounded or self.constraints) else self.method
@@ -188,7 +190,7 @@ def read_constraints(constraints: Any) -> tuple[Any, ...]:
 
 
 def _read_constraint(constraint: Any) -> Any:
-    """Read one constraint, whose type SciPy takes in any case; refuse what is none."""
+    """Read one constraint, whose type may be in upper case; refuse anything else."""
     if isinstance(constraint, LinearConstraint | NonlinearConstraint):
         return constraint
     if not isinstance(constraint, Mapping):
@@ -206,7 +208,7 @@ def _read_constraint(constraint: Any) -> Any:
 
 
 def _margin(constraint: Any, params: Floats) -> float:
-    """Return how far inside the constraint a point lies; at most 0 on an equality."""
+    """Return how far inside a constraint a point lies; at most 0 for an equality."""
     if isinstance(constraint, Mapping):
         values = np.atleast_1d(constraint["fun"](params, *constraint.get("args", ())))
         return float(values.min() if constraint["type"] == "ineq" else -np.abs(values).max())

@@ -33,9 +33,11 @@ SUPREMUM = "the likelihood rises towards a supremum"
 UNBOUNDED = "the likelihood rises without bound"
 
 _MOVES = 0.02
-"""Pace, relative to the fastest parameter's, at which another counts as going, too."""
+"""Pace, relative to the fastest parameter's, from which on another counts as diverging, too: over
+64 standard errors of that one it moves by more than one of its own."""
 
 _ROUNDS = 20
+"""Steps of a descent; measured on 270 fits that SciPy left after one iteration: 3 to 7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Outcome:
         Distance to the optimum before the last step.
     message : str
     errors : (p,) array or None
-        Its own standard errors, where they were asked for.
+        Its own standard errors, if they were asked for.
     """
 
     params: Floats
@@ -68,7 +70,7 @@ def descend(
     rounds: int = _ROUNDS,
     ceiling: float = 0.0,
 ) -> BatchedNewton:
-    """Go on from one point by Newton steps with measured Hessians."""
+    """Descend from one point by Newton steps with measured Hessians."""
     flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
     run = BatchedNewton([target], flat, step_sizes, start=start[None], ceiling=ceiling)
     run.run(rounds)
@@ -84,7 +86,7 @@ def certified(target: WhitenedObjective, run: BatchedNewton) -> Outcome:
 
 
 def or_noise_limited(status: Status, target: WhitenedObjective, step_sizes: StepSizes) -> Status:
-    """Say where the noise keeps a refit further from its optimum than a certificate allows."""
+    """Replace a status where the noise keeps refits further from their optima than promised."""
     return Status.NOISE_LIMITED if step_sizes.limited(target.whitening.size) else status
 
 

@@ -1,0 +1,115 @@
+"""Where a fit's search stands, what it has measured there, and what it says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.information import Information
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.optimization.bounds import scale_ends
+from bootmle.optimization.convergence import observed_information
+from bootmle.optimization.optimizer import Optimizer
+from bootmle.optimization.outcome import SUPREMUM, describe_ends, divergence_signs
+from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
+
+__all__ = ["Position"]
+
+_WRONG_SIGN = (
+    "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
+    "negative? If the sign is right, the likelihood has no maximum: bound or fix a parameter"
+)
+
+
+@dataclass(slots=True)
+class Position:
+    """A point of a search over the free parameters, and what is known there.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+        The objective; parameters that are held are not among the free ones.
+    optimizer : Optimizer
+        The user's method, constraints and options.
+    working : (q,) array
+        The best point so far, on the working scale.
+    information : Information
+        Observed information there, on the working scale.
+    whitening : Whitening
+        Coordinates in standard errors there.
+    status : Status
+    decrement : float
+        Distance to the optimum in standard errors.
+    lowest, drop : float
+        The lowest nll that SciPy saw, and how far it lies below the start's.
+    notes : list of str
+        What happened so far.
+    n_evaluations : int
+    """
+
+    likelihood: Likelihood
+    optimizer: Optimizer
+    working: Floats = field(init=False)
+    information: Information = field(init=False)
+    whitening: Whitening = field(init=False)
+    status: Status = Status.NOT_CERTIFIED
+    decrement: float = np.inf
+    lowest: float = np.inf
+    drop: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    n_evaluations: int = 0
+
+    @property
+    def step_sizes(self) -> StepSizes:
+        """Steps and tolerances that follow the noise, which rounding alone brings to this."""
+        rounding = np.finfo(float).eps * abs(self.lowest) / np.sqrt(self.likelihood.n or 1)
+        return StepSizes.from_noise(max(self.information.noise, rounding))
+
+    def start(self) -> Floats:
+        """Return the user's start on the working scale."""
+        parameters = self.likelihood.parameters
+        return parameters.to_working(parameters.values)
+
+    def user(self) -> Floats:
+        """Return the full parameter vector where the search stands."""
+        return self.likelihood.parameters.to_user(self.working)
+
+    def measure(self) -> Information:
+        """Measure the information where the search stands."""
+        information = observed_information(self.likelihood, self.working)
+        self.n_evaluations += information.n_evaluations
+        return information
+
+    def target(self) -> WhitenedObjective:
+        """See the objective in the current whitening, relative to its value here."""
+        self.n_evaluations += 1
+        return WhitenedObjective(self.likelihood, self.whitening, self.likelihood.at(self.user()))
+
+    def count(self, target: WhitenedObjective) -> None:
+        """Add a target's evaluations to the search's."""
+        self.n_evaluations += target.n_evaluations
+        target.n_evaluations = 0
+
+    def rises_to_supremum(self, direction: Floats) -> bool:
+        """Record that the likelihood rises towards its supremum along a direction."""
+        return self.has_no_optimum(f"{SUPREMUM} as {self._ends(direction)}")
+
+    def has_no_optimum(self, why: str) -> bool:
+        """Record that there is no finite optimum."""
+        self.status, self.decrement = Status.NO_FINITE_OPTIMUM, np.inf
+        self.notes.append(why)
+        return True
+
+    def refuse(self, how: str, direction: Floats) -> None:
+        """Raise for an objective without a lower bound."""
+        raise ValueError(_WRONG_SIGN.format(how=how, where=self._ends(direction)))
+
+    def _ends(self, direction: Floats) -> str:
+        """Say where the parameters go along a direction."""
+        parameters, signs = self.likelihood.parameters, divergence_signs(np.nan_to_num(direction))
+        columns = np.flatnonzero(signs)
+        return describe_ends(parameters, columns, scale_ends(parameters, columns, signs[columns]))
