@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.stats import CensoredData
 
-from bootmle.fitting.distributions import CensoredDensity, Density, read_ends
+from bootmle.fitting.distribution_densities import CensoredDensity, Density, read_ends
 
 PARAMS = np.array([2.0, 0.0, 30.0])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bootmle.fitting.distributions import Domain, read_domains, read_fixed
+from bootmle.fitting.distribution_domains import Domain, read_domains, read_fixed
 from bootmle.likelihood.scales import Identity, Log, Logit
 
 ENDS: list[tuple[float, float, Any]] = [

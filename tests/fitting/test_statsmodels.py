@@ -294,7 +294,7 @@ def test_a_fit_that_stopped_early_is_finished_and_said() -> None:
     gap = flat(full.params) - flat(early.params)
     distance = np.sqrt(gap @ np.linalg.solve(full.cov_params(), gap))
     assert_allclose(mle.estimate, full.params, rtol=1e-6)
-    assert f"{distance:.2g} standard errors away" in str(mle)
+    assert f"{distance:.2g} standard errors from this optimum" in str(mle)
 
 
 def test_rows_that_belong_together_are_drawn_together() -> None:

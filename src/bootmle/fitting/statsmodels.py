@@ -10,6 +10,7 @@ import numpy as np
 from bootmle.fitting.fit import Fit, fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
+from bootmle.likelihood.row_dependence import describe_data
 
 __all__ = ["fit_statsmodels"]
 
@@ -19,7 +20,7 @@ _UNLIKE = {
     "k_constr": "was fitted under constraints",
     "trimmed": "was fitted with a penalty",
 }
-"""Attributes of what is no unconstrained maximum of a likelihood, and what it is."""
+"""Attributes of what is not an unconstrained maximum of a likelihood, and what it is instead."""
 
 _BY_DIFFERENCES = {
     "GenericLikelihoodModel",
@@ -27,10 +28,11 @@ _BY_DIFFERENCES = {
     "MLEModel",
     "MarkovSwitching",
 }
-"""Classes whose score_obs takes differences, in more evaluations than its result saves."""
+"""Classes whose score_obs takes differences, which costs more evaluations than it saves."""
 
 _AWAY = 0.01
-"""Standard errors between statsmodels' estimate and the optimum that are worth a note."""
+"""Standard errors from statsmodels' estimate to the optimum that are worth a note: fewer change no
+digit that is reported."""
 
 
 def fit_statsmodels(results: Any) -> Fit:
@@ -47,25 +49,26 @@ def fit_statsmodels(results: Any) -> Fit:
     Returns
     -------
     Fit
-        At the certified optimum that is found from ``results.params``. ``freq_weights`` of a GLM
+        At the certified optimum, found from ``results.params``. ``freq_weights`` of a GLM
         are its prior weights; a dispersion that statsmodels estimates apart (of a normal or gamma
-        GLM, or by ``scale="X2"``) is held at ``results.scale``, on which the estimates do not
+        GLM, or by ``scale="X2"``) is fixed at ``results.scale``, on which the estimates do not
         depend.
 
     Raises
     ------
     TypeError
-        For what is not the result of a fit, and for a model without a log-likelihood by
+        For anything but the result of a fit, and for a model without a log-likelihood by
         observation (``loglikeobs``), such as OLS.
     ValueError
         For a fit that was constrained or penalized.
 
     Notes
     -----
-    The model holds its data, so that resamples act through weights of its rows, those left after
-    ``missing="drop"``: labels for `Clustered` or `Stratified` must be of these, and `Parametric`
-    cannot serve. Rows drawn 0 times are evaluated too, which costs less than a new model for each
-    resample. Of models in ``statsmodels.tsa`` a contribution depends on earlier rows: `Blocks`.
+    The model holds its data, so resamples act through weights of its rows, those left after
+    ``missing="drop"``: labels for `Clustered` or `Stratified` must be of these rows, and
+    `Parametric` cannot be used. Rows drawn zero times are evaluated too, which costs less than a
+    new model for each resample. Contributions of models in ``statsmodels.tsa`` depend on earlier
+    rows: use `Blocks`.
 
     Examples
     --------
@@ -116,7 +119,7 @@ class LogLikeObs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneralizedLinear:
-    """A GLM with its dispersion held."""
+    """A GLM with its dispersion fixed."""
 
     model: Any
     scale: float
@@ -137,17 +140,18 @@ class GeneralizedLinear:
         return -np.asarray(values)
 
     def scores(self, params: Floats) -> Floats:
-        """Return the gradients: McCullagh and Nelder (1989), eq. 2.13, without freq_weights."""
+        """Return the gradients of the contributions, (n, p), without freq_weights."""
+        # McCullagh and Nelder (1989), eq. 2.13.
         model, family = self.model, self.model.family
         with np.errstate(all="ignore"):
             means = model.predict(params)
-            pull = (model.endog - means) / (family.link.deriv(means) * family.variance(means))
+            residual = (model.endog - means) / (family.link.deriv(means) * family.variance(means))
         factor = model.var_weights * model.n_trials / self.scale
-        return np.asarray(-(pull * factor)[:, None] * model.exog)
+        return np.asarray(-(residual * factor)[:, None] * model.exog)
 
 
 def _model_of(results: Any) -> Any:
-    """Return the model of a result; refuse what is none, or no maximum of a likelihood."""
+    """Return the model of a result; refuse what is not a maximum of a likelihood."""
     model = getattr(results, "model", None)
     if model is None or not hasattr(results, "params"):
         hint = "call its fit() first" if hasattr(results, "fit") else "pass what fit() returned"
@@ -179,7 +183,7 @@ def _observe(model: Any, results: Any) -> LogLikeObs | GeneralizedLinear:
 
 
 def _kinds(model: Any) -> list[str]:
-    """List the names of the classes that a model is of, its own first."""
+    """List the names of a model's classes, its own first."""
     return [kind.__name__ for kind in type(model).__mro__]
 
 
@@ -198,17 +202,19 @@ def _names(model: Any, size: int) -> list[str] | None:
 
 
 def _with_rows(mle: Fit, model: Any) -> Fit:
-    """Say of a time series that its contributions depend on earlier rows."""
-    if "TimeSeriesModel" not in _kinds(model):
-        return mle
-    return replace(mle, likelihood=replace(mle.likelihood, rows=Rows.ORDERED))
+    """Say how contributions depend on rows, which fit cannot see where a model holds its data."""
+    unseen = describe_data(mle.likelihood)
+    notes = tuple(note for note in mle.notes if note not in unseen)
+    ordered = "TimeSeriesModel" in _kinds(model)
+    rows = Rows.ORDERED if ordered else mle.likelihood.rows
+    return replace(mle, notes=notes, likelihood=replace(mle.likelihood, rows=rows))
 
 
 def _with_note(mle: Fit, start: Floats) -> Fit:
-    """Say where statsmodels' estimate is not the optimum."""
+    """Note where statsmodels' estimate is not the optimum."""
     gap = mle.estimate - start
     distance = float(np.sqrt(np.maximum(gap @ mle.information.matrix @ gap, 0.0)))
     if not (mle.converged and distance > _AWAY):
         return mle
-    note = f"statsmodels' estimate is {distance:.2g} standard errors away from this optimum"
+    note = f"statsmodels' estimate is {distance:.2g} standard errors from this optimum"
     return replace(mle, notes=(note, *mle.notes))
