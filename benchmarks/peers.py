@@ -41,7 +41,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bootmle.display.text import rounded
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from large import Row
 from peer_carriers import CARRIERS
 from peer_cases import CASES
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.simplefilter("ignore")
     os.environ["PYTHONWARNINGS"] = "ignore"  # Of joblib's workers.
     effort, started = Effort(options.turns, options.seconds, options.jobs), time.perf_counter()
-    with single_threaded():
+    with computation():
         rows = list(_all_rows(options.models or list(CASES), effort))
     report("peers", iter(rows), options.csv)
     print("\n".join(markdown(rows)), "\n")

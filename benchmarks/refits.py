@@ -47,7 +47,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bootmle.display.text import align
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from large import Row, large_table
 from small import small_table
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     chosen = [name for name in TABLES if getattr(options, name)] or list(TABLES)
     warnings.simplefilter("ignore")
-    with single_threaded():
+    with computation():
         for name in chosen:
             print(f"{name}:", flush=True)
             report(name, TABLES[name](options.quick), options.csv)

@@ -40,7 +40,7 @@ import numpy as np
 
 from bootmle import Cases, Fit, fit
 from bootmle.display.text import align
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
 from models import logit
@@ -113,7 +113,7 @@ def measure(point: Point) -> Measured:
     """Measure one size in this process, after a warm-up: what is shared, then chunk after chunk."""
     mle, objective = model_fit(point)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with single_threaded():
+    with computation():
         Task.prepare(mle, Cases(), "verified", SEED)(0)
         started = time.process_time()
         task = Task.prepare(mle, Cases(), "verified", SEED)

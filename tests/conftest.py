@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from bootmle import Bootstrap, Status
+from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
 
 # Jobs that the tests start in processes of their own find the models, too.
@@ -63,6 +64,13 @@ def newton_optimum(model: Any, args: tuple[Any, ...], weights: Floats, start: Fl
             fraction /= 2
         x = x + fraction * step
     raise AssertionError(f"the reference solver stands at {x}, decrement {decrement}")
+
+
+@pytest.fixture
+def within_a_verb() -> Iterator[None]:
+    """Compute as below a public verb, for tests of what is called there alone."""
+    with computation():
+        yield
 
 
 @pytest.fixture(scope="session")

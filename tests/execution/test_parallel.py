@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from bootmle import Estimator, bootstrap, fit
 from bootmle.execution import parallel
 from bootmle.execution.parallel import check_n_jobs, compute_chunks
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
 
 WORKERS = pytest.mark.parametrize(
@@ -240,10 +240,10 @@ def test_inside_a_worker_there_is_one_worker_and_one_thread(backend: str) -> Non
 def test_linear_algebra_has_one_thread_inside_the_block_and_its_own_number_after_it() -> None:
     with threadpool_limits(2):
         before = blas_threads()
-        with single_threaded():
+        with computation():
             inside = blas_threads()
         assert blas_threads() == before
-        with pytest.raises(OwnError), single_threaded():
+        with pytest.raises(OwnError), computation():
             raise OwnError
         assert blas_threads() == before
     assert max(before) == 2

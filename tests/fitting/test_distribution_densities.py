@@ -10,6 +10,8 @@ from scipy.stats import CensoredData
 
 from bootmle.fitting.distribution_densities import CensoredDensity, Density, read_ends
 
+pytestmark = pytest.mark.usefixtures("within_a_verb")
+
 PARAMS = np.array([2.0, 0.0, 30.0])
 
 

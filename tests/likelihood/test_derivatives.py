@@ -26,6 +26,8 @@ from bootmle.optimization.sandwich import Sandwich
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from models import weibull
 
+pytestmark = pytest.mark.usefixtures("within_a_verb")
+
 Y = np.random.default_rng(0).normal(300.0, 20.0, 60)
 AT = np.array([298.0, 19.0])
 """Near the optimum; the parameters' standard errors are about 2.5 and 1.7."""

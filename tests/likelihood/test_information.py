@@ -14,6 +14,8 @@ from scipy.special import expit, gammaln
 from bootmle.likelihood.definiteness import bound_eigenvalues, eigensystem, orient
 from bootmle.likelihood.information import Information, information, measure_information
 
+pytestmark = pytest.mark.usefixtures("within_a_verb")
+
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], float]
 

@@ -12,6 +12,8 @@ from scipy.special import expit
 from bootmle.likelihood.parameters import read_parameters
 from bootmle.likelihood.scales import Log, Logit
 
+pytestmark = pytest.mark.usefixtures("within_a_verb")
+
 
 @pytest.mark.parametrize(
     ("x0", "names"),

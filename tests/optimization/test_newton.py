@@ -18,6 +18,8 @@ from bootmle.optimization.newton import (
     trust_radius,
 )
 
+pytestmark = pytest.mark.usefixtures("within_a_verb")
+
 Floats = NDArray[np.float64]
 
 

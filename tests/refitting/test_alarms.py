@@ -12,6 +12,8 @@ from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 from models import exponential, nb2, normal, normal_mixture, poisson, weibull
 
+pytestmark = pytest.mark.usefixtures("within_a_verb")
+
 FORMS = pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
 
 

@@ -28,7 +28,7 @@ from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import announce, shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, read_deadline
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
@@ -122,7 +122,7 @@ def bootstrap(
     check_precision(precision, sampling)
     part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
     path = read_directory(checkpoint)
-    with single_threaded():
+    with computation():
         setup = _set_up(fit, sampling, refit, rng, n_resamples, path)
         run = Run(
             setup.task,

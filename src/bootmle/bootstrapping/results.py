@@ -20,7 +20,7 @@ from bootmle.display.text import import_pandas
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_all, derive_at, undefined
@@ -147,7 +147,7 @@ class Bootstrap(Sensitivity):
         count = len(self.data) + n
         if plan.n_available is not None and count > plan.n_available:
             raise ValueError(f"n: {plan} holds {plan.n_available} samples, not {count}")
-        with single_threaded():
+        with computation():
             task = Task.prepare(fit, plan, self.refit, self.seed)
             whole = range(len(self.data) // task.size)
             known = {
@@ -205,7 +205,7 @@ class Bootstrap(Sensitivity):
         """
         if self.fit is None or isinstance(self.sampling, str):
             raise ValueError("examined: takes the fit and the plan; pass load(path, fit=mle)")
-        with single_threaded():
+        with computation():
             known = task or Task.prepare(self.fit, self.sampling, self.refit, self.seed)
             numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
             audits, alarms = examine(self.fit, known, self.data, numbers)

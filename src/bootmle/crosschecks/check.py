@@ -16,7 +16,7 @@ from bootmle.crosschecks.remedies import measure_conditioning, suggest_transform
 from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
 from bootmle.crosschecks.user_matrices import judge_given
 from bootmle.crosschecks.verdicts import judge_own, judge_reference
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.sampling import Parametric
@@ -78,14 +78,14 @@ def crosscheck(
     >>> check.verdicts["hessian"].agrees
     True
     """
-    booted = boot if isinstance(boot, Bootstrap) else None
-    if booted is not None and booted.origin is not None:
-        if profile:
-            raise ValueError("profile: is of parameters, not of derived quantities; leave it out")
-        check, sources = _check(booted.origin, covariances, simulate, profile)
-        with single_threaded():
-            return check_derived(_read_fit(booted), booted, check, sources)
-    return _check(boot, covariances, simulate, profile)[0]
+    if not (isinstance(boot, Bootstrap) and boot.origin is not None):
+        with computation():
+            return _check(boot, covariances, simulate, profile)[0]
+    if profile:
+        raise ValueError("profile: is of parameters, not of derived quantities; leave it out")
+    with computation():
+        check, sources = _check(boot.origin, covariances, simulate, profile)
+        return check_derived(_read_fit(boot), boot, check, sources)
 
 
 def _check(
@@ -98,13 +98,12 @@ def _check(
     booted = boot if isinstance(boot, Bootstrap) else None
     fit = _read_fit(boot)
     given = read_sources(fit, covariances)
-    with single_threaded():
-        plan = None if booted is None else booted.sampling
-        scores = measure_scores_under(fit, plan)
-        known = {source.name: source for source in fitted_sources(fit, scores)}
-        profiled = profile_likelihood(fit) if profile else None
-        if profiled is not None:
-            known["profile"] = Source("profile", profiled.standard_errors)
+    plan = None if booted is None else booted.sampling
+    scores = measure_scores_under(fit, plan)
+    known = {source.name: source for source in fitted_sources(fit, scores)}
+    profiled = profile_likelihood(fit) if profile else None
+    if profiled is not None:
+        known["profile"] = Source("profile", profiled.standard_errors)
     if simulate is not None:
         known["parametric"] = _simulated(fit, booted, simulate)
     evidence = gather(fit, booted, scores, known)

@@ -107,9 +107,8 @@ def _noise(source: Source, slopes: Floats) -> Floats:
     """Return the Monte Carlo error of a drawn source: that of its noisiest parameter, relative."""
     covariance = source.covariance
     assert covariance is not None
-    with np.errstate(all="ignore"):
-        share = np.nanmax(source.noise / source.standard_errors, initial=0.0)
-        errors = np.sqrt(np.einsum("kp,pq,kq->k", slopes, covariance, slopes))
+    share = np.nanmax(source.noise / source.standard_errors, initial=0.0)
+    errors = np.sqrt(np.einsum("kp,pq,kq->k", slopes, covariance, slopes))
     return np.asarray(np.nan_to_num(share * errors))
 
 
@@ -152,8 +151,7 @@ def _judge_heavy_tails(source: Source, evidence: Evidence) -> Verdict | None:
     """Say that the bootstrap's own error of a quantity is not to be relied on."""
     boot = evidence.boot
     assert boot is not None
-    with np.errstate(all="ignore"):
-        ratio = evidence.reference.standard_errors / source.standard_errors
+    ratio = evidence.reference.standard_errors / source.standard_errors
     heavy = boot.heavy_tails & (ratio > _FAR)
     if not heavy.any():
         return None

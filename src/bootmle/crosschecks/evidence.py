@@ -99,8 +99,7 @@ class Evidence:
     def apart(self, source: Source, other: Source | None = None) -> NDArray[np.bool_]:
         """Tell which standard errors lie outside the rule around the reference's, (p,)."""
         reference = (other or self.reference).standard_errors
-        with np.errstate(invalid="ignore"):
-            outside = np.abs(source.standard_errors - reference) > self.tolerance(source, other)
+        outside = np.abs(source.standard_errors - reference) > self.tolerance(source, other)
         lost = ~np.isfinite(source.standard_errors) & np.isfinite(reference)
         return np.asarray(outside | lost)
 
@@ -112,10 +111,7 @@ class Evidence:
     def distance(self, source: Source, other: Source) -> Floats:
         """Distance between two sources in errors, half the tolerance each, (p,)."""
         apart = np.abs(source.standard_errors - other.standard_errors)
-        with np.errstate(all="ignore"):
-            return np.asarray(
-                np.where(apart > 0, apart / (self.tolerance(source, other) / 2), apart)
-            )
+        return np.asarray(np.where(apart > 0, apart / (self.tolerance(source, other) / 2), apart))
 
     def off(self, source: Source) -> tuple[str, ...]:
         """Name the parameters whose standard error lies outside the rule."""
@@ -140,8 +136,7 @@ class Evidence:
         if not self._shapely or self.boot is None:
             return ()
         margin = _HEAVY + 3 / np.sqrt(len(self.boot.data))
-        with np.errstate(all="ignore"):
-            ratio = self.boot.standard_error / self.boot.quantile_standard_error
+        ratio = self.boot.standard_error / self.boot.quantile_standard_error
         return self.named(np.nan_to_num(ratio) > margin)
 
     @property

@@ -115,8 +115,7 @@ def _conditions(hessians: Floats) -> tuple[Floats, Floats]:
     diagonal = np.abs(np.diagonal(hessians, axis1=1, axis2=2))
     unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     values = np.linalg.eigvalsh(hessians / (unit[:, :, None] * unit[:, None, :]))
-    with np.errstate(divide="ignore"):
-        return np.abs(values).max(axis=1) / np.abs(values).min(axis=1), values[:, 0]
+    return np.abs(values).max(axis=1) / np.abs(values).min(axis=1), values[:, 0]
 
 
 def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
@@ -128,8 +127,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
         return None
     expansion = expand_shared(likelihood, fit.whitening)
     # A replicate at a bound is infinite on a log or logit scale.
-    with np.errstate(invalid="ignore"):
-        z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))
+    z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))
     usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[:_REPLICATES]
     if expansion is None or expansion.order < 2 or not usable.size:
         return None
@@ -138,8 +136,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
     weights = weights if likelihood.weights is None else weights * likelihood.weights
     inverse = np.linalg.pinv(fit.whitening.factor)
-    with np.errstate(all="ignore"):
-        hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
+    hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
     # Beside a plateau a standard error is long, and the objective overflows within the expansion.
     finite = np.isfinite(hessians).all(axis=(1, 2))
     return hessians[finite] if finite.any() else None

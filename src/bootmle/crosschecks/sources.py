@@ -58,8 +58,7 @@ class Source:
     def of(cls, name: str, covariance: Floats, **about: Any) -> Source:
         """Read the standard errors off a covariance matrix."""
         variances = np.diag(covariance)
-        with np.errstate(invalid="ignore"):
-            errors = np.sqrt(np.where(variances >= 0, variances, np.nan))
+        errors = np.sqrt(np.where(variances >= 0, variances, np.nan))
         return cls(name, errors, covariance, **about)
 
 

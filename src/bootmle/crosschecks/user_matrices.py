@@ -159,8 +159,7 @@ def _apart(source: Source, own: Source, evidence: Evidence) -> float:
     free = evidence.fit.likelihood.parameters.free
     one, other = (np.asarray(each.covariance)[np.ix_(free, free)] for each in (source, own))
     unit = np.sqrt(np.abs(np.diag(other)))
-    with np.errstate(all="ignore"):
-        largest = float(np.max(np.abs(one - other) / np.outer(unit, unit)))
+    largest = float(np.max(np.abs(one - other) / np.outer(unit, unit)))
     return largest if np.isfinite(largest) else np.inf
 
 
@@ -172,11 +171,10 @@ def _distance(source: Source, fit: Fit) -> float:
     if x.shape not in {fit.estimate.shape, (int(fit.free.sum()),)}:
         return 0.0
     parameters = fit.likelihood.parameters
-    with np.errstate(all="ignore"):
-        points = [parameters.to_working(_in_full(fit, x))]
-        # A result of a search on the scale that a transform names has working parameters.
-        points += [x] if x.size == parameters.free.size else []
-        away = min(float(np.linalg.norm(fit.whitening.to_whitened(point))) for point in points)
+    points = [parameters.to_working(_in_full(fit, x))]
+    # A result of a search on the scale that a transform names has working parameters.
+    points += [x] if x.size == parameters.free.size else []
+    away = min(float(np.linalg.norm(fit.whitening.to_whitened(point))) for point in points)
     return away if np.isfinite(away) else np.inf
 
 

@@ -103,8 +103,7 @@ def judge_reference(evidence: Evidence) -> Verdict:
         reason = "not valid for an estimate at a bound, where replicates pile up (Andrews 2000)"
         return Verdict(False, reason, Flag.AT_BOUND)
     failures = f"{failed:,} of them failed" if failed else "none failed"
-    with np.errstate(all="ignore"):
-        shares = evidence.reference.noise / evidence.reference.standard_errors
+    shares = evidence.reference.noise / evidence.reference.standard_errors
     error = f"Monte Carlo error at most {np.nanmax(shares, initial=0.0):.1%}"
     divergent = int(evidence.boot.data.divergent.sum())
     if evidence.boot.diverges().any():
@@ -122,8 +121,7 @@ def differs(source: Source, evidence: Evidence) -> str:
     chosen = evidence.apart(source)
     names = evidence.named(chosen)
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    with np.errstate(all="ignore"):
-        ratios = (source.standard_errors / evidence.reference.standard_errors)[chosen]
+    ratios = (source.standard_errors / evidence.reference.standard_errors)[chosen]
     ratios = ratios[np.isfinite(ratios)]
     if ratios.size == 0:
         return f"differs for {shown}"

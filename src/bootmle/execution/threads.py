@@ -1,19 +1,30 @@
-"""One thread for linear algebra: products differ in the last bit with the number of threads."""
+"""How everything is computed: on one thread, and without floating-point warnings.
+
+Products differ in the last bit with the number of threads. What is not finite is part of the work:
+points outside a model's domain, replicates without an optimum.
+"""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["single_threaded"]
+__all__ = ["computation"]
 
 
-def single_threaded() -> AbstractContextManager[object]:
-    """Limit BLAS and OpenMP to one thread inside the block."""
-    limits: AbstractContextManager[object] = _controller().limit(limits=1)
-    return limits
+@contextmanager
+def computation() -> Iterator[None]:
+    """Limit BLAS and OpenMP to one thread, and silence NumPy's warnings, inside the block.
+
+    Every public verb enters it, and every worker, whose threads do not share NumPy's settings;
+    nothing below them needs to.
+    """
+    with _controller().limit(limits=1), np.errstate(all="ignore"):
+        yield
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.execution.threads import computation
 from bootmle.fitting.optimum import Optimum
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import fingerprint
@@ -87,7 +88,7 @@ def _values(fit: Optimum) -> list[float | None]:
     size = fit.whitening.size
     way = np.full(size, _REACH / np.sqrt(max(size, 1)))
     working = fit.whitening.to_working(np.array([0 * way, way, -way]))
-    with np.errstate(all="ignore"):
+    with computation():
         found = [_value(fit, point) for point in fit.likelihood.parameters.to_user(working)]
     return [value if np.isfinite(value) else None for value in found]
 

@@ -23,8 +23,7 @@ class Density:
         """Return the contributions, (n,)."""
         discrete = hasattr(self.distribution, "logpmf")
         log_density = self.distribution.logpmf if discrete else self.distribution.logpdf
-        with np.errstate(all="ignore"):
-            return -np.asarray(log_density(values, *params))
+        return -np.asarray(log_density(values, *params))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,14 @@ class CensoredDensity:
         # Klein and Moeschberger (2003), Survival Analysis, eq. 3.5.1.
         known, left, right = lower == upper, lower == -np.inf, upper == np.inf
         values = np.empty(lower.size)
-        with np.errstate(all="ignore"):
-            for rows, log_chance in (
-                (known, lambda low, high: self.distribution.logpdf(high, *params)),
-                (left, lambda low, high: self.distribution.logcdf(high, *params)),
-                (right, lambda low, high: self.distribution.logsf(low, *params)),
-                (~(known | left | right), lambda low, high: self._log_between(params, low, high)),
-            ):
-                if rows.any():
-                    values[rows] = log_chance(lower[rows], upper[rows])
+        for rows, log_chance in (
+            (known, lambda low, high: self.distribution.logpdf(high, *params)),
+            (left, lambda low, high: self.distribution.logcdf(high, *params)),
+            (right, lambda low, high: self.distribution.logsf(low, *params)),
+            (~(known | left | right), lambda low, high: self._log_between(params, low, high)),
+        ):
+            if rows.any():
+                values[rows] = log_chance(lower[rows], upper[rows])
         return -values
 
     def _log_between(self, params: Floats, low: Floats, high: Floats) -> Floats:

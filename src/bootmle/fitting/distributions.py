@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import CensoredData
 
 from bootmle.display.text import brief
+from bootmle.execution.threads import computation
 from bootmle.fitting.distribution_densities import CensoredDensity, Density, read_ends
 from bootmle.fitting.distribution_domains import Domain, is_discrete, read_domains, read_fixed
 from bootmle.fitting.fit import Fit, fit
@@ -75,7 +76,8 @@ def fit_distribution(distribution: Any, data: Any, **fixed: float) -> Fit:
     values = read_fixed(distribution, domains, fixed)
     args = _read_data(distribution, data)
     nll = Density(distribution) if len(args) == 1 else CensoredDensity(distribution)
-    start = _first_finite(nll, args, domains, _starts(distribution, data, domains, values))
+    with computation():
+        start = _first_finite(nll, args, domains, _starts(distribution, data, domains, values))
     free = [domain for domain in domains if domain.name not in values]
     _check_ends(distribution, args, start, free)
     return fit(
@@ -120,7 +122,7 @@ def _starts(
     known = {keys.get(name, f"f{name}"): value for name, value in fixed.items()}
     methods = [] if is_discrete(distribution) or len(fixed) == len(names) else ["MLE", "MM"]
     for method in methods[:1] if isinstance(data, CensoredData) else methods:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 yield np.array(distribution.fit(data, method=method, **known), dtype=float)

@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.description import describe_optimum, read_start, start_of
 from bootmle.fitting.optimum import Optimum
 from bootmle.fitting.scores import own_errors, whitened_scores
@@ -249,19 +249,19 @@ def fit(
     >>> mle.converged, bool(np.isclose(mle.estimate[0], y.mean()))
     (True, True)
     """
-    parameters = read_parameters(x0, names, fixed, bounds, transform)
-    if vectorized:
-        fun = check_vectorized(fun, parameters.values, as_args(args), jac)
-    optimizer = Optimizer(method, read_constraints(constraints), tol, options)
-    optimizer.check(parameters)
-    with single_threaded():
+    with computation():
+        parameters = read_parameters(x0, names, fixed, bounds, transform)
+        if vectorized:
+            fun = check_vectorized(fun, parameters.values, as_args(args), jac)
+        optimizer = Optimizer(method, read_constraints(constraints), tol, options)
+        optimizer.check(parameters)
         likelihood = read_likelihood(fun, args, jac, weights, parameters)
     return _search(likelihood, optimizer)
 
 
 def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
     """Search from the parameters' values, and gather what was found."""
-    with single_threaded():
+    with computation():
         search = Search(likelihood, optimizer)
         search.run()
         return _conclude(likelihood, search)

@@ -139,9 +139,8 @@ def _rise(search: Descent, column: int, working: Floats) -> float:
     )
     rest.working = np.delete(working, column)
     try:
-        with np.errstate(all="ignore"):
-            rest.information = rest.measure()
-            rest.converge()
+        rest.information = rest.measure()
+        rest.converge()
     except Exception:  # the user's code may raise anything outside its domain
         return np.nan
     finally:

@@ -107,14 +107,12 @@ class LogLikeObs:
 
     def contributions(self, params: Floats) -> Floats:
         """Return the contributions; MNLogit has one column for each category."""
-        with np.errstate(all="ignore"):
-            values = np.asarray(self.model.loglikeobs(params))
+        values = np.asarray(self.model.loglikeobs(params))
         return -(values.sum(axis=1) if values.ndim == 2 else values)
 
     def scores(self, params: Floats) -> Floats:
         """Return the gradients of the contributions, (n, p)."""
-        with np.errstate(all="ignore"):
-            return -np.asarray(self.model.score_obs(params))
+        return -np.asarray(self.model.score_obs(params))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,19 +131,17 @@ class GeneralizedLinear:
     def contributions(self, params: Floats) -> Floats:
         """Return the family's contributions at the model's means."""
         model = self.model
-        with np.errstate(all="ignore"):
-            values = model.family.loglike_obs(
-                model.endog, model.predict(params), model.var_weights, self.scale
-            )
+        values = model.family.loglike_obs(
+            model.endog, model.predict(params), model.var_weights, self.scale
+        )
         return -np.asarray(values)
 
     def scores(self, params: Floats) -> Floats:
         """Return the gradients of the contributions, (n, p), without freq_weights."""
         # McCullagh and Nelder (1989), eq. 2.13.
         model, family = self.model, self.model.family
-        with np.errstate(all="ignore"):
-            means = model.predict(params)
-            residual = (model.endog - means) / (family.link.deriv(means) * family.variance(means))
+        means = model.predict(params)
+        residual = (model.endog - means) / (family.link.deriv(means) * family.variance(means))
         factor = model.var_weights * model.n_trials / self.scale
         return np.asarray(-(residual * factor)[:, None] * model.exog)
 

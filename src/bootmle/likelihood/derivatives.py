@@ -102,8 +102,7 @@ def accurate_gradient(view: View, z: Floats, noise: float) -> Floats:
     unit = step * np.eye(z.size)
     values = view.values(z + np.concatenate([unit, -unit, 2 * unit, -2 * unit]))
     up, down, up2, down2 = values.reshape(4, z.size)
-    with np.errstate(invalid="ignore"):
-        return fourth_order_slope(up - down, up2 - down2, step)
+    return fourth_order_slope(up - down, up2 - down2, step)
 
 
 def gradients(
@@ -158,11 +157,10 @@ def gradient_and_hessian(
         view.take_scores(rises[:size] - rises[size : 2 * size], np.diag(0.5 / c))
     up, down, across = values[:size], values[size : 2 * size], values[2 * size :]
     # Beyond the domain on both sides the difference of two infinities is NaN.
-    with np.errstate(invalid="ignore"):
-        gradient = np.asarray((up - down) / (2 * c))
-        hessian = np.diag((up + down) / c**2)
-        for (i, j), both in zip(pairs, across, strict=True):
-            hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
+    gradient = np.asarray((up - down) / (2 * c))
+    hessian = np.diag((up + down) / c**2)
+    for (i, j), both in zip(pairs, across, strict=True):
+        hessian[i, j] = hessian[j, i] = (both - up[i] - up[j]) / (c[i] * c[j])
     return gradient, hessian
 
 
@@ -288,8 +286,7 @@ def _lattice_scores(
 def _finite(evaluate: Callable[[Floats], Floats], at: Floats) -> Floats | None:
     """Return the values where they are all finite and nothing was raised."""
     try:
-        with np.errstate(all="ignore"):
-            values = evaluate(at)
+        values = evaluate(at)
     except Exception:  # the user's code may raise anything outside its domain
         return None
     return values if np.isfinite(values).all() else None

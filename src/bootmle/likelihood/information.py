@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import (
     Information,
@@ -106,9 +106,9 @@ def information(
            [ 8, 24,  0],
            [54,  0, 36]])
     """
-    parameters = read_parameters(x)
-    point = parameters.values
-    with single_threaded():
+    with computation():
+        parameters = read_parameters(x)
+        point = parameters.values
         likelihood = read_likelihood(fun, args, jac, None, parameters)
         base = likelihood.at(point)
         return measure_information(
@@ -168,12 +168,11 @@ def measure_information(
     [2.0, -6.0]
     """
     objective = observe(value, gradient, np.array(x, dtype=float), base)
-    with np.errstate(all="ignore"):
-        frame = _find_frame(objective)
-        noise = measure_noise(objective, frame)
-        measured = _measure(objective, frame, noise)
-        verdict, null = _certify(objective, frame, measured, noise)
-        return _report(objective, tuple(names), frame, measured, verdict, null, noise)
+    frame = _find_frame(objective)
+    noise = measure_noise(objective, frame)
+    measured = _measure(objective, frame, noise)
+    verdict, null = _certify(objective, frame, measured, noise)
+    return _report(objective, tuple(names), frame, measured, verdict, null, noise)
 
 
 def _find_frame(objective: Objective) -> Frame:

@@ -62,8 +62,7 @@ def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
         return
     beside = _beside(likelihood.parameters)
     try:
-        with np.errstate(all="ignore"):
-            gradient = likelihood.scores(beside.copy())
+        gradient = likelihood.scores(beside.copy())
     except Exception:  # the user's code may raise anything outside its domain
         return
     if np.isfinite(gradient).all():
@@ -138,27 +137,21 @@ class _Sums:
         differences, curvature included, and rounding.
         """
         unit, found = np.eye(self.params.size)[position], []
-        with np.errstate(all="ignore"):
-            rounding = _ROUNDING * np.finfo(float).eps * np.abs(self.start).sum()
-            for step in [size * step for step in _STEPS]:
-                up, down = (self.at(self.params + side * unit) for side in (step, -step))
-                second = np.abs(self.signs @ (up + down - 2 * self.start))
-                found.append(
-                    (self.signs @ (up - down) / (2 * step), (2 * second + rounding) / step)
-                )
-            (coarse, _), (fine, floor) = found
-            # No difference with either step: values on a grid that is wider tell nothing.
-            told = np.where((coarse != 0) | (fine != 0), fine, np.nan)
-            return told, 3 * np.abs(coarse - fine) + floor
+        rounding = _ROUNDING * np.finfo(float).eps * np.abs(self.start).sum()
+        for step in [size * step for step in _STEPS]:
+            up, down = (self.at(self.params + side * unit) for side in (step, -step))
+            second = np.abs(self.signs @ (up + down - 2 * self.start))
+            found.append((self.signs @ (up - down) / (2 * step), (2 * second + rounding) / step))
+        (coarse, _), (fine, floor) = found
+        # No difference with either step: values on a grid that is wider tell nothing.
+        told = np.where((coarse != 0) | (fine != 0), fine, np.nan)
+        return told, 3 * np.abs(coarse - fine) + floor
 
     def at(self, params: Floats) -> Floats:
         """Evaluate the contributions (n,) or the total (1,); NaN where fun raises."""
         by_row = self.likelihood.scores_given
         try:
-            with np.errstate(all="ignore"):
-                values = (self.likelihood.contributions if by_row else self.likelihood.total)(
-                    params
-                )
+            values = (self.likelihood.contributions if by_row else self.likelihood.total)(params)
         except Exception:  # the user's code may raise anything outside its domain
             values = np.nan
         return np.full(self.signs.shape[1], values)

@@ -63,8 +63,7 @@ def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
     if likelihood.per_observation and likelihood.n != n_rows:
         return replace(likelihood, rows=Rows.CLUSTERED)
     try:
-        with np.errstate(all="ignore"):
-            return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
+        return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
     except Exception as error:  # whatever it raises, a part of the rows is not enough for it
         return _indivisible(likelihood, error)
 

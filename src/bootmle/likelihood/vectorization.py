@@ -71,9 +71,8 @@ def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -
     objective = Vectorized(fun)
     two = np.array([start, start + 1e-3 * np.maximum(1.0, np.abs(start))])
     try:
-        with np.errstate(all="ignore"):
-            together = objective.at(two, *args)
-            alone = [np.asarray(objective(each, *args), dtype=float) for each in two]
+        together = objective.at(two, *args)
+        alone = [np.asarray(objective(each, *args), dtype=float) for each in two]
     except Exception as error:
         raise ValueError(
             f"vectorized: fun raised {type(error).__name__} ({error}) for params of shape "

@@ -99,8 +99,7 @@ def on_bounded_scales(target: WhitenedObjective) -> WhitenedObjective | None:
 def is_near_limit(bounded: Parameters, user: Floats) -> bool:
     """Whether a point lies far nearer to a limit than the start, which is inside the bounds."""
     free, starts = user[bounded.free], bounded.values[bounded.free]
-    with np.errstate(invalid="ignore"):
-        shares = np.abs(free[:, None] - bounded.bounds) / np.abs(starts[:, None] - bounded.bounds)
+    shares = np.abs(free[:, None] - bounded.bounds) / np.abs(starts[:, None] - bounded.bounds)
     return bool(np.any(shares < _NEAR))
 
 

@@ -114,11 +114,10 @@ def _pivots(curvature: Floats) -> Floats:
     `numpy.linalg.cholesky`.
     """
     left, pivots = curvature.copy(), np.full(curvature.shape[:2], np.nan)
-    with np.errstate(all="ignore"):
-        for k in range(curvature.shape[1]):
-            pivots[:, k] = np.sqrt(left[:, k, k])
-            column = left[:, k + 1 :, k] / pivots[:, k, None]
-            left[:, k + 1 :, k + 1 :] -= column[:, :, None] * column[:, None, :]
+    for k in range(curvature.shape[1]):
+        pivots[:, k] = np.sqrt(left[:, k, k])
+        column = left[:, k + 1 :, k] / pivots[:, k, None]
+        left[:, k + 1 :, k + 1 :] -= column[:, :, None] * column[:, None, :]
     return pivots
 
 

@@ -71,17 +71,16 @@ class Optimizer:
             return value(v * unit)
 
         options: Any = dict(self.options) if self.options else None
-        with np.errstate(all="ignore"):
-            result = minimize(
-                scaled,
-                start / unit,
-                method=method,
-                jac=self._gradient(gradient, unit, method),
-                bounds=self._bounds(parameters, unit),
-                constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
-                tol=self.tol,
-                options=options,
-            )
+        result = minimize(
+            scaled,
+            start / unit,
+            method=method,
+            jac=self._gradient(gradient, unit, method),
+            bounds=self._bounds(parameters, unit),
+            constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
+            tol=self.tol,
+            options=options,
+        )
         result.x = result.x * unit
         return result
 

@@ -142,8 +142,7 @@ def _excess(fit: Fit, estimates: Floats) -> Floats:
     """Evaluate the original data's nll at replicates, less that at the estimate."""
     target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
     working = fit.likelihood.parameters.to_working(estimates)
-    with np.errstate(all="ignore"):
-        return np.array([target.value_at(point) for point in working])
+    return np.array([target.value_at(point) for point in working])
 
 
 def _not_certified(fit: Fit) -> Iterator[Alarm]:

@@ -146,8 +146,7 @@ def audit_expansion(
     both = np.isfinite(verified).all(axis=1) & np.isfinite(replicates.estimates).all(axis=1)
     verified, expanded = verified[both], replicates.estimates[both]
     distance = _distances(refit, verified, expanded)
-    with np.errstate(all="ignore"):
-        ratio = expanded.std(axis=0, ddof=1) / verified.std(axis=0, ddof=1)
+    ratio = expanded.std(axis=0, ddof=1) / verified.std(axis=0, ddof=1)
     return ExpansionAudit(
         n=int(both.sum()),
         median=float(np.median(distance)) if distance.size else np.nan,
@@ -200,10 +199,9 @@ def _cold(
 def _distances(refit: LikelihoodRefit, one: Floats, other: Floats) -> NDArray[np.float64]:
     """Return distances between estimates in standard errors of the original fit."""
     parameters, whitening = refit.fit.likelihood.parameters, refit.fit.whitening
-    with np.errstate(all="ignore"):
-        way = whitening.to_whitened(parameters.to_working(one)) - whitening.to_whitened(
-            parameters.to_working(other)
-        )
+    way = whitening.to_whitened(parameters.to_working(one)) - whitening.to_whitened(
+        parameters.to_working(other)
+    )
     return np.asarray(np.linalg.norm(way, axis=1))
 
 

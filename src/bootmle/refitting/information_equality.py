@@ -132,8 +132,7 @@ def compare(squares: Floats, curvatures: Floats) -> tuple[Floats, Floats]:
     own, excess = (
         np.sqrt(len(each)) * each.std(axis=0, ddof=1) for each in (squares, squares - curvatures)
     )
-    with np.errstate(all="ignore"):
-        errors = np.maximum(own / ratios, excess / np.maximum(ratios, _THRESHOLDS.least_ratio))
+    errors = np.maximum(own / ratios, excess / np.maximum(ratios, _THRESHOLDS.least_ratio))
     return ratios, errors
 
 
@@ -158,10 +157,9 @@ def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
 
 def _curvatures(fit: Fit, ways: Floats) -> Floats:
     """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
-    with np.errstate(all="ignore"):
-        bends = contribution_curvatures(
-            fit.likelihood, fit.whitening, ways, np.asarray(fit.base), fit.step_sizes.hessian_step
-        )
+    bends = contribution_curvatures(
+        fit.likelihood, fit.whitening, ways, np.asarray(fit.base), fit.step_sizes.hessian_step
+    )
     if not np.isfinite(bends).all():
         return np.zeros_like(bends)
     weights = fit.likelihood.weights
@@ -170,8 +168,7 @@ def _curvatures(fit: Fit, ways: Floats) -> Floats:
 
 def _clearly_off(ratios: Floats, errors: Floats, count: float) -> NDArray[np.bool_]:
     """Whether ratios are off 1 by more than the margin and by more than ``count`` errors."""
-    with np.errstate(all="ignore"):
-        off = np.abs(np.log(ratios))
+    off = np.abs(np.log(ratios))
     return np.asarray(
         (ratios > 0) & (off > np.maximum(np.log1p(_THRESHOLDS.margin), count * errors))
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
@@ -78,7 +78,7 @@ class LeaveOneOut:
 def jackknife_of(fit: Fit | Estimator, units: Units, n_replicates: int) -> Floats:
     """Estimate without each unit, (G, p)."""
     rows, _ = units
-    with single_threaded(), np.errstate(all="ignore"):
+    with computation():
         return delete_units(fit, rows, len(rows) <= n_replicates / _CERTIFY_UP_TO)
 
 

@@ -64,8 +64,7 @@ class LikelihoodRefit:
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
         expansion = expand_shared(fit.likelihood, fit.whitening)
-        with np.errstate(all="ignore"):
-            dispersion = measure_dispersion(fit, expansion)
+        dispersion = measure_dispersion(fit, expansion)
         if dispersion == 1:
             return cls(fit, expansion, verified)
         even = tempered(fit, dispersion)
@@ -105,14 +104,13 @@ class LikelihoodRefit:
         self, resamples: Sequence[Resample]
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
-        with np.errstate(all="ignore"):
-            if self._expands(resamples[0]):
-                weights = np.array([each.weights for each in resamples])
-                targets = [self._reweighted(each) for each in weights]
-                outcomes = self._from_models(targets, weights)
-            else:
-                targets = [self.target(each) for each in resamples]
-                outcomes = self._from_estimate(targets)
+        if self._expands(resamples[0]):
+            weights = np.array([each.weights for each in resamples])
+            targets = [self._reweighted(each) for each in weights]
+            outcomes = self._from_models(targets, weights)
+        else:
+            targets = [self.target(each) for each in resamples]
+            outcomes = self._from_estimate(targets)
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
     def target(self, resample: Resample) -> WhitenedObjective:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
@@ -80,7 +80,7 @@ class Task:
 
     def part(self, chunk: int, first: int, last: int) -> Replicates:
         """Compute some replicates of a chunk."""
-        with single_threaded():
+        with computation():
             numbers = range(chunk * self.size + first, chunk * self.size + last)
             return Replicates.from_outcomes(*self.refit([self.draw(number) for number in numbers]))
 

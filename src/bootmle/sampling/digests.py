@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.execution.threads import computation
 from bootmle.fitting.description import checksum
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args, fingerprint
@@ -47,6 +48,7 @@ def name_of(function: Callable[..., Any]) -> str:
 def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
     """Checksum what a simulator makes of one stream, so that a changed one is noticed."""
     try:
-        return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
+        with computation():
+            return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
     except Exception:  # the user's code may raise anything, and does so again where it matters
         return "raises"

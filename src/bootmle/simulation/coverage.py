@@ -24,7 +24,7 @@ from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Run
 from bootmle.execution.stopping import Interrupted, read_deadline
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import read_level
@@ -156,7 +156,7 @@ def coverage(
             derive,
         )
 
-    with single_threaded():
+    with computation():
         begin = partial(start_or_resume, fit, sampling, "verified", rng, path, **described)
         started, experiment, store = _open(path, n_sets, begin, prepare, left_out)
         run = Run(

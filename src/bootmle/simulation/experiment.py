@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, crosscheck
-from bootmle.execution.threads import single_threaded
+from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_at
@@ -93,7 +93,7 @@ class Experiment:
     def part(self, chunk: int, first: int, last: int) -> SimulatedFits:
         """Compute some data sets of a chunk."""
         numbers = range(chunk * self.size + first, chunk * self.size + last)
-        with single_threaded():
+        with computation():
             return SimulatedFits.concatenate([self._compute(number) for number in numbers])
 
     def lost(self, chunk: int, first: int, last: int, reason: str) -> SimulatedFits:
