@@ -70,6 +70,12 @@ def test_a_module_imports_its_own_folder_and_those_before_it(module: str) -> Non
     assert all(ORDER.index(folder(name)) <= place for name in GRAPH[module])
 
 
+def test_inference_takes_arrays_and_knows_no_fit() -> None:
+    inner = [module for module in PATHS if folder(module) == "inference"]
+    outside = {name for module in inner for name in GRAPH[module] if folder(name) != "inference"}
+    assert {name for name in outside if folder(name) != "display"} == {"bootmle.likelihood.arrays"}
+
+
 def test_there_is_no_import_cycle() -> None:
     TopologicalSorter(GRAPH).prepare()
     upward = {"bootmle.optimization.status": {"bootmle.bootstrapping.results"}}

@@ -224,7 +224,7 @@ def test_a_saved_run_of_an_estimator_has_none_unless_it_was_computed(tmp_path: P
     y = np.random.default_rng(3).exponential(1.0, 12)
     boot = bootstrap(Estimator(lambda y: [y.mean(), 1000 * y.std()], y), n_resamples=999, rng=0)
     boot.save(tmp_path / "before")
-    with pytest.raises(ValueError, match="compute it before saving"):
+    with pytest.raises(ValueError, match=r"\(path, fit=mle\), or call jackknife\(\) before save"):
         load(tmp_path / "before").confidence_interval("bca")
     bounds = boot.confidence_interval("bca", 0.9)
     boot.save(tmp_path / "after")

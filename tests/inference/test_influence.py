@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bootmle.inference import jackknife_after_bootstrap as deletion
+from bootmle.inference import jackknife_after_bootstrap
 from bootmle.inference.influence import Influence, influence
 
 Floats = NDArray[np.float64]
@@ -253,20 +253,20 @@ def test_where_nothing_is_beyond_chance_five_rows_and_that_are_shown() -> None:
     largest = np.max([np.abs(getattr(found, f"{figure}_z")) for figure in FIGURES], axis=0)
     unit, parameter = np.unravel_index(largest.argmax(), largest.shape)
     assert table.splitlines()[1].split()[:2] == [str(unit), f"x{parameter + 1}"]
-    assert "none is beyond its Monte Carlo error" in closing
+    assert "no change is beyond its Monte Carlo error" in closing
 
 
 def test_more_than_ten_rows_are_counted() -> None:
     found = of(*draws_with_own_units(np.random.default_rng(10)), confidence_level=0.8)
     table, closing = str(found).split("\n\n")
     assert len(table.splitlines()) == 11
-    assert f"{found.beyond.sum() - 10} more are beyond theirs: see to_frame()" in closing
+    assert f"{found.beyond.sum() - 10} more changes are beyond theirs: see to_frame()" in closing
     assert "80% percentile" in closing
 
 
 def test_blocks_of_units_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = of(*with_outlier())
-    monkeypatch.setattr(deletion, "_AT_A_TIME", 0)
+    monkeypatch.setattr(jackknife_after_bootstrap, "_AT_A_TIME", 0)
     blocks = of(*with_outlier())
     for name in Influence.__slots__[3:]:
         assert_allclose(getattr(blocks, name), getattr(whole, name), rtol=1e-9, atol=1e-12)

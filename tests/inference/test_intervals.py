@@ -12,7 +12,7 @@ from scipy.stats import norm
 from bootmle import Bootstrap
 from bootmle.bootstrapping.interval_methods import METHODS
 from bootmle.inference.intervals import ConfidenceInterval, ReplicateArrays
-from bootmle.inference.order_statistics import order_quantile, order_quantile_mcse
+from bootmle.inference.order_statistics import order_level, order_quantile, order_quantile_mcse
 
 Floats = NDArray[np.float64]
 LEVELS = pytest.mark.parametrize("level", [0.90, 0.95])
@@ -232,3 +232,23 @@ def test_an_interval_of_equal_replicates_is_a_point() -> None:
     for method in ("percentile", "basic", "normal"):
         bounds = interval(values, np.full(2, 3.0), method=method)
         assert_allclose([bounds.low, bounds.high], 3.0)
+
+
+@pytest.mark.parametrize("lowest", [False, True])
+@pytest.mark.parametrize("infinite", [0, 3])
+def test_the_level_of_a_quantile_is_its_own(lowest: bool, infinite: int) -> None:
+    values = np.sort(np.random.default_rng(2).gamma(2.0, size=(99, 2)), axis=0) * [1.0, 1e5]
+    values[:infinite, 0], values[99 - infinite :, 1] = -np.inf, np.inf
+    for level in np.linspace(0.045, 0.955, 40):
+        at = order_quantile(values, float(level))
+        assert_allclose(order_level(values, at, lowest=lowest), level, rtol=1e-9)
+
+
+def test_levels_between_and_beyond_infinite_replicates() -> None:
+    values = np.array([-np.inf, -np.inf, 1.0, 2.0, np.inf])[:, None] * [1.0, 2.0]
+    # Every quantile below rank 3 is -inf, every one above rank 4 inf.
+    for lowest in (False, True):
+        assert_allclose(order_level(values, np.array([0.0, 0.0]), lowest=lowest), 3 / 6)
+        assert_allclose(order_level(values, np.array([9.0, 9.0]), lowest=lowest), 4 / 6)
+    assert order_level(values[2:4], np.array([0.5, 5.0])).tolist() == [0.0, 1.0]
+    assert np.isnan(order_level(values, np.array([np.nan, 2.0]))).tolist() == [True, False]

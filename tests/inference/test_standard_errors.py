@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.stats import norm
 
 from bootmle.inference.standard_errors import (
     covariance,
+    covariance_mcse,
+    largest_share,
     mean_shift,
+    mean_shift_mcse,
+    of_finite,
+    of_finite_pairs,
     quantile_standard_error,
+    skewness,
     standard_error,
     standard_error_mcse,
 )
@@ -138,3 +145,33 @@ def test_a_held_parameter_has_errors_of_zero() -> None:
     assert standard_error(values)[0] == 0
     assert standard_error_mcse(values)[0] == 0
     assert standard_error_mcse(values)[1] > 0
+
+
+def test_monte_carlo_errors_are_the_sd_over_runs() -> None:
+    # 2,000 runs: the sd over them has a relative error of 1.6%, four of which are 6.3%.
+    runs = [draws(seed, 200) for seed in range(2000)]
+    shifts = np.std([mean_shift(run) for run in runs], axis=0)
+    assert_allclose(np.mean([mean_shift_mcse(run) for run in runs], axis=0), shifts, rtol=0.07)
+    covariances = np.std([covariance(run) for run in runs], axis=0)
+    stated = np.mean([covariance_mcse(run) for run in runs], axis=0)
+    assert_allclose(stated, covariances, rtol=0.09)
+
+
+def test_skewness_and_the_largest_share_of_the_variance() -> None:
+    values = np.random.default_rng(0).gamma(2.0, size=(99, 3)) * SCALES
+    assert_allclose(skewness(values), stats.skew(values))
+    squared = (values - values.mean(axis=0)) ** 2
+    assert_allclose(largest_share(values), squared.max(axis=0) / squared.sum(axis=0))
+    fixed = np.full((99, 2), 0.1)
+    assert skewness(fixed).tolist() == largest_share(fixed).tolist() == [0.0, 0.0]
+
+
+def test_each_parameter_and_pair_has_the_statistic_of_its_own_finite_replicates() -> None:
+    values = draws(0, 99)
+    values[:7, 1], values[5:20, 2], values[50, 0] = np.inf, np.nan, -np.inf
+    own, pairs = of_finite(standard_error, values), of_finite_pairs(covariance, values)
+    for i in range(3):
+        assert_allclose(own[i], np.std(values[np.isfinite(values[:, i]), i], ddof=1))
+        for j in range(3):
+            both = values[np.isfinite(values[:, [i, j]]).all(axis=1)][:, [i, j]]
+            assert_allclose(pairs[i, j], np.cov(both, rowvar=False)[0, 1], rtol=1e-9)

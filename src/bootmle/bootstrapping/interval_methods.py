@@ -1,4 +1,4 @@
-"""Inference from replicates: intervals of every kind, and p-values."""
+"""Intervals of every kind and p-values, from the replicates."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def why_not(kind: type[IntervalMethod], lacking: Callable[[Need], str]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inference(Spread):
-    """Replicates of a fit, and what follows from them; attributes as of `Spread`."""
+    """Replicates of a fit, their intervals and p-values; attributes as of `Spread`."""
 
     def confidence_interval(
         self,
@@ -131,15 +131,10 @@ class Inference(Spread):
 
     def _expanded(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
         """Give the whole line to parameters that the data do not identify."""
-        low, high, low_mcse, high_mcse = np.full((4, len(self.names)), np.nan)
-        low[:], high[:] = -np.inf, np.inf
-        for full, found in zip(
-            (low, high, low_mcse, high_mcse),
-            (bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse),
-            strict=True,
-        ):
-            full[~self.flat()] = found
-        return ConfidenceInterval(low, high, low_mcse, high_mcse)
+        ends = np.full((4, len(self.names)), np.nan)
+        ends[:2] = [[-np.inf], [np.inf]]
+        ends[:, ~self.flat()] = [bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse]
+        return ConfidenceInterval(*ends)
 
     def lacks(self, need: Need) -> str:
         """Say why these replicates lack what an interval needs; empty where they have it."""
@@ -153,10 +148,8 @@ class Inference(Spread):
             if self.own_standard_error is not None and self.rescaling == (1.0, 1.0):
                 return ""
         if self.fit is None or isinstance(self.sampling, str):
-            return (
-                f"the file does not hold {need.value} (use load(path, fit=mle), or compute it "
-                f"before saving)"
-            )
+            before = ", or call jackknife() before save()" if need is Need.JACKKNIFE else ""
+            return f"the file does not hold {need.value} (use load(path, fit=mle){before})"
         reason = why_lacking(need, self.fit, self.sampling, str(self.sampling), self.refit)
         if need is Need.STANDARD_ERRORS and not reason:
             return "the fit is at a bound, or its Hessian is not positive definite"
@@ -171,7 +164,7 @@ class Inference(Spread):
         Raises
         ------
         ValueError
-            Where the plan draws no units that can be left out, or there is no fit at hand.
+            If the plan draws no units that can be left out, or the fit is not available.
         """
         if reason := self.lacks(Need.JACKKNIFE):
             raise ValueError(f"jackknife: {reason}")
@@ -239,26 +232,26 @@ class Inference(Spread):
     def simultaneous(
         self, confidence_level: float = 0.95, names: Sequence[str] | None = None
     ) -> ConfidenceInterval:
-        """Compute sup-t intervals, which hold for all parameters, or a subset, at once.
+        """Compute simultaneous (sup-t) intervals for all parameters, or some of them.
 
         Parameters
         ----------
         confidence_level : float
-            Probability that all hold together.
+            Probability that all intervals hold together.
         names : sequence of str, optional
             The parameters, in the order wanted; by default all that vary.
 
         Returns
         -------
         ConfidenceInterval
-            Estimate ± c SE, with c from the largest deviation (Montiel Olea and Plagborg-Møller
-            2019).
+            Estimate ± c SE, with c from the largest deviation of each replicate (Montiel Olea and
+            Plagborg-Møller 2019).
 
         Raises
         ------
         ValueError
-            For names that are not the parameters', parameters with infinite replicates or not
-            identified, and a level that so few replicates cannot show.
+            For unknown names, parameters with infinite replicates or not identified, and a level
+            that so few replicates cannot show.
 
         Examples
         --------

@@ -20,25 +20,26 @@ class Sensitivity(Inference):
     """Replicates of a fit, and what their summaries depend on; attributes as of `Spread`."""
 
     def influence(self, confidence_level: float = 0.95) -> Influence:
-        """Find which observations, or clusters, drive each standard error and percentile end.
+        """Find which observations or clusters drive each standard error and percentile endpoint.
 
-        By the jackknife after the bootstrap (Efron 1992): from the samples that lack a unit.
+        The jackknife after bootstrap (Efron 1992): from the samples that lack a unit, without any
+        refit.
 
         Parameters
         ----------
         confidence_level : float
-            Of the two-sided percentile interval.
+            Confidence level of the two-sided percentile interval.
 
         Returns
         -------
         Influence
-            Standard errors and ends without each unit, their changes, and the Monte Carlo errors
-            of these; `to_frame` and `print` show them.
+            Standard errors and endpoints without each unit, their changes, and the Monte Carlo
+            errors of these; `to_frame` and `print` show them.
 
         Raises
         ------
         ValueError
-            Where the samples are not at hand, are simulated, or leave no unit out.
+            If the samples are not available, are simulated, or leave no unit out.
 
         Examples
         --------
@@ -52,13 +53,13 @@ class Sensitivity(Inference):
         sampling = self.sampling
         if self.fit is None or isinstance(sampling, str) or len(self.seeds) > 1:
             raise ValueError(
-                "influence: takes the samples of one run, with its plan and fit at hand: load one "
-                "path with fit=, or bootstrap again"
+                "influence: needs the samples of one run, with its plan and fit; load one path, "
+                "with fit=, or bootstrap again"
             )
         if sampling.structure is Structure.MODEL or not self.supports_quantiles:
             raise ValueError(
-                f"influence: is read off samples that leave units out at random, which those of "
-                f"{sampling} do not; bootstrap with Cases(), Stratified or Clustered"
+                f"influence: needs samples that leave units out at random, and those of {sampling} "
+                f"do not; bootstrap with Cases(), Stratified or Clustered"
             )
         codes, labels = sampling.unit_labels(self.fit.n)
         numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
@@ -73,17 +74,18 @@ class Sensitivity(Inference):
         )
 
     def worst_case(self, confidence_level: float = 0.95) -> WorstCase:
-        """Bound how far each SE and percentile end could move, had failed replicates been worst.
+        """Bound standard errors and percentile endpoints over the failed replicates.
 
         Parameters
         ----------
         confidence_level : float
-            Of the two-sided percentile interval.
+            Confidence level of the two-sided percentile interval.
 
         Returns
         -------
         WorstCase
-            With ``standard_error``, ``low`` and ``high``, (2, p) each, least and greatest.
+            The least and the greatest ``standard_error``, ``low`` and ``high``, (2, p) each, that
+            any values of the failed replicates would give.
 
         Examples
         --------

@@ -135,6 +135,6 @@ def _of_shape(evidence: Evidence) -> Iterator[Finding]:
     if evidence.skewed:
         yield Finding(
             Flag.SKEWED,
-            f"the replicates of {', '.join(evidence.skewed)} are skewed: no symmetric interval "
-            f"fits, report the percentile interval",
+            f"the replicates of {', '.join(evidence.skewed)} are skewed: symmetric intervals "
+            f"are inappropriate; report the percentile interval",
         )

@@ -1,4 +1,4 @@
-"""What pictures share: colours, marks, Axes made or given, rows of names, an axis of ratios."""
+"""What plots share: colors, markers, Axes made or given, rows of names, an axis of ratios."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ __all__ = [
 ]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-"""Colours that colour-blind readers tell apart (Okabe and Ito 2008), but for black."""
+"""Colors that color-blind readers can tell apart (Okabe and Ito 2008), without black."""
 MARKERS = "osD^vPXp"
-"""Marks that go with them."""
+"""Markers that go with them."""
 _NAME, _LABEL = 32, 56
-"""Characters in one line of a name, and of a legend."""
+"""Characters in a line of a name and of a legend: longer ones are wrapped to leave room to plot."""
 _NARROWEST = 1.25
-"""Ratio that an axis of ratios reaches at least, to each side of 1."""
+"""Ratio that an axis of ratios reaches at least, on each side of 1: agreement looks like it."""
 _MARGIN = 0.2
-"""Share of it that is left free at each end, to write in."""
+"""Share of an axis of ratios that is left free at each end, for text."""
 _EVEN, _FINE, _MOST = 1.0, 2.5, 8
-"""Decades up to which ticks lie at even steps, up to which at 1, 2, 5, 10 ..., and most ticks."""
+"""Decades up to which ticks have even steps, and are at 1, 2, 5; most ticks without an overlap."""
 
 Panels = NDArray[Any]
-"""Axes, one a parameter."""
+"""Axes, one for each panel."""
 
 
 def open_axes(
@@ -50,44 +50,14 @@ def open_axes(
     columns: int = 1,
     size: tuple[float, float] = (6.4, 4.8),
 ) -> tuple[Figure, Panels]:
-    """Take the Axes given, or make a figure of pyplot's.
-
-    Parameters
-    ----------
-    ax : Axes, array of Axes or None
-        None for a new figure.
-    count : int
-        How many are needed.
-    columns : int
-        How many a row of a new figure has.
-    size : (float, float)
-        Width and height of each in a new figure, in inches.
-
-    Returns
-    -------
-    Figure, array of Axes
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    ValueError, TypeError
-        For another number of Axes, or something else.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> figure, panels = open_axes(Figure().subplots(2, 2), 4)
-    >>> panels.shape
-    (4,)
-    """
+    """Take the given Axes, or make a pyplot figure with ``count`` of them, ``size`` inches each."""
     if find_spec("matplotlib") is None:
         raise ImportError('plot needs matplotlib: pip install "bootmle[plot]"')
     return _make_axes(count, columns, size) if ax is None else _check_axes(ax, count)
 
 
 def _make_axes(count: int, columns: int, size: tuple[float, float]) -> tuple[Figure, Panels]:
-    """Make a figure of pyplot's, so that a notebook shows it."""
+    """Make a figure with pyplot, which a notebook shows."""
     from matplotlib import pyplot
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -105,7 +75,7 @@ def _make_axes(count: int, columns: int, size: tuple[float, float]) -> tuple[Fig
 
 
 def _check_axes(ax: Any, count: int) -> tuple[Figure, Panels]:
-    """Refuse what is not Axes, or not as many as there are panels."""
+    """Refuse anything but as many Axes as there are panels."""
     from matplotlib.axes import Axes
 
     panels = np.ravel(np.asarray(ax, dtype=object))
@@ -140,7 +110,7 @@ def add_legend(
 
 
 def scale_ratios(panel: Axes, values: Floats) -> None:
-    """Set up a logarithmic axis of ratios that holds all of some, but for NaN, and 1."""
+    """Set up a logarithmic axis of ratios that holds all values that are not NaN, and 1."""
     from matplotlib.ticker import NullLocator, StrMethodFormatter
 
     shown = np.append(values, [1 / _NARROWEST, _NARROWEST])
@@ -154,7 +124,7 @@ def scale_ratios(panel: Axes, values: Floats) -> None:
 
 
 def _ticks(low: float, high: float) -> Floats:
-    """Choose round ratios, 1 among them."""
+    """Choose round ratios, including 1."""
     from matplotlib.ticker import MaxNLocator
 
     first, last = np.log10([low, high])

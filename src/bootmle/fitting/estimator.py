@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.display.text import brief
 from bootmle.fitting.description import check_near, checksum
 from bootmle.fitting.fitted import Fitted
-from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.arrays import Floats, read_estimates
 from bootmle.likelihood.data import as_args, check_call, count_rows
 from bootmle.likelihood.parameters import settle_names
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
 
-__all__ = ["Estimator", "read_estimates"]
+__all__ = ["Estimator"]
 
 _ROUNDING = 1e-9
 """Largest relative difference of estimates that are the same: other libraries round otherwise."""
@@ -186,25 +185,3 @@ def _takes_weights(argument: str, function: Any) -> bool:
         return "weights" in inspect.signature(function).parameters
     except ValueError:
         return False
-
-
-def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
-    """Read what the user's function returns."""
-    own: tuple[str, ...] | None = None
-    if isinstance(raw, Mapping):
-        own, raw = tuple(map(str, raw)), list(raw.values())
-    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
-        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
-    if raw is None:
-        raise TypeError("function: returned None; return an array, a mapping or a Series")
-    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
-        raise TypeError(f"function: returned complex numbers ({brief(raw)}); estimates are real")
-    try:
-        values = np.atleast_1d(np.asarray(raw, dtype=float))
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"function: returned {brief(raw)}; return an array, a mapping or a Series"
-        ) from None
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"function: returned shape {values.shape}; return a vector")
-    return values, own

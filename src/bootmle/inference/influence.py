@@ -1,4 +1,4 @@
-"""Influence: what standard errors and intervals become without each unit, from the weights alone.
+"""Influence: standard errors and intervals without each unit, from the replicates alone.
 
 The replicates that leave a unit out are a bootstrap of the other units (Efron 1992).
 """
@@ -22,20 +22,21 @@ from bootmle.likelihood.arrays import Floats
 __all__ = ["Influence", "influence"]
 
 _ERROR_RATE = 0.05
-"""Probability that anything is marked where no unit has influence."""
+"""Probability that anything is marked if no unit has influence: the customary level of a test."""
 
 _ROWS, _ROWS_IN_DOUBT = 10, 5
-"""Rows shown of what is beyond its Monte Carlo error, and of what is not."""
+"""Rows shown of changes beyond Monte Carlo error, and where there are none: a table to read."""
 
 _FIGURES = ("standard_error", "low", "high")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Influence:
-    """Standard errors and percentile intervals over the replicates that leave a unit out.
+    """Standard errors and percentile intervals over the replicates that leave each unit out.
 
-    Changes are against all replicates: of a standard error relative to it, of an end in standard
-    errors. NaN where too few replicates leave the unit out, and for a parameter that does not vary.
+    A change is the value without the unit minus the value over all replicates: relative for a
+    standard error, in standard errors for an endpoint. NaN where too few replicates leave the unit
+    out, and for a parameter that does not vary.
 
     Attributes
     ----------
@@ -44,18 +45,18 @@ class Influence:
     labels : tuple
         The G units: numbers of observations, or labels of clusters.
     confidence_level : float
-        Of the intervals.
+        Confidence level of the intervals.
     n_without : (G,) int array
-        Number of replicates without the unit.
+        Number of replicates without each unit.
     standard_error, low, high : (G, p) arrays
-        Without the unit.
+        Standard errors and endpoints without each unit.
     standard_error_change, low_change, high_change : (G, p) arrays
-        Against all replicates.
+        Their changes.
     standard_error_change_mcse, low_change_mcse, high_change_mcse : (G, p) arrays
-        Monte Carlo errors of the changes, those of ends with the standard error that is their unit
-        taken as it is; NaN beside an infinite end.
+        Monte Carlo errors of the changes, given the standard error that is the endpoints' unit; NaN
+        beside an infinite endpoint.
     standard_error_z, low_z, high_z : (G, p) arrays
-        Standard normal where the unit has no influence: large ones tell influence from chance.
+        Standard normal if the unit has no influence: large values are influence, not chance.
     """
 
     names: tuple[str, ...]
@@ -77,14 +78,14 @@ class Influence:
 
     @property
     def beyond(self) -> Bools:
-        """Which standard errors or ends change beyond their Monte Carlo error, (G, p).
+        """Which standard errors or endpoints change by more than Monte Carlo error, (G, p).
 
-        At a probability of 5% that chance alone marks any of them (Bonferroni).
+        Chance alone marks any of them with a probability of 5% (Bonferroni).
         """
         return np.asarray(self._marks().any(axis=0))
 
     def to_frame(self) -> Any:
-        """Return everything as a pandas DataFrame, a row for each unit and parameter."""
+        """Return everything as a pandas DataFrame, with a row for each unit and parameter."""
         pandas = import_pandas()
         columns: dict[str, NDArray[Any]] = {"n_without": np.repeat(self.n_without, len(self.names))}
         for figure in _FIGURES:
@@ -96,27 +97,27 @@ class Influence:
         return pandas.DataFrame(columns, index=index)
 
     def __str__(self) -> str:
-        """Show the units that matter most, or that none does."""
+        """Show the most influential units, or that there is none."""
         marks = self._marks()
         found = int(marks.any(axis=0).sum())
         header = ["unit", "parameter", "SE without", "change", "± MC"]
-        header += ["low moves", "± MC", "high moves", "± MC"]
+        header += ["low change", "± MC", "high change", "± MC"]
         rows = [self._row(at, marks[:, *at].tolist()) for at in self._most_influential(marks)]
         return "\n".join([align(header, rows), "", *self._closing(found)])
 
     _repr_pretty_ = html.print_at_prompt
 
     def _stacked(self, what: str) -> Floats:
-        """Stack something of the standard errors and both ends, (3, G, p)."""
+        """Stack an attribute of the standard errors and both endpoints, (3, G, p)."""
         return np.array([getattr(self, figure + what) for figure in _FIGURES])
 
     def _marks(self) -> Bools:
-        """Which of the standard errors and both ends change beyond chance, (3, G, p)."""
+        """Mark standard errors and endpoints that change beyond chance, (3, G, p)."""
         z = self._stacked("_z")
         return np.asarray(np.abs(z) > -ndtri(_ERROR_RATE / (2 * max(z.size, 1))))
 
     def _most_influential(self, marks: Bools) -> list[tuple[int, int]]:
-        """Choose units and parameters to show, those beyond chance or the first five."""
+        """Choose the units and parameters to show: those beyond chance, or the first five."""
         found = int(marks.any(axis=0).sum())
         sizes = np.where(marks, self._stacked("_change"), 0.0) if found else self._stacked("_z")
         largest = np.nan_to_num(np.abs(sizes), posinf=np.inf).max(axis=0)
@@ -125,7 +126,7 @@ class Influence:
         return [divmod(place, len(self.names)) for place in first]
 
     def _row(self, at: tuple[int, int], marks: Sequence[bool]) -> list[str]:
-        """Show one unit and parameter."""
+        """Format one unit and parameter."""
         cells = [str(self.labels[at[0]]), self.names[at[1]], rounded(self.standard_error[at])]
         formats = (("{:+.1%}", "{:.1%}"), ("{:+.2f}", "{:.2f}"), ("{:+.2f}", "{:.2f}"))
         for figure, (change, error), mark in zip(_FIGURES, formats, marks, strict=True):
@@ -134,20 +135,20 @@ class Influence:
         return cells
 
     def _closing(self, found: int) -> list[str]:
-        """Say what the table shows, and how much of it may be chance."""
+        """Explain the table, and how much of it may be chance."""
         fewest, middle = int(self.n_without.min()), float(np.median(self.n_without))
-        chance = f"Monte Carlo error, at {_ERROR_RATE:.0%} over all units and parameters"
+        chance = f"Monte Carlo error, at a level of {_ERROR_RATE:.0%} over all units and parameters"
         lines = [
-            f"Without a unit: over the replicates that leave it out, {middle:,.0f} on median, at "
-            f"least {fewest:,}",
-            f"low, high: by how many standard errors the ends of the "
-            f"{100 * self.confidence_level:g}% percentile interval move",
-            f"* beyond its {chance}" if found else f"none is beyond its {chance}",
+            f"SE without a unit: over the replicates that leave it out (median {middle:,.0f}, "
+            f"minimum {fewest:,})",
+            f"low, high change: of the {100 * self.confidence_level:g}% percentile interval's "
+            f"endpoints, in standard errors",
+            f"* beyond its {chance}" if found else f"no change is beyond its {chance}",
         ]
         if fewest < fewest_replicates(self.confidence_level):
-            lines.append("nan: too few replicates leave the unit out for the level")
+            lines.append("nan: too few replicates leave the unit out for this confidence level")
         more = found - _ROWS
-        return lines + [f"{more:,} more are beyond theirs: see to_frame()"] * (more > 0)
+        return lines + [f"{more:,} more changes are beyond theirs: see to_frame()"] * (more > 0)
 
 
 def influence(
@@ -159,65 +160,28 @@ def influence(
     confidence_level: float = 0.95,
     divergent: Bools | None = None,
 ) -> Influence:
-    """Compute standard errors and percentile intervals without each unit.
+    """Compute the jackknife after bootstrap: standard errors and intervals without each unit.
 
-    The jackknife after bootstrap (Efron 1992; Davison and Hinkley 1997, section 3.10.1): what is
-    computed from all replicates is computed from those in which the unit was not drawn.
+    Efron 1992; Davison and Hinkley 1997, section 3.10.1. Replicates (B, p) are infinite or, with an
+    undetermined sign, NaN where they diverge; rows of NaN failed, unless ``divergent`` (B,) says
+    otherwise. ``absent`` is np.packbits(missing, axis=0), (⌈B/8⌉, G).
 
-    Parameters
-    ----------
-    estimates : (B, p) array
-        Replicates. Rows of NaN failed and are left out. Infinite entries count so in the interval;
-        where a row with others is NaN, its sign is undetermined, and it is the worst at each end.
-    absent : (⌈B/8⌉, G) uint8 array
-        ``np.packbits(missing, axis=0)`` of the (B, G) array of which replicate lacks which unit.
-    names : sequence of p str
-        The parameters.
-    labels : sequence of G
-        The units.
-    confidence_level : float
-        Between 0 and 1.
-    divergent : (B,) bool array, optional
-        Replicates without a finite optimum, which count in the interval though all their entries
-        are NaN; by default those that have entries that are not finite, but not all NaN.
-
-    Returns
-    -------
-    Influence
-
-    Raises
-    ------
-    ValueError
-        Where a unit occurs in every replicate, or the level is not between 0 and 1.
-
-    Notes
-    -----
     Monte Carlo errors are those of a difference of two functions of the replicates' distribution,
     each a mean of its influence function. With π the probability that a replicate lacks the unit,
-    a = 1 where it does, and x and y the deviations from the mean of all and of those: of log SE
+    a = 1 where it does, and x and y the deviations from the means of all replicates and of those
+    without the unit: for log SE
 
         ½ [(a/π) (y²/V_g − 1) − (x²/V − 1)],
 
-    and of an end q, with density f of the replicates there,
+    and for an endpoint q, with density f of the replicates there,
 
         (a/π) (α − 1{θ* ≤ q_g}) / f_g − (α − 1{θ* ≤ q}) / f.
 
-    Where the unit has no influence the variances are (m₄/V² − 1)(1/B_g − 1/B)/4, with B_g the
+    If the unit has no influence the variances are (m₄/V² − 1)(1/B_g − 1/B)/4, with B_g the
     replicates without it, and (1/B_g − 1/B) α(1 − α)/f². ``z`` is relative to these, which do not
-    vary with the unit: of SE², and of how many of the replicates beyond an end lack the unit (a
-    hypergeometric number). Relative to an error estimated from the few replicates without the unit
-    it would have heavy tails.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> y = np.append(rng.normal(size=29), 12.0)
-    >>> rows = rng.integers(30, size=(1999, 30))
-    >>> missing = np.array([np.bincount(one, minlength=30) == 0 for one in rows])
-    >>> means = y[rows].mean(axis=1)[:, None]
-    >>> found = influence(means, np.packbits(missing, axis=0), ["mean"], range(30))
-    >>> found.labels[np.argmin(found.standard_error_change)], bool(found.beyond[29, 0])
-    (29, True)
+    vary with the unit: for SE², and for how many of the replicates beyond an endpoint lack the unit
+    (a hypergeometric number). Relative to an error estimated from the few replicates without the
+    unit it would have heavy tails.
     """
     tail, _ = read_level(confidence_level, "two-sided")
     failed = np.asarray(np.isnan(estimates).all(axis=1))
@@ -233,12 +197,12 @@ def influence(
 def _refuse_units_in_every_replicate(
     counts: NDArray[np.intp], labels: Sequence[Any], count: int
 ) -> None:
-    """Raise where nothing shows what there is without a unit."""
+    """Refuse units that occur in every replicate."""
     everywhere = np.flatnonzero(counts == 0)
     if everywhere.size:
         raise ValueError(
             f"influence: unit {labels[everywhere[0]]} occurs in all {count:,} replicates "
-            f"({everywhere.size:,} of {counts.size:,} units do), but its influence is read off "
-            f"those that leave it out; use Cases, Stratified, Clustered, Blocks or Subsample, and "
-            f"enough resamples (Bayesian and other fractional weights leave no unit out)"
+            f"({everywhere.size:,} of {counts.size:,} units do), but influence is computed from "
+            f"replicates that leave the unit out; use Cases, Stratified, Clustered, Blocks or "
+            f"Subsample, and enough resamples (fractional weights, as Bayesian, leave none out)"
         )

@@ -49,8 +49,8 @@ class ConfidenceInterval:
 class Need(Enum):
     """What a kind of interval may need of the replicates besides their spread."""
 
-    QUANTILES = "random draws, whose quantiles mean something"
-    JACKKNIFE = "the estimates without each unit that is drawn"
+    QUANTILES = "replicates that are random draws"
+    JACKKNIFE = "the estimates without each unit (jackknife)"
     STANDARD_ERRORS = "a standard error of each replicate"
 
 

@@ -1,4 +1,4 @@
-"""Standard errors and intervals over the replicates that lack some units, all units at once."""
+"""The jackknife after bootstrap: standard errors and intervals without each unit, all at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.inference.order_statistics import order_quantile, order_quantile_mcse
+from bootmle.inference.order_statistics import SAME_RANK, order_quantile, order_quantile_mcse
 from bootmle.inference.standard_errors import standard_error
 from bootmle.likelihood.arrays import Floats
 
@@ -18,7 +18,7 @@ __all__ = ["Bools", "count_without", "summarize_without_each"]
 Bools = NDArray[np.bool_]
 
 _AT_A_TIME = 4_000_000
-"""Truth values held at a time: replicates times parameters times units."""
+"""Replicates times parameters times units that are held at a time: 4 MB of truth values."""
 
 
 def summarize_without_each(
@@ -28,35 +28,10 @@ def summarize_without_each(
     kept: Bools,
     tail: float,
 ) -> dict[str, Floats]:
-    """Compute standard errors and percentile ends without each unit, and how they change.
+    """Compute the (G, p) arrays of `Influence`, by name, with `tail` beyond either endpoint.
 
-    Parameters
-    ----------
-    estimates : (B, p) array
-        Replicates; infinite entries, and NaN where the sign is undetermined, count in the ends,
-        and not in standard errors.
-    absent : (⌈B/8⌉, G) uint8 array
-        Which replicate lacks which unit, packed.
-    counts : (G,) int array
-        How many of those kept lack each unit, at least 1 (`count_without`).
-    kept : (B,) bool array
-        Replicates that count at all.
-    tail : float
-        Probability beyond either end.
-
-    Returns
-    -------
-    dict
-        Those attributes of `Influence` that are (G, p) arrays, by their name there.
-
-    Examples
-    --------
-    >>> draws, kept = np.array([[1.0], [3.0], [5.0], [7.0]]), np.ones(4, dtype=bool)
-    >>> absent = np.packbits([[1, 0], [1, 0], [0, 1], [1, 1]], axis=0)
-    >>> counts = count_without(absent, kept)
-    >>> found = summarize_without_each(draws, absent, counts, kept, 0.25)
-    >>> found["standard_error"].ravel().round(3)
-    array([3.055, 1.414])
+    ``absent`` (⌈B/8⌉, G) says which replicate lacks which unit, packed, ``kept`` (B,) which count
+    at all, and ``counts`` (G,), at least 1, how many of these lack each unit.
     """
     everyone = _Everyone.of(estimates[kept], tail)
     groups = list(_of_equal_count(counts, 1 + _AT_A_TIME // estimates.size))
@@ -77,7 +52,7 @@ def _unpack(bits: NDArray[np.uint8], kept: Bools) -> Bools:
 
 
 def _of_equal_count(counts: NDArray[np.intp], width: int) -> Iterator[NDArray[np.intp]]:
-    """Group units that equally many replicates lack, so that their replicates make an array."""
+    """Group units that equally many replicates lack: their replicates form an array."""
     for count in np.unique(counts):
         units = np.flatnonzero(counts == count)
         yield from (units[start : start + width] for start in range(0, units.size, width))
@@ -85,20 +60,20 @@ def _of_equal_count(counts: NDArray[np.intp], width: int) -> Iterator[NDArray[np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ordered:
-    """Replicates in order, (p, B), and the places they had."""
+    """Sorted replicates, (p, B), and the rows they came from."""
 
     places: NDArray[np.intp]
     values: Floats
 
     @classmethod
     def of(cls, replicates: Floats, undetermined: float) -> _Ordered:
-        """Sort, with what is undetermined at one end."""
+        """Sort, with undetermined replicates at one end."""
         values = np.where(np.isnan(replicates), undetermined, replicates).T
         places = np.argsort(values, axis=1, kind="stable")
         return cls(places, np.take_along_axis(values, places, axis=1))
 
     def part(self, missing: Bools) -> tuple[Bools, Floats]:
-        """Find which lack each unit, (w, p, B) in order, and take those, (B_g, w p)."""
+        """Find which replicates lack each unit, (w, p, B) in order, and take these, (B_g, w p)."""
         lacking = missing.T[:, self.places]
         values = np.broadcast_to(self.values, lacking.shape)[lacking]
         return lacking, values.reshape(lacking.shape[0] * lacking.shape[1], -1).T
@@ -108,7 +83,7 @@ class _Ordered:
 class _Moments:
     """Standard errors (k,) of parameters that are finite in the same replicates.
 
-    And powers of the deviations in these, (4, B, k).
+    With the powers of the standardized deviations in these replicates, (4, B, k).
     """
 
     columns: NDArray[np.intp]
@@ -118,7 +93,7 @@ class _Moments:
 
     @classmethod
     def of(cls, replicates: Floats) -> Iterator[_Moments]:
-        """Standardize the finite ones of replicates (B, p), parameter by parameter."""
+        """Standardize the finite replicates, (B, p), parameter by parameter."""
         patterns, group = np.unique(np.isfinite(replicates), axis=1, return_inverse=True)
         for place, rows in enumerate(patterns.T):
             columns = np.flatnonzero(group == place)
@@ -134,7 +109,7 @@ class _Moments:
         return cls(columns, rows, error, powers)
 
     def without(self, missing: Bools) -> dict[str, Floats]:
-        """Compute the standard errors over some of the replicates, (B, w) of them."""
+        """Compute the standard errors without each of w units, which (B, w) replicates lack."""
         missing = missing[self.rows]
         if not len(missing):
             shape = (missing.shape[1], self.columns.size)
@@ -154,13 +129,13 @@ class _Moments:
         return _named("standard_error", ratio * self.standard_error, ratio - 1, error, z)
 
     def _kurtosis(self) -> Floats:
-        """Fourth moment over the squared second, (p,)."""
+        """Compute the fourth moment over the squared second, (k,)."""
         return np.asarray(self.powers[3].mean(axis=0) / self.powers[1].mean(axis=0) ** 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _End:
-    """One end of the intervals over all replicates, in units of their standard errors."""
+    """One endpoint of the intervals over all replicates, in units of their standard errors."""
 
     side: str
     tail: float
@@ -168,9 +143,9 @@ class _End:
     unit: Floats
 
     def without(self, lacking: Bools, ordered: Floats) -> dict[str, Floats]:
-        """Compute the end over the replicates (B_g, w p) that lack some units, (w, p, B)."""
+        """Compute the endpoint over the replicates (B_g, w p) that lack each unit, (w, p, B)."""
         shape, total, count = lacking.shape[:2], lacking.shape[2], len(ordered)
-        if (count + 1) * self.tail < 1 - 1e-9:
+        if (count + 1) * self.tail < 1 - SAME_RANK:
             return _named(self.side, *np.full((4, *shape), np.nan))
         end, own = (each.reshape(shape) for each in self._of(ordered))
         whole, error = self._of(self.everyone.values.T)
@@ -182,14 +157,14 @@ class _End:
         return _named(self.side, end, change, _root(square) / self.unit, z + 0 * self.unit)
 
     def _of(self, ordered: Floats) -> tuple[Floats, Floats]:
-        """Find the end, and its Monte Carlo error."""
+        """Compute the endpoint, and its Monte Carlo error."""
         level = self.tail if self.side == "low" else 1 - self.tail
         return order_quantile(ordered, level), order_quantile_mcse(ordered, level)
 
     def _beyond(self, lacking: Bools, share: float) -> tuple[Floats, Floats]:
-        """Estimate the probability beyond the end of all without each unit, and its z."""
+        """Estimate, without each unit, the probability beyond the endpoint of all, and its z."""
         total = lacking.shape[2]
-        size = max(1, int((total + 1) * self.tail + 1e-9))
+        size = max(1, int((total + 1) * self.tail + SAME_RANK))
         low = self.side == "low"
         count = lacking[..., slice(size) if low else slice(-size, None)].sum(axis=-1)
         spread = np.sqrt(size * share * (1 - share) * (total - size) / (total - 1))
@@ -199,7 +174,7 @@ class _End:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Everyone:
-    """All replicates, made ready for taking those without a unit."""
+    """All replicates, prepared for leaving units out."""
 
     moments: tuple[_Moments, ...]
     low: _End
@@ -207,7 +182,7 @@ class _Everyone:
 
     @classmethod
     def of(cls, replicates: Floats, tail: float) -> _Everyone:
-        """Sort the replicates, and standardize those that are finite."""
+        """Sort the replicates, and standardize the finite ones."""
         with np.errstate(all="ignore"):
             moments = tuple(_Moments.of(replicates))
         low = _Ordered.of(replicates, -np.inf)
@@ -218,7 +193,7 @@ class _Everyone:
         return cls(moments, _End("low", tail, low, unit), _End("high", tail, high, unit))
 
     def without(self, missing: Bools) -> dict[str, Floats]:
-        """Compute everything without some units, which equally many replicates lack."""
+        """Compute everything without each of some units, which equally many replicates lack."""
         low, high = self.low.everyone, self.high.everyone
         with np.errstate(all="ignore"):
             part = low.part(missing)
@@ -227,7 +202,7 @@ class _Everyone:
             return self._errors_without(missing) | ends
 
     def _errors_without(self, missing: Bools) -> dict[str, Floats]:
-        """Compute the standard errors without some units, (w, p)."""
+        """Compute the standard errors without each of some units, (w, p)."""
         shape = (missing.shape[1], self.low.unit.size)
         found = _named("standard_error", *np.empty((4, *shape)))
         for each in self.moments:
@@ -237,18 +212,18 @@ class _Everyone:
 
 
 def _root(square: Floats) -> Floats:
-    """Take the root of what rounding may have made negative."""
+    """Take the square root of what rounding may have made negative."""
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
 def _relative(change: Floats, error: Any) -> Floats:
-    """Divide by an error; nothing changes where it is 0, as for a unit that is never drawn."""
+    """Divide by an error; 0 where the error is 0, as for a unit that is never drawn."""
     return np.asarray(np.where(error == 0, 0.0, change / error))
 
 
 def _named(
     figure: str, values: Floats, change: Floats, error: Floats, z: Floats
 ) -> dict[str, Floats]:
-    """Name the numbers of one figure as the result does."""
+    """Name the numbers of one figure as `Influence` does."""
     names = (figure, f"{figure}_change", f"{figure}_change_mcse", f"{figure}_z")
     return dict(zip(names, (values, change, error, z), strict=True))

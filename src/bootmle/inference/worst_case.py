@@ -1,4 +1,4 @@
-"""How far summaries could move, had the failed replicates been at their worst."""
+"""Worst case over the failed replicates: how far summaries could move."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ __all__ = ["WorstCase", "worst_case"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorstCase:
-    """Least and greatest values over all that the failed replicates could have been.
+    """Least and greatest values over everything that the failed replicates could have been.
 
     Attributes
     ----------
     standard_error : (2, p) array
-        Had they all been at the mean, and as far as the furthest replicates on either side.
+        With all failed replicates at the mean, and with each at the furthest replicate on either
+        side, whichever spreads them most.
     low, high : (2, p) arrays
-        Percentile ends, had they all been below every other, and above: no further can they go.
+        Percentile endpoints with all failed replicates below every other, and above.
     """
 
     standard_error: Floats
@@ -35,34 +36,10 @@ class WorstCase:
 def worst_case(
     kept: Floats, low: Floats, high: Floats, n_failed: int, confidence_level: float = 0.95
 ) -> WorstCase:
-    """Bound the standard errors and the percentile ends over what failed replicates hide.
+    """Bound standard errors and percentile endpoints over all values the failed ones could have.
 
-    Parameters
-    ----------
-    kept : (B, p) array
-        Replicates that did not fail; infinite entries are left out of standard errors.
-    low, high : (B, p) arrays
-        Sorted replicates, undetermined ones counted as -inf in ``low`` and as +inf in ``high``.
-    n_failed : int
-        Number of failed replicates.
-    confidence_level : float
-        Of the two-sided percentile interval.
-
-    Returns
-    -------
-    WorstCase
-
-    Raises
-    ------
-    ValueError
-        For a level that is not between 0 and 1.
-
-    Examples
-    --------
-    >>> draws = np.arange(98.0)[:, None]
-    >>> bounds = worst_case(draws, draws, draws, 1, 0.9)
-    >>> bounds.low.ravel(), bounds.high.ravel()
-    (array([3., 4.]), array([93., 94.]))
+    Of replicates that did not fail (B, p), and the same sorted with undetermined ones at -inf in
+    ``low`` and at +inf in ``high``.
     """
     tail, _ = read_level(confidence_level, "two-sided")
     below = np.full((n_failed, low.shape[1]), -np.inf)
@@ -79,7 +56,7 @@ def worst_case(
 
 
 def _least(finite: Floats, n_failed: int) -> Floats:
-    """Put the failed replicates at the mean; NaN where fewer than two are known."""
+    """Put the failed replicates at the mean; NaN if fewer than two others are known."""
     if len(finite) < 2:
         return np.full(finite.shape[1], np.nan)
     squares = (deviations(finite) ** 2).sum(axis=0)
@@ -87,14 +64,14 @@ def _least(finite: Floats, n_failed: int) -> Floats:
 
 
 def _greatest(finite: Floats, n_failed: int) -> Floats:
-    """Put so many at one end of the replicates' range and the rest at the other, as is worst."""
+    """Put the failed replicates at the two ends of the range, divided as is worst."""
     if len(finite) < 2:
         return np.full(finite.shape[1], np.nan)
     count = len(finite) + n_failed
-    centred = deviations(finite)
+    shifts = deviations(finite)
     at_low = np.arange(n_failed + 1)[:, None]
-    low, high = centred.min(axis=0), centred.max(axis=0)
+    low, high = shifts.min(axis=0), shifts.max(axis=0)
     sums = at_low * low + (n_failed - at_low) * high
-    squares = (centred**2).sum(axis=0) + at_low * low**2 + (n_failed - at_low) * high**2
+    squares = (shifts**2).sum(axis=0) + at_low * low**2 + (n_failed - at_low) * high**2
     variances = (squares - sums**2 / count) / (count - 1)
     return np.asarray(np.sqrt(variances.max(axis=0)))

@@ -1,9 +1,36 @@
-"""The array type that numbers travel in."""
+"""The array type that numbers travel in, and vectors that a user's function returns."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Floats"]
+from bootmle.display.text import brief
+
+__all__ = ["Floats", "read_estimates"]
 
 Floats = NDArray[np.float64]
 """An array of double precision numbers, of any shape."""
+
+
+def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read what a function returns: a vector, and its names where it has any."""
+    own: tuple[str, ...] | None = None
+    if isinstance(raw, Mapping):
+        own, raw = tuple(map(str, raw)), list(raw.values())
+    elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
+        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    if raw is None:
+        raise TypeError("function: returned None; return an array, a mapping or a Series")
+    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
+        raise TypeError(f"function: returned complex numbers ({brief(raw)}); estimates are real")
+    try:
+        values = np.atleast_1d(np.asarray(raw, dtype=float))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"function: returned {brief(raw)}; return an array, a mapping or a Series"
+        ) from None
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"function: returned shape {values.shape}; return a vector")
+    return values, own

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.fitting.estimator import Estimator, read_estimates
-from bootmle.likelihood.arrays import Floats
+from bootmle.fitting.estimator import Estimator
+from bootmle.likelihood.arrays import Floats, read_estimates
 from bootmle.likelihood.data import as_args
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
