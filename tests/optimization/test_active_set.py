@@ -11,6 +11,7 @@ from scipy.optimize import lsq_linear
 from bootmle import Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.optimization.active_set import optimize_within_bounds
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.refitting.alarms import AlarmKind
 from models import normal
 
@@ -24,7 +25,10 @@ class Quadratic:
     hessian: Floats
     center: Floats
     parameters: Parameters
-    noise: float = 0.0
+
+    @property
+    def step_sizes(self) -> StepSizes:
+        return StepSizes.from_noise(0.0)
 
     def units(self, params: Floats) -> Floats:
         return np.asarray(1 / np.sqrt(np.diag(self.hessian)))

@@ -39,7 +39,7 @@ class _Rules:
     noise: float = 10.0
     """The same, and the certified distance, in multiples of the distance that noise allows."""
     path_doublings: int = 7
-    """Of the path behind the search, to 64 times its length, to see whether the nll falls on."""
+    """Of the path from the start, to 64 times its length, to see whether the nll keeps falling."""
     path_fall: float = 0.1
     """Fall since the start without which that path says nothing: a fifth of a standard error's."""
     path_level: float = 1e-6
@@ -63,25 +63,19 @@ _RULES = _Rules()
 
 @dataclass(slots=True)
 class Descent(Position):
-    """A descent of the nll over the free parameters.
+    """A search's descent over the free parameters."""
 
-    Attributes
-    ----------
-    n_damped : int
-        How often damped steps were tried from where full ones do not converge.
-    """
-
-    n_damped: int = 0
+    n_damped: int = 0  # legs of damped steps from where full ones do not converge
 
     def converge(self) -> None:
-        """Go on from here to the optimum over the parameters that are not held."""
+        """Continue from here to the optimum over the parameters that are not held."""
         self.n_damped = 0
         self.whitening = Whitening(self.working, np.eye(self.working.size))
         if self.working.size == 0:
             self.status, self.decrement = Status.AT_BOUND, 0.0
             return
         start = self.start()
-        if self._falls_on_and_on(start):
+        if self._keeps_falling(start):
             return
         for _ in range(_RULES.legs):
             if self._advance(start):
@@ -99,7 +93,7 @@ class Descent(Position):
         self.count(target)
         self.status = self._verdict() if self._has_stayed(z) else Status.NOT_CERTIFIED
 
-    def _falls_on_and_on(self, start: Floats) -> bool:
+    def _keeps_falling(self, start: Floats) -> bool:
         """Whether the nll stays low far beyond SciPy's point, as it does past no optimum."""
         path = self.working - start
         bounded = np.isfinite(self.likelihood.parameters.bounds).any()
@@ -144,7 +138,7 @@ class Descent(Position):
         return True
 
     def _descend(self, target: WhitenedObjective, start: Floats) -> bool:
-        """Go down by damped Newton steps; over where the likelihood rises without end."""
+        """Descend by damped Newton steps; over where the likelihood rises without end."""
         run = descend(target, np.zeros(self.whitening.size), self.step_sizes)
         indefinite = self.information.definiteness == "indefinite"
         if indefinite and not run.done[0] and not run.value[0] < 0:

@@ -27,39 +27,17 @@ _WRONG_SIGN = (
 
 @dataclass(slots=True)
 class Position:
-    """A point of a search over the free parameters, and what is known there.
+    """A point (q,) of a search on the working scale, and what is known there."""
 
-    Attributes
-    ----------
-    likelihood : Likelihood
-        The objective; parameters that are held are not among the free ones.
-    optimizer : Optimizer
-        The user's method, constraints and options.
-    working : (q,) array
-        The best point so far, on the working scale.
-    information : Information
-        Observed information there, on the working scale.
-    whitening : Whitening
-        Coordinates in standard errors there.
-    status : Status
-    decrement : float
-        Distance to the optimum in standard errors.
-    lowest, drop : float
-        The lowest nll that SciPy saw, and how far it lies below the start's.
-    notes : list of str
-        What happened so far.
-    n_evaluations : int
-    """
-
-    likelihood: Likelihood
+    likelihood: Likelihood  # parameters that are held are not among its free ones
     optimizer: Optimizer
     working: Floats = field(init=False)
     information: Information = field(init=False)
     whitening: Whitening = field(init=False)
     status: Status = Status.NOT_CERTIFIED
     decrement: float = np.inf
-    lowest: float = np.inf
-    drop: float = 0.0
+    lowest: float = np.inf  # nll that SciPy saw
+    drop: float = 0.0  # from the start's nll to the lowest
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
 

@@ -44,8 +44,8 @@ class _Rules:
     unbounded: float = 1e8
     """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
     far: float = 100.0
-    """Distance from the start, in units of its size or of 1, from which a walk along the profile
-    is tried: an optimum there is rare, a parameter that diverges is usual."""
+    """Distance from the start, in units of its size or of 1, from which on a parameter that did not
+    converge may be diverging."""
     unit: float = 1e-3
     """Smallest size of a parameter by which its distance to a bound is measured."""
 
@@ -74,24 +74,12 @@ _NOT_CONVERGED = (
 
 @dataclass(slots=True)
 class Search(Descent):
-    """One fit's search, from the user's start.
+    """One fit's search, from the user's start."""
 
-    Attributes
-    ----------
-    result : OptimizeResult
-        SciPy's own.
-    parameters : Parameters
-        All free parameters; those at a bound are held, and not among the likelihood's.
-    held : (k,) int array
-        Columns of those that are held.
-    scipy_information : Information or None
-        The information where SciPy stopped, where that was not the optimum.
-    """
-
-    result: OptimizeResult = field(init=False)
-    parameters: Parameters = field(init=False)
+    result: OptimizeResult = field(init=False)  # SciPy's own
+    parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
     held: Columns = field(init=False)
-    scipy_information: Information | None = None
+    scipy_information: Information | None = None  # where SciPy stopped, if that was no optimum
 
     def __post_init__(self) -> None:
         """Remember all free parameters, some of which may come to be held."""
@@ -99,7 +87,7 @@ class Search(Descent):
         self.held = np.empty(0, dtype=np.intp)
 
     def run(self) -> None:
-        """Minimize with SciPy, then go on until the optimum is certified."""
+        """Minimize with SciPy, then continue until the optimum is certified."""
         self._minimize(self.start())
         self._optimize_within_bounds()
         if self._at_scale_limit():
@@ -138,10 +126,8 @@ class Search(Descent):
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter went far from its start, to where the nll is lowest."""
-        if self.parameters.curved or self.status not in {
-            Status.NOISE_LIMITED,
-            Status.NOT_CERTIFIED,
-        }:
+        converged = self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
+        if self.parameters.curved or converged:
             return False
         start = self.start()
         whitening = Whitening(start, np.diag(_RULES.far * np.maximum(1.0, np.abs(start))))
@@ -189,7 +175,7 @@ class Search(Descent):
         self.working = parameters.to_working(user)
 
     def _optimize_within_bounds(self) -> None:
-        """Go on from SciPy's point to the optimum within bounds and constraints."""
+        """Continue from SciPy's point to the optimum within bounds and constraints."""
         scipys_point = self.user()
         held = optimize_within_bounds(self, scipys_point)
         if held is None:
@@ -204,7 +190,7 @@ class Search(Descent):
             self.scipy_information = None
 
     def optimize(self, params: Floats, held: Columns) -> Floats | None:
-        """Go on from a point with some parameters held; None where the search has ended."""
+        """Continue from a point with some parameters held; None where the search has ended."""
         self._hold(params, held)
         if self.scipy_information is None:
             self.scipy_information = self.information
@@ -227,11 +213,6 @@ class Search(Descent):
             everything = replace(self.likelihood, parameters=self.parameters)
             self.information = observed_information(everything, self.parameters.to_working(params))
 
-    @property
-    def noise(self) -> float:
-        """Noise level of the objective."""
-        return self.step_sizes.noise
-
     def value(self, params: Floats) -> float:
         """Evaluate the nll at a full parameter vector."""
         self.n_evaluations += 1
@@ -242,7 +223,7 @@ class Search(Descent):
         return np.maximum(_RULES.unit, np.abs(params[self.parameters.free]))
 
     def _optimize_on_constraint(self, params: Floats) -> None:
-        """Go back to SciPy's point, which a constraint holds, and sharpen it there."""
+        """Return to SciPy's point on a constraint, and sharpen it there."""
         self.held = np.empty(0, dtype=np.intp)
         self.likelihood = replace(self.likelihood, parameters=self.parameters)
         self.working = self.parameters.to_working(params)
@@ -275,7 +256,7 @@ class Search(Descent):
         other = Search(replace(self.likelihood, parameters=bounded), self.optimizer)
         try:
             other.run()
-        except ValueError:  # it falls without end on its own scale: the scale is not the reason
+        except ValueError:  # unbounded on its own scale, too: the scale is not the reason
             return False
         self.n_evaluations += other.n_evaluations
         value, found = self.likelihood.total, other.user()
@@ -287,16 +268,9 @@ class Search(Descent):
     def _adopt(self, other: Search) -> None:
         """Take over where another search ended."""
         self.likelihood, self.parameters, self.held = other.likelihood, other.parameters, other.held
-        self.working, self.information, self.whitening = (
-            other.working,
-            other.information,
-            other.whitening,
-        )
-        self.status, self.decrement, self.scipy_information = (
-            other.status,
-            other.decrement,
-            other.scipy_information,
-        )
+        self.working, self.information = other.working, other.information
+        self.whitening, self.scipy_information = other.whitening, other.scipy_information
+        self.status, self.decrement = other.status, other.decrement
         self.notes = [*other.notes, "the end of its scale is treated as a bound from here on"]
 
     def _was_scipy_off(self) -> bool:

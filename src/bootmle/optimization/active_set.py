@@ -1,12 +1,13 @@
 """Optima at bounds, scale limits and constraints: one procedure for a fit and for a replicate.
 
-Parameters at their bounds are held there and the others optimized; whoever crosses a bound is held
-too, and whoever's bound the nll falls away from is released, until nothing changes.
+Parameters at their bounds are held there and the others optimized. One that crosses a bound is held
+too, and one whose nll falls inwards from its bound is released, until nothing changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from bootmle.optimization.bounds import Columns, crossed_columns, into_bounds, k
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, failed
 from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = [
@@ -30,8 +32,18 @@ __all__ = [
     "standard_errors_of",
 ]
 
-_AT_BOUND = 1e-6
-_INWARD = 1e-3
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Distances to a bound, in standard errors of the parameter."""
+
+    at: float = 1e-6
+    """Within which a parameter is at its bound: a certified fit is as near to its optimum."""
+    inward: float = 1e-3
+    """Of the step from a bound on which the nll must fall for the parameter to be released."""
+
+
+_RULES = _Rules()
 
 
 class BoundedSearch(Protocol):
@@ -42,8 +54,8 @@ class BoundedSearch(Protocol):
         """All free parameters, those at a bound among them."""
 
     @property
-    def noise(self) -> float:
-        """Noise level of the objective."""
+    def step_sizes(self) -> StepSizes:
+        """Steps and tolerances that follow the noise of the objective."""
 
     def units(self, params: Floats) -> Floats:
         """Return a standard error of each free parameter on the user's scale, (q,)."""
@@ -56,7 +68,7 @@ class BoundedSearch(Protocol):
 
 
 def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | None:
-    """Optimize from (p,) and return the columns held at their bounds; None if that never ends."""
+    """Optimize from (p,); return the columns held at bounds, None if they keep changing."""
     parameters = search.parameters
     held = _active_columns(parameters, params, search.units(params))
     for _ in range(2 * parameters.free.size + 2):
@@ -75,7 +87,7 @@ def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | N
 def _active_columns(parameters: Parameters, params: Floats, units: Floats) -> Columns:
     """List the columns whose parameter stands at a bound."""
     free, (lower, upper) = params[parameters.free], parameters.bounds.T
-    near = _AT_BOUND * units
+    near = _RULES.at * units
     return np.flatnonzero((free <= lower + near) | (free >= upper - near))
 
 
@@ -88,9 +100,9 @@ def _pressing_columns(
         lower, upper = parameters.bounds[column]
         position = parameters.free[column]
         inwards = params.copy()
-        room = min(_INWARD * units[column], (upper - lower) / 2)
+        room = min(_RULES.inward * units[column], (upper - lower) / 2)
         inwards[position] += room if params[position] <= lower else -room
-        if not search.value(inwards) < start - 4 * search.noise - 1e-12 * abs(start):
+        if not search.value(inwards) < start - search.step_sizes.slack(start):
             pressing.append(column)
     return np.array(pressing, dtype=np.intp)
 

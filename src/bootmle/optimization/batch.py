@@ -67,19 +67,7 @@ _RULES = _Rules()
 
 
 class BatchedNewton:
-    """A chunk of replicates on its way to the optima.
-
-    Attributes
-    ----------
-    z : (b, q) array
-        Where each replicate stands; its optimum once it is done.
-    done : (b,) bool array
-        Whether the optimum is certified.
-    distance : (b,) array
-        Last measured distance to the optimum: the larger of the decrement and the Newton step.
-    hessian : (b, q, q) array
-        The curvature behind the certificate.
-    """
+    """A chunk of b replicates and where each one stands: at its certified optimum once done."""
 
     def __init__(
         self,
@@ -90,13 +78,10 @@ class BatchedNewton:
         start: Floats | None = None,
         ceiling: float = 0.0,
     ) -> None:
-        """Take the replicates, their models, and where to start; at 0 by default.
-
-        No step may end above ``ceiling``, the value at the estimate unless some parameter is held
-        away from it.
-        """
+        """Take the replicates, their models, and where to start, (b, q); at 0 by default."""
         count, size = models.slope.shape
         self.targets, self.models, self.step_sizes = targets, models, step_sizes
+        # No step may end above the value at the estimate, unless a parameter is held away from it.
         self.ceiling = ceiling
         few = size <= _RULES.few and not targets[0].likelihood.has_gradient
         self.fresh = np.full(count, start is not None or few)
@@ -113,6 +98,7 @@ class BatchedNewton:
         self.correction = np.zeros((count, size, size))
         self.hessian = models.curvature.copy()
         self.steps = np.zeros((count, size))
+        # Of the decrement and the Newton step the larger one: either alone may be too small.
         self.distance = np.full(count, np.inf)
         self.contraction = np.ones(count)
         self.trusted = np.zeros(count, dtype=bool)
@@ -140,14 +126,13 @@ class BatchedNewton:
         self.stuck[:] = False
 
     def run(self, rounds: int = _RULES.rounds) -> None:
-        """Move until each replicate is certified, stuck or far away."""
+        """Move each replicate until it is certified, stuck or far away."""
         self._measure(np.flatnonzero(~self.stuck))
         self._correct_models()
         for _ in range(rounds):
             self._certify()
-            self.stuck |= (np.linalg.norm(self.z, axis=1) > self.far) & (
-                self.distance > _RULES.arriving
-            )
+            far = np.linalg.norm(self.z, axis=1) > self.far
+            self.stuck |= far & (self.distance > _RULES.arriving)
             active = np.flatnonzero(~(self.done | self.stuck))
             if active.size == 0:
                 return
@@ -243,7 +228,7 @@ class BatchedNewton:
         )
 
     def _certify(self) -> None:
-        """Take the last step where it is short enough by both witnesses."""
+        """Take the last step where both the decrement and the step's length are small enough."""
         members = np.flatnonzero(~(self.done | self.stuck))
         if members.size == 0:
             return
@@ -259,13 +244,12 @@ class BatchedNewton:
         self.fresh[members] |= (self.contraction[members] > _RULES.slow) | ~definite
 
     def _tolerance(self, members: Members) -> Floats:
-        """Return the distance at which the last step leaves less than a thousandth.
-
-        At the model's own optimum its Hessian errs in proportion to the distance found there, so
-        the last step leaves at most about 3 distance² / |z|. A quasi-Newton Hessian leaves
-        ρ / (1 - ρ) of the last step, ρ the share to which that step contracted the one before,
-        but not less than √(q/n), by which a resample's Hessian scatters around the original's.
-        """
+        """Return the distance from which the last step ends within the promised one."""
+        # At the model's own optimum its Hessian errs in proportion to the distance found there, so
+        # the last step leaves at most about 3 distance² / |z|. A quasi-Newton Hessian leaves
+        # ρ / (1 - ρ) of the last step, ρ the share to which that step contracted the one before,
+        # but not less than √(q/n), by which a resample's Hessian scatters around the original's;
+        # 1.5 is a margin.
         floor = self.step_sizes.floor(self.z.shape[1])
         left = _RULES.left * 0.1 / self.scatter
         far = np.linalg.norm(self.z[members], axis=1)
@@ -279,11 +263,9 @@ class BatchedNewton:
         return np.maximum(np.where(self.fresh[members], PROMISED, tolerance), floor)
 
     def _correct_models(self) -> None:
-        """Correct the models' Hessians along the way from 0, by the error of their gradients.
-
-        What a cubic model leaves out is a quartic: a gradient error of d at z comes with an error
-        of the Hessian that maps z to 3d.
-        """
+        """Correct the models' Hessians by the error of their gradients, along the line from 0."""
+        # A cubic model leaves out a quartic: where the gradient errs by d, the Hessian errs by a
+        # matrix that maps z to 3d.
         members = np.flatnonzero(self.trusted & ~(self.fresh | self.stuck))
         if members.size == 0:
             return
@@ -292,7 +274,7 @@ class BatchedNewton:
         self._update(members, z, np.matmul(hessian, z[..., None])[..., 0] + 3 * error)
 
     def _learn(self, members: Members, before: Floats, old_gradient: Floats) -> None:
-        """Correct the Hessians by BFGS updates with the last steps, but for the known bend."""
+        """Correct the Hessians by BFGS updates for what the models do not explain."""
         kept = ~self.fresh[members]
         if not kept.any():
             return
@@ -303,10 +285,7 @@ class BatchedNewton:
         self._update(members, s, change + 0.5 * np.matmul(bend, s[..., None])[..., 0])
 
     def standard_errors(self) -> Floats:
-        """Compute each replicate's own standard errors, (b, q), on the user's scale.
-
-        By the sandwich of its own scores; NaN where it was not asked for.
-        """
+        """Return sandwich errors (b, q) on the user's scale; NaN where they were not asked for."""
         whitening, parameters = self.targets[0].whitening, self.targets[0].likelihood.parameters
         meats = np.full(self.hessian.shape, np.nan)
         for k, target in enumerate(self.targets):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,23 @@ __all__ = [
 Columns = NDArray[np.intp]
 """Positions among the q free parameters."""
 
-_BESIDE = 1e-9
-"""Distance from a limit, relative to the estimate's, at which the objective is evaluated for it."""
-_FURTHER = 1e-6
-_NEAR = 1e-5
-_FALL = 1e-3
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Distances from the end of a scale, as shares of the start's or the estimate's."""
+
+    beside: float = 1e-9
+    """At which the objective is evaluated for it: at the end itself it is often not finite."""
+    near: float = 1e-5
+    """Within which an optimum is looked for at the end."""
+    further: float = 1e-6
+    """At which the nll is compared with that beside the end."""
+    fall: float = 1e-3
+    """Fall from there to there that goes on: an nll linear in the logarithm falls by 6.9 times its
+    slope, one with a limit by 1e-6 of its change since the estimate."""
+
+
+_RULES = _Rules()
 
 
 def into_bounds(parameters: Parameters, params: Floats) -> Floats:
@@ -49,10 +61,7 @@ def crossed_columns(parameters: Parameters, params: Floats) -> Columns:
 
 
 def scale_ends(parameters: Parameters, columns: Columns, signs: Floats) -> Floats:
-    """Return where parameters go on the user's scale as their working values diverge, (k,).
-
-    NaN where the sign is 0, undetermined.
-    """
+    """Return where parameters go on the user's scale as they diverge, (k,); NaN for a sign of 0."""
     ends = [
         _end_of(parameters.scales[column], sign) if sign else np.nan
         for column, sign in zip(columns, signs, strict=True)
@@ -77,7 +86,7 @@ def bounded_by_scales(parameters: Parameters, user: Floats) -> Parameters | None
         ends = sorted(_end_of(scale, sign) for sign in (-1.0, 1.0))
         for side, end in enumerate(ends):
             if np.isfinite(end) and not np.isfinite(bounds[column, side]) and value != end:
-                bounds[column, side] = end + _BESIDE * (value - end)
+                bounds[column, side] = end + _RULES.beside * (value - end)
                 found = True
         scales[column] = Identity()
     return replace(parameters, bounds=bounds, scales=tuple(scales)) if found else None
@@ -100,19 +109,19 @@ def is_near_limit(bounded: Parameters, user: Floats) -> bool:
     """Whether a point lies far nearer to a limit than the start, which is inside the bounds."""
     free, starts = user[bounded.free], bounded.values[bounded.free]
     shares = np.abs(free[:, None] - bounded.bounds) / np.abs(starts[:, None] - bounded.bounds)
-    return bool(np.any(shares < _NEAR))
+    return bool(np.any(shares < _RULES.near))
 
 
 def keeps_falling(
     bounded: Parameters, value: Callable[[Floats], float], params: Floats, estimate: Floats
 ) -> bool:
-    """Whether the nll goes on falling towards the limits that a point lies at.
+    """Whether the nll keeps falling towards the limits that a point lies at.
 
-    Then the likelihood has no supremum there: the scale of a sample without variance.
+    Then the likelihood has no supremum there, as for the scale of a sample without variance.
     """
     further = params.copy()
     for column, position in enumerate(bounded.free):
         for end in bounded.bounds[column]:
-            if np.isfinite(end) and abs(params[position] - end) <= _BESIDE * abs(end):
-                further[position] = end + _FURTHER * (estimate[position] - end)
-    return not value(further) - value(params) < _FALL
+            if np.isfinite(end) and abs(params[position] - end) <= _RULES.beside * abs(end):
+                further[position] = end + _RULES.further * (estimate[position] - end)
+    return not value(further) - value(params) < _RULES.fall

@@ -8,6 +8,7 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
+from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.convergence import lowest_neighbor
 from bootmle.optimization.outcome import (
     SUPREMUM,
@@ -69,27 +70,13 @@ _RAY, _PATH = _RayRules(), _PathRules()
 
 @dataclass(frozen=True, slots=True)
 class Ray:
-    """A half-line along which the nll falls all the way.
-
-    Attributes
-    ----------
-    origin : (q,) array
-        Where it starts.
-    direction : (q,) array
-        Its unit vector.
-    end : float
-        The lowest value seen.
-    reach : float
-        The distance at which it was seen.
-    saturating : bool
-        Whether the fall dies out (the likelihood has a supremum); else it goes on without bound.
-    """
+    """A half-line, of a unit vector (q,), along which the nll keeps falling."""
 
     origin: Floats
     direction: Floats
-    end: float
-    reach: float
-    saturating: bool
+    end: float  # the lowest value seen
+    reach: float  # the distance at which it was seen
+    saturating: bool  # the fall dies out: the likelihood has a supremum
 
     def lowest(self, target: WhitenedObjective) -> tuple[Floats, float]:
         """Follow the ray on while the nll falls; return the lowest point and its value."""
@@ -167,10 +154,11 @@ def divergence_along(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes)
     far = target.whitening.to_working(ray.origin + ray.reach * ray.direction)
     fitted = fit_others(target, columns, far, step_sizes) if ray.saturating else None
     kind = SUPREMUM if ray.saturating else UNBOUNDED
+    ends = scale_ends(target.likelihood.parameters, columns, signs)
     if fitted is None:
         origin = target.whitening.to_working(ray.origin)
-        return no_finite_optimum(target, origin, columns, signs, kind)
-    return no_finite_optimum(target, fitted.working, columns, signs, kind, fitted.errors)
+        return no_finite_optimum(target, origin, columns, ends, kind)
+    return no_finite_optimum(target, fitted.working, columns, ends, kind, fitted.errors)
 
 
 def _reaches_supremum(
@@ -229,7 +217,8 @@ def follow_curvature(
             # Parameters that converge have done so, where the others still go on.
             signs = divergence_signs((points[-1] - points[-3]) / target.whitening.units)
             columns = np.flatnonzero(signs)
-            return no_finite_optimum(target, points[-1], columns, signs[columns], UNBOUNDED)
+            ends = scale_ends(target.likelihood.parameters, columns, signs[columns])
+            return no_finite_optimum(target, points[-1], columns, ends, UNBOUNDED)
     return None
 
 

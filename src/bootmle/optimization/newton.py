@@ -42,18 +42,11 @@ TINY = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class CubicModels:
-    """Cubic models of b objectives around z = 0.
+    """Cubic models of b objectives around z = 0."""
 
-    Attributes
-    ----------
-    slope : (b, q) array
-    curvature : (b, q, q) array
-    third : (b, q, q, q) array or None
-    """
-
-    slope: Floats
-    curvature: Floats
-    third: Floats | None
+    slope: Floats  # (b, q)
+    curvature: Floats  # (b, q, q)
+    third: Floats | None  # (b, q, q, q)
 
     def at(self, z: Floats) -> tuple[Floats, Floats, Floats]:
         """Evaluate values (b,), gradients (b, q) and Hessians (b, q, q) at one point each."""
@@ -108,11 +101,8 @@ def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
 
 
 def _pivots(curvature: Floats) -> Floats:
-    """Return the diagonals of all Cholesky factors (b, q), NaN from where there is none.
-
-    By elimination in all matrices at once: one that has no factor takes the others' with it from
-    `numpy.linalg.cholesky`.
-    """
+    """Return the diagonals of all Cholesky factors (b, q), NaN from where there is none."""
+    # numpy.linalg.cholesky raises for the whole batch if one matrix has no factor.
     left, pivots = curvature.copy(), np.full(curvature.shape[:2], np.nan)
     for k in range(curvature.shape[1]):
         pivots[:, k] = np.sqrt(left[:, k, k])
@@ -144,10 +134,10 @@ def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
 def maximize_models(
     models: CubicModels, radius: float | None = None
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Find the optimum of each cubic model, (b, q), by damped steps from 0.
+    """Find the optimum of each cubic model, (b, q), by damped steps from 0, and whether it is one.
 
-    Returns also whether it lies within the radius with a positive definite Hessian; where it does
-    not, the point is a truncated step of the quadratic model.
+    One that is not lies beyond the radius or has an indefinite Hessian: the point is then a
+    truncated step of the quadratic model.
     """
     radius = trust_radius(models.slope.shape[1]) if radius is None else radius
     z = np.zeros_like(models.slope)

@@ -42,23 +42,11 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One replicate's end.
-
-    Attributes
-    ----------
-    params : (p,) array
-        Its full parameter vector.
-    status : Status
-    distance : float
-        Distance to the optimum before the last step.
-    message : str
-    errors : (p,) array or None
-        Its own standard errors, if they were asked for.
-    """
+    """How one replicate ended: at full parameters (p,), with its own errors if asked for."""
 
     params: Floats
     status: Status
-    distance: float
+    distance: float  # to the optimum before the last step
     message: str = ""
     errors: Floats | None = None
 
@@ -106,12 +94,12 @@ def failed(
 
 
 def divergence_signs(pace: Floats) -> Floats:
-    """Say which way parameters go: 0 for those that hardly move beside the fastest, (q,)."""
+    """Return the signs (q,) of a divergence: 0 where a parameter hardly moves by comparison."""
     return np.where(np.abs(pace) > _MOVES * np.abs(pace).max(), np.sign(pace), 0.0)
 
 
 def describe_ends(parameters: Parameters, columns: Columns, ends: Floats) -> str:
-    """Say where some parameters go on the user's scale; an end of NaN is undetermined."""
+    """Say where some parameters go on the user's scale; an end of NaN is not determined."""
     words = []
     for column, end in zip(columns, ends, strict=True):
         infinite = "±∞" if np.isnan(end) else "+∞" if end > 0 else "−∞"
@@ -124,13 +112,12 @@ def no_finite_optimum(
     target: WhitenedObjective,
     working: Floats,
     columns: Columns,
-    signs: Floats,
+    ends: Floats,
     kind: str,
     errors: Floats | None = None,
 ) -> Outcome:
     """Report where some parameters diverge to from a point (q,), and the others' errors there."""
     parameters = target.likelihood.parameters
-    ends = scale_ends(parameters, columns, signs)
     params = _with_ends(parameters, parameters.to_user(working), columns, ends)
     message = f"{kind} as {describe_ends(parameters, columns, ends)}"
     if errors is not None:
@@ -145,7 +132,7 @@ def at_scale_ends(
     parameters = target.likelihood.parameters
     ends = scale_ends(parameters, columns, signs)
     if not np.isfinite(ends).all():
-        return no_finite_optimum(target, working, columns, signs, SUPREMUM, errors)
+        return no_finite_optimum(target, working, columns, ends, SUPREMUM, errors)
     params = _with_ends(parameters, parameters.to_user(working), columns, ends)
     errors = _with_ends(parameters, parameters.in_all(errors), columns, 0.0)
     return Outcome(params, Status.AT_BOUND, np.nan, parameters.listed(columns), errors)

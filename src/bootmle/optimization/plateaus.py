@@ -61,34 +61,19 @@ _PLATEAU, _WALK = _PlateauRules(), _WalkRules()
 
 @dataclass(frozen=True, slots=True)
 class _Plateau:
-    """Where the nll no longer changes with some parameters.
-
-    Attributes
-    ----------
-    columns : (k,) int array
-        Their columns.
-    signs : (k,) array
-        Which way they go: 0 where the nll changes on neither.
-    working : (q,) array
-        A point that lies on it.
-    origin : (q,) array
-        Where they came from.
-    """
+    """Where the nll no longer changes with some parameters: a point (q,) on it."""
 
     columns: Columns
-    signs: Floats
+    signs: Floats  # (k,); 0 where the nll changes on neither side
     working: Floats
-    origin: Floats
+    origin: Floats  # where they came from
 
 
 class _Others(NamedTuple):
-    """Where the other parameters have their optimum: the point (q,) and their errors (q,).
-
-    Standard errors are on the user's scale: NaN for those held, and where they were not asked for.
-    """
+    """Where the other parameters have their optimum: a point (q,)."""
 
     working: Floats
-    errors: Floats
+    errors: Floats  # (q,) on the user's scale; NaN for those held, and if not asked for
 
 
 class _Station(NamedTuple):

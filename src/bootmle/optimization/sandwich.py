@@ -1,4 +1,4 @@
-"""Each replicate's own sandwich, from the scores that its last gradient was made of."""
+"""Each replicate's own sandwich, from the scores behind its last gradient."""
 
 from __future__ import annotations
 
@@ -20,21 +20,14 @@ Units = tuple[list[NDArray[np.intp]], NDArray[np.intp]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sandwich:
-    """How the scores of a resample are put together into the covariance of their sum.
-
-    Attributes
-    ----------
-    prior : (n,) array or None
-        Prior weights of the observations.
-    units : (n,) int array or None
-        Number of the unit that each observation is drawn with; None where each is drawn alone.
-    strata : (G,) int array or None
-        Stratum of each unit; None where there is one.
-    """
+    """How the scores of a resample are combined into the covariance of their sum."""
 
     prior: Floats | None = None
+    """Prior weights (n,) of the observations."""
     units: Members | None = None
+    """Number (n,) of the unit that each observation is drawn with; None if each is drawn alone."""
     strata: Members | None = None
+    """Stratum (G,) of each unit; None if there is only one."""
 
     @classmethod
     def of(cls, rows: Sequence[Members], strata: Members, prior: Floats | None) -> Sandwich:
@@ -46,19 +39,12 @@ class Sandwich:
         return cls(prior, None if alone else units, strata if strata.any() else None)
 
     def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
-        """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores.
+        """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m).
 
-        Squared weights, which weighted scores have, would count a unit drawn twice four times.
-
-        Parameters
-        ----------
-        scores : (q, m) array
-            Gradients of the contributions evaluated.
-        weights : (m,) array or None
-            Their weights: how often each was drawn, times its prior weight.
-        rows : (m,) int array or None
-            Their numbers in the original data; None where they are all there.
+        The weights (m,) are how often each row was drawn, times its prior weight; the rows (m,) are
+        its numbers in the original data, None if all are there.
         """
+        # Weighted scores would count a unit drawn twice four times.
         chosen = slice(None) if rows is None else rows
         prior = 1.0 if self.prior is None else self.prior[chosen]
         weights = np.broadcast_to(prior, scores.shape[1:]) if weights is None else weights
@@ -69,7 +55,7 @@ class Sandwich:
     def _by_units(
         self, scores: Floats, weights: Floats, prior: Floats | float, chosen: slice | Members
     ) -> Floats:
-        """Sum scores by unit, and centre the sums by stratum."""
+        """Sum scores by unit, and center the sums by stratum."""
         counts = np.divide(weights, prior, out=np.zeros(len(weights)), where=np.greater(prior, 0))
         if self.units is None:
             strata = None if self.strata is None else self.strata[chosen]
@@ -81,7 +67,7 @@ class Sandwich:
 
 
 def _squares(scaled: Floats, counts: Floats, strata: Members | None) -> Floats:
-    """Multiply out, less what the strata's means make of it."""
+    """Return the sum of squares, minus that of the strata's means."""
     meat = scaled @ scaled.T
     if strata is not None:
         totals = _sums(scaled * np.sqrt(counts), strata)
@@ -95,20 +81,15 @@ def _sums(values: Floats, groups: Members) -> Floats:
 
 
 def sandwich_errors(factor: Floats, curvature: Floats, meat: Floats) -> Floats:
-    """Compute √(M⁻¹ J M⁻¹) of b replicates, (b, q), in the coordinates that A maps to.
+    """Return the roots (b, q) of the diagonals of A M⁻¹ J M⁻¹ Aᵀ, A (q, r), M and J (b, r, r).
 
-    Parameters
-    ----------
-    factor : (q, r) array
-        A.
-    curvature, meat : (b, r, r) arrays
-        M and J; NaN in either gives NaN.
+    A is the factor, M the curvature, J the meat; NaN in M or J gives NaN.
     """
     errors = np.full((len(meat), len(factor)), np.nan)
     known = np.isfinite(meat).all(axis=(1, 2)) & np.isfinite(curvature).all(axis=(1, 2))
     if known.any():
-        ways = np.broadcast_to(factor.T, (int(known.sum()), *factor.T.shape))
-        pulls = np.linalg.solve(curvature[known], ways)
-        variances = (pulls * np.matmul(meat[known], pulls)).sum(axis=1)
+        directions = np.broadcast_to(factor.T, (int(known.sum()), *factor.T.shape))
+        solved = np.linalg.solve(curvature[known], directions)
+        variances = (solved * np.matmul(meat[known], solved)).sum(axis=1)
         errors[known] = np.sqrt(np.maximum(variances, 0.0))
     return errors

@@ -14,22 +14,21 @@ from bootmle.optimization.sandwich import Sandwich
 
 __all__ = ["WhitenedObjective", "Whitening"]
 
+_SMALLEST = 1e-14
+"""Eigenvalue, on a unit diagonal, that rounding leaves of 0."""
+_SINGULAR = 1e-12
+"""The same after an inversion and a product."""
+
 
 @dataclass(frozen=True, slots=True)
 class Whitening:
-    """The map ``working = center + factor @ z``, where a unit of z is one standard error.
-
-    Attributes
-    ----------
-    center : (q,) array
-        The estimate, on the working scale.
-    factor : (q, r) array
-        A with A Aᵀ = H⁻¹, H the observed information or its positive definite stand-in; r < q
-        where the data leave directions unidentified.
-    """
+    """The map ``working = center + factor @ z``, where a unit of z is one standard error."""
 
     center: Floats
+    """The estimate (q,) on the working scale."""
     factor: Floats
+    """A (q, r) with A Aᵀ = H⁻¹, H the observed information or its positive definite stand-in; r < q
+    where the data leave directions unidentified."""
 
     def __post_init__(self) -> None:
         """Lay the factor out by rows: the last bits of products depend on it."""
@@ -37,16 +36,13 @@ class Whitening:
 
     @classmethod
     def from_curvature(cls, center: Floats, curvature: Floats, n_flat: int = 0) -> Whitening:
-        """Whiten by a Hessian, leaving out its ``n_flat`` flattest directions.
-
-        A negative eigenvalue enters by its absolute value: a stand-in for the whitening, never a
-        result.
-        """
+        """Whiten by a Hessian, leaving out its ``n_flat`` flattest directions."""
         diagonal = np.abs(np.diag(curvature))
         unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         values, vectors = np.linalg.eigh(curvature / np.outer(unit, unit))
         order = np.argsort(np.abs(values))[n_flat:]
-        size = np.maximum(np.abs(values[order]), 1e-14)
+        # Absolute values: a positive definite stand-in for the whitening, never a result.
+        size = np.maximum(np.abs(values[order]), _SMALLEST)
         return cls(center, vectors[:, order] / unit[:, None] / np.sqrt(size))
 
     def rewhitened(self, center: Floats, curvature: Floats) -> Whitening:
@@ -78,9 +74,7 @@ class Whitening:
 class WhitenedObjective:
     """One replicate's objective in whitened coordinates, relative to its value at the estimate.
 
-    Exceptions of the user's objective count as infinite values; the last one is kept. So are the
-    contributions that were evaluated last at a single point, and the meat of the replicate's own
-    sandwich where it is asked for and contributions tell it: at the last gradient.
+    Exceptions of the user's objective count as infinite values.
     """
 
     __slots__ = (
@@ -100,9 +94,9 @@ class WhitenedObjective:
         self.whitening = whitening
         self.base = base
         self.sandwich = sandwich if likelihood.per_observation else None
-        self.last = base
-        self.meat: Floats | None = None
-        self.error: Exception | None = None
+        self.last = base  # contributions (or total) at the point evaluated last
+        self.meat: Floats | None = None  # of the replicate's sandwich, at the last gradient
+        self.error: Exception | None = None  # the user's last one
         self.n_evaluations = 0
         self.n_gradients = 0
 
@@ -133,7 +127,7 @@ class WhitenedObjective:
         return [self._evaluate(point) for point in params]
 
     def rises(self, params: Floats, above: Floats | float) -> Floats:
-        """Evaluate contributions at full parameter vectors (k, p) less others, (k, n)."""
+        """Evaluate contributions at full parameter vectors (k, p), minus others: (k, n)."""
         together = self._together(params, above) if self.likelihood.vectorized else None
         if together is not None:
             return together
@@ -222,8 +216,8 @@ class WhitenedObjective:
         keep = np.setdiff1d(np.arange(self.whitening.center.size), columns)
         unit = self.whitening.units
         scaled = self.whitening.factor / unit[:, None]
-        precision = np.linalg.pinv(scaled @ scaled.T, rcond=1e-12)[np.ix_(keep, keep)]
-        flat = int((np.abs(np.linalg.eigvalsh(precision)) < 1e-12).sum())
+        precision = np.linalg.pinv(scaled @ scaled.T, rcond=_SINGULAR)[np.ix_(keep, keep)]
+        flat = int((np.abs(np.linalg.eigvalsh(precision)) < _SINGULAR).sum())
         whitening = Whitening.from_curvature(
             self.whitening.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
         )

@@ -61,15 +61,7 @@ def fall_back(
 
 @dataclass(slots=True)
 class _Fallback:
-    """The search for one replicate's optimum; `optimize_within_bounds` moves it between bounds.
-
-    Attributes
-    ----------
-    target : WhitenedObjective
-    step_sizes : StepSizes
-    outcome : Outcome
-        What the last leg within bounds came to.
-    """
+    """The search for one replicate's optimum, and the outcome of its last leg within bounds."""
 
     target: WhitenedObjective
     step_sizes: StepSizes
@@ -79,11 +71,6 @@ class _Fallback:
     def parameters(self) -> Parameters:
         """All free parameters."""
         return self.target.likelihood.parameters
-
-    @property
-    def noise(self) -> float:
-        """Noise level of the objective."""
-        return self.step_sizes.noise
 
     def units(self, params: Floats) -> Floats:
         """Return the original fit's standard errors on the user's scale."""
