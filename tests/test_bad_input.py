@@ -178,7 +178,7 @@ def test_names_of_the_wrong_number_or_repeated(names: Any, parts: list[str]) -> 
 
 @pytest.mark.parametrize("bad", [1, 0, -5, 2.5, True, np.nan])
 def test_too_few_resamples(bad: Any) -> None:
-    parts = ["n_resamples", repr(bad), "at least 2"]
+    parts = ["n_resamples must be an integer >= 2", repr(bad)]
     refused(ValueError, parts, lambda: bootstrap(standard(), n_resamples=bad))
 
 

@@ -83,7 +83,7 @@ def test_several_files_are_joined_in_the_order_given(boot_of: BootOf, tmp_path: 
 def test_files_of_the_same_seed_are_refused(boot_of: BootOf, tmp_path: Path) -> None:
     _, one = saved(boot_of, tmp_path)
     _, other = saved(boot_of, tmp_path)
-    with pytest.raises(ValueError, match=r"paths: seeds \[7\] repeat"):
+    with pytest.raises(ValueError, match=r"paths: seeds \[7\] occur twice"):
         load(one, other)
 
 
@@ -155,7 +155,7 @@ def test_seeds_are_kept_and_a_merged_file_still_knows_them(boot_of: BootOf, tmp_
     assert load(tmp_path / "merged", paths[2]).seeds == tuple(seeds)
     for part, seed in zip(paths[:2], seeds, strict=False):
         for order in ((tmp_path / "merged", part), (part, tmp_path / "merged")):
-            with pytest.raises(ValueError, match=rf"paths: seeds \[{seed}\] repeat"):
+            with pytest.raises(ValueError, match=rf"paths: seeds \[{seed}\] occur twice"):
                 load(*order)
 
 

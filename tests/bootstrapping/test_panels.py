@@ -36,7 +36,7 @@ def test_a_panel_for_each_parameter_but_held_ones(plot: Any, boot_of: BootOf) ->
 def test_names_choose_the_panels_and_their_order(plot: Any, two: BootOf) -> None:
     _, panels = plot(two(), names=NAMES[::-1])
     assert [panel.get_title() for panel in panels] == list(NAMES[::-1])
-    with pytest.raises(ValueError, match="names: \\['sigma'\\]"):
+    with pytest.raises(ValueError, match="names: got \\['sigma'\\]"):
         plot(two(), names=["sigma"])
 
 
@@ -56,8 +56,8 @@ def test_an_infinite_end_is_named_and_drawn_to_the_edge(
     status = np.where(np.isinf(values[:, 1]), Status.NO_FINITE_OPTIMUM, Status.CERTIFIED)
     boot = boot_of([0.0, 0.0], values, status)
     _, (finite, endless) = plot(boot)
-    assert "high end infinite" in notes(endless)
-    assert "high end infinite" not in notes(finite)
+    assert "high endpoint infinite" in notes(endless)
+    assert "high endpoint infinite" not in notes(finite)
     if plot is plot_histograms:
         shade = drawn(endless, "95% percentile interval")
         assert shade.get_x() + shade.get_width() == pytest.approx(endless.get_xlim()[1])

@@ -140,7 +140,7 @@ def test_a_damaged_chunk_is_named_and_computed_again(
     assert f"64 of 300 replicates are missing: 128 to 191; damaged: {path}" in str(partial)
     again = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
     assert_same(again, whole)
-    assert f"damaged, and computed again: {path}: its checksum does not match" in str(again)
+    assert f"damaged, computed again: {path}: its checksum does not match" in str(again)
     assert path.read_bytes()[-100:] == sound[-100:]
 
 
@@ -227,7 +227,7 @@ def test_another_version_is_noted(mle: Fit, tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path)
     manifest["versions"]["numpy"] = "1.0"
     write_manifest(tmp_path, manifest, replace=True)
-    note = f"begun with numpy 1.0, now {np.__version__}: last bits may differ"
+    note = f"started with numpy 1.0, now {np.__version__}: last bits may differ"
     assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).remarks
 
 
@@ -306,9 +306,11 @@ def test_a_shard_that_is_none_is_refused(shard: Any, mle: Fit, tmp_path: Path) -
 
 
 def test_a_shard_needs_a_directory_and_no_precision(mle: Fit, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"shard: \(1, 2\), but parts are merged from directories"):
+    with pytest.raises(
+        ValueError, match=r"shard: got \(1, 2\) without a directory to merge the parts from"
+    ):
         bootstrap(mle, shard=(1, 2))
-    with pytest.raises(ValueError, match=r"precision: 0\.1 with shard=.* only its own part"):
+    with pytest.raises(ValueError, match=r"precision: got 0\.1 with shard=.* only its own part"):
         bootstrap(mle, shard=(1, 2), checkpoint=tmp_path, precision=0.1)
 
 
@@ -348,7 +350,7 @@ class Interrupting:
 def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path: Path) -> None:
     y = np.random.default_rng(0).normal(size=30)
     usual = bootstrap(Estimator(Interrupting(-1), y), n_resamples=300, rng=0)
-    with pytest.raises(Interrupted, match=r"they are in .*, where the same call goes on"):
+    with pytest.raises(Interrupted, match=r"they are in .*; repeat the call to resume"):
         bootstrap(Estimator(Interrupting(150), y), n_resamples=300, rng=0, checkpoint=tmp_path)
     assert len(chunks_in(tmp_path)) == 2
     again = bootstrap(Estimator(Interrupting(-1), y), n_resamples=300, rng=0, checkpoint=tmp_path)
@@ -415,7 +417,9 @@ def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
 
 
 def test_a_part_without_chunks_says_so(mle: Fit, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"shard: part 2 of 2 has no replicates: .*there are 1"):
+    with pytest.raises(
+        ValueError, match=r"shard: part 2 of 2 has no replicates: .*consists of 1 chunks"
+    ):
         bootstrap(mle, n_resamples=64, rng=0, checkpoint=tmp_path, shard=(2, 2))
 
 
@@ -446,7 +450,7 @@ def test_a_directory_starts_a_loaded_fit_where_its_run_started(mle: Fit, tmp_pat
     there = replace(mle, whitening=whitening, estimate=whitening.center, base=base)
     longer = load(tmp_path, fit=there).extend(64)
     assert_same(longer, bootstrap(mle, n_resamples=192, rng=0))
-    with pytest.raises(ValueError, match=r"fit: has \['a', 'b', 'c'\]"):
+    with pytest.raises(ValueError, match=r"fit: its parameters are \['a', 'b', 'c'\]"):
         load(tmp_path, fit=logit_fit(names=["a", "b", "c"]))
 
 

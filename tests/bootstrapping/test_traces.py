@@ -27,7 +27,7 @@ def test_a_trace_ends_at_the_bootstraps_own_numbers(
     _, panels = plot_trace(boot, confidence_level=level, method=method)
     for j, panel in enumerate(panels):
         error = boot.standard_error[j]
-        last = [line(panel, label)[1][-1] for label in ("low end", "standard error", "high end")]
+        last = [line(panel, label)[1][-1] for label in ("low", "standard error", "high")]
         ends = (np.array([bounds.low[j], bounds.high[j]]) - ESTIMATE[j]) / error
         assert_allclose(last, [ends[0], 1.0, ends[1]])
         assert line(panel, "standard error")[0][-1] == 999
@@ -44,7 +44,7 @@ def test_a_trace_follows_the_first_replicates(two: BootOf, picture: Look, line: 
 
 def test_ends_begin_where_there_are_replicates_enough_for_them(picture: Look, line: Look) -> None:
     for panel in picture(plot_trace)[1]:
-        counts, low = line(panel, "low end")
+        counts, low = line(panel, "low")
         # (B + 1) 0.025 is 1 at B = 39.
         assert np.all(np.isfinite(low) == (counts >= 39))
 
@@ -65,7 +65,7 @@ def test_the_axis_of_a_trace_holds_its_later_part(boot_of: BootOf, line: Look) -
     values[:3] *= 1e4
     for panel in plot_trace(boot_of([0.0, 0.0], values))[1]:
         low, high = panel.get_ylim()
-        for label in ("low end", "standard error", "high end"):
+        for label in ("low", "standard error", "high"):
             counts, values = line(panel, label)
             late = values[counts >= 99.9]
             assert low < late.min() <= late.max() < high

@@ -150,7 +150,7 @@ def test_a_process_that_is_told_to_end_ends_with_3(job: str, tmp_path: Path) -> 
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 3
-    assert b"where the same call goes on" in error
+    assert b"repeat the call to resume" in error
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_job_that_is_none_ends_with_2(tmp_path: Path, capsys: Capture) -> None
 def test_a_run_without_a_replicate_ends_with_1(job: str, tmp_path: Path, capsys: Capture) -> None:
     out = str(tmp_path / "run")
     assert main(["run", f"{job}:failing", "--out", out, "-n", "70", "--rng", "0"]) == 1
-    assert "no replicate of 70 worked" in capsys.readouterr().err
+    assert "all 70 replicates failed" in capsys.readouterr().err
     assert main(["status", out]) == 0
     assert "70 times: the objective raised an exception" in capsys.readouterr().out
 

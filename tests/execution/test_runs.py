@@ -120,7 +120,8 @@ def test_the_limit_says_how_far_the_precision_is() -> None:
     worst = (boot.standard_error_mcse / boot.standard_error).max()
     assert len(boot.data) == 300
     assert boot.stopped == ""
-    assert f"not reached with n_resamples=300: the worst error of an SE is {worst:.2g}" in str(boot)
+    reason = f"the largest relative Monte Carlo error of an SE is {worst:.2g}"
+    assert f"not reached with n_resamples=300: {reason}" in str(boot)
 
 
 @pytest.mark.parametrize("precision", [0, 1, -0.1, "0.02", np.nan])
@@ -130,7 +131,7 @@ def test_a_precision_that_is_no_share_is_refused(precision: Any) -> None:
 
 
 def test_a_plan_that_draws_all_there_is_has_no_precision() -> None:
-    with pytest.raises(ValueError, match=r"precision: .* as many samples as there are"):
+    with pytest.raises(ValueError, match=r"precision: .* always uses all its samples"):
         bootstrap(Estimator(two, Y), sampling=Jackknife(), precision=0.1)
 
 

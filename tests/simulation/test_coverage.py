@@ -265,8 +265,8 @@ def test_an_interrupted_study_hands_over_what_is_done() -> None:
         ({"methods": []}, r"methods: \[\]"),
         ({"truth": [1.0]}, "truth: "),
         ({"truth": {"gone": 1.0}}, r"truth: \['gone'\] are not among"),
-        ({"n_datasets": 1}, "n_datasets: 1"),
-        ({"n_resamples": 1}, "n_resamples: 1"),
+        ({"n_datasets": 1}, "n_datasets must be an integer >= 2, got 1"),
+        ({"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
     ],
 )
 def test_bad_arguments_are_named(options: dict[str, Any], message: str) -> None:

@@ -1,1 +1,1 @@
-"""The verbs `bootstrap` and `load`, and the Bootstrap they return."""
+"""The functions `bootstrap` and `load`, and the Bootstrap they return."""

@@ -1,4 +1,4 @@
-"""Reading what the user passes to `bootstrap`, with an error for what cannot be used."""
+"""Reading and checking the arguments of `bootstrap` and `coverage`."""
 
 from __future__ import annotations
 
@@ -29,61 +29,59 @@ _REFITS = ("verified", "expansion")
 
 
 def refuse_unknown(unknown: dict[str, Any], verb: str = "bootstrap") -> None:
-    """Name the keyword that was meant."""
+    """Raise for unknown keywords, naming the right one where it can be guessed."""
     for name in unknown:
         if name in {"seed", "random_state"}:
-            raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for it")
+            raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for the seed")
         raise TypeError(f"{verb}() has no argument {name!r}; help(bootmle.{verb}) lists them")
 
 
 def check_n_resamples(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
-    """Check the number of replicates, or of data sets."""
+    """Read the number of replicates or data sets; of a finite plan at most those it has."""
     whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
     if not whole or n_resamples < 2:
-        raise ValueError(
-            f"{argument}: {n_resamples!r}; a spread needs a whole number of at least 2"
-        )
+        raise ValueError(f"{argument} must be an integer >= 2, got {brief(n_resamples)}")
     available = sampling.n_available
     if available is not None and available < 2:
-        raise ValueError(f"sampling: {sampling!r} holds {available}; a spread needs at least 2")
+        raise ValueError(f"sampling: {sampling!r} has {available} resamples; at least 2 are needed")
     if available is None:
         return int(n_resamples)
     return available if sampling.exhaustive else min(int(n_resamples), available)
 
 
 def check_plan(fit: Any, sampling: Any) -> None:
-    """Refuse a plan that the objective cannot serve."""
+    """Raise for what is not a plan or a fit, and for a plan that does not suit the fit."""
     if not isinstance(sampling, Plan) or isinstance(sampling, type):
         raise TypeError(
-            f"sampling: {brief(sampling)} is not a plan; pass one, such as Cases(), "
-            f"Clustered(labels) or Blocks()"
+            f"sampling: {brief(sampling)} is not a plan; pass Cases(), Clustered(labels), "
+            f"Blocks() or another plan"
         )
     if not isinstance(fit, Fit | Estimator):
         raise TypeError(
-            f"fit: {type(fit).__name__}; pass the Fit that bootmle.fit(fun, x0, args) returns, or "
-            f"an Estimator"
+            f"fit: got {type(fit).__name__}; pass the Fit returned by bootmle.fit(fun, x0, args), "
+            f"or an Estimator"
         )
     sampling.check_fit(fit)
 
 
 def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
-    """Refuse an unknown kind of refit, and the expansion where there are no contributions."""
+    """Raise for an unknown kind of refit, and for an expansion without contributions."""
     if refit not in _REFITS:
         raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
     if refit != "expansion":
         return
     if fit.likelihood is None or not fit.takes_weights:
-        lacks = "an Estimator does not have: bootstrap a Fit instead"
+        lacks = "an Estimator does not have; bootstrap a Fit instead"
         raise ValueError(
             f"refit: 'expansion' weights the observations' contributions, which "
             f"{lacks if fit.likelihood is None else fit.why_no_weights}; or use 'verified'"
         )
     if sampling.structure is Structure.MODEL:
-        raise ValueError("refit: 'expansion' serves no simulated data; use 'verified'")
+        raise ValueError("refit: 'expansion' does not work for simulated data; use 'verified'")
 
 
 def read_seed(rng: Any) -> int:
-    """Turn rng into the entropy of all streams."""
+    """Return the entropy of all random streams."""
     if rng is None:
         entropy = np.random.SeedSequence().entropy
         assert isinstance(entropy, int)
@@ -92,54 +90,56 @@ def read_seed(rng: Any) -> int:
         return int.from_bytes(rng.bytes(16), "little")
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
         raise ValueError(
-            f"rng: {brief(rng)}; pass a whole number not below 0, a numpy.random.Generator, or None"
+            f"rng: got {brief(rng)}; pass an integer >= 0, a numpy.random.Generator, or None"
         )
     return int(rng)
 
 
 def read_directory(checkpoint: Any) -> Path | None:
-    """Read where finished chunks are kept; nowhere by default."""
+    """Read the directory for finished chunks."""
     if checkpoint is None:
         return None
     if not isinstance(checkpoint, str | os.PathLike):
-        raise TypeError(f"checkpoint: {brief(checkpoint)}; pass the path of a directory")
+        raise TypeError(f"checkpoint: got {brief(checkpoint)}; pass the path of a directory")
     path = Path(checkpoint)
     if path.exists() and not path.is_dir():
-        raise ValueError(f"checkpoint: {path} is a file; name a directory, new or of a run")
+        raise ValueError(f"checkpoint: {path} is a file; name a new directory or that of a run")
     return path
 
 
 def check_precision(precision: Any, sampling: Plan) -> None:
-    """Refuse a precision that is no share, and one for a plan that draws all there is."""
+    """Raise for an invalid precision, and for one with a plan that uses all its resamples."""
     if precision is None:
         return
     if not isinstance(precision, Real) or not 0 < float(precision) < 1:
         raise ValueError(
-            f"precision: {precision!r}; pass the largest error of an SE as a share of it, such as "
-            f"0.02"
+            f"precision: got {brief(precision)}; pass the largest relative Monte Carlo error of a "
+            f"standard error, between 0 and 1, such as 0.02"
         )
     if sampling.exhaustive:
         raise ValueError(
-            f"precision: {precision!r}, but {sampling!r} has as many samples as there are; leave "
+            f"precision: got {precision!r}, but {sampling!r} always uses all its samples; leave "
             f"precision out"
         )
 
 
 def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
-    """Read which part of how many is asked for; the whole by default."""
+    """Read which part of how many is requested; the whole by default."""
     if shard is None:
         return 1, 1
     numbers = tuple(shard) if isinstance(shard, tuple | list) else ()
     whole = all(isinstance(each, int) and not isinstance(each, bool) for each in numbers)
     if len(numbers) != 2 or not whole or not 1 <= numbers[0] <= numbers[1]:
-        raise ValueError(f"shard: {shard!r}; pass (i, k), the i-th of k parts, i from 1 to k")
+        raise ValueError(
+            f"shard: got {brief(shard)}; pass (i, k), the i-th of k parts, 1 <= i <= k"
+        )
     if checkpoint is None:
         raise ValueError(
-            f"shard: {shard!r}, but parts are merged from directories; name one with checkpoint="
+            f"shard: got {shard!r} without a directory to merge the parts from; set checkpoint="
         )
     if precision is not None:
         raise ValueError(
-            f"precision: {precision!r} with shard={shard!r}, which sees only its own part of the "
-            f"run; leave one of them out"
+            f"precision: got {precision!r} with shard={shard!r}, which sees only its own part of "
+            f"the run; leave one of them out"
         )
     return numbers

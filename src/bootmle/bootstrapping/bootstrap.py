@@ -1,4 +1,4 @@
-"""The verb `bootstrap`: a plan and a fit make replicates."""
+"""The function `bootstrap`: from a fit and a sampling plan to replicates."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ from bootmle.sampling import Cases, Plan
 
 __all__ = ["bootstrap", "precise_enough", "worst_relative_error"]
 
+_FEWEST = 100
+"""Finite replicates below which no precision is taken to be reached: the Monte Carlo error follows
+from a fourth moment, known at 100 normal replicates to about a third (√(96/9B))."""
+
 
 def bootstrap(
     fit: Fit | Estimator,
@@ -56,40 +60,41 @@ def bootstrap(
     deadline: float | datetime | None = None,
     **unknown: Any,
 ) -> Bootstrap:
-    """Refit on bootstrap samples, in parallel, and collect the replicates.
+    """Refit the model on bootstrap samples, in parallel.
 
     Parameters
     ----------
     fit : Fit or Estimator
         What to refit.
     sampling : plan
-        How resamples are drawn: `Cases()`, `Stratified(strata)`, `Clustered(clusters)`,
+        How samples are drawn: `Cases()`, `Stratified(strata)`, `Clustered(clusters)`,
         `Blocks()`, `Bayesian()`, `Parametric(simulate)`, `Subsample(size)`, `Jackknife()`,
         `Given(...)`.
     n_resamples : int
-        Number of replicates B, at least 2; no more than there are with `Given`, as many as there
-        are with `Jackknife`.
+        Number of replicates B, at least 2; `Given` has at most those it was given, `Jackknife`
+        one per observation.
     precision : float, optional
-        Stop once the Monte Carlo error of every standard error is at most this share of it, with
-        n_resamples as the limit; the result says which stopped it.
+        Stop when the relative Monte Carlo error of every standard error is at most this, with
+        n_resamples as the limit; the result says what stopped it.
     refit : str
-        "verified": every replicate is certified at its optimum; "expansion": the optimum of the
-        shared expansion, without evaluations for each replicate, its error measured on a sample.
+        "verified": every replicate is certified at its optimum. "expansion": the optimum of a
+        third-order expansion shared by all replicates, without evaluations of the objective; its
+        error is measured on a random sample of verified refits.
     n_jobs : int
-        Workers, as in joblib: -1 for one per core. Results do not depend on it.
+        Number of workers, as in joblib; -1 for all cores. Results do not depend on it.
     rng : int, Generator or None
-        Seed; a Generator is drawn from once. The seed used is kept on the result.
+        Seed; a Generator is drawn from once. The result keeps it as ``seed``.
     progress : bool, optional
-        Show a bar and a forecast; by default on a terminal and in a notebook. In a log file it is
-        a line a minute.
+        Whether to show a progress bar and a forecast, by default on a terminal and in a notebook;
+        in a log file one line per minute.
     checkpoint : str or Path, optional
-        A directory that keeps every finished chunk. The same call again computes what is missing,
-        or more where n_resamples is raised; `load` reads it at any time.
+        A directory that keeps every finished chunk. Repeating the call computes what is missing,
+        and more if n_resamples is larger; `load` reads the directory at any time.
     shard : (int, int), optional
-        (i, k): only the i-th of k parts of the run, from 1; with checkpoint, in one directory or
-        in several that `load` merges.
+        (i, k): only the i-th of k parts of the run, counted from 1; requires ``checkpoint``, with
+        one directory for all parts or several that `load` merges.
     deadline : float or datetime, optional
-        Seconds from now, or the moment, by which to stop with what is done: one chunk at least.
+        Seconds from now, or the time, at which to stop; at least one chunk is computed.
 
     Returns
     -------
@@ -98,13 +103,13 @@ def bootstrap(
     Raises
     ------
     ValueError, TypeError
-        For arguments that cannot be used, and a plan that does not suit the objective.
+        For invalid arguments, and for a plan that does not suit the objective.
     RuntimeError
-        Where no replicate could be estimated, with the commonest reason.
+        If no replicate could be estimated, with the most common reason.
     Interrupted
-        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds what is done.
+        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds the finished part.
     OSError
-        Where a checkpoint cannot be written; the chunks before are safe.
+        If a checkpoint cannot be written; earlier chunks are safe.
 
     Examples
     --------
@@ -135,20 +140,13 @@ def bootstrap(
             enough=None if precision is None else partial(precise_enough, precision=precision),
         )
         if run.show:
-            forecast = run.n_missing * setup.task.refit.seconds / workers
-            announce(forecast, run.n_missing, workers)
-        collected = run.collect()
-        if collected.interrupted:
-            raise _interrupted(setup, collected)
-        _refuse_empty(collected.data, part, -(-setup.count // setup.task.size))
-        if path is not None and collected.reason.startswith("precision"):
-            record_stop(path, len(collected.data), collected.reason)
-        return _result(setup, collected, precision)
+            announce(run.n_missing * setup.task.refit.seconds / workers, run.n_missing, workers)
+        return _result(setup, run.collect(), part, precision)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SetUp:
-    """A run that is about to start: its task, how many replicates, and what is on record of it."""
+    """A run that is about to start: its task, number of replicates, record and directory."""
 
     task: Task
     count: int
@@ -159,7 +157,7 @@ class _SetUp:
 def _set_up(
     fit: Fit | Estimator, sampling: Plan, refit: str, rng: Any, n_resamples: Any, path: Path | None
 ) -> _SetUp:
-    """Settle what is to be computed; again where another process has just begun the same run."""
+    """Start or resume a run; try again if another process has just started the same one."""
     for last in (False, True):
         started = start_or_resume(fit, sampling, refit, rng, path)
         count = check_n_resamples(n_resamples, started.plan)
@@ -178,38 +176,48 @@ def _set_up(
     return _SetUp(task, count, blank, None)
 
 
-def _result(setup: _SetUp, collected: Collected[Replicates], precision: float | None) -> Bootstrap:
-    """Examine what was collected, and say what stopped it."""
+def _result(
+    setup: _SetUp,
+    collected: Collected[Replicates],
+    part: tuple[int, int],
+    precision: float | None,
+) -> Bootstrap:
+    """Audit the replicates and describe what stopped the run; raise if there is no result."""
+    if collected.interrupted:
+        raise _interrupted(setup, collected)
+    _refuse_empty(collected.data, part, -(-setup.count // setup.task.size))
+    if setup.store is not None and collected.reason.startswith("precision"):
+        record_stop(setup.store.path, len(collected.data), collected.reason)
     held = setup.blank.holding(setup.task, collected)
     damaged = [] if setup.store is None else setup.store.damaged
-    remarks = [f"damaged, and computed again: {text}" for text in damaged]
+    remarks = [f"damaged, computed again: {text}" for text in damaged]
     if precision is not None and not collected.reason:
         worst = worst_relative_error(collected.data)
         remarks.append(
-            f"precision={precision:g} was not reached with n_resamples={setup.count:,}: the worst "
-            f"error of an SE is {worst:.2g} of it"
+            f"precision={precision:g} was not reached with n_resamples={setup.count:,}: the "
+            f"largest relative Monte Carlo error of an SE is {worst:.2g}"
         )
     return replace(held, remarks=(*held.remarks, *remarks))
 
 
 def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted:
-    """Say how a run that was interrupted goes on."""
+    """Describe how to resume an interrupted run."""
     done = len(collected.data)
     partial = None if done < 2 else setup.blank.holding(setup.task, collected)
     where = (
-        "they are in sys.last_value.partial, or .partial of the bootmle.Interrupted caught"
+        "they are in sys.last_value.partial, or in .partial of the bootmle.Interrupted you caught"
         if setup.store is None
-        else f"they are in {setup.store.path}, where the same call goes on"
+        else f"they are in {setup.store.path}; repeat the call to resume"
     )
     return Interrupted(f"{done:,} of {setup.count:,} replicates are done: {where}", partial)
 
 
 def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int) -> None:
-    """Raise where no replicate worked, with the commonest reason."""
+    """Raise if there are no replicates, or all failed, with the most common reason."""
     if not len(replicates):
         raise ValueError(
-            f"shard: part {shard[0]} of {shard[1]} has no replicates: the run is divided by "
-            f"chunks, and there are {n_chunks}; ask for at most as many parts"
+            f"shard: part {shard[0]} of {shard[1]} has no replicates: the run consists of "
+            f"{n_chunks} chunks; divide it into at most as many parts"
         )
     if not replicates.failed.all():
         return
@@ -218,19 +226,16 @@ def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int)
         for k, status in enumerate(replicates.status)
     ]
     reason, times = Counter(reasons).most_common(1)[0]
-    raise RuntimeError(f"no replicate of {len(replicates)} worked; {times} times: {reason}")
-
-
-_FEWEST = 100
+    raise RuntimeError(f"all {len(replicates)} replicates failed; {times} times: {reason}")
 
 
 def precise_enough(data: Replicates, precision: float) -> str:
-    """Say that a precision is reached; empty where it is not."""
+    """Return the reason to stop once a precision is reached; empty before."""
     return f"precision={precision:g}" if worst_relative_error(data) <= precision else ""
 
 
 def worst_relative_error(data: Replicates) -> float:
-    """Return the largest Monte Carlo error of a standard error, relative to it."""
+    """Return the largest relative Monte Carlo error of a standard error."""
     kept: Floats = data.estimates[~data.failed]
     if np.isfinite(kept).sum(axis=0).min() < _FEWEST:
         return np.inf

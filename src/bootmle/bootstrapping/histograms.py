@@ -1,4 +1,4 @@
-"""Histograms of the replicates, with the estimate, its interval and the Hessian's curve."""
+"""Histograms of the replicates with the estimate, an interval and the Hessian's normal curve."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ __all__ = ["plot_histograms"]
 
 _VERMILION, _SKY = PALETTE[1], PALETTE[5]
 _FENCE = 6.0
-"""Distance from the quartiles, in units of theirs, beyond which replicates are only counted."""
+"""Interquartile ranges from the quartiles beyond which replicates are only counted: Tukey's fences
+for far-out values are at 3; outside 6 lies one of 2,900 exponential replicates."""
 _BINS = (8, 60)
-"""Fewest and most bars."""
+"""Fewest and most bars, by what a panel 3 inches wide can show."""
 
 
 def plot_histograms(
@@ -42,46 +43,7 @@ def plot_histograms(
     method: str = "percentile",
     hessian_errors: Floats | None = None,
 ) -> tuple[Figure, Panels]:
-    """Draw each parameter's replicates as a histogram, with its estimate and interval.
-
-    Parameters
-    ----------
-    boot : Bootstrap
-        The replicates.
-    ax : Axes or array of Axes, optional
-        Where to draw, one for each parameter; by default a new figure of pyplot's.
-    names : sequence of str, optional
-        The parameters, in the order wanted; by default all but held ones.
-    confidence_level : float
-        Of the interval, which is shaded.
-    method : str
-        Of the interval.
-    hessian_errors : (p,) array, optional
-        The Hessian's standard errors, for the normal curve that they claim.
-
-    Returns
-    -------
-    Figure, array of Axes
-        Replicates that are infinite, failed or far out are counted in a note.
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    ValueError, TypeError
-        For unknown names, another number of Axes, and a method or level without an interval.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from matplotlib.figure import Figure
-    >>> from bootmle import Estimator, bootstrap
-    >>> y = np.random.default_rng(0).normal(size=50)
-    >>> boot = bootstrap(Estimator(np.mean, args=y, names=["mean"]), n_resamples=999, rng=0)
-    >>> figure, panels = plot_histograms(boot, Figure().subplots())
-    >>> panels[0].get_title()
-    'mean'
-    """
+    """Draw each parameter's histogram, with a note that counts what it does not show."""
     bounds = boot.confidence_interval(method, confidence_level)
     chosen = read_names(boot, names)
     figure, panels = open_panels(ax, [boot.names[j] for j in chosen])
@@ -102,7 +64,7 @@ def plot_histograms(
 def _draw_histogram(
     panel: Axes, values: Floats, estimate: float, ends: tuple[float, float], label: str
 ) -> None:
-    """Draw one parameter's histogram as a density, and shade its interval."""
+    """Draw one parameter's histogram as a density, with its interval shaded."""
     finite = values[np.isfinite(values)]
     left, right = _range_of(finite, [estimate, *ends])
     edges = np.linspace(left, right, 1 + _count_bars(finite, right - left))
@@ -117,7 +79,7 @@ def _draw_histogram(
 
 
 def _range_of(finite: Floats, shown: Sequence[float]) -> tuple[float, float]:
-    """Choose an axis that holds what is shown, and the replicates that are not far out."""
+    """Return the range of the shown values and of all replicates within the fences."""
     lower, upper = np.quantile(finite, [0.25, 0.75])
     reach = _FENCE * (upper - lower) or np.inf
     inside = finite[(finite >= lower - reach) & (finite <= upper + reach)]
@@ -126,14 +88,14 @@ def _range_of(finite: Floats, shown: Sequence[float]) -> tuple[float, float]:
 
 
 def _count_bars(finite: Floats, length: float) -> int:
-    """Count the bars by the rule of Freedman and Diaconis (1981)."""
+    """Return the number of bars by the rule of Freedman and Diaconis (1981)."""
     lower, upper = np.quantile(finite, [0.25, 0.75])
     width = 2 * (upper - lower) / np.cbrt(finite.size)
     return int(np.clip(np.ceil(length / max(width, length / _BINS[1])), *_BINS))
 
 
 def _draw_curve(panel: Axes, center: float, error: float) -> None:
-    """Draw the normal density of a standard error, cut off at twice the bars' height."""
+    """Draw the normal density of a standard error, clipped at twice the bars' height."""
     if not error > 0:
         return
     z = np.linspace(-5, 5, 401)
@@ -144,7 +106,7 @@ def _draw_curve(panel: Axes, center: float, error: float) -> None:
 
 
 def _left_out(panel: Axes, values: Floats, data: Replicates) -> list[str]:
-    """Count the replicates that are not in the histogram."""
+    """Count the replicates that the histogram does not show."""
     left, right = panel.get_xlim()
     finite = np.isfinite(values)
     counts = {

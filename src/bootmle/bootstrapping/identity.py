@@ -1,4 +1,4 @@
-"""What makes two runs the same: data, objective, plan and options, in a form that JSON holds."""
+"""The identity of a run: its data, objective, plan and options, as JSON."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from bootmle.sampling import Plan
 __all__ = ["describe", "differences", "versions"]
 
 _VALUES_AGREE = 1e-9
-"""Relative difference of an objective's values up to which it is the same: versions and processors
-round differently in the last bits of a sum."""
+"""Tolerance for values of the objective, which differ by rounding on another machine."""
 
 
 def versions() -> dict[str, str]:
-    """Name the versions that the last bits of a result depend on."""
+    """Return the versions on which the last bits of a result depend."""
     return {
         "bootmle": metadata.version("bootmle"),
         "python": platform.python_version(),
@@ -36,7 +35,7 @@ def versions() -> dict[str, str]:
 
 
 def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dict[str, Any]:
-    """Describe a run in a form that JSON holds, so that another can be told to be the same."""
+    """Describe a run as JSON, so that another one can be compared with it."""
     return {
         **fit.description(),
         "seed": str(seed),
@@ -47,13 +46,7 @@ def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dic
 
 
 def differences(stored: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
-    """Name what differs between two descriptions, as "name: stored, now own".
-
-    Examples
-    --------
-    >>> differences({"seed": "1", "objective": [2.0]}, {"seed": "2", "objective": [2.0 + 1e-12]})
-    ['seed: 1, now 2']
-    """
+    """List what differs between two descriptions, as "name: stored, now own"."""
     return [
         f"{name}: {stored.get(name)}, now {value}"
         for name, value in own.items()
@@ -62,7 +55,7 @@ def differences(stored: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
 
 
 def _same(name: str, stored: Any, own: Any) -> bool:
-    """Whether two entries agree; values of the objective to 1e-9."""
+    """Whether two entries agree; values of the objective up to rounding."""
     if name != "objective" or not isinstance(stored, list) or len(stored) != len(own):
         return bool(stored == own)
     one, other = np.array(stored, dtype=float), np.array(own, dtype=float)

@@ -1,4 +1,4 @@
-"""The verb `load`: saved replicates, and directories of runs."""
+"""The function `load`: saved runs, and the directories of runs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from bootmle.sampling import read_plan
 __all__ = ["holds_study", "load"]
 
 _RTOL, _ATOL = 1e-6, 1e-9
-"""An optimum found again on another machine is the same to rounding; another fit's is not."""
+"""Tolerance for a fit's estimate: computed on another machine it differs by rounding only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stored:
-    """One run as it was read, and where it started."""
+    """One run, with its path and the point where its refits start."""
 
     path: str
     run: Bootstrap
@@ -37,27 +37,28 @@ class _Stored:
 
 
 def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
-    """Read saved replicates, and directories of runs at any time; several are joined.
+    """Load saved runs, or the directories of a run at any time; several are merged.
 
     Parameters
     ----------
     *paths : str or Path
-        Files that `Bootstrap.save` wrote, of different seeds; directories that ``checkpoint``
-        named, which hold parts of one run.
+        Files written by `Bootstrap.save` with different seeds, or directories passed as
+        ``checkpoint``, which hold parts of one run.
     fit : Fit or Estimator, optional
-        What was refitted: to extend the run, for BCa intervals, or to crosscheck.
+        The original fit, which extending the run, BCa intervals and `crosscheck` need.
 
     Returns
     -------
     Bootstrap
-        Merged parts are the undivided run, bit for bit; what is missing is named in its notes.
+        Merged parts equal the undivided run, bit for bit; missing parts are named in its remarks.
 
     Raises
     ------
     ValueError
-        For files that are not such, are damaged, or do not belong together: other parameters,
-        estimates, plans or refits, or the same seed; parts of a run that disagree; a directory of
-        a simulation study, which `Coverage.load` reads.
+        For files that are damaged or not saved runs; for runs that cannot be merged because
+        parameters, estimates, plans or kinds of refit differ, or seeds are the same; for parts
+        of a run that disagree; and for the directory of a simulation study, which `Coverage.load`
+        reads.
 
     Examples
     --------
@@ -74,9 +75,9 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     if not paths:
         raise ValueError("paths: name at least one file or directory")
     if not all(isinstance(path, str | os.PathLike) for path in paths):
-        raise TypeError(f"paths: {brief(paths)}; pass each path as an argument: load(a, b)")
+        raise TypeError(f"paths: got {brief(paths)}; pass each path as an argument: load(a, b)")
     if not isinstance(fit, Fit | Estimator | None):
-        raise TypeError(f"fit: {type(fit).__name__}; pass what fit() returned, or an Estimator")
+        raise TypeError(f"fit: got {type(fit).__name__}; pass a Fit or an Estimator")
     places = [Path(path) for path in paths]
     studies = [place for place in places if holds_study(place)]
     if studies:
@@ -87,7 +88,7 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     first = runs[0]
     if len(runs) > 1 and not first.run.is_random:
         raise ValueError(
-            f"paths: {first.run.sampling} has the same samples in every run; load one of them"
+            f"paths: {first.run.sampling} has the same samples in every run; load only one run"
         )
     for stored in runs[1:]:
         _check_same(first, stored)
@@ -104,30 +105,32 @@ def holds_study(place: Path) -> bool:
 
 
 def _check_fit(fit: Fit | Estimator, runs: Sequence[_Stored]) -> None:
-    """Refuse a fit that the runs are not of."""
+    """Raise if the runs are not of this fit."""
     path, first = runs[0].path, runs[0].run
     if any(stored.run.derived for stored in runs):
-        raise ValueError("fit: the files hold derived quantities; load them without it")
+        raise ValueError("fit: the files hold derived quantities; load them without fit")
     if fit.names != first.names:
         raise ValueError(
-            f"fit: has {list(fit.names)}, {path} {list(first.names)}; pass the fit that it was "
-            f"computed from"
+            f"fit: its parameters are {list(fit.names)}, those of {path} {list(first.names)}; "
+            f"pass the fit that was bootstrapped"
         )
     if not np.allclose(fit.estimate, first.estimate, rtol=_RTOL, atol=_ATOL):
         raise ValueError(
             f"fit: its estimate is {fit.estimate}, that of {path} {first.estimate}; pass the fit "
-            f"that it was computed from"
+            f"that was bootstrapped"
         )
 
 
 def _read(places: Sequence[Path]) -> list[_Stored]:
-    """Read every file, and all directories as the parts of one run."""
+    """Read every file as a run, and all directories together as one run."""
     runs = []
     for place in places:
         if not place.is_dir():
             runs.append(_Stored(str(place), Bootstrap.from_json(*read_run(place))))
         elif not is_run(place):
-            raise ValueError(f"paths: {place} is a directory without run.json; nothing ran there")
+            raise ValueError(
+                f"paths: {place} is a directory without run.json, so not that of a run"
+            )
     parts = [place for place in places if place.is_dir()]
     return [*runs, _read_parts(parts)] if parts else runs
 
@@ -147,7 +150,7 @@ def _read_parts(parts: Sequence[Path]) -> _Stored:
 
 
 def _joined(runs: Sequence[_Stored], fit: Fit | Estimator | None) -> Bootstrap:
-    """Make one Bootstrap of all runs, and put the fit back."""
+    """Merge all runs into one Bootstrap, and attach the fit."""
     whole = Bootstrap.joined([stored.run for stored in runs])
     if fit is None:
         return whole
@@ -157,19 +160,21 @@ def _joined(runs: Sequence[_Stored], fit: Fit | Estimator | None) -> Bootstrap:
 
 
 def _check_same(one: _Stored, other: _Stored) -> None:
-    """Refuse runs of another fit, plan or kind of refit, naming what differs."""
+    """Raise for runs of another fit, plan or kind of refit, naming what differs."""
     own = other.run.shared()
     for key, value in one.run.shared().items():
         if own[key] != value:
             raise ValueError(
-                f"paths: {other.path} has {key} {own[key]!r}, {one.path} has {value!r}; only runs "
-                f"of the same fit and plan can be joined"
+                f"paths: {other.path} has {key} {own[key]!r}, but {one.path} has {value!r}; only "
+                f"runs of the same fit and plan can be merged"
             )
 
 
 def _check_seeds(runs: Sequence[_Stored]) -> None:
-    """Refuse the same seed twice, which would count its replicates twice."""
+    """Raise for a repeated seed, whose replicates would count twice."""
     seeds = [seed for stored in runs for seed in stored.run.seeds]
     repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
     if repeated:
-        raise ValueError(f"paths: seeds {repeated} repeat, so the files hold the same replicates")
+        raise ValueError(
+            f"paths: seeds {repeated} occur twice, so some replicates would count twice"
+        )

@@ -1,4 +1,4 @@
-"""A panel for each parameter: what the pictures of the replicates share."""
+"""Panels, one per parameter: what the plots of the replicates share."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = [
 ]
 
 _ROUNDING = 1e-12
-"""Spread, relative to the values, that is none."""
+"""Range relative to the values that is rounding: some thousand times the machine epsilon."""
 _LINE = 0.1
-"""Room for a line of a note, as a share of the height."""
+"""Height of a line of a note, relative to the panel's."""
 
 
 class Pictured(Protocol):
-    """What a picture reads off a Bootstrap."""
+    """What a plot needs of a Bootstrap."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,16 +51,16 @@ class Pictured(Protocol):
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """Held parameters."""
+        """The fixed parameters."""
 
     def chosen(self, names: Sequence[str] | None) -> list[int]:
-        """Find the places of some parameters."""
+        """Return the positions of parameters."""
 
     def flat(self) -> NDArray[np.bool_]:
-        """Tell which parameters the data do not identify, (p,)."""
+        """Whether each parameter is not identified, (p,)."""
 
     def ordered(self) -> tuple[Floats, Floats]:
-        """Return replicates, what is undetermined in them at the lower end and at the upper."""
+        """Return the replicates sorted with undetermined ones lowest, and with them highest."""
 
     def confidence_interval(self, method: str, confidence_level: float) -> ConfidenceInterval:
         """Return the intervals."""
@@ -69,7 +69,7 @@ class Pictured(Protocol):
 def open_panels(
     ax: Axes | Panels | Sequence[Axes] | None, names: Sequence[str]
 ) -> tuple[Figure, Panels]:
-    """Open a panel for each parameter, with its name as the title."""
+    """Open a panel for each parameter, titled with its name."""
     columns = len(names) if len(names) <= 3 else int(np.ceil(np.sqrt(len(names))))
     size = (max(2.9, 5.2 / columns), 3.6 if columns == len(names) else 2.4)
     figure, panels = open_axes(ax, len(names), columns, size)
@@ -79,14 +79,14 @@ def open_panels(
 
 
 def read_names(boot: Pictured, names: Sequence[str] | None) -> list[int]:
-    """Find the parameters; all but held ones by default."""
+    """Return the positions of the parameters; by default of all that are not fixed."""
     if names is not None:
         return boot.chosen(names)
     return [j for j, name in enumerate(boot.names) if name not in boot.fixed]
 
 
 def has_spread(panel: Axes, values: Floats, flat: np.bool_) -> bool:
-    """Tell whether a parameter's replicates spread; where they do not, write why."""
+    """Whether a parameter's replicates vary; if not, write why."""
     finite = values[np.isfinite(values)]
     if flat:
         reason = "not identified by the data"
@@ -102,7 +102,7 @@ def has_spread(panel: Axes, values: Floats, flat: np.bool_) -> bool:
 
 
 def annotate(panel: Axes, lines: Sequence[str], avoid: float = -np.inf) -> None:
-    """Write a note in the upper corner away from a position, and make room for it."""
+    """Write a note in the upper corner away from a position, with room above the data."""
     if lines:
         low, high = panel.get_ylim()
         panel.set_ylim(top=high + _LINE * len(lines) * (high - low))
@@ -112,12 +112,14 @@ def annotate(panel: Axes, lines: Sequence[str], avoid: float = -np.inf) -> None:
 
 
 def endless_ends(low: float, high: float) -> list[str]:
-    """Name the ends that are infinite."""
-    return [f"{end} end infinite" for end, at in (("low", low), ("high", high)) if np.isinf(at)]
+    """Name the infinite endpoints."""
+    return [
+        f"{end} endpoint infinite" for end, at in (("low", low), ("high", high)) if np.isinf(at)
+    ]
 
 
 def label_axes(figure: Figure, panels: Panels, own: bool, x: str, y: str) -> None:
-    """Label the axes, once for a figure of our own."""
+    """Label the axes, once for the whole figure if it is our own."""
     if own:
         figure.supxlabel(x, fontsize="medium")
         figure.supylabel(y, fontsize="medium")
@@ -127,7 +129,7 @@ def label_axes(figure: Figure, panels: Panels, own: bool, x: str, y: str) -> Non
 
 
 def share_legend(figure: Figure, panels: Panels, own: bool, title: str | None = None) -> None:
-    """Add the legend of the panel with most in it, above all of a figure of our own."""
+    """Add the legend of the fullest panel, above all panels if the figure is our own."""
     fullest = max(panels, key=lambda panel: len(panel.get_legend_handles_labels()[1]))
     handles, labels = fullest.get_legend_handles_labels()
     if not handles:

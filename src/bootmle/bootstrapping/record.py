@@ -1,4 +1,4 @@
-"""A run's record: what a Bootstrap is made of, and how it is written, read and joined."""
+"""A run's record: what a Bootstrap consists of, and how that is written, read and merged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bootmle.sampling import Plan
 __all__ = ["Record"]
 
 _FORMERLY = {"quantiles": "supports_quantiles", "drawn": "is_random", "centre": "center"}
-"""Entries of files and directories that were written before these fields had their names."""
+"""Former names of fields, in older files and directories."""
 
 
 def _entry(
@@ -31,14 +31,14 @@ def _entry(
     read: Callable[[Any], Any] = lambda value: value,
     join: Callable[[Sequence[Any]], Any] = lambda values: values[0],
 ) -> dict[str, Any]:
-    """Describe a stored field: how it becomes JSON, is read from it, and joined over runs."""
+    """Describe a stored field: its conversion to and from JSON, and how runs are merged."""
     return {"write": write, "read": read, "join": join}
 
 
 def _list_of(
     write: Callable[[Any], Any], read: Callable[[Any], Any], *, join: Any = chain.from_iterable
 ) -> dict[str, Any]:
-    """Describe a field that lists things; of several runs it lists those of all."""
+    """Describe a field that is a tuple; merging concatenates those of all runs."""
     return _entry(
         lambda values: [write(value) for value in values],
         lambda values: tuple(read(value) for value in values),
@@ -55,14 +55,14 @@ _PLAIN = _entry()
 _NAMES = _entry(list, tuple)
 _ARRAY = _entry(_optional(np.ndarray.tolist), _optional(lambda read: np.array(read, dtype=float)))
 _LATE = {"late": True}
-"""Of what a run has at its end; a directory's record is of its beginning, and may lack it."""
+"""Known only at the end of a run; a directory holds the record of its beginning."""
 _SHARED = {"shared": True}
-"""Of what runs must have in common to be joined."""
+"""Must agree between runs that are merged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """What a Bootstrap is made of; the metadata of a field say how it is stored, where it is.
+    """What a Bootstrap consists of; the metadata of a field say how it is stored.
 
     Attributes
     ----------
@@ -75,50 +75,50 @@ class Record:
     data : Replicates
         Estimates, status, messages and evaluations of every replicate.
     seeds : tuple of int
-        The entropy of all streams, of each run that was joined.
+        The seed of each run that was merged.
     sampling : Plan or str
         The plan; its text after `load`.
     n_shared : int
-        Evaluations spent once for all refits.
+        Evaluations of the objective that all refits share.
     seconds : float
-        How long it took.
+        Computing time.
     numbers : (B,) int array or None
-        Numbers of the replicates, which identify their streams; None for 0, 1, ... B − 1.
+        Numbers of the replicates, which identify their random streams; None for 0, ..., B − 1.
     stopped : str
-        What stopped the run before its last replicate; empty where nothing did.
-    rescaling : tuple of float
-        Factors on the replicates' deviations and on their mean's, where samples are of another
-        size than the data (`Subsample`, `Jackknife`).
+        What stopped the run before its last replicate; empty if nothing did.
+    rescaling : (float, float)
+        Factors for the replicates' deviations and for their mean's deviation, where samples are
+        not of the data's size (`Subsample`, `Jackknife`).
     supports_quantiles : bool
-        Whether quantiles of the replicates make intervals.
+        Whether intervals may be based on quantiles of the replicates.
     is_random : bool
-        Whether samples are drawn at random, so that another seed gives others.
+        Whether samples are drawn at random, so that they depend on the seed.
     center : (p,) array or None
-        What the replicates spread around, where that is not the estimate (moving blocks).
+        The expected center of the replicates where it is not the estimate (moving blocks).
     own_standard_error : (p,) array or None
-        The fit's own standard errors, by the formula of `Replicates.standard_errors`.
+        The fit's standard errors by the formula of each replicate's, for studentized intervals.
     refit : str
         "verified" or "expansion".
     fixed : tuple of str
         Fixed parameters.
     not_identified : tuple of str
-        Parameters with a part in a direction that the data do not identify.
+        Parameters that the data do not identify.
     notes : tuple of str
-        How resamples act, where that is not what the objective's form suggests.
+        What to know about the plan, and about how resamples act on the objective.
     remarks : tuple of str
-        What happened to this run: files damaged, parts missing, a precision that was not reached.
+        What happened to this run: damaged files, missing parts, a precision not reached.
     audits : tuple
-        Replicates computed again in another way, and how far they agreed.
+        Replicates that were recomputed in another way, and how closely they agreed.
     alarms : tuple of Alarm
-        What fired.
+        Diagnostics that the user should know of.
     leave_one_out : LeaveOneOut or None
-        The jackknife that BCa intervals take.
+        The jackknife, for the acceleration of BCa intervals.
     derived : bool
-        Whether these are quantities that `derive` computed.
+        Whether these are derived quantities.
     derivation : tuple of callable
-        The functions that computed them, where they are at hand.
+        The functions that computed the derived quantities; empty after `load`.
     origin : Bootstrap or None
-        The replicates of the parameters themselves, where these quantities were derived.
+        The Bootstrap of the parameters from which these quantities were derived.
     """
 
     fit: Fit | Estimator | None = field(repr=False)
@@ -170,12 +170,12 @@ class Record:
 
     @property
     def seed(self) -> int:
-        """The entropy of all streams: pass it as ``rng`` to repeat the run."""
+        """The seed of the run; passed as ``rng`` it gives the same replicates."""
         return self.seeds[0]
 
     @classmethod
     def blank(cls, fit: Fit | Estimator, task: Task, refit: str) -> Self:
-        """Describe a run without its replicates."""
+        """Describe a run before its first replicate."""
         sampling, center = task.sampling, task.centre()
         return cls(
             fit=fit,
@@ -198,17 +198,17 @@ class Record:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all that is stored except the replicates, in a form that JSON holds."""
+        """Return all stored fields except the replicates, as JSON."""
         return {each.name: _written(self, each) for each in fields(self) if each.metadata}
 
     def shared(self) -> dict[str, Any]:
-        """Return what runs must have in common to be joined, in the same form."""
+        """Return the fields that must agree between runs that are merged, as JSON."""
         common = [each for each in fields(self) if each.metadata.get("shared")]
         return {each.name: _written(self, each) for each in common}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], data: Replicates) -> Self:
-        """Read what `to_json` returned, of these replicates; raise where something is missing."""
+        """Read what `to_json` returned; raise ValueError if an entry is missing."""
         named = {_FORMERLY.get(name, name): value for name, value in stored.items()}
         entries = {each.name: each.metadata for each in fields(cls) if each.metadata}
         missing = [each for each in entries if each not in named and "late" not in entries[each]]
@@ -221,7 +221,7 @@ class Record:
 
     @classmethod
     def joined(cls, runs: Sequence[Self]) -> Self:
-        """Join several runs into one."""
+        """Merge several runs into one."""
         data = Replicates.concatenate([run.data for run in runs])
         stored = [each for each in fields(cls) if each.metadata]
         values = {each.name: [getattr(run, each.name) for run in runs] for each in stored}
@@ -233,5 +233,5 @@ class Record:
 
 
 def _written(record: Record, each: Field[Any]) -> Any:
-    """Write one field in a form that JSON holds."""
+    """Return one field as JSON."""
     return each.metadata["write"](getattr(record, each.name))

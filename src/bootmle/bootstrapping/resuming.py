@@ -1,4 +1,4 @@
-"""A run that can be gone on with: what it is, and where its chunks are kept."""
+"""Starting and resuming runs: what a run computes, and the directory that keeps its chunks."""
 
 from __future__ import annotations
 
@@ -27,36 +27,27 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StartedRun:
-    """What a run computes, as its first session began it.
-
-    Attributes
-    ----------
-    fit : Fit or Estimator
-        At the estimate, and in the whitening, that the run began with.
-    plan : Plan
-        Ready for the data.
-    seed : int
-    description : dict
-        What tells the run from others, where it is kept in a directory.
-    manifest : dict or None
-        Of the run that is gone on with; None where it begins.
-    """
+    """What a run computes, as its first session started it."""
 
     fit: Fit | Estimator
+    """At the estimate and in the whitening of the first session."""
     plan: Plan
+    """Prepared for the data."""
     seed: int
     description: dict[str, Any]
+    """The identity of the run; empty for one without a directory."""
     manifest: Manifest | None
+    """Of a run that is resumed; None for a new one."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say which versions have changed since the run began: last bits may differ then."""
+        """The versions that have changed since the run was started."""
         begun = {} if self.manifest is None else self.manifest["versions"]
         own = versions()
         changed = [
             f"{name} {was}, now {own[name]}" for name, was in begun.items() if was != own[name]
         ]
-        return (f"begun with {'; '.join(changed)}: last bits may differ",) if changed else ()
+        return (f"started with {'; '.join(changed)}: last bits may differ",) if changed else ()
 
 
 def start_or_resume(
@@ -67,14 +58,9 @@ def start_or_resume(
     checkpoint: Path | None,
     **more: Any,
 ) -> StartedRun:
-    """Settle what a run computes: as asked, or as the run in the directory began.
+    """Start a run, or resume the one in the directory; ``more`` belongs to its identity.
 
-    What is in ``more`` belongs to the run's description, too.
-
-    Raises
-    ------
-    ValueError
-        Where the directory holds another run, naming what differs.
+    Raises ValueError if the directory holds another run, naming what differs.
     """
     begun = checkpoint if checkpoint is not None and is_run(checkpoint) else None
     manifest = None if begun is None else read_manifest(begun)
@@ -105,7 +91,7 @@ def _check_same(
     different = [*differences(stored, known), *elsewhere]
     if different:
         raise ValueError(
-            f"checkpoint: {checkpoint} holds another run: {'; '.join(different)}; name another "
+            f"checkpoint: {checkpoint} holds another run: {'; '.join(different)}; use another "
             f"directory, or delete this one"
         )
 
@@ -113,12 +99,9 @@ def _check_same(
 def open_checkpoint(
     path: Path, started: StartedRun, record: dict[str, Any], count: int, kind: type[Kind]
 ) -> Checkpoint[Kind]:
-    """Open the directory for results of one kind, and write down what the run is.
+    """Open the directory of a run and write its manifest.
 
-    Raises
-    ------
-    FileExistsError
-        Where another process has just begun it: start_or_resume again.
+    Raises FileExistsError if another process has just started the run: start_or_resume again.
     """
     path.mkdir(parents=True, exist_ok=True)
     manifest = started.manifest
@@ -134,7 +117,7 @@ def open_checkpoint(
         }
         write_manifest(path, manifest, replace=False)
         return Checkpoint(path, kind)
-    # An earlier version may have written down less than is needed to read the run back.
+    # An earlier version may have recorded less than this one needs.
     updated = {**manifest, "record": {**record, **manifest["record"]}}
     if count > manifest["n_resamples"]:
         updated |= {"n_resamples": count, "stopped": ""}
@@ -144,6 +127,6 @@ def open_checkpoint(
 
 
 def record_stop(path: Path, count: int, reason: str) -> None:
-    """Write down that a run is complete with fewer replicates than it was to have."""
+    """Record that a run is complete with fewer replicates than planned."""
     manifest = read_manifest(path)
     write_manifest(path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)

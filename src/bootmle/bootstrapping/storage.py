@@ -1,4 +1,4 @@
-"""Replicates on disk: one file, without pickle, written whole or not at all."""
+"""A run in one file: arrays and JSON, never pickles; written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,25 +17,21 @@ from bootmle.refitting.replicates import Replicates
 __all__ = ["read_run", "write_run"]
 
 _FORMAT = 3
+"""Version of the file; raise it when older code could misread a newer one."""
 _DAMAGE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError),
     *(zipfile.BadZipFile, zlib.error),
 )
+"""What reading a damaged file raises."""
 
 
 def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None:
-    """Write replicates and what belongs to them.
-
-    Raises
-    ------
-    OSError
-        For a directory, or a file in one that does not exist.
-    """
+    """Write a record and its replicates; OSError if the directory does not exist."""
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"path: {target} is a directory; name a file in it")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"path: there is no directory {target.parent}; make it first")
+        raise FileNotFoundError(f"path: there is no directory {target.parent}; create it first")
     header = {**about, "format": _FORMAT, "messages": {str(k): m for k, m in data.messages.items()}}
     stored = {
         "about": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
@@ -45,13 +41,7 @@ def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None
 
 
 def read_run(path: str | Path) -> tuple[dict[str, Any], Replicates]:
-    """Read what `write_run` wrote.
-
-    Raises
-    ------
-    ValueError
-        For a file that is not such, is damaged, or is of another version's format.
-    """
+    """Read what `write_run` wrote; ValueError if the file is damaged or of another format."""
     try:
         with Path(path).open("rb") as file:
             return _read(file)
@@ -59,15 +49,15 @@ def read_run(path: str | Path) -> tuple[dict[str, Any], Replicates]:
         raise
     except _DAMAGE as error:
         raise ValueError(
-            f"paths: {path} is not a saved Bootstrap, or is damaged ({error}); name a file that "
-            f"Bootstrap.save wrote, or a directory that checkpoint= named"
+            f"paths: {path} is not a saved Bootstrap, or is damaged ({error}); name a file "
+            f"written by Bootstrap.save, or a directory passed as checkpoint="
         ) from error
 
 
 def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
-    """Read an open file, and check that its parts belong together."""
+    """Read an open file, and check that its parts are consistent."""
     if not zipfile.is_zipfile(file):
-        raise ValueError("it is not an .npz file, or not a whole one")
+        raise ValueError("it is not a complete .npz file")
     file.seek(0)
     with np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
@@ -83,5 +73,5 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
     lengths = {len(array) for array in arrays.values()}
     sizes = {data.estimates.shape[1], len(about["estimate"]), len(about["names"])}
     if len(lengths) > 1 or len(sizes) > 1:
-        raise ValueError("its parts do not belong together")
+        raise ValueError("its parts are inconsistent")
     return about, data

@@ -1,4 +1,4 @@
-"""Traces: how standard errors and intervals settle with the number of replicates."""
+"""Traces: standard errors and intervals against the number of replicates."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ __all__ = ["plot_trace"]
 
 _BLUE, _VERMILION, _GREEN = PALETTE[:3]
 _STEPS, _FIRST = 40, 20
-"""How many numbers of replicates a trace shows, and the most finite ones that it begins with."""
+"""Points of a trace, and finite replicates at the first one: with fewer a standard error has a
+Monte Carlo error of more than a sixth (1/√(2B))."""
 
 
 class _Traced(Pictured, Protocol):
-    """What a trace reads off a Bootstrap besides."""
+    """What a trace needs of a Bootstrap besides."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -54,50 +55,11 @@ def plot_trace(
     confidence_level: float = 0.95,
     method: str = "percentile",
 ) -> tuple[Figure, Panels]:
-    """Draw each parameter's standard error and interval against the number of replicates.
-
-    Parameters
-    ----------
-    boot : Bootstrap
-        The replicates.
-    ax : Axes or array of Axes, optional
-        Where to draw, one for each parameter; by default a new figure of pyplot's.
-    names : sequence of str, optional
-        The parameters, in the order wanted; by default all but held ones.
-    confidence_level : float
-        Of the interval.
-    method : str
-        Of the interval.
-
-    Returns
-    -------
-    Figure, array of Axes
-        All lines are in units of the last standard error, the ends less the estimate; bands are 2
-        Monte Carlo errors to each side.
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    ValueError, TypeError
-        For unknown names, another number of Axes, replicates that are no draws (`Jackknife`), and
-        a method or level without an interval.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from matplotlib.figure import Figure
-    >>> from bootmle import Estimator, bootstrap
-    >>> y = np.random.default_rng(0).normal(size=50)
-    >>> boot = bootstrap(Estimator(np.mean, args=y, names=["mean"]), n_resamples=999, rng=0)
-    >>> figure, panels = plot_trace(boot, Figure().subplots())
-    >>> panels[0].get_title()
-    'mean'
-    """
+    """Draw standard errors and intervals, minus the estimate, in final standard errors."""
     if not boot.supports_quantiles:
         raise ValueError(
-            "kind: 'trace' shows how figures settle as samples are drawn, and these are not drawn "
-            "at random; use 'histogram'"
+            "kind: 'trace' shows how results converge with the number of random samples, and these "
+            "are not drawn at random; use 'histogram'"
         )
     chosen = read_names(boot, names)
     counts, values, errors = _trace(boot, method, confidence_level)
@@ -107,15 +69,15 @@ def plot_trace(
         if has_spread(panel, replicates[:, j], flat[j]):
             _draw_trace(panel, counts, values[:, :, j], errors[:, :, j])
     label_axes(figure, panels, ax is None, "replicates", "in final standard errors")
-    share_legend(figure, panels, ax is None, "bands: 2 Monte Carlo errors to each side")
+    share_legend(figure, panels, ax is None, "bands: ± 2 Monte Carlo standard errors")
     return figure, panels
 
 
 def _trace(
     boot: _Traced, method: str, confidence_level: float
 ) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Return numbers of replicates (K,), low end, SE and high end (K, 3, p), and their errors."""
-    # All replicates first: this raises where there is no interval, and fills the cache of BCa.
+    """Return numbers of replicates (K,), and low, SE and high (K, 3, p) with their errors."""
+    # First of all replicates: this raises if there is no interval, and computes BCa's jackknife.
     boot.confidence_interval(method, confidence_level)
     usable = np.cumsum(np.isfinite(boot.data.estimates).all(axis=1))
     first = 1 + int(np.searchsorted(usable, min(_FIRST, usable[-1] // 2)))
@@ -129,37 +91,37 @@ def _trace(
 
 
 def _summarize(boot: _Traced, method: str, confidence_level: float) -> Floats:
-    """Compute low end, SE and high end, and their Monte Carlo errors, (2, 3, p)."""
+    """Return low, SE and high, and their Monte Carlo errors, (2, 3, p); NaN with too few."""
     low, high, low_mcse, high_mcse = np.full((4, len(boot.names)), np.nan)
     try:
         bounds = boot.confidence_interval(method, confidence_level)
         low, high, low_mcse, high_mcse = bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse
     except ValueError:
-        pass
+        pass  # too few replicates for this level: the line begins later
     errors = [low_mcse, boot.standard_error_mcse, high_mcse]
     return np.array([[low, boot.standard_error, high], errors])
 
 
 def _draw_trace(panel: Axes, counts: NDArray[np.intp], values: Floats, errors: Floats) -> None:
-    """Draw one parameter's lines (K, 3), each in its band of 2 Monte Carlo errors."""
+    """Draw one parameter's lines (K, 3), each in a band of ± 2 Monte Carlo errors."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     panel.axhline(0, color=panel.title.get_color(), linewidth=0.8, label="estimate")
-    labels, colours = ("low end", "standard error", "high end"), (_BLUE, _GREEN, _VERMILION)
+    labels, colors = ("low", "standard error", "high"), (_BLUE, _GREEN, _VERMILION)
     lines = np.where(np.isfinite(values), values, np.nan)
-    for line, error, colour, label in zip(lines.T, errors.T, colours, labels, strict=True):
-        panel.plot(counts, line, color=colour, label=label)
+    for line, error, color, label in zip(lines.T, errors.T, colors, labels, strict=True):
+        panel.plot(counts, line, color=color, label=label)
         band = (line - 2 * error, line + 2 * error)
-        panel.fill_between(counts, *band, color=colour, alpha=0.3, linewidth=0)
-    panel.set(xscale="log", xlim=(counts[0], counts[-1]), ylim=_settled(counts, lines))
+        panel.fill_between(counts, *band, color=color, alpha=0.3, linewidth=0)
+    panel.set(xscale="log", xlim=(counts[0], counts[-1]), ylim=_late_range(counts, lines))
     panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     annotate(panel, endless_ends(values[-1, 0], values[-1, 2]))
 
 
-def _settled(counts: NDArray[np.intp], lines: Floats) -> tuple[float, float]:
-    """Choose an axis that holds the lines from a tenth of the replicates on."""
+def _late_range(counts: NDArray[np.intp], lines: Floats) -> tuple[float, float]:
+    """Return the range of the lines from a tenth of the replicates on."""
     late = lines[counts >= counts[-1] / 10]
     shown = np.append(late[np.isfinite(late)], [0.0, 1.0])
     margin = 0.2 * np.ptp(shown)

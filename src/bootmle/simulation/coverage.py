@@ -171,13 +171,13 @@ def coverage(
         )
         collected = run.collect()
     damaged = [] if store is None else store.damaged
-    remarks = (*started.notes, *(f"damaged, and computed again: {text}" for text in damaged))
+    remarks = (*started.notes, *(f"damaged, computed again: {text}" for text in damaged))
     record = record_of(experiment, left_out)
     study = study_of(record, collected.data, collected.seconds, remarks, collected.reason)
     if not collected.interrupted:
         _refuse_empty(study.data, part, -(-n_sets // CHUNK))
         return study
-    where = ".partial" if path is None else f"{path}, where the same call goes on"
+    where = ".partial" if path is None else f"{path}; repeat the call to resume"
     done = f"{len(study.data):,} of {n_sets:,} data sets are done: they are in {where}"
     raise Interrupted(done, study if len(study.data) > 1 else None)
 
