@@ -90,7 +90,10 @@ def test_one_point_is_a_column() -> None:
     [
         (single, "vectorized: fun (raised|returned)"),
         (lambda params, x, y: (x @ params).sum(), "vectorized: fun"),
-        (lambda params, x, y: params[0] * params[1].mean(), "not what it returns for each alone"),
+        (
+            lambda params, x, y: params[0] * params[1].mean(),
+            "differ from what it returns for each vector alone",
+        ),
         (lambda params, x, y: float(params[0]), "vectorized: fun raised TypeError"),
     ],
 )

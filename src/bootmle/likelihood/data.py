@@ -1,4 +1,4 @@
-"""The data in ``args``: counting rows, taking rows, noticing changes."""
+"""The data in ``args``: counting rows, taking rows, detecting changes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,7 @@ __all__ = [
 
 
 def as_args(args: Any) -> tuple[Any, ...]:
-    """Wrap a bare argument in a tuple, as `scipy.optimize.minimize` does.
-
-    Parameters
-    ----------
-    args : tuple or any object
-        The data passed to the objective after the parameters.
-
-    Returns
-    -------
-    tuple
-
-    Examples
-    --------
-    >>> as_args([1.0, 2.0])
-    ([1.0, 2.0],)
-    """
+    """Wrap a bare argument in a tuple, as `scipy.optimize.minimize` does."""
     return args if isinstance(args, tuple) else (args,)
 
 
@@ -48,34 +33,10 @@ def check_call(
     before: Sequence[str] = (),
     keywords: Sequence[str] = (),
 ) -> None:
-    """Refuse a function that does not take the data, before its call fails inside of bootmle.
-
-    Parameters
-    ----------
-    argument : str
-        Which argument the function is.
-    function : callable
-        What is called; one that does not tell its signature is let through.
-    args : tuple
-        The data.
-    before, keywords : sequence of str
-        Names of what it is passed before the data, and by keyword.
-
-    Raises
-    ------
-    TypeError
-        Where it takes other arguments.
-
-    Examples
-    --------
-    >>> wrong = ([1.0, 2.0], [3.0, 4.0])
-    >>> check_call("fun", lambda params, y: y, wrong, ("params",))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    TypeError: fun: takes (params, y), but is called with params, the 2 in args (too many ...
-    """
+    """Refuse a function that cannot be called with ``before``, the data, and ``keywords``."""
     try:
         signature = inspect.signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # some callables have no signature to inspect
         return
     try:
         signature.bind(*before, *args, **dict.fromkeys(keywords))
@@ -83,35 +44,12 @@ def check_call(
         given = ", ".join([*before, f"the {len(args)} in args", *keywords])
         raise TypeError(
             f"{argument}: takes {signature}, but is called with {given} ({error}); its arguments "
-            f"and args, a tuple, have to match"
+            f"must match args, a tuple"
         ) from None
 
 
 def count_rows(args: tuple[Any, ...]) -> int | None:
-    """Count the rows that all data in ``args`` share.
-
-    Parameters
-    ----------
-    args : tuple
-        Arrays, lists, data frames, series, or nested tuples and dicts of them.
-
-    Returns
-    -------
-    int or None
-        None where there is no data at all.
-
-    Raises
-    ------
-    TypeError
-        For a scalar, a string or None: it has no rows to resample.
-    ValueError
-        Where row counts disagree, or there are no rows.
-
-    Examples
-    --------
-    >>> count_rows(([[1, 2], [3, 4], [5, 6]], {"y": [0, 1, 1]}))
-    3
-    """
+    """Count the rows that all data in ``args`` share; None where there are no data."""
     counts = [(label, _length(leaf, label)) for label, leaf in walk_leaves(args)]
     if not counts:
         return None
@@ -128,29 +66,12 @@ def count_rows(args: tuple[Any, ...]) -> int | None:
 
 
 def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
-    """Take rows, in the given order, from data of any form that ``args`` allows.
-
-    Parameters
-    ----------
-    data : array_like, data frame, series, tuple or dict
-        As in ``args``; nested containers keep their form.
-    rows : (m,) int array
-        Row numbers, repeated at will.
-
-    Returns
-    -------
-    object of the same form
-
-    Examples
-    --------
-    >>> take_rows(({"y": [10, 20, 30]},), np.array([2, 2, 0]))
-    ({'y': [30, 30, 10]},)
-    """
+    """Take rows (m,), repeated at will, from data of any form that ``args`` allows."""
     return map_leaves(lambda _, leaf: _take(leaf, rows), data)
 
 
 def map_leaves(change: Callable[[str, Any], Any], data: Any, label: str = "args") -> Any:
-    """Put ``change(label, leaf)`` in place of every leaf of nested tuples and dicts."""
+    """Replace every leaf of nested tuples and dicts by ``change(label, leaf)``."""
     if isinstance(data, tuple):
         parts = [map_leaves(change, part, f"{label}[{k}]") for k, part in enumerate(data)]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
@@ -169,31 +90,12 @@ def _take(leaf: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """Checksum every array in ``args``, to notice data that change: the same in every process.
-
-    Parameters
-    ----------
-    args : tuple
-        The data.
-
-    Returns
-    -------
-    tuple of int
-        One checksum for each array.
-
-    Examples
-    --------
-    >>> y = np.zeros(3)
-    >>> before = fingerprint((y,))
-    >>> y[0] = 1.0
-    >>> fingerprint((y,)) == before
-    False
-    """
+    """Checksum every array in ``args``, the same in every process, to detect data that change."""
     return tuple(_checksum(leaf) for _, leaf in walk_leaves(args))
 
 
 def walk_leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
-    """Walk nested tuples and dicts down to the things that have rows."""
+    """List what has rows in nested tuples and dicts, with a label of its place."""
     if isinstance(data, tuple):
         for position, part in enumerate(data):
             yield from walk_leaves(part, f"{label}[{position}]")
@@ -205,7 +107,7 @@ def walk_leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
 
 
 def _length(leaf: Any, label: str) -> int:
-    """Count the rows of one leaf, or say why it has none."""
+    """Count the rows of one leaf; refuse one without rows."""
     shape = getattr(leaf, "shape", None)
     if isinstance(leaf, list):
         return len(leaf)

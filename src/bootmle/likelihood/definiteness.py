@@ -1,4 +1,4 @@
-"""What a measured Hessian says: its eigenvalues with bounds, its definiteness, its inverse."""
+"""What a measured Hessian shows: eigenvalues with bounds, definiteness, the inverse."""
 
 from __future__ import annotations
 
@@ -24,56 +24,33 @@ __all__ = [
 ]
 
 _EPS = float(np.finfo(float).eps)
-_VISIBLE = 1e-3
-"""Change of the objective that counts as one, whatever the noise."""
-_WALK = 100.0
-"""Distance, in conditional standard errors, over which a flat direction has to be flat."""
-_NARROWING = 10.0
-"""How much narrower a valley may become over that distance."""
-_BESIDE = 3e-6
-"""Largest distance from the bottom of a valley, in standard errors, that is made up for."""
-_SHARES = (1.0, 1 / 8, 1 / 64)
-"""Parts of that distance at which it is tried where the objective's domain ends."""
-
-
-def is_flat(
-    objective: Objective, frame: Frame, measured: Measured, noise: float, z: Floats
-) -> bool:
-    """Walk along a direction to both sides; the objective may change by its noise alone.
-
-    Where its domain ends on one side, the walk to the other has to reach the whole distance.
-    """
-    z = z * _WALK / np.linalg.norm(frame.axes @ z / frame.scales)
-    step = frame.axes @ z
-    jitter = _EPS * np.linalg.norm(frame.inverse * (np.abs(objective.point) + np.abs(step)))
-    # The direction is known up to the bounds, so that the walk may stray by as much.
-    astray = jitter + np.linalg.norm(measured.error) * np.linalg.norm(z)
-    slope = float(np.linalg.norm(measured.slope))
-    allowed = 2 * SAFETY * noise + astray * (slope + (1.0 if objective.order == 1 else astray))
-    if objective.order == 2:
-        # A point is beside the bottom of a valley, by what its slope says, and valleys narrow.
-        allowed += (_NARROWING * min(slope + float(astray), _BESIDE)) ** 2
-    walks = [_walk(objective, frame, end) for end in (step, -step)]
-    furthest, largest = max(share for share, _ in walks), max(change for _, change in walks)
-    return bool(furthest == 1 and largest <= allowed < _VISIBLE)
-
-
-def _walk(objective: Objective, frame: Frame, step: Floats) -> tuple[float, float]:
-    """Go as far as the domain does: the share of the step, and what the objective changes by."""
-    for share in _SHARES:
-        change = frame.turn(objective(share * step) - objective.base)
-        if np.isfinite(change).all():
-            return share, float(np.max(np.abs(change)))
-    return 0.0, np.inf
-
-
-_EPS = float(np.finfo(float).eps)
 _TINY = float(np.finfo(float).tiny)
 _SWEEPS = 30
+"""Most sweeps of Jacobi's method, which in practice takes about log₂ p of them."""
 _NEGLIGIBLE = 0.005
-"""Part of a unit vector that its description leaves out."""
+"""Part of a unit vector that its description leaves out: with two decimals it would be 0.00."""
 _DIGITS = 3
-"""Decimals of a unit vector to which entries are told apart by size: rounding splits no tie."""
+"""Decimals to which a unit vector's entries are compared in size: rounding then splits no tie."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flatness:
+    """How far along a direction, and how closely, the objective has to stay the same."""
+
+    distance: float = 100.0
+    """In conditional standard errors: with an identified direction the nll would rise by 5000."""
+    visible: float = 1e-3
+    """Change of the nll that counts whatever the noise: that of 0.045 standard errors."""
+    narrowing: float = 10.0
+    """How much narrower a valley may become over that distance."""
+    beside: float = 3e-6
+    """Largest distance from the bottom of a valley, in standard errors, that is allowed for: it
+    then accounts for a change of (10 · 3e-6)², 9e-10."""
+    shares: tuple[float, ...] = (1.0, 1 / 8, 1 / 64)
+    """Parts of the distance that are tried, the next where the domain ends before the one."""
+
+
+_FLATNESS = _Flatness()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +72,12 @@ class Information:
     directions : (p, p) array
         Unit eigenvectors, the largest entry of each positive: column k belongs to eigenvalue k.
     definiteness : str
-        "positive definite"; "indefinite": a direction of negative curvature exists; "singular":
-        a direction leaves the objective unchanged; "undecided": the bounds straddle zero.
-        It is decided in coordinates that are free of the parameters' scales.
+        "positive definite"; "indefinite": there is a direction of negative curvature; "singular":
+        the objective is constant along a direction; "undecided": the bounds include zero. It does
+        not depend on the parameters' scales.
     null_directions : (p, k) array
-        Unit vectors, in the user's parameters and signed likewise, of negative curvature
-        ("indefinite") or along which the objective is flat ("singular"); k is 0 otherwise.
+        Unit vectors in the user's parameters, with signs as above, along which the curvature is
+        negative ("indefinite") or the objective flat ("singular"); k is 0 otherwise.
     noise : float
         Noise level of the objective; where a gradient was given, that of its slope along a step
         of one standard error.
@@ -157,19 +134,7 @@ class Information:
 
 
 def name_direction(direction: ArrayLike, names: Sequence[str]) -> str:
-    """Write a direction as a combination of named parameters, largest terms first.
-
-    Parameters
-    ----------
-    direction : (p,) array
-        Any length; it is scaled to a unit vector.
-    names : sequence of p str
-
-    Examples
-    --------
-    >>> name_direction([0.71, -0.7, 1e-5], ["alpha", "beta", "gamma"])
-    '0.71·alpha − 0.70·beta'
-    """
+    """Write a direction (p,), scaled to a unit vector, as a combination of named parameters."""
     unit = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
     order = [int(k) for k in np.argsort(-np.abs(unit).round(_DIGITS), kind="stable")]
     terms = [
@@ -182,13 +147,13 @@ def name_direction(direction: ArrayLike, names: Sequence[str]) -> str:
 
 
 def unit_diagonal(matrix: Floats) -> Floats:
-    """Factors (p,) that scale a symmetric matrix to a diagonal of ±1, or of 0 where it is 0."""
+    """Return factors (p,) that scale a symmetric matrix to a diagonal of ±1, or 0 where it is 0."""
     diagonal = np.abs(np.diag(matrix))
     return 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
 
 
 def judge(matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]) -> tuple[str, Floats]:
-    """Decide a matrix's definiteness, and give the negative or flat directions (p, k) it has."""
+    """Return a matrix's definiteness, and its negative or flat directions (p, k)."""
     none = np.empty((len(matrix), 0))
     if not np.isfinite(error).all():
         return "undecided", none
@@ -202,6 +167,37 @@ def judge(matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]) -> t
     return ("singular", open_) if all(map(is_flat, open_.T)) else ("undecided", none)
 
 
+def is_flat(
+    objective: Objective, frame: Frame, measured: Measured, noise: float, z: Floats
+) -> bool:
+    """Whether the objective changes by no more than its noise along a direction, to both sides.
+
+    Where its domain ends on one side, the other has to reach the whole distance.
+    """
+    z = z * _FLATNESS.distance / np.linalg.norm(frame.axes @ z / frame.scales)
+    step = frame.axes @ z
+    jitter = _EPS * np.linalg.norm(frame.inverse * (np.abs(objective.point) + np.abs(step)))
+    # The direction is known up to the bounds, and the walk may stray by as much.
+    astray = jitter + np.linalg.norm(measured.error) * np.linalg.norm(z)
+    slope = float(np.linalg.norm(measured.slope))
+    allowed = 2 * SAFETY * noise + astray * (slope + (1.0 if objective.order == 1 else astray))
+    if objective.order == 2:
+        # The slope shows how far the point is from the bottom of a valley, and valleys narrow.
+        allowed += (_FLATNESS.narrowing * min(slope + float(astray), _FLATNESS.beside)) ** 2
+    walks = [_walk(objective, frame, end) for end in (step, -step)]
+    furthest, largest = max(share for share, _ in walks), max(change for _, change in walks)
+    return bool(furthest == 1 and largest <= allowed < _FLATNESS.visible)
+
+
+def _walk(objective: Objective, frame: Frame, step: Floats) -> tuple[float, float]:
+    """Go as far as the domain: return the share of the step, and the change of the objective."""
+    for share in _FLATNESS.shares:
+        change = frame.turn(objective(share * step) - objective.base)
+        if np.isfinite(change).all():
+            return share, float(np.max(np.abs(change)))
+    return 0.0, np.inf
+
+
 def is_definite(matrix: Floats, error: Floats) -> bool:
     """Whether the entries' bounds show a matrix to be positive definite."""
     if not np.isfinite(error).all():
@@ -211,7 +207,7 @@ def is_definite(matrix: Floats, error: Floats) -> bool:
 
 
 def bound_eigenvalues(eigenvalues: Floats, vectors: Floats, error: Floats) -> Floats:
-    """Bounds (p,) on the eigenvalues' errors, from the entries' bounds, to second order."""
+    """Return bounds (p,) on the eigenvalues' errors from the entries' bounds, to second order."""
     coupling = np.abs(vectors).T @ error @ np.abs(vectors)
     gap = np.abs(eigenvalues[:, None] - eigenvalues)
     mixing = coupling**2 / np.maximum(np.maximum(gap, coupling), _TINY)
@@ -221,10 +217,10 @@ def bound_eigenvalues(eigenvalues: Floats, vectors: Floats, error: Floats) -> Fl
 
 
 def eigensystem(matrix: Floats) -> tuple[Floats, Floats]:
-    """Eigenvalues in ascending order and eigenvectors, the largest entry of each positive.
+    """Return eigenvalues in ascending order and eigenvectors, the largest entry of each positive.
 
-    Jacobi rotations keep a small eigenvalue accurate beside a large one where only the scales of
-    the parameters set them apart (Demmel and Veselić 1992); a dense solver does not.
+    Jacobi rotations compute a small eigenvalue accurately beside a large one where they differ only
+    by the parameters' scales; a dense solver does not (Demmel and Veselić 1992).
     """
     rotated, vectors = matrix.copy(), np.eye(len(matrix))
     for _ in range(_SWEEPS):
@@ -244,7 +240,7 @@ def orient(columns: Floats) -> Floats:
 
 
 def _sweep(matrix: Floats, vectors: Floats) -> bool:
-    """Rotate every pair of coordinates still coupled, in place; say whether there was one."""
+    """Rotate all pairs of coordinates that are coupled, in place; return whether any were."""
     coupled = False
     for i in range(len(matrix) - 1):
         for j in range(i + 1, len(matrix)):
@@ -255,7 +251,7 @@ def _sweep(matrix: Floats, vectors: Floats) -> bool:
 
 
 def _rotate(matrix: Floats, vectors: Floats, i: int, j: int) -> None:
-    """Turn the plane of two coordinates so that their coupling vanishes, in place."""
+    """Rotate the plane of two coordinates so that they are no longer coupled, in place."""
     pair, entry = [i, j], matrix[i, j]
     half = (matrix[j, j] - matrix[i, i]) / 2
     tangent = np.copysign(1.0, half) * entry / (abs(half) + np.hypot(half, entry))

@@ -1,4 +1,4 @@
-"""The gradient that the user gives: its form, and whether it is the objective's."""
+"""The gradient that the user passes: its form, and whether it is that of the objective."""
 
 from __future__ import annotations
 
@@ -13,14 +13,30 @@ from bootmle.likelihood.parameters import Parameters
 
 __all__ = ["with_jac_form"]
 
-_STEPS = (1e-4, 1e-5)
-_OFF = 0.02
-"""Relative difference between jac and differences of fun that no error of these explains."""
-_NOISE = 1e-4
-_ZERO = 1e-8
-_ROUNDING = 100.0
-_ASIDE = 1e-2
 _SEED = 20_240_229
+"""Which signs: any fixed choice, so that a fit is reproducible."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """How jac is compared with differences of fun, and what counts as different."""
+
+    steps: tuple[float, float] = (1e-4, 1e-5)
+    """Relative to a parameter: central differences truncate about 1e-8 and 1e-10 of a slope, and
+    round by 1e-12 and 1e-11 of the nll."""
+    off: float = 0.02
+    """Relative difference that none of these errors explains."""
+    least: float = 1e-4
+    """Slope per relative change, of the largest, below which it is not compared."""
+    zero: float = 1e-8
+    """Size, √ε, below which a parameter counts as 0 and its step is absolute."""
+    rounding: float = 100.0
+    """Multiple of ε by which values may be off: far more than a sum of n terms errs by."""
+    aside: float = 1e-2
+    """Relative distance of the second point: in an optimum at the start all slopes are 0."""
+
+
+_COMPARISON = _Comparison()
 _SUMMED = "it is", "it is not the gradient of what fun returns"
 _SIGNED = (
     "its rows, summed with random signs, are",
@@ -29,7 +45,7 @@ _SIGNED = (
 
 
 def with_jac_form(likelihood: Likelihood) -> Likelihood:
-    """Evaluate jac at the start and see whether it returns a row for each contribution."""
+    """Check jac at the start, and determine whether it returns a row for each contribution."""
     if likelihood.jac is None:
         return likelihood
     values = likelihood.parameters.values
@@ -56,7 +72,7 @@ def with_jac_form(likelihood: Likelihood) -> Likelihood:
 def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
     """Refuse a gradient that is not the objective's, by central differences with two steps.
 
-    At an optimum a sum is nought, and so is any multiple of it: there a point beside tells more.
+    At an optimum the sum is zero, and so is any multiple of it: a second point then shows more.
     """
     if _compare_at(likelihood, likelihood.parameters.values, gradient, "at x0"):
         return
@@ -70,18 +86,18 @@ def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
 
 
 def _beside(parameters: Parameters) -> Floats:
-    """Return a point a hundredth of every free parameter from the start, within the bounds."""
+    """Return a point beside the start in every free parameter, within the bounds."""
     free, beside = parameters.free, parameters.values.copy()
-    aside = _ASIDE * _signs(free.size) * _sizes(beside)[free]
+    aside = _COMPARISON.aside * _signs(free.size) * _sizes(beside)[free]
     beside[free] = np.clip(beside[free] + aside, *parameters.bounds.T)
     return beside
 
 
 def _compare_at(likelihood: Likelihood, params: Floats, gradient: Floats, where: str) -> bool:
-    """Compare at a point; say whether a wrong gradient would have shown in every parameter.
+    """Compare at a point; return whether a wrong gradient would have shown in every parameter.
 
-    Gradients by contribution are summed with random signs, too: what is wrong in each of them may
-    cancel in their sum.
+    Gradients by contribution are also summed with random signs: errors in each of them may cancel
+    in their sum.
     """
     signs = np.ones((1, 1))
     if likelihood.scores_given:
@@ -89,11 +105,9 @@ def _compare_at(likelihood: Likelihood, params: Floats, gradient: Floats, where:
     sums = _Sums(likelihood, params, signs)
     names, free = likelihood.parameters.names, likelihood.parameters.free
     given, sizes = signs @ gradient.reshape(signs.shape[1], -1), _sizes(params)
-    largest = np.max(np.abs(given * sizes)[:, free], axis=1, initial=0.0)
+    least = _COMPARISON.least * np.max(np.abs(given * sizes)[:, free], axis=1, initial=0.0)
     seen = [
-        _compare(
-            names[j], given[:, j], *sums.slopes(j, sizes[j]), _NOISE * largest / sizes[j], where
-        )
+        _compare(names[j], given[:, j], *sums.slopes(j, sizes[j]), least / sizes[j], where)
         for j in free
     ]
     return all(seen)
@@ -102,24 +116,24 @@ def _compare_at(likelihood: Likelihood, params: Floats, gradient: Floats, where:
 def _compare(
     name: str, given: Floats, found: Floats, noise: Floats, least: Floats, where: str
 ) -> bool:
-    """Compare sums (k,) of gradients by one parameter; say whether any is more than noise."""
+    """Compare sums (k,) of derivatives by one parameter; return whether any exceeds the noise."""
     largest = np.maximum(np.abs(given), np.abs(found))
     for k, (what, verdict) in enumerate((_SUMMED, _SIGNED)[: len(given)]):
         if not np.isfinite(given[k]):
             raise ValueError(f"jac: by {name} it is {given[k]} {where}, where fun is finite")
-        # Not a number outside the domain: nothing to compare with.
-        if abs(given[k] - found[k]) > _OFF * largest[k] + noise[k] + least[k]:
+        # NaN outside the domain: nothing to compare with.
+        if abs(given[k] - found[k]) > _COMPARISON.off * largest[k] + noise[k] + least[k]:
             ratio = f" (ratio {given[k] / found[k]:.4g})" if found[k] else ""
             raise ValueError(
                 f"jac: by {name} {what} {given[k]:.6g} {where}, differences of fun are "
                 f"{found[k]:.6g}{ratio}: {verdict}"
             )
-    return bool(np.any(_OFF * largest > noise + least))
+    return bool(np.any(_COMPARISON.off * largest > noise + least))
 
 
 @dataclass(slots=True)
 class _Sums:
-    """Sums of the contributions with some signs (k, n), and of a total with the one sign +."""
+    """Sums of the contributions with signs (k, n), or the total with the one sign +."""
 
     likelihood: Likelihood
     params: Floats
@@ -131,21 +145,20 @@ class _Sums:
         self.start = self.at(self.params)
 
     def slopes(self, position: int, size: float) -> tuple[Floats, Floats]:
-        """Difference by one parameter with two steps; NaN outside the domain.
+        """Difference by one parameter, NaN outside the domain; also bound the error.
 
-        With upper bounds on what the objective's noise does: how far the two differ, second
-        differences, curvature included, and rounding.
+        The bound adds how far two steps differ, second differences, and rounding.
         """
         unit, found = np.eye(self.params.size)[position], []
-        rounding = _ROUNDING * np.finfo(float).eps * np.abs(self.start).sum()
-        for step in [size * step for step in _STEPS]:
+        rounding = _COMPARISON.rounding * np.finfo(float).eps * np.abs(self.start).sum()
+        for step in [size * step for step in _COMPARISON.steps]:
             up, down = (self.at(self.params + side * unit) for side in (step, -step))
             second = np.abs(self.signs @ (up + down - 2 * self.start))
             found.append((self.signs @ (up - down) / (2 * step), (2 * second + rounding) / step))
         (coarse, _), (fine, floor) = found
-        # No difference with either step: values on a grid that is wider tell nothing.
-        told = np.where((coarse != 0) | (fine != 0), fine, np.nan)
-        return told, 3 * np.abs(coarse - fine) + floor
+        # No difference with either step: the values lie on a grid wider than what they change by.
+        known = np.where((coarse != 0) | (fine != 0), fine, np.nan)
+        return known, 3 * np.abs(coarse - fine) + floor
 
     def at(self, params: Floats) -> Floats:
         """Evaluate the contributions (n,) or the total (1,); NaN where fun raises."""
@@ -158,8 +171,8 @@ class _Sums:
 
 
 def _sizes(params: Floats) -> Floats:
-    """Return the size of every parameter, 1 for one that is nought."""
-    return np.where(np.abs(params) > _ZERO, np.abs(params), 1.0)
+    """Return the size of every parameter, 1 for one that is zero."""
+    return np.where(np.abs(params) > _COMPARISON.zero, np.abs(params), 1.0)
 
 
 def _signs(count: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Lattices around the estimate, and the derivatives that values or scores on them give."""
+"""Lattices around the estimate, and derivatives from the values or scores on them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _third_terms(
 
 
 def score_lattice(size: int, order: int) -> Floats:
-    """List the points 0, ±e_i, ±(e_i+e_j) that the order needs where scores are given."""
+    """List the points 0, ±e_i, ±(e_i+e_j) that the order needs where there are scores."""
     unit = np.eye(size)
     points = [np.zeros((1, size))]
     if order >= 2:
@@ -135,16 +135,16 @@ def combine_scores(values: Floats, size: int, order: int, step: float) -> Floats
         terms.append(np.array([(slopes[i][j] + slopes[j][i]) / 2 for i, j in pairs]))
     if order >= 3:
         sums = values[2 * size + 1 :].reshape(2, size * (size - 1) // 2, *origin.shape)
-        bends = _score_bends(size, up + down - 2 * origin, sums[0] + sums[1] - 2 * origin, step)
-        terms.append(bends)
+        thirds = _score_thirds(size, up + down - 2 * origin, sums[0] + sums[1] - 2 * origin, step)
+        terms.append(thirds)
     return np.concatenate(terms).T
 
 
-def _score_bends(size: int, single: Floats, double: Floats, step: float) -> Floats:
-    """Average every third derivative over the scores that show it."""
+def _score_thirds(size: int, single: Floats, double: Floats, step: float) -> Floats:
+    """Average every third derivative over the scores that give it."""
     position = {pair: k for k, pair in enumerate(combinations(range(size), 2))}
 
-    def bend(i: int, j: int, k: int) -> Floats:
+    def third(i: int, j: int, k: int) -> Floats:
         """Differentiate score k along i and j."""
         if i == j:
             return np.asarray(single[i][k] / step**2)
@@ -152,4 +152,4 @@ def _score_bends(size: int, single: Floats, double: Floats, step: float) -> Floa
         return np.asarray((both[k] - single[i][k] - single[j][k]) / (2 * step**2))
 
     triples = combinations_with_replacement(range(size), 3)
-    return np.array([(bend(i, j, k) + bend(i, k, j) + bend(j, k, i)) / 3 for i, j, k in triples])
+    return np.array([(third(i, j, k) + third(i, k, j) + third(j, k, i)) / 3 for i, j, k in triples])

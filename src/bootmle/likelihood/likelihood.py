@@ -22,11 +22,11 @@ class Rows(Enum):
     """How the value of the objective depends on the rows of ``args``."""
 
     SEPARATE = "each contribution depends on its own row alone"
-    EXCHANGEABLE = "contributions depend on all rows, whatever their order"
+    EXCHANGEABLE = "contributions depend on all rows, but not on their order"
     ORDERED = "contributions depend on the order of the rows"
-    INDIVISIBLE = "the objective cannot be evaluated on a part of the rows"
+    INDIVISIBLE = "the objective cannot be evaluated on some of the rows"
     CLUSTERED = "there are fewer contributions than rows"
-    NO_ARGS = "the objective holds its own data"
+    NO_ARGS = "args is empty: the objective contains its data"
 
 
 class Additivity(Enum):
@@ -65,25 +65,25 @@ class Likelihood:
     args : tuple
         The data.
     parameters : Parameters
-        Names, start and scales.
+        Names, start, fixed values, bounds and scales.
     n : int or None
-        Number of contributions; rows of ``args`` for a total; None where neither is there.
+        Number of contributions; of a total, the rows of ``args``, None where there are none.
     per_observation : bool
         Whether the objective returns contributions rather than their total.
     scale : float
-        Factor on the objective: n where a total turned out to be a mean.
+        Factor on a total: n where it is a mean.
     weights : (n,) array or None
-        Weight of each contribution, all one where None.
+        Weight of each contribution; None where all are 1.
     rows : Rows
         How the objective depends on the rows.
     response : Response
         How the objective responds to the rows that are drawn.
     rows_error : str
-        What it raised on a part of the rows.
+        What the objective raised on some of the rows.
     scores_given : bool
         Whether ``jac`` returns one gradient for each contribution.
     base_rows : (n,) int array or None
-        The rows of the original data that ``args`` was taken from, where it was.
+        The original data's rows that ``args`` consists of; None where it is all of them.
     """
 
     function: Callable[..., Any]
@@ -140,7 +140,7 @@ class Likelihood:
         return float(np.sum(values) if self.weights is None else self.weights @ values)
 
     def at(self, params: Floats) -> Floats | float:
-        """Evaluate what there is: the contributions, or the total."""
+        """Evaluate the contributions, or the total where there are none."""
         return self.contributions(params) if self.per_observation else self.total(params)
 
     @property
@@ -160,7 +160,7 @@ class Likelihood:
         return self.per_observation and self.rows is not Rows.EXCHANGEABLE
 
     def scores(self, params: Floats) -> Floats:
-        """Evaluate what ``jac`` returns: the gradient of every contribution, (n, p), or of all."""
+        """Evaluate ``jac``: the gradients of the contributions (n, p), or that of the total."""
         assert self.jac is not None
         return np.asarray(self.jac(params, *self.args), dtype=float)
 
@@ -169,7 +169,7 @@ class Likelihood:
         return self.gradient_and_scores(params)[0]
 
     def gradient_and_scores(self, params: Floats) -> tuple[Floats, Floats | None]:
-        """Evaluate the gradient (p,), and what it sums, (n, p), where ``jac`` returns that."""
+        """Evaluate the gradient (p,), and those of the contributions (n, p) where jac has them."""
         raw = self.scores(params)
         if not self.scores_given:
             return self.scale * raw.reshape(-1), None
@@ -177,7 +177,7 @@ class Likelihood:
         return np.asarray(summed), raw
 
     def reweighted(self, counts: Floats) -> Likelihood:
-        """Multiply the weights; rows of weight zero leave the data where they can."""
+        """Multiply the weights; drop rows of weight zero where contributions are separate."""
         weights = counts if self.weights is None else counts * self.weights
         if self.rows is not Rows.SEPARATE:
             return replace(self, weights=weights)
@@ -208,5 +208,5 @@ class Likelihood:
         return replace(self, args=new, n=rows if resized else self.n)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
-        """Hold some free parameters at values of the user's scale."""
+        """Fix some free parameters at values of the user's scale."""
         return replace(self, parameters=self.parameters.holding(columns, values))

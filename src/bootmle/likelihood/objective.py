@@ -1,4 +1,4 @@
-"""Reading what the user passes to `fit`: what the objective returns."""
+"""What the user's objective is, read from its first evaluations."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from bootmle.likelihood.row_dependence import AGREE, agree
 
 __all__ = ["read_likelihood"]
 
+_FEW_ROWS = 10
+"""Up to this many rows, more contributions than rows suggest that args is a list of arguments."""
+
 
 def read_likelihood(
     fun: Callable[..., Any],
@@ -30,38 +33,7 @@ def read_likelihood(
     weights: Any,
     parameters: Parameters,
 ) -> Likelihood:
-    """Evaluate the objective at the start and read off what it is.
-
-    Parameters
-    ----------
-    fun : callable
-        ``fun(params, *args)``: the nll's total or the n contributions to it.
-    args : tuple or bare argument
-        The data.
-    jac : callable, bool, str or None
-        ``jac(params, *args)`` of shape (p,) or (n, p); True where ``fun`` returns both.
-    weights : (n,) array_like or None
-        Prior weights of the contributions.
-    parameters : Parameters
-        Names and start.
-
-    Returns
-    -------
-    Likelihood
-
-    Raises
-    ------
-    ValueError, TypeError
-        Where the objective or its data cannot be used; the message says why.
-
-    Examples
-    --------
-    >>> from bootmle.likelihood.parameters import read_parameters
-    >>> squares = lambda params, y: 0.5 * (y - params[0]) ** 2
-    >>> read = read_likelihood(squares, np.arange(4.0), None, None, read_parameters([0.0]))
-    >>> read.per_observation, read.n, read.rows.name
-    (True, 4, 'NO_ARGS')
-    """
+    """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
     data = as_args(args)
     n_rows = count_rows(data)
     if not callable(fun):
@@ -130,7 +102,7 @@ def _read_values(raw: Any, n_rows: int | None) -> Floats:
             f"contribution for each observation"
         )
     if n_rows is not None and values.size > n_rows:
-        hint = " (args as a list is one argument; pass a tuple)" if n_rows < 10 else ""
+        hint = " (args as a list is one argument; pass a tuple)" if n_rows < _FEW_ROWS else ""
         raise ValueError(
             f"fun: returned {values.size} contributions for {n_rows} rows of args{hint}; return at "
             f"most one for each row"

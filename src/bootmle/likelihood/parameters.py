@@ -1,4 +1,4 @@
-"""Parameters: names, start, held values, bounds, and the scale each is fitted on."""
+"""Parameters: names, start, fixed values, bounds, and the scale on which each is fitted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from bootmle.likelihood.scales import Identity, Log, Logit, Scale, apply_scale, 
 
 __all__ = ["Parameters", "read_parameters", "settle_names"]
 
+_SLOPE_STEP = 1e-5
+"""About ε^(1/3), 6e-6, which balances rounding and truncation of central differences."""
+_SAME_START = 1e-6, 1e-9
+"""Relative and absolute difference that a user's forward and inverse may leave: single precision
+rounds by 6e-8."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -26,9 +32,9 @@ class Parameters:
     names : tuple of str
         The p names.
     values : (p,) array
-        Start values; the held value where a parameter is fixed.
+        Start values, or the value at which a parameter is fixed.
     free : (q,) int array
-        Positions of the parameters that are fitted.
+        Positions of the fitted parameters.
     scales : tuple of Scale
         One for each free parameter.
     bounds : (q, 2) array
@@ -83,17 +89,17 @@ class Parameters:
         slopes = np.ones_like(working)
         for column, scale in self.curved:
             at = working[..., column]
-            step = 1e-5 * np.maximum(1.0, np.abs(at))
+            step = _SLOPE_STEP * np.maximum(1.0, np.abs(at))
             up, down = (apply_scale(scale, scale.inverse, at + side) for side in (step, -step))
             slopes[..., column] = (up - down) / (2 * step)
         return slopes
 
     def of_all(self, values: Floats) -> Floats:
-        """Choose the free parameters' values (..., q) from those of all (..., p)."""
+        """Select the free parameters' values (..., q) from those of all (..., p)."""
         return values if self.free.size == self.values.size else values[..., self.free]
 
     def in_all(self, values: Floats) -> Floats:
-        """Place values of the free parameters (..., q) among all, (..., p); 0 for held ones."""
+        """Place values of the free parameters (..., q) among all, (..., p); 0 for fixed ones."""
         full = np.zeros((*values.shape[:-1], self.values.size))
         full[..., self.free] = values
         return full
@@ -103,11 +109,11 @@ class Parameters:
         return replace(self, scales=tuple(scales))
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Parameters:
-        """Hold some of the free parameters at the given values of the user's scale."""
-        held = np.asarray(columns, dtype=np.intp)
-        keep = np.setdiff1d(np.arange(self.free.size), held)
+        """Fix some of the free parameters at the given values of the user's scale."""
+        fixed = np.asarray(columns, dtype=np.intp)
+        keep = np.setdiff1d(np.arange(self.free.size), fixed)
         start = self.values.copy()
-        start[self.free[held]] = values
+        start[self.free[fixed]] = values
         scales = tuple(self.scales[column] for column in keep)
         return replace(
             self, values=start, free=self.free[keep], scales=scales, bounds=self.bounds[keep]
@@ -121,44 +127,15 @@ def read_parameters(
     bounds: Any = None,
     transform: Any = None,
 ) -> Parameters:
-    """Read what `fit` is told about the parameters.
-
-    Parameters
-    ----------
-    x0 : array_like, mapping, Series or OptimizeResult
-        Start values; a mapping or Series brings its names.
-    names : sequence of str, optional
-        One for each parameter; x1 ... xp where nothing else names them.
-    fixed : mapping, optional
-        Name to held value.
-    bounds : sequence of pairs or scipy.optimize.Bounds, optional
-        As in `scipy.optimize.minimize`.
-    transform : str, sequence or mapping, optional
-        For all, each or some parameters: "identity", "log", "logit", ("logit", lower, upper), or
-        an object with ``forward`` (to the unconstrained scale) and ``inverse``.
-
-    Returns
-    -------
-    object of class Parameters
-
-    Raises
-    ------
-    ValueError, TypeError
-        Where these do not fit together; the message names the argument.
-
-    Examples
-    --------
-    >>> read_parameters({"mu": 0.0, "sigma": 1.0}, fixed={"sigma": 2.0}).free_names
-    ('mu',)
-    """
+    """Read the arguments of `fit` that describe the parameters."""
     values, own_names = _read_start(x0)
     labels = settle_names(names, own_names, values.size)
-    values = _hold(values, labels, fixed or {})
+    values = _with_fixed(values, labels, fixed or {})
     free = np.array(
         [j for j, name in enumerate(labels) if name not in (fixed or {})], dtype=np.intp
     )
     if free.size == 0:
-        raise ValueError(f"fixed: all of {list(labels)} are held; leave at least one to be fitted")
+        raise ValueError(f"fixed: all of {list(labels)} are fixed; leave at least one free")
     limits = _read_bounds(bounds, values.size)[free]
     scales = _read_scales(transform, labels)
     parameters = Parameters(labels, values, free, tuple(scales[j] for j in free), limits)
@@ -167,7 +144,7 @@ def read_parameters(
 
 
 def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
-    """Read start values and, where they carry some, their names."""
+    """Read start values, and their names if they have any."""
     if hasattr(x0, "x") and hasattr(x0, "keys") and "x" in x0:
         x0 = x0["x"]
     labels: tuple[str, ...] | None = None
@@ -182,7 +159,7 @@ def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
 
 
 def _check_single(x0: Mapping[Any, Any]) -> None:
-    """Refuse a name with several start values."""
+    """Refuse several start values for one name."""
     for name, value in x0.items():
         if isinstance(value, np.ndarray | list | tuple) and np.size(value) != 1:
             raise ValueError(
@@ -237,28 +214,28 @@ def settle_names(
     return labels
 
 
-def _hold(values: Floats, names: tuple[str, ...], fixed: Mapping[str, float]) -> Floats:
-    """Put the held values into the start values."""
+def _with_fixed(values: Floats, names: tuple[str, ...], fixed: Mapping[str, float]) -> Floats:
+    """Replace start values by the values at which parameters are fixed."""
     if not isinstance(fixed, Mapping):
         raise TypeError(f"fixed: {fixed!r}; pass a mapping from name to value, such as {{'x1': 0}}")
-    held = values.copy()
+    replaced = values.copy()
     for name, value in fixed.items():
         if name not in names:
             raise ValueError(f"fixed: there is no parameter {name!r}; the names are {list(names)}")
         if not (isinstance(value, Real) and np.isfinite(float(value))):
-            raise ValueError(f"fixed: {name!r} is held at {value!r}; hold it at a finite number")
-        held[names.index(name)] = value
-    return held
+            raise ValueError(f"fixed: {name!r} is {value!r}; fix it at a finite number")
+        replaced[names.index(name)] = value
+    return replaced
 
 
 def _read_bounds(bounds: Any, size: int) -> Floats:
-    """Read SciPy's forms of bounds as an array of lower and upper ends."""
+    """Read SciPy's forms of bounds as an array (p, 2) of lower and upper bounds."""
     if bounds is None:
         return np.tile([-np.inf, np.inf], (size, 1))
     try:
         if hasattr(bounds, "lb"):
-            lower_ends, upper_ends, _ = np.broadcast_arrays(bounds.lb, bounds.ub, np.zeros(size))
-            pairs = list(zip(lower_ends, upper_ends, strict=True))
+            lowest, highest, _ = np.broadcast_arrays(bounds.lb, bounds.ub, np.zeros(size))
+            pairs = list(zip(lowest, highest, strict=True))
         else:
             pairs = [(lower, upper) for lower, upper in bounds]
         limits = np.array(
@@ -267,25 +244,25 @@ def _read_bounds(bounds: Any, size: int) -> Floats:
         )
     except (TypeError, ValueError):
         raise TypeError(
-            f"bounds: {bounds!r}; pass a pair (lower, upper) for each parameter, None where it has "
-            f"no end, or a scipy.optimize.Bounds"
+            f"bounds: {bounds!r}; pass a pair (lower, upper) for each parameter, None where there "
+            f"is no bound, or a scipy.optimize.Bounds"
         ) from None
     if limits.shape != (size, 2):
         raise ValueError(
             f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each"
         )
     if np.isnan(limits).any():
-        raise ValueError(f"bounds: {limits.tolist()} has a NaN; pass None where there is no end")
+        raise ValueError(f"bounds: {limits.tolist()} has a NaN; pass None where there is no bound")
     if np.any(limits[:, 0] >= limits[:, 1]):
         raise ValueError(
-            f"bounds: {limits.tolist()} has a lower bound not below its upper one; to hold a "
-            f"parameter, name it in fixed="
+            f"bounds: {limits.tolist()} has a lower bound that is not below the upper one; to fix "
+            f"a parameter, use fixed="
         )
     return limits
 
 
 def _read_scales(transform: Any, names: tuple[str, ...]) -> list[Scale]:
-    """Read one scale for each parameter."""
+    """Read the scale of each parameter."""
     if transform is None or isinstance(transform, str):
         return [read_scale(transform or "identity") for _ in names]
     if isinstance(transform, Mapping):
@@ -323,9 +300,9 @@ def _check_start(parameters: Parameters) -> None:
                 f"transform: {parameters.scales[j]} cannot take {name} = {start[j]:g} of x0; start "
                 f"inside its domain"
             )
-        if not (np.isfinite(working[j]) and np.isclose(back[j], start[j], rtol=1e-6, atol=1e-9)):
+        if not (np.isfinite(working[j]) and np.isclose(back[j], start[j], *_SAME_START)):
             raise ValueError(
                 f"transform: {parameters.scales[j]} of {name} maps x0 = {start[j]:g} to "
-                f"{working[j]:g} and back to {back[j]:g}; its inverse has to undo its forward, and "
-                f"x0 to lie inside its domain"
+                f"{working[j]:g} and back to {back[j]:g}; inverse must undo forward, and x0 must "
+                f"lie inside the domain"
             )

@@ -1,4 +1,4 @@
-"""Scales that a parameter can be fitted on."""
+"""Scales on which a parameter can be fitted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Scale(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The parameter as it stands."""
+    """The parameter itself."""
 
     def forward(self, value: Any) -> Any:
         """Return the value."""
@@ -48,7 +48,7 @@ class Log:
         return np.log(self.sign * (value - self.limit))
 
     def inverse(self, value: Any) -> Any:
-        """Return the parameter whose log distance this is."""
+        """Return the parameter with this log distance."""
         return self.limit + self.sign * np.exp(value)
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Logit:
-    """The log odds of the position between two limits."""
+    """The log odds of the relative position between two limits."""
 
     lower: float = 0.0
     upper: float = 1.0
@@ -102,7 +102,7 @@ def _read_logit(name: str, lower: Any, upper: Any) -> Logit:
 
 
 def apply_scale(scale: Scale, function: Any, values: Floats) -> Floats:
-    """Apply one direction of a scale; the user's own ones may know single numbers only."""
+    """Apply one direction of a scale; a user's own may accept single numbers only."""
     if isinstance(scale, Log | Logit):
         result: Floats = function(values)
         return result

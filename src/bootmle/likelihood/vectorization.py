@@ -1,4 +1,4 @@
-"""An objective that evaluates many parameter vectors in one call."""
+"""Objectives that evaluate many parameter vectors in one call."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ from bootmle.likelihood.arrays import Floats
 __all__ = ["Vectorized", "check_vectorized"]
 
 _AGREE = 1e-9
+"""Relative difference that rounding may cause: a sum of a million terms in another order differs by
+at most n ε = 2e-10."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vectorized:
-    """Call ``function(params, *args)`` of params (p, k), which returns (n, k) or (k,).
-
-    SciPy's convention, as in `scipy.optimize.differential_evolution`.
-
-    Attributes
-    ----------
-    function : callable
-        The user's objective.
-    """
+    """An objective of params (p, k) that returns (n, k) or (k,), SciPy's convention."""
 
     function: Callable[..., Any]
 
@@ -35,35 +29,12 @@ class Vectorized:
         return values[..., 0] if values.ndim else values
 
     def at(self, points: Floats, *args: Any) -> Floats:
-        """Evaluate at points (k, p): contributions (k, n), or totals (k,).
-
-        Examples
-        --------
-        >>> squares = Vectorized(lambda params, y: (y[:, None] - params[0]) ** 2)
-        >>> squares.at(np.array([[1.0], [2.0]]), np.array([1.0, 4.0]))
-        array([[0., 9.],
-               [1., 4.]])
-        """
+        """Evaluate at points (k, p): contributions (k, n), or totals (k,)."""
         return np.asarray(self.function(points.T, *args), dtype=float).T
 
 
 def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -> Vectorized:
-    """Check at the start that two parameter vectors at once give what each gives alone.
-
-    Raises
-    ------
-    ValueError
-        Where the objective does not take (p, k) or does not return (n, k) or (k,), and where it
-        returns its gradient, too.
-    TypeError
-        For something that cannot be called.
-
-    Examples
-    --------
-    >>> square = check_vectorized(lambda params: params[0] ** 2, np.array([1.0]), (), None)
-    >>> square.at(np.array([[1.0], [3.0]]))
-    array([1., 9.])
-    """
+    """Check at the start that two parameter vectors at once give what each gives alone."""
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     if jac is True:
@@ -86,7 +57,7 @@ def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -
     if not same:
         raise ValueError(
             f"vectorized: fun returned an array of shape {together.T.shape} for params of shape "
-            f"{two.T.shape}, whose columns are not what it returns for each alone; it must return "
-            f"(n, k) or (k,)"
+            f"{two.T.shape}, whose columns differ from what it returns for each vector alone; it "
+            f"must return (n, k) or (k,)"
         )
     return objective
