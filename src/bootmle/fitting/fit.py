@@ -11,9 +11,9 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.display import html
-from bootmle.display.text import align, rounded, rounded_like
 from bootmle.execution.threads import computation
 from bootmle.fitting.description import describe_optimum, read_start, start_of
+from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.optimum import Optimum
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
@@ -32,7 +32,6 @@ from bootmle.likelihood.vectorization import check_vectorized
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer, read_constraints
 from bootmle.optimization.sandwich import Units
-from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import Whitening
 
 __all__ = ["Fit", "fit"]
@@ -40,16 +39,8 @@ __all__ = ["Fit", "fit"]
 _INNER = {
     *("args", "base", "check_optimum", "description", "hessian_errors", "influence_functions"),
     *("likelihood", "null_directions", "optimizer", "own_errors", "probes", "refit"),
-    *(
-        "resampling_notes",
-        "restored",
-        "scales",
-        "seconds_per_evaluation",
-        "start",
-        "step_sizes",
-        "takes_weights",
-    ),
-    *("whitening", "why_no_weights"),
+    *("resampling_notes", "restored", "scales", "seconds_per_evaluation", "start", "step_sizes"),
+    *("takes_weights", "whitening", "why_no_weights"),
 }
 """What a bootstrap asks of a fit, and tab completion leaves out."""
 
@@ -61,7 +52,7 @@ class Fit(Optimum):
     Attributes
     ----------
     estimate : (p,) array
-        The maximum-likelihood estimate, held parameters included, in the order of x0.
+        The maximum-likelihood estimate, fixed parameters included, in the order of x0.
     names : tuple of str
         The p names.
     nll : float
@@ -79,7 +70,7 @@ class Fit(Optimum):
     n_evaluations : int
         Evaluations of the objective.
     notes : tuple of str
-        What happened on the way, in plain words.
+        What happened during the fit.
     scales : tuple of Scale
         The scale of each free parameter that ``transform`` asks for.
     likelihood, whitening, base, step_sizes, optimizer
@@ -91,8 +82,6 @@ class Fit(Optimum):
 
     scipy_information: Information | None = field(repr=False)
     optimize_result: OptimizeResult = field(repr=False)
-    n_evaluations: int
-    notes: tuple[str, ...]
 
     def influence_functions(self) -> Floats | None:
         """Return H⁻¹s_i of each observation on the working scale, (n, q); None of a total."""
@@ -114,9 +103,8 @@ class Fit(Optimum):
         own = self.likelihood.parameters
         values = np.where(self.free, start, self.estimate)
         parameters = replace(own.with_scales(self.scales), values=values)
-        return _search(
-            replace(self.likelihood.simulated(args), parameters=parameters), self.optimizer
-        )
+        likelihood = replace(self.likelihood.simulated(args), parameters=parameters)
+        return _search(likelihood, self.optimizer)
 
     def description(self) -> dict[str, Any]:
         """Describe the data, the objective and its parameters in a form that JSON holds."""
@@ -133,52 +121,16 @@ class Fit(Optimum):
 
     def __str__(self) -> str:
         """Show the estimates, how good the optimum is, and what happened."""
-        return "\n".join([self._title(), "", align(*self._table()), "", *self._closing()])
-
-    _repr_pretty_ = html.print_at_prompt
+        return fit_text(self)
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""
-        marked = ["Hessian:"] if self.converged else ["Hessian:", self.status.message]
-        closing = html.lines(self._closing(), marked)
-        return html.lines([self._title()]) + html.table(*self._table()) + closing
+        return fit_html(self)
+
+    _repr_pretty_ = html.print_at_prompt
 
     def __dir__(self) -> list[str]:
         return sorted(set(object.__dir__(self)) - _INNER)
-
-    def _title(self) -> str:
-        """Say what was fitted."""
-        n = self.likelihood.n
-        observations = "" if n is None else f", {n:,} observations"
-        return f"Maximum-likelihood fit: {len(self.names)} parameters{observations}"
-
-    def _table(self) -> tuple[list[str], list[list[str]]]:
-        """List the estimates with the cross-check's standard errors, below their titles."""
-        rows = []
-        for name, value, error, free in zip(
-            self.names, self.estimate, self.hessian_errors, self.free, strict=True
-        ):
-            shown = rounded(error) if free else "fixed"
-            if np.isnan(error):
-                reason = self.status.withheld or f"the Hessian: {self.information.definiteness}"
-                shown = html.Flagged(shown, reason)
-            rows.append([name, rounded_like(value, error, 3), shown])
-        return ["", "estimate", "Hessian SE"], rows
-
-    def _closing(self) -> list[str]:
-        """List status, likelihood and notes."""
-        measured = np.isfinite(self.decrement) and not self.status.failed
-        distance = f" ({self.decrement:.1e} standard errors away)" if measured else ""
-        lines = [
-            f"nll {self.nll:.10g}, AIC {self.aic:.10g}, {self.n_evaluations:,} evaluations",
-            f"{self.status.message}{distance}",
-        ]
-        if self.information.definiteness != "positive definite":
-            lines.append(f"Hessian: {self.information.definiteness}")
-        lines += self.notes
-        if not (self.status.failed or self.status is Status.NO_FINITE_OPTIMUM):
-            lines.append("Hessian SEs are a cross-check: bootstrap(mle) has the ones to report")
-        return lines
 
 
 def fit(
@@ -198,7 +150,7 @@ def fit(
     transform: Any = None,
     vectorized: bool = False,
 ) -> Fit:
-    """Fit a model by maximum likelihood, and go on until the optimum is certified.
+    """Fit a model by maximum likelihood, and continue until the optimum is certified.
 
     Parameters
     ----------
@@ -217,7 +169,7 @@ def fit(
     names : sequence of str, optional
         Names of the p parameters.
     fixed : mapping, optional
-        Parameters to hold, name to value.
+        Parameters to fix, name to value.
     weights : (n,) array_like, optional
         Prior (frequency or importance) weights of the contributions.
     transform : str, sequence or mapping, optional
@@ -268,14 +220,14 @@ def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
 
 
 def _conclude(likelihood: Likelihood, search: Search) -> Fit:
-    """Gather what the refits and the user need at the optimum."""
+    """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
     likelihood = examine_rows(replace(likelihood, parameters=search.parameters), estimate)
     started = time.perf_counter()
     base = likelihood.at(estimate)
     seconds = time.perf_counter() - started
     information = _in_user_parameters(likelihood, search, estimate)
-    whitening = _metric(likelihood, search, information, estimate)
+    whitening = _coordinates(likelihood, search, information, estimate)
     probes = (estimate, *(_probe(likelihood, whitening, side) for side in (1.0, -1.0)))
     likelihood = examine_response(likelihood, probes, base)
     scales = tuple(likelihood.parameters.scales)
@@ -316,16 +268,16 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
     found = search.information
     same = found.point.size == information.point.size
     if same and found.definiteness == "singular" and information.definiteness != "singular":
-        # A straight flat direction on the working scale is a curved one here, and harder to see.
-        ways = found.null_directions * parameters.slopes(search.working)[:, None]
-        return replace(information, definiteness="singular", null_directions=orient(ways))
+        # A straight flat direction on the working scale is a curved one here, and harder to detect.
+        directions = found.null_directions * parameters.slopes(search.working)[:, None]
+        return replace(information, definiteness="singular", null_directions=orient(directions))
     return information
 
 
-def _metric(
+def _coordinates(
     likelihood: Likelihood, search: Search, information: Information, estimate: Floats
 ) -> Whitening:
-    """Return coordinates for all free parameters: the search's, unless it held some at bounds."""
+    """Return coordinates for all free parameters: the search's, unless it fixed some at bounds."""
     if search.likelihood.parameters is likelihood.parameters:
         return Whitening(search.working, search.whitening.factor)
     matrix = np.nan_to_num(information.matrix)

