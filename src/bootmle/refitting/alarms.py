@@ -1,11 +1,10 @@
-"""Alarms that the replicates give for free."""
+"""Diagnostics computed from the replicates at no extra cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,40 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.information_equality import Equality, compare, equality_of_replicates
+from bootmle.refitting.modes import count_modes
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
 __all__ = ["Alarm", "AlarmKind", "likelihood_alarms", "mode_alarms"]
 
-_FAR_FROM_OPTIMUM = 1e-3
-_SAMPLE = 200
-_EXTREME = 20
-_FEWEST = 50
-_FALL = 1e-6
-_LAW_OFF = 0.25
-_VALLEY = 0.75
+
+@dataclass(frozen=True, slots=True)
+class _Thresholds:
+    """When an alarm is raised."""
+
+    decrement: float = 1e-3
+    """Standard errors from its optimum beyond which a fit is not as good as a certified one."""
+    sample: int = 200
+    """Replicates whose nll on the original data is computed: the first ones."""
+    extreme: int = 20
+    """The furthest of the others, which are the likeliest to have left the optimum's basin."""
+    fall: float = 1e-6
+    """Fall of the nll below the fit's that is no error of the fit: one certified to 1e-3 standard
+    errors is within ½ (1e-3)² of its minimum."""
+    noises: float = 10.0
+    """The same in units of the objective's noise."""
+    fewest: int = 50
+    """Excess values below which their distribution is not compared."""
+    distance: float = 0.25
+    """Largest distance of two distribution functions: of 50 values by chance in at most
+    2 exp(−2 · 50 · 0.25²) = 0.4% of runs (Massart 1990)."""
+    draws: int = 4000
+    """Draws of the expected distribution, which is then known to 0.008."""
+    at_bound: float = 1e-6
+    """Standard errors from a bound that are rounding."""
+
+
+_THRESHOLDS = _Thresholds()
 
 
 class AlarmKind(Enum):
@@ -48,7 +69,7 @@ class AlarmKind(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alarm:
-    """Something that the replicates show and the reader should know.
+    """Something that the replicates show and the user should know.
 
     Attributes
     ----------
@@ -92,7 +113,7 @@ def likelihood_alarms(
 ) -> tuple[Alarm, ...]:
     """Raise the alarms that need the likelihood.
 
-    Only where rows are drawn independently do their scores tell how far replicates should lie.
+    The scores predict how far replicates lie only where rows are drawn independently.
     """
     sample = _sample(fit, replicates)
     excess = _excess(fit, replicates.estimates[sample])
@@ -102,7 +123,7 @@ def likelihood_alarms(
         *_not_certified(fit),
         *_better_optimum(fit, replicates, sample, excess),
         *_scale(equality),
-        *(_law(scores, excess[:_SAMPLE]) if independent_rows else ()),
+        *(_excess_distribution(scores, excess[: _THRESHOLDS.sample]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
 
@@ -113,14 +134,14 @@ def mode_alarms(names: tuple[str, ...], replicates: Replicates) -> tuple[Alarm, 
     several = tuple(
         name
         for name, column in zip(names, kept.T, strict=True)
-        if _n_modes(column[np.isfinite(column)]) > 1
+        if count_modes(column[np.isfinite(column)]) > 1
     )
     if not several:
         return ()
     message = (
-        f"the replicates of {', '.join(several)} have more than one mode: look at their histogram; "
-        f"a standard error does not describe them (several optima, switching labels, or one "
-        f"observation that decides)"
+        f"the replicates of {', '.join(several)} have more than one mode (several optima, label "
+        f"switching, or one influential observation): look at their histogram; a standard error "
+        f"does not describe them"
     )
     return (Alarm(AlarmKind.SEVERAL_MODES, message, several),)
 
@@ -130,16 +151,18 @@ def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:
     certified = np.flatnonzero(
         (replicates.status >= 0) & np.isfinite(replicates.estimates).all(axis=1)
     )
-    first, rest = certified[:_SAMPLE], certified[_SAMPLE:]
+    first, rest = certified[: _THRESHOLDS.sample], certified[_THRESHOLDS.sample :]
     parameters = fit.likelihood.parameters
     z = fit.whitening.to_whitened(parameters.to_working(replicates.estimates[rest]))
-    # One at a bound is infinite on a log or logit scale, which tells nothing of how far it is.
-    far = np.argsort(np.linalg.norm(np.where(np.isfinite(z), z, 0.0), axis=1))[-_EXTREME:]
+    # A replicate at a bound is infinite on a log or logit scale, however near it is.
+    far = np.argsort(np.linalg.norm(np.where(np.isfinite(z), z, 0.0), axis=1))[
+        -_THRESHOLDS.extreme :
+    ]
     return np.concatenate([first, rest[far]])
 
 
 def _excess(fit: Fit, estimates: Floats) -> Floats:
-    """Evaluate the original data's nll at replicates, less that at the estimate."""
+    """Evaluate the original data's nll at replicates, minus that at the estimate."""
     target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
     working = fit.likelihood.parameters.to_working(estimates)
     return np.array([target.value_at(point) for point in working])
@@ -147,7 +170,7 @@ def _excess(fit: Fit, estimates: Floats) -> Floats:
 
 def _not_certified(fit: Fit) -> Iterator[Alarm]:
     """Say that the fit itself is not certified."""
-    if fit.status is Status.NOISE_LIMITED and fit.decrement > _FAR_FROM_OPTIMUM:
+    if fit.status is Status.NOISE_LIMITED and fit.decrement > _THRESHOLDS.decrement:
         yield Alarm(
             AlarmKind.FIT_NOT_CERTIFIED,
             f"the fit is {rounded(fit.decrement, 2)} standard errors from its optimum "
@@ -160,16 +183,17 @@ def _better_optimum(
     fit: Fit, replicates: Replicates, sample: NDArray[np.intp], excess: Floats
 ) -> Iterator[Alarm]:
     """Follow a replicate whose estimate fits the original data better than the estimate does."""
-    if excess.size == 0 or not np.min(excess) < -max(_FALL, 10 * fit.step_sizes.noise):
+    fall = max(_THRESHOLDS.fall, _THRESHOLDS.noises * fit.step_sizes.noise)
+    if excess.size == 0 or not excess.min() < -fall:
         return
     best = int(sample[np.argmin(excess)])
     search, reason = _search_from(fit, replicates.estimates[best])
     if reason:
         yield Alarm(
             AlarmKind.UNBOUNDED_LIKELIHOOD,
-            f"replicate {best} leads to where the likelihood of the original data rises without "
-            f"reaching an optimum ({reason}): it may be unbounded there; bound or transform what "
-            f"runs away",
+            f"from the estimate of replicate {best} the likelihood of the original data rises "
+            f"without reaching an optimum ({reason}): it may be unbounded there; bound or "
+            f"transform the diverging parameter",
         )
         return
     found = search.likelihood.parameters.to_user(search.working)
@@ -177,8 +201,8 @@ def _better_optimum(
     values = ", ".join(f"{value:.8g}" for value in found)
     yield Alarm(
         AlarmKind.BETTER_OPTIMUM,
-        f"replicate {best} leads to a better optimum of the original data (nll {nll:.8g}, the fit "
-        f"has {fit.nll:.8g}): fit again from x0 = [{values}]",
+        f"the estimate of replicate {best} leads to a better optimum of the original data (nll "
+        f"{nll:.8g}, the fit has {fit.nll:.8g}): fit again from x0 = [{values}]",
         estimate=found,
     )
 
@@ -237,22 +261,23 @@ def _equality(
     return Equality(float(ratio), float(error))
 
 
-def _law(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
-    """Compare twice the excess nll with its law, Σ λ_j χ²₁ with λ the eigenvalues of H⁻¹JᵀJ."""
-    if scores is None or excess.size < _FEWEST:
+def _excess_distribution(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:
+    """Compare twice the excess nll with Σ λ_j χ²₁, λ the eigenvalues of H⁻¹JᵀJ."""
+    if scores is None or excess.size < _THRESHOLDS.fewest:
         return
     values = np.linalg.eigvalsh(scores.T @ scores)
-    draws = np.random.default_rng(0).chisquare(1.0, (4000, values.size)) @ values
+    draws = np.random.default_rng(0).chisquare(1.0, (_THRESHOLDS.draws, values.size)) @ values
     off = _distribution_distance(2 * excess, draws)
-    if off < _LAW_OFF:
+    if off < _THRESHOLDS.distance:
         return
-    seen, expected = np.median(2 * excess), np.median(draws)
+    seen, expected = float(np.median(2 * excess)), float(np.median(draws))
+    where = "further from" if seen > expected else "nearer to"
     yield Alarm(
         AlarmKind.EXCESS_DISTRIBUTION,
-        f"the replicates lie {'further' if seen > expected else 'nearer'} than their scores say "
-        f"(median of twice the excess nll {rounded(float(seen), 2)}, expected "
-        f"{rounded(float(expected), 2)}): too few observations for normal theory, or an irregular "
-        f"model; rely on the bootstrap's intervals, not on 1.96 standard errors",
+        f"the replicates lie {where} the estimate than the scores predict (median of twice the "
+        f"excess nll {rounded(seen, 2)}, expected {rounded(expected, 2)}): too few observations "
+        f"for normal theory, or an irregular model; rely on the bootstrap's intervals, not on 1.96 "
+        f"standard errors",
     )
 
 
@@ -268,7 +293,7 @@ def _bounds(fit: Fit, replicates: Replicates) -> Iterator[Alarm]:
     """Report the share of replicates at each bound."""
     parameters = fit.likelihood.parameters
     kept = replicates.estimates[~replicates.failed][:, parameters.free]
-    units = 1e-6 * np.maximum(
+    units = _THRESHOLDS.at_bound * np.maximum(
         fit.whitening.units * np.abs(parameters.slopes(fit.whitening.center)), 1e-12
     )
     for side, end in (("lower", 0), ("upper", 1)):
@@ -282,30 +307,3 @@ def _bounds(fit: Fit, replicates: Replicates) -> Iterator[Alarm]:
                     f"is not valid for a parameter on the boundary (Andrews 2000)",
                     (name,),
                 )
-
-
-def _n_modes(values: Floats) -> int:
-    """Count the modes of a smooth density estimate that are parted by a valley."""
-    if values.size < 100 or np.ptp(values) == 0:
-        return 1
-    low, high = np.quantile(values, [0.005, 0.995])
-    spread = min(values.std(), np.subtract(*np.quantile(values, [0.75, 0.25])) / 1.349)
-    if not spread > 0 or not high > low:
-        return 1
-    grid = np.linspace(low, high, 128)
-    width = 1.6 * spread * values.size**-0.2
-    density = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).sum(axis=1)
-    return _n_peaks(density)
-
-
-def _n_peaks(density: Floats) -> int:
-    """Count peaks of at least a twentieth of the highest, parted by valleys."""
-    inner = density[1:-1]
-    peaks = 1 + np.flatnonzero(
-        (inner > density[:-2]) & (inner >= density[2:]) & (inner > 0.05 * density.max())
-    )
-    count = min(1, peaks.size)
-    for one, other in pairwise(peaks):
-        valley = density[one:other].min()
-        count += bool(valley < _VALLEY * min(density[one], density[other]))
-    return max(count, 1)
