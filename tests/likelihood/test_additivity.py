@@ -11,7 +11,6 @@ from scipy.special import gammaln
 from bootmle.likelihood.additivity import measure_response
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.likelihood import Additivity, Likelihood
-from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
 
 Floats = NDArray[np.float64]
@@ -111,21 +110,20 @@ def test_an_extended_term_equals_the_number_of_rows_at_the_optimum(factorial: fl
     assert elsewhere.kind is Additivity.PENALTY
 
 
-def test_eight_evaluations_on_no_more_rows_than_there_are() -> None:
+@pytest.mark.parametrize(("kind", "count"), [("sum", 3), ("constant", 6), ("grouped", 8)])
+def test_a_few_evaluations_on_no_more_rows_than_there_are(kind: str, count: int) -> None:
+    fun, args, _ = OBJECTIVES[kind]
     calls: list[int] = []
 
-    def nll(b: Floats, X: Any, y: Any) -> Any:
-        calls.append(len(y))
-        return squares(b, X, y)
+    def counted(b: Floats, *args: Any) -> Any:
+        calls.append(len(args[0]))
+        return fun(b, *args)
 
-    likelihood = read_likelihood(nll, (X, Y), None, None, read_parameters(B))
+    likelihood = Likelihood(counted, None, args, read_parameters(B), N, per_observation=False)
     whole = [likelihood.total(point) for point in (B, B + STEP)]
     calls.clear()
     measure_response(likelihood.resampled, N, N, [B, B + STEP, B - STEP], whole)
-    assert (len(calls), max(calls)) == (8, N)
-    calls.clear()
-    measure_response(likelihood.resampled, N, N, [B, B + STEP, B - STEP])
-    assert (len(calls), max(calls)) == (6, N)
+    assert (len(calls), max(calls)) == (count, N)
 
 
 def test_a_unit_that_the_objective_cannot_do_without_leaves_the_rest_unknown() -> None:

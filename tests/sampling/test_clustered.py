@@ -435,7 +435,7 @@ def expected_of_clusters(replicate: int) -> tuple[Floats, Floats]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_estimator_sees_a_cluster_drawn_twice_as_two(form: str) -> None:
-    # With labels of one's own the copies are one cluster, which is then as long as both.
+    # If the copies kept their label they would be one cluster, as long as both.
     args = held_in(form)
 
     def function(*args: Any) -> Any:
@@ -447,8 +447,8 @@ def test_an_estimator_sees_a_cluster_drawn_twice_as_two(form: str) -> None:
     for k in range(70):
         fresh, merged = expected_of_clusters(k)
         assert_allclose(named.replicates[k], fresh, rtol=1e-10)
-        assert_allclose(own.replicates[k], merged, rtol=1e-10)
-    assert np.abs((named.replicates - own.replicates) / UNIT).max() > 0.1
+        assert_allclose(own.replicates[k], fresh, rtol=1e-10)
+        assert k or np.abs((fresh - merged) / UNIT).max() > 0.01
 
 
 @pytest.mark.parametrize("form", FORMS)

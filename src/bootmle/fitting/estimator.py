@@ -95,7 +95,7 @@ class Estimator(Fitted):
                 "standard_error: function and standard_error must both take weights, or neither"
             )
         started = time.perf_counter()
-        given = {"weights": np.ones(n)} if self.takes_weights else {}
+        given = self._all_ones()
         check_call("function", function, self.args, keywords=list(given))
         values, self.labels = read_estimates(function(*self.args, **given))
         self.estimate = values
@@ -112,6 +112,32 @@ class Estimator(Fitted):
                     f"standard_error: {self.errors} is negative somewhere; return standard errors"
                 )
         self.seconds = time.perf_counter() - started
+
+    def changes(self, args: tuple[Any, ...]) -> bool:
+        """Whether the estimates are others on other data of the same rows, or none."""
+        try:
+            values = self.in_order(*read_estimates(self.function(*args, **self._all_ones())))
+        except Exception:  # the user's code may raise anything
+            return True
+        return not np.allclose(values, self.estimate, rtol=_ROUNDING, atol=0.0)
+
+    def check_repeatable(self) -> None:
+        """Refuse a function that returns other estimates when it is called again."""
+        again = self.in_order(*read_estimates(self.function(*self.args, **self._all_ones())))
+        if not np.allclose(again, self.estimate, rtol=_ROUNDING, atol=0.0):
+            raise ValueError(
+                f"function: two calls on the same data differ ({self.estimate}, then {again}); it "
+                f"draws random numbers, or remembers earlier calls: seed it inside of the function"
+            )
+
+    @property
+    def resampling_notes(self) -> tuple[str, ...]:
+        """Say that the meaning of a resample is left to the function."""
+        return ("whether resamples suit the function of an Estimator cannot be measured",)
+
+    def _all_ones(self) -> dict[str, Floats]:
+        """Return the weights of the original data, where the function takes any."""
+        return {"weights": np.ones(self.n)} if self.takes_weights else {}
 
     def own_errors(self, units: Units | None) -> Floats | None:
         """Return what ``standard_error`` returns on the original data, (p,)."""

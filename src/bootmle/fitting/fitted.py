@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,19 @@ class Fitted(ABC):
     def influence_functions(self) -> Floats | None:
         """Return each observation's influence on the estimate, (n, q), where scores tell it."""
         return None
+
+    @abstractmethod
+    def check_repeatable(self) -> None:
+        """Refuse a model whose value is another one each time."""
+
+    @property
+    def responses(self) -> tuple[Sequence[Floats], Sequence[float]]:
+        """Points at which a likelihood's response to units is measured, and the values at two."""
+        return (), ()
+
+    @abstractmethod
+    def changes(self, args: tuple[Any, ...]) -> bool:
+        """Whether the model has another value on other data of the same rows, or none."""
 
     @abstractmethod
     def own_errors(self, units: Units | None) -> Floats | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,10 @@ from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import Whitening
 
-__all__ = ["Optimum"]
+__all__ = ["SAME", "Optimum"]
+
+SAME = 1e-9
+"""Relative difference of values that differ by rounding alone: sums in another order."""
 
 _INVOLVED = 0.01
 """Smallest part in a null direction that counts, as a share of the largest; measured on 20
@@ -113,6 +117,25 @@ class Optimum(Fitted):
         errors = self.information.standard_errors
         withheld = np.full_like(errors, np.nan)
         return self.likelihood.parameters.in_all(withheld if self.status.withheld else errors)
+
+    def check_repeatable(self) -> None:
+        """Do nothing more: `fit` has called the objective twice."""
+
+    @property
+    def responses(self) -> tuple[Sequence[Floats], Sequence[float]]:
+        """Points at which the response to units is measured, and the values at two of them."""
+        beside = self.likelihood.response.beside
+        if np.isnan(beside):
+            beside = self.likelihood.total(self.probes[1])
+        return self.probes, (self.likelihood.summed_values(self.base), beside)
+
+    def changes(self, args: tuple[Any, ...]) -> bool:
+        """Whether the objective has another value on other data of the same rows, or none."""
+        (_, point, _), (_, own) = self.responses
+        try:
+            return not abs(self.likelihood.with_args(args).total(point) - own) <= SAME * abs(own)
+        except Exception:  # the user's code may raise anything
+            return True
 
     @property
     def resampling_notes(self) -> tuple[str, ...]:

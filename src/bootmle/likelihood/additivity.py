@@ -49,32 +49,69 @@ _SEED = 20_210_929
 """Which units make the halves: any fixed choice, so that a fit is reproducible."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Values:
-    """The objective on parts of the data: at the estimate, and to both sides of it, (3,).
+    """The objective on parts of the data, evaluated where and when they are asked for.
 
-    ``whole`` and ``rest`` are NaN where they are not evaluated.
+    Points are numbered: 0 the estimate, 1 and 2 to either side of it, a standard error away in
+    every whitened coordinate. Values on all units are known at 0 and 1.
     """
 
-    whole: Floats
-    half: Floats
-    rest: Floats
-    twice: Floats
+    def __init__(
+        self,
+        part: Callable[[Units], Likelihood],
+        count: int,
+        points: Sequence[Floats],
+        whole: Sequence[float],
+    ) -> None:
+        """Choose the halves; the other one where the first cannot be evaluated."""
+        order = np.random.default_rng(_SEED).permutation(count)
+        self.points, self.whole = points, whole
+        halves = [order[: count // 2], order[count // 2 :]]
+        try:
+            self._measure(part, *halves)
+        except Exception:  # a unit that the objective cannot do without is in the other half
+            self._measure(part, *reversed(halves))
+
+    def _measure(self, part: Callable[[Units], Likelihood], half: Units, rest: Units) -> None:
+        """Evaluate beside the estimate, where values are nowhere alike by chance."""
+        self.count = half.size
+        self.parts = part(half), part(np.concatenate([half, half])), part(rest)
+        self.known = {(0, 1): self.parts[0].total(self.points[1])}
+        self.known[1, 1] = self.parts[1].total(self.points[1])
+
+    def half(self, point: int) -> float:
+        """Return the value on a half of the units."""
+        return self._at(0, point)
+
+    def twice(self, point: int) -> float:
+        """Return the value on that half twice."""
+        return self._at(1, point)
+
+    def rest(self, point: int) -> float:
+        """Return the value on the other half; NaN where it cannot be evaluated."""
+        try:
+            return self._at(2, point)
+        except Exception:
+            return np.nan
+
+    def doubling(self, point: int) -> float:
+        """Return what a half has twice beyond twice its value."""
+        return self.twice(point) - 2 * self.half(point)
+
+    def splitting(self, point: int) -> float:
+        """Return what the whole has beyond the sum of its halves."""
+        return self.whole[point] - self.half(point) - self.rest(point)
 
     @property
     def tiny(self) -> float:
         """Difference that rounding makes."""
-        return _LIMITS.rounding * float(np.nanmax(np.abs([self.whole, self.half, self.twice])))
+        sizes = np.abs([*self.known.values(), *self.whole])
+        return _LIMITS.rounding * float(np.nanmax(sizes))
 
-    @property
-    def doubling(self) -> Floats:
-        """What a half has twice beyond twice its value."""
-        return self.twice - 2 * self.half
-
-    @property
-    def splitting(self) -> Floats:
-        """What the whole has beyond the sum of its halves."""
-        return self.whole - self.half - self.rest
+    def _at(self, which: int, point: int) -> float:
+        if (which, point) not in self.known:
+            self.known[which, point] = self.parts[which].total(self.points[point])
+        return self.known[which, point]
 
 
 def measure_response(
@@ -82,91 +119,55 @@ def measure_response(
     count: int,
     n_rows: int,
     points: Sequence[Floats],
-    whole: Sequence[float] = (),
+    whole: Sequence[float],
 ) -> Response:
-    """Evaluate on a random half of the units and on that half twice, at three points.
+    """Compare values on random halves of the units, and on a half twice: 3 evaluations of a sum.
 
-    ``part(units)`` is the likelihood of some of the ``count`` units, copies as units of their own.
-    The points are the estimate and one to either side of it, a standard error away in every
-    whitened coordinate. Where the values on the whole are given for the first of them, those on
-    the other half are compared with them as well.
+    ``part(units)`` is the likelihood of some of the ``count`` units, copies as units of their own;
+    ``whole`` are the values on all of them at the first two of the three points.
     """
-    order = np.random.default_rng(_SEED).permutation(count)
-    half, rest = order[: count // 2], order[count // 2 :]
-
-    def on(units: Units, times: int) -> Floats:
-        found = [part(units).total(point) for point in points[:times]]
-        return np.array(found + [np.nan] * (len(points) - times))
-
-    def on_half(units: Units) -> tuple[Floats, Floats]:
-        return on(units, len(points)), on(np.concatenate([units, units]), len(points))
-
-    try:
-        of_half, of_twice = on_half(half)
-    except Exception:  # a unit that the objective cannot do without is in the other half
-        half, rest = rest, half
-        of_half, of_twice = on_half(half)
-    try:
-        of_rest = on(rest, len(whole))
-    except Exception:
-        of_rest = on(rest, 0)
-    of_whole = np.array([*whole] + [np.nan] * (len(points) - len(whole)))
-    values = _Values(of_whole, of_half, of_rest, of_twice)
-    kind = _judge(values, n_rows, half.size, points[0].size)
-    return Response(kind, _evidence(kind, values, n_rows))
+    values = _Values(part, count, points, whole)
+    kind = _judge(values, n_rows)
+    return Response(kind, _evidence(kind, values, n_rows), whole[1])
 
 
-def _judge(values: _Values, n_rows: int, count: int, n_params: int) -> Additivity:
+def _judge(values: _Values, n_rows: int) -> Additivity:
     """Recognize what the values on the parts have in common."""
-    if not np.isfinite([values.half, values.twice]).all():
+    half, twice = values.half(1), values.twice(1)
+    if not np.isfinite([half, twice, values.whole[1]]).all():
         return Additivity.UNTESTED
-    if np.array_equal(values.half, values.twice) and _same_everywhere(values):
+    if half == twice == values.whole[1] and values.rest(1) in {half, np.nan}:
         return Additivity.CONSTANT
-    if _near(values.twice, values.half, values.tiny):
+    if abs(twice - half) <= values.tiny < abs(half):
         return Additivity.MEAN
-    if _near(values.twice, 4 * values.half, values.tiny):
+    if abs(twice - 4 * half) <= values.tiny < abs(half):
         return Additivity.SQUARE
+    doubled, split = abs(values.doubling(1)), abs(values.splitting(1))
+    if doubled <= values.tiny:
+        return Additivity.EXCHANGEABLE if split > values.tiny else Additivity.ADDITIVE
     # Constants move no optimum: from here on only changes from the estimate count.
-    doubling = np.abs(np.diff(values.doubling)).max()
-    splitting = np.nanmax(np.abs(np.diff(values.splitting)), initial=0.0)
-    if doubling <= values.tiny:
-        if splitting > values.tiny:
-            return Additivity.EXCHANGEABLE
-        plain = np.nanmax(np.abs([values.doubling, values.splitting])) <= values.tiny
-        return Additivity.ADDITIVE if plain else Additivity.CONSTANT_TERM
-    known = np.isfinite(values.splitting)
-    if known.any() and abs(np.diff(values.doubling - values.splitting)[0]) <= 2 * values.tiny:
+    doubled = values.doubling(1) - values.doubling(0)
+    split = values.splitting(1) - values.splitting(0)
+    if abs(doubled) <= 2 * values.tiny:
+        same = not abs(split) > 2 * values.tiny
+        return Additivity.CONSTANT_TERM if same else Additivity.EXCHANGEABLE
+    if abs(doubled - split) <= 4 * values.tiny:
         return Additivity.EXTENDED if _is_expected_number(values, n_rows) else Additivity.PENALTY
     # A statistic of a sample, such as a variance with ddof=1, is another one on a half twice by 1/m
     # of itself, m units in the half: the curvature changes by as much, the optimum by 1/√m.
-    limits = _LIMITS.change + np.array([0.5 / np.sqrt(count), 1 / count])
-    within = (_changes(values, n_params) <= limits).all()
-    return Additivity.EXCHANGEABLE if within else Additivity.GROUPED
+    limits = _LIMITS.change + np.array([0.5 / np.sqrt(values.count), 1 / values.count])
+    return Additivity.EXCHANGEABLE if (_changes(values) <= limits).all() else Additivity.GROUPED
 
 
-def _same_everywhere(values: _Values) -> bool:
-    """Whether the whole and the other half have the values of the half, where they are known."""
-    return all(
-        np.array_equal(each[np.isfinite(each)], values.half[np.isfinite(each)])
-        for each in (values.whole, values.rest)
-    )
-
-
-def _near(one: Floats, other: Floats, tiny: float) -> bool:
-    """Whether values agree up to rounding, and are not zero."""
-    return bool(np.abs(one - other).max() <= tiny < np.abs(one).max())
-
-
-def _changes(values: _Values, n_params: int) -> Floats:
+def _changes(values: _Values) -> Floats:
     """Return how much doubling changes slope and curvature, in whitened coordinates, (2,)."""
 
-    def slope_and_curvature(values: Floats) -> Floats:
-        here, ahead, behind = values
-        return np.array([(ahead - behind) / 2, ahead + behind - 2 * here])
+    def slope_and_curvature(at: Callable[[int], float]) -> Floats:
+        return np.array([(at(1) - at(2)) / 2, at(1) + at(2) - 2 * at(0)])
 
     half, twice = slope_and_curvature(values.half), slope_and_curvature(values.twice)
     # A sample of the data's size has a curvature of one in every whitened coordinate.
-    usual = max(float(n_params), abs(twice[1]), 2 * abs(half[1]))
+    usual = max(float(values.points[0].size), abs(twice[1]), 2 * abs(half[1]))
     return np.asarray(np.abs(twice - 2 * half) / usual)
 
 
@@ -174,20 +175,23 @@ def _is_expected_number(values: _Values, n_rows: int) -> bool:
     """Whether the term is n at the estimate, with or without the logarithm of n! beside it."""
     half = n_rows // 2
     factorial = float(gammaln(2 * half + 1) - 2 * gammaln(half + 1))
-    terms = np.array([0.0, factorial]) - values.doubling[0]
+    terms = np.array([0.0, factorial]) - values.doubling(0)
     return bool(np.abs(terms - n_rows).min() <= _LIMITS.expected * n_rows)
 
 
 def _evidence(kind: Additivity, values: _Values, n_rows: int) -> str:
     """Show the numbers that tell what is wrong."""
-    half, twice = values.half[0], values.twice[0]
     if kind is Additivity.GROUPED:
-        half, twice = values.half[1] - half, values.twice[1] - twice
+        half, twice = (at(1) - at(0) for at in (values.half, values.twice))
         return f"it rises by {half:.4g} on half of the units, by {twice:.4g} on that half twice"
     if kind in {Additivity.SQUARE, Additivity.CONSTANT}:
+        half, twice = values.half(1), values.twice(1)
         return f"it is {half:.6g} on half of the rows, {twice:.6g} on that half twice"
     if kind is Additivity.EXTENDED:
-        return f"it is {-values.doubling[0]:.6g}, for {n_rows:,} rows"
+        return f"it is {-values.doubling(0):.6g}, for {n_rows:,} rows"
+    if kind is Additivity.EXCHANGEABLE:
+        halves = values.half(1) + values.rest(1)
+        return f"it is {values.whole[1]:.6g} on all units, {halves:.6g} on two halves together"
     return ""
 
 

@@ -19,6 +19,18 @@ __all__ = ["Cases"]
 class Cases(Plan):
     """Draw n of the n observations with replacement (Efron 1979).
 
+    Parameters
+    ----------
+    size : str
+        "fixed": n rows, as many as there are; "poisson": a Poisson number of rows, each drawn
+        Poisson(1) times on its own, where the number of rows is itself an observation: events of an
+        extended likelihood, whose term for their expected number each resample then has once.
+
+    Raises
+    ------
+    ValueError
+        For another size.
+
     Examples
     --------
     >>> import numpy as np
@@ -30,9 +42,25 @@ class Cases(Plan):
 
     independent_rows: ClassVar[bool] = True
 
+    size: str = "fixed"
+
+    def __post_init__(self) -> None:
+        """Check the size."""
+        if self.size not in {"fixed", "poisson"}:
+            raise ValueError(f"size: {self.size!r} is unknown; use 'fixed' or 'poisson'")
+
+    def __repr__(self) -> str:
+        """Show a size that is not the usual one."""
+        return "Cases()" if self.size == "fixed" else f"Cases(size={self.size!r})"
+
+    @property
+    def fixes_size(self) -> bool:
+        """Whether all resamples have n rows."""
+        return self.size == "fixed"
+
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective whose rows cannot be drawn one by one."""
-        check_independent_rows(likelihood, "Cases()")
+        check_independent_rows(likelihood, repr(self))
 
     def units(self, n: int) -> Units | None:
         """Units are single observations."""
@@ -45,4 +73,6 @@ class Cases(Plan):
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""
+        if self.size == "poisson":
+            return Resample(n, rows=np.repeat(np.arange(n), rng.poisson(size=n)))
         return Resample(n, rows=rng.integers(n, size=n))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.likelihood.additivity import measure_response
+from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
 from bootmle.optimization.sandwich import Units
+from bootmle.sampling.fresh_labels import FreshLabels
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
@@ -25,6 +29,15 @@ FEW_CLUSTERS = 40
 thumb for cluster-robust errors ask for 40 to 50 (Cameron and Miller 2015, section VI)."""
 
 
+_ADDITIVE = {Additivity.ADDITIVE, Additivity.CONSTANT_TERM}
+"""Sums over rows are sums over clusters, whatever labels there are."""
+_BELONGS = (
+    "sampling: Clustered() draws whole clusters, but they do not add up in the objective, though "
+    "each copy drawn has labels of its own ({}); does the objective hold constants of the clusters "
+    "in a closure? Pass what belongs to a cluster in args, a row each"
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Clustered(Plan):
     """Draw G of the G clusters with replacement, each with all its rows (Field and Welsh 2007).
@@ -34,9 +47,9 @@ class Clustered(Plan):
     clusters : (n,) array_like or str
         Label of the cluster that each observation belongs to, or the column of a data frame or
         dict in ``args`` that holds them; sizes may differ. Where the objective takes rows rather
-        than weights, a column that was named gets fresh labels: a cluster drawn twice is two. An
-        objective with one contribution for each cluster returns them in the order in which the
-        labels first appear.
+        than weights, its labels are found in ``args``, wherever they are, and each copy of a
+        cluster gets its own: a cluster drawn twice is two. An objective with one contribution for
+        each cluster returns them in the order in which the labels first appear.
     strata : (n,) array_like or str, optional
         Labels of strata; clusters are drawn within each.
     within : str, optional
@@ -66,7 +79,7 @@ class Clustered(Plan):
     codes: NDArray[np.intp] = field(init=False)
     members: tuple[NDArray[np.intp], ...] = field(init=False)
     groups: tuple[NDArray[np.intp], ...] = field(init=False)
-    column: str | None = field(init=False, default=None)
+    labels: FreshLabels = field(init=False, default=FreshLabels())
 
     def __post_init__(self) -> None:
         """Read the labels, and list the rows of each cluster and the clusters of each stratum."""
@@ -111,16 +124,46 @@ class Clustered(Plan):
                 clusters=resolve_labels("clusters", self.clusters, fit.args),
                 strata=resolve_labels("strata", self.strata, fit.args),
             )
-            named = self.clusters if isinstance(self.clusters, str) else None
-            object.__setattr__(plan, "column", named)
         if plan.codes.size == fit.n:
-            return plan
+            return plan if fit.takes_weights else plan._with_labels(fit)
         if plan.codes.size == count_rows(fit.args) and len(plan.members) == fit.n:
             return plan.of_clusters()
         raise ValueError(
             f"clusters: {plan.codes.size} labels for {fit.n} observations; pass one label for each "
             f"contribution, in the same order"
         )
+
+    def _with_labels(self, fit: Fit | Estimator) -> Clustered:
+        """Find the labels among the data; refuse an objective that they do not make additive."""
+        likelihood = fit.likelihood
+        if likelihood is not None and likelihood.response.kind in _ADDITIVE:
+            return self
+        labels = FreshLabels.find(fit.args, self.codes)
+        plan = replace(self)
+        object.__setattr__(plan, "labels", labels.kept_where_only_groups(fit.args, fit.changes))
+        if likelihood is not None:
+            plan._check_additive(likelihood, *fit.responses)
+        return plan
+
+    def _check_additive(
+        self, likelihood: Likelihood, points: Sequence[Floats], whole: Sequence[float]
+    ) -> None:
+        """Refuse an objective to which a cluster drawn twice is not two."""
+
+        def part(clusters: NDArray[np.intp]) -> Likelihood:
+            resample = self._resample(self.codes.size, [self.members[k] for k in clusters])
+            assert resample.rows is not None
+            taken = likelihood.resampled(resample.rows)
+            return taken.with_args(resample.of(likelihood.args))
+
+        try:
+            response = measure_response(part, len(self.members), self.codes.size, points, whole)
+        except Exception as error:  # the user's code may raise anything
+            shown = f"on half of the clusters it raised {type(error).__name__}: {error}"
+            raise ValueError(_BELONGS.format(shown)) from error
+        depends = response.kind is Additivity.EXCHANGEABLE and self.labels.have_meaning
+        if response.kind is Additivity.GROUPED or depends:
+            raise ValueError(_BELONGS.format(response.evidence))
 
     def of_clusters(self) -> Clustered:
         """Draw the clusters' own contributions, one for each in the order of first appearance.
@@ -176,11 +219,15 @@ class Clustered(Plan):
         parts = [self.members[cluster] for cluster in chosen]
         if self.within == "cases":
             parts = [rng.choice(rows, size=rows.size) for rows in parts]
+        return self._resample(n, parts)
+
+    def _resample(self, n: int, parts: Sequence[NDArray[np.intp]]) -> Resample:
+        """Put the rows of clusters drawn together, each with labels of its own."""
         rows = np.concatenate(parts)
-        if self.column is None:
+        if not self.labels.places:
             return Resample(n, rows=rows)
-        fresh = np.repeat(np.arange(len(parts)), [part.size for part in parts])
-        return Resample(n, rows=rows, relabel=partial(_relabelled, self.column, fresh))
+        copies = np.repeat(np.arange(len(parts)), [part.size for part in parts])
+        return Resample(n, rows=rows, relabel=partial(self.labels.of, rows=rows, copies=copies))
 
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
         """Say that there are few clusters."""
@@ -197,21 +244,6 @@ class Clustered(Plan):
         what = f"{len(self.members)} clusters" if self.members else repr(self.clusters)
         more = "" if self.strata is None else f", {len(self.groups) or self.strata!r} strata"
         return f"Clustered({what}{more}{'' if self.within is None else ', within cases'})"
-
-
-def _relabelled(column: str, labels: NDArray[np.intp], data: Any) -> Any:
-    """Put fresh labels into a column, wherever a data frame or dict has it."""
-    if isinstance(data, tuple):
-        parts = [_relabelled(column, labels, part) for part in data]
-        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
-    if isinstance(data, dict):
-        return {
-            key: labels if key == column else _relabelled(column, labels, part)
-            for key, part in data.items()
-        }
-    if hasattr(data, "columns") and column in data.columns:
-        return data.assign(**{column: labels})
-    return data
 
 
 def _strata_of_clusters(codes: NDArray[np.intp], strata: Any) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.data import map_leaves, walk_leaves
 
-__all__ = ["FreshLabels"]
+__all__ = ["FreshLabels", "grouping_columns"]
 
 Codes = NDArray[np.intp]
 Values = NDArray[Any]
@@ -47,10 +47,13 @@ class FreshLabels:
         Columns, index levels and arrays that group rows by the clusters, or within them.
     codes : (n,) int array
         The cluster of each row.
+    have_meaning : bool
+        Whether a column that tells the clusters apart serves for more than that.
     """
 
-    places: tuple[_Place, ...]
-    codes: Codes
+    places: tuple[_Place, ...] = ()
+    codes: Codes = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    have_meaning: bool = False
 
     @classmethod
     def find(cls, args: Any, codes: Codes) -> FreshLabels:
@@ -86,12 +89,32 @@ class FreshLabels:
         alone = [replace(self, places=(place,)) for place in self.places]
         tried = alone[:_ONE_BY_ONE] if len(alone) > 1 else []
         kept = [one.places[0] for one in tried if not changes(one._swapped(args))]
-        return replace(self, places=tuple(kept))
+        others = [place for place in self.places if place not in kept]
+        meaning = any(np.array_equal(place.codes, self.codes) for place in others)
+        return replace(self, places=tuple(kept), have_meaning=meaning)
 
     def _swapped(self, args: Any) -> Any:
         """Give every cluster another's number."""
         order = np.random.default_rng(_SEED).permutation(int(self.codes.max()) + 1)
         return self.of(args, np.arange(self.codes.size), order[self.codes])
+
+
+def grouping_columns(args: Any, changes: Callable[[Any], bool]) -> list[str]:
+    """Name the columns whose values group rows, as seen from the model's value.
+
+    It stays the same where all groups swap their labels, and changes where each row has its own.
+    """
+    found = []
+    for label, leaf in walk_leaves(args):
+        for kind, name in _columns(leaf):
+            codes = _groups(_read(leaf, kind, name))
+            if codes is None or not 1 < int(codes.max()) + 1 < codes.size:
+                continue
+            labels = FreshLabels((_Place(label, kind, name, codes),), codes)
+            rows = np.arange(codes.size)
+            if not changes(labels._swapped(args)) and changes(labels.of(args, rows, rows)):
+                found.append(label if name is None else f"{label} ({kind} {name!r})")
+    return found
 
 
 def _columns(leaf: Any) -> Iterator[tuple[str, Any]]:
@@ -126,23 +149,33 @@ def _read(leaf: Any, kind: str, name: Any) -> Values:
 def _groups_within(values: Values, codes: Codes) -> Codes | None:
     """Give each row the number of its group; None where a column does not group within clusters.
 
-    Fractions are covariates, though there be one for each cluster; labels are whole numbers, texts
-    or other objects. A column without repeats groups nothing, unless clusters are single rows.
+    A column without repeats groups nothing, unless clusters are single rows.
     """
-    if values.shape != codes.shape or values.dtype.kind not in "iufSUOMm":
+    own = _groups(values) if values.shape == codes.shape else None
+    if own is None:
+        return None
+    count = int(own.max()) + 1
+    owner = np.empty(count, dtype=np.intp)
+    owner[own] = codes
+    nested = np.array_equal(owner[own], codes)
+    return own if nested and (count < own.size or count == int(codes.max()) + 1) else None
+
+
+def _groups(values: Values) -> Codes | None:
+    """Give each row the number of its value in order of appearance; None where there are no labels.
+
+    Fractions are covariates, though there be one for each cluster; labels are whole numbers, texts
+    or other objects.
+    """
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "iufSUOMm":
         return None
     if values.dtype.kind == "f" and not np.array_equal(values, np.round(values)):
         return None
     numbers: dict[Any, int] = {}
     try:
-        own = np.array([numbers.setdefault(value, len(numbers)) for value in values.tolist()])
+        return np.array([numbers.setdefault(value, len(numbers)) for value in values.tolist()])
     except TypeError:  # not hashable
         return None
-    owner = np.empty(len(numbers), dtype=np.intp)
-    owner[own] = codes
-    nested = np.array_equal(owner[own], codes)
-    grouping = len(numbers) < values.size or len(numbers) == int(codes.max()) + 1
-    return own if nested and grouping else None
 
 
 def _written(leaf: Any, kind: str, name: Any, codes: Codes) -> Any:

@@ -71,6 +71,9 @@ class Given(Plan):
         """Refuse an objective whose rows cannot be drawn one by one."""
         check_independent_rows(likelihood, "Given()")
 
+    def check_response(self, fit: Fit | Estimator) -> None:
+        """Leave it to who drew them what they mean."""
+
     def prepared(self, fit: Fit | Estimator) -> Given:
         """Refuse resamples of another number of observations."""
         n = fit.n

@@ -48,6 +48,7 @@ class Jackknife(Plan):
     groups: Any = None
     members: tuple[NDArray[np.intp], ...] = field(init=False)
     supports_quantiles: ClassVar[bool] = False
+    repeats_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """List the rows of each group."""
@@ -70,6 +71,11 @@ class Jackknife(Plan):
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective whose rows cannot be left out."""
         check_independent_rows(likelihood, "Jackknife()")
+
+    def check_response(self, fit: Fit | Estimator) -> None:
+        """Refuse single rows that count together; groups are the user's."""
+        if self.groups is None:
+            Plan.check_response(self, fit)
 
     def prepared(self, fit: Fit | Estimator) -> Jackknife:
         """Look up the column; refuse labels of another number of observations."""

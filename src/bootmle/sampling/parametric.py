@@ -78,6 +78,11 @@ class Parametric(Plan):
         made = checksum_simulated(self.simulate, fit.estimate, fit.args)
         return f"{Plan.description(self, fit)} {made}"
 
+    @property
+    def fixes_size(self) -> bool:
+        """Data of any number of rows may be simulated."""
+        return False
+
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Bind the replicate's own random stream."""
         return Resample(n, simulate=partial(_simulate, self.simulate, rng))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Additivity, Likelihood, Response, Rows
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.digests import digest
+from bootmle.sampling.fresh_labels import grouping_columns
 from bootmle.sampling.resample import Resample
 
 __all__ = ["Plan", "Structure", "check_independent_rows", "draw_resample"]
@@ -54,6 +55,14 @@ class Plan(ABC):
 
     supports_quantiles: ClassVar[bool] = True
     """Whether the replicates' quantiles make an interval."""
+
+    repeats_rows: ClassVar[bool] = True
+    """Whether a resample may hold a row twice."""
+
+    @property
+    def fixes_size(self) -> bool:
+        """Whether all resamples have the same number of units, though it may be an observation."""
+        return True
 
     @property
     def fractional(self) -> bool:
@@ -109,6 +118,24 @@ class Plan(ABC):
                 f"Cases()"
             )
         fit.check_optimum()
+        self.check_response(fit)
+        fit.check_repeatable()
+
+    def check_response(self, fit: Fit | Estimator) -> None:
+        """Raise where a resample is not to the objective what it is to the plan."""
+        if fit.likelihood is None:
+            return
+        response = fit.likelihood.response
+        if response.kind is Additivity.EXTENDED and self.fixes_size:
+            raise ValueError(
+                f"sampling: {self!r} draws a fixed number of rows, but {response.kind.value} "
+                f"({response.evidence}): the number of rows is an observation itself; use "
+                f"Cases(size='poisson'), or Parametric with a simulate that draws the number, too"
+            )
+        if response.kind is Additivity.GROUPED and self.structure in _OF_ROWS:
+            columns = grouping_columns(fit.args, fit.changes)
+            if columns or self.repeats_rows:
+                raise ValueError(_grouped_message(self, response, columns))
 
     def prepared(self, fit: Fit | Estimator) -> Plan:
         """Return the plan ready for a fit's data; raise where it does not suit them."""
@@ -142,6 +169,19 @@ class Plan(ABC):
         """Tell the plan from others, in the same words in every process."""
         assert is_dataclass(self)
         return f"{self} {digest([getattr(self, field.name) for field in fields(self)])}"
+
+
+_OF_ROWS = {Structure.ROWS, Structure.STRATA, Structure.SERIES}
+
+
+def _grouped_message(plan: Plan, response: Response, columns: list[str]) -> str:
+    """Say that rows are not the units of the objective, and which may be."""
+    shared = f"rows that share a label in {' or '.join(columns)}" if columns else "rows"
+    return (
+        f"sampling: {plan!r} draws single rows, but {shared} count together in the objective "
+        f"({response.evidence}): draw what belongs together with Clustered, and pass its labels in "
+        f"args"
+    )
 
 
 _REASONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,8 @@ class Subsample(Plan):
     >>> float(Subsample(0.5).draw(10, 0, np.random.default_rng(0)).weights.sum())
     5.0
     """
+
+    repeats_rows: ClassVar[bool] = False
 
     size: Any
 
