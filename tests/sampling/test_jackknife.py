@@ -119,7 +119,7 @@ def test_there_is_no_monte_carlo_error() -> None:
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_quantiles_are_no_interval(method: str, level: float) -> None:
     boot = bootstrap(means(), sampling=Jackknife())
-    with pytest.raises(ValueError, match=r"reads quantiles of the replicates.*use 'normal'"):
+    with pytest.raises(ValueError, match=r"are not random draws.*use 'normal'"):
         boot.confidence_interval(method, level)
 
 

@@ -72,7 +72,7 @@ def test_its_text_notes_and_intervals() -> None:
     assert "half of 300 observations are left out, on average" in str(boot)
     low, high = boot.confidence_interval("bca").low, boot.confidence_interval("bca").high
     assert np.all((low < boot.estimate) & (boot.estimate < high))
-    with pytest.raises(ValueError, match=r"samples of RandomSign\(amount=1.0\) do not give"):
+    with pytest.raises(ValueError, match=r"RandomSign\(amount=1.0\) does not draw units whole"):
         boot.confidence_interval("studentized")
 
 
