@@ -319,7 +319,7 @@ def test_too_few_replicates_for_intervals_are_said_to_be_so(boot_of: BootOf) -> 
         boot_of([0.0, 0.0], np.random.default_rng(0).normal(size=(count, 2)) * [1.0, 1000.0])
         for count in (38, 39)
     )
-    assert "no 95% intervals (nan): they take 39 replicates at least" in str(few)
+    assert "no 95% intervals (nan): they need at least 39 replicates" in str(few)
     assert "intervals (nan)" not in str(enough)
 
 

@@ -69,7 +69,7 @@ def test_a_saved_run_is_extended_with_its_fit(tmp_path: Path) -> None:
     bootstrap(mle, sampling=Blocks(4.5), n_resamples=70, rng=3).save(tmp_path / "run")
     loaded = load(tmp_path / "run", fit=mle)
     assert_same_run(loaded.extend(30), bootstrap(mle, sampling=Blocks(4.5), n_resamples=100, rng=3))
-    with pytest.raises(ValueError, match="extend: was loaded without its fit"):
+    with pytest.raises(ValueError, match="extend: the run was loaded without its fit"):
         load(tmp_path / "run").extend(30)
 
 
@@ -77,9 +77,9 @@ def test_a_plan_that_a_file_cannot_hold_is_asked_for(tmp_path: Path) -> None:
     mle, plan = logit_fit(), Clustered(np.arange(60) // 3)
     bootstrap(mle, sampling=plan, n_resamples=70, rng=3).save(tmp_path / "run")
     loaded = load(tmp_path / "run", fit=mle)
-    with pytest.raises(ValueError, match="sampling: the file holds only its text"):
+    with pytest.raises(ValueError, match="sampling: the file holds only the text of the plan"):
         loaded.extend(30)
-    with pytest.raises(ValueError, match=r"sampling: .* is not the run's plan"):
+    with pytest.raises(ValueError, match=r"sampling: got .*, but the run's plan is"):
         loaded.extend(30, sampling=Cases())
     whole = bootstrap(mle, sampling=plan, n_resamples=100, rng=3)
     assert_same_run(loaded.extend(30, sampling=plan), whole)
@@ -89,14 +89,14 @@ def test_what_cannot_be_extended_is_refused() -> None:
     mean = Estimator(two, Y)
     boot = bootstrap(mean, n_resamples=70, rng=0)
     for bad in (0, -3, 2.5, True):
-        with pytest.raises(ValueError, match=r"n: .*; pass how many"):
+        with pytest.raises(ValueError, match=r"n must be an integer >= 1, .*got"):
             boot.extend(bad)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="extend: these are derived"):
         boot.derive(lambda p: p[0]).extend(5)
     with pytest.raises(ValueError, match="extend: these are derived"):
         replace(boot, seeds=(0, 1)).extend(5)
     given = bootstrap(mean, sampling=Given(indices=np.zeros((5, 40), int)), n_resamples=5)
-    with pytest.raises(ValueError, match="holds 5 samples, not 6"):
+    with pytest.raises(ValueError, match="has 5 samples, not 6"):
         given.extend(1)
 
 

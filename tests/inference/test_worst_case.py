@@ -63,7 +63,7 @@ def test_the_table_says_what_failed_and_how_much_that_hides() -> None:
     worst = boot.worst_case()
     ratio = (worst.standard_error[1] / boot.standard_error).max()
     assert f"failed, {boot.n_failed} times: ArithmeticError: too large" in shown
-    assert f"an SE would be up to {ratio:.2f} times as large, and a 95% end could move" in shown
+    assert f"an SE up to {ratio:.2f} times as large, a 95% endpoint moved" in shown
     # More failed than lie beyond an end: it has no bound.
     assert boot.n_failed > 0.025 * 1000
     assert "without limit" in shown

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.bootstrapping.record import Record
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -20,6 +21,7 @@ __all__ = [
     "check_precision",
     "check_refit",
     "read_directory",
+    "read_extension",
     "read_seed",
     "read_shard",
     "refuse_unknown",
@@ -143,3 +145,29 @@ def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
             f"the run; leave one of them out"
         )
     return numbers
+
+
+def read_extension(boot: Record, n: Any, sampling: Plan | None) -> tuple[Fit | Estimator, Plan]:
+    """Return the fit and the plan with which to add n replicates; raise if that is not possible."""
+    plan = boot.sampling if sampling is None else sampling
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"n must be an integer >= 1, the replicates to add; got {brief(n)}")
+    if boot.fit is None:
+        raise ValueError("extend: the run was loaded without its fit; use load(path, fit=mle)")
+    if isinstance(plan, str):
+        raise ValueError(
+            f"sampling: the file holds only the text of the plan, {plan}; pass the plan, sampling="
+        )
+    if boot.derived or len(boot.seeds) > 1 or boot.numbers is not None:
+        raise ValueError(
+            "extend: these are derived quantities, several merged runs, or a part of a run; extend "
+            "the single run that they come from"
+        )
+    if sampling is not None:
+        plan = sampling.prepared(boot.fit)
+        if str(plan) != str(boot.sampling):
+            raise ValueError(f"sampling: got {plan}, but the run's plan is {boot.sampling}")
+    count = len(boot.data) + n
+    if plan.n_available is not None and count > plan.n_available:
+        raise ValueError(f"n: got {n}, but {plan} has {plan.n_available} samples, not {count}")
+    return boot.fit, plan

@@ -1,4 +1,4 @@
-"""The Bootstrap: replicates, and everything that is read off them."""
+"""The Bootstrap: replicates of a fit and everything computed from them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.histograms import plot_histograms
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.bootstrapping.storage import write_run
@@ -21,8 +22,6 @@ from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted
 from bootmle.execution.threads import computation
-from bootmle.fitting.estimator import Estimator
-from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_all, derive_at, undefined
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.audits import examine
@@ -42,17 +41,20 @@ _INNER = {
     *("lacks", "leave_one_out", "numbers", "ordered", "origin", "own_standard_error"),
     *("rescaled", "rescaling", "seeds", "shared", "supports_quantiles", "to_json"),
 }
-"""What the modules around a Bootstrap read of it, and tab completion leaves out."""
+"""Members that other modules use and tab completion hides."""
+_STEP, _STILL = 1e-3, 1e-6
+"""Step along a direction that is not identified, relative to the largest estimate, and change of a
+derived quantity, relative to the step, that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bootstrap(Sensitivity):
-    """Bootstrap replicates of a fit, with intervals and tables; attributes as of `Spread`."""
+    """Bootstrap replicates of a fit; the attributes are those of `Record`."""
 
     def derive(
         self, function: Callable[[Floats], Any], names: Sequence[str] | None = None
     ) -> Bootstrap:
-        """Compute derived quantities on every replicate, with the same summaries.
+        """Compute a function of the parameters on every replicate.
 
         Parameters
         ----------
@@ -60,18 +62,17 @@ class Bootstrap(Sensitivity):
             ``function(params)`` of the full parameter vector (p,) returns a number, an array (k,),
             a mapping or a Series: a ratio, a prediction, a marginal effect.
         names : sequence of str, optional
-            Names of the k quantities; those of a mapping or Series by default.
+            Names of the k quantities; by default those of a mapping or Series.
 
         Returns
         -------
         Bootstrap
-            Of the k quantities. One that moves along a direction that the data do not identify has
-            no standard error.
+            Of the k quantities. Those that the data do not identify have no standard error.
 
         Raises
         ------
         TypeError, ValueError
-            Where the function does not return numbers, finite at the estimate.
+            If the function does not return numbers that are finite at the estimate.
 
         Examples
         --------
@@ -111,27 +112,29 @@ class Bootstrap(Sensitivity):
         n_jobs: int | None = 1,
         progress: bool | None = None,
     ) -> Bootstrap:
-        """Add replicates that continue the same streams: as many at once would be the same.
+        """Add replicates; the result equals a single run of as many replicates, bit for bit.
 
         Parameters
         ----------
         n : int
-            How many to add.
+            Number of replicates to add.
         sampling : plan, optional
-            The plan, where it was loaded from a file that holds only its text.
+            The plan, if the run was loaded from a file that holds only the plan's text.
         n_jobs, progress
-            As of `bootstrap`.
+            As in `bootstrap`.
 
         Returns
         -------
         Bootstrap
-            Of all replicates.
+            With all replicates.
 
         Raises
         ------
         ValueError
-            Where there is no fit or plan at hand, of derived quantities, of several runs joined,
-            and of a run's part.
+            If there is no fit or no plan, and for derived quantities, merged runs and parts of a
+            run.
+        Interrupted
+            On Ctrl-C or SIGTERM, with the finished part.
 
         Examples
         --------
@@ -143,10 +146,8 @@ class Bootstrap(Sensitivity):
         >>> bool(np.array_equal(more.replicates, at_once.replicates))
         True
         """
-        fit, plan = self._to_go_on(n, sampling)
+        fit, plan = read_extension(self, n, sampling)
         count = len(self.data) + n
-        if plan.n_available is not None and count > plan.n_available:
-            raise ValueError(f"n: {plan} holds {plan.n_available} samples, not {count}")
         with computation():
             task = Task.prepare(fit, plan, self.refit, self.seed)
             whole = range(len(self.data) // task.size)
@@ -156,34 +157,12 @@ class Bootstrap(Sensitivity):
             run = Run(task, count, n_jobs, shown(progress), known=known).collect()
             longer = replace(self, sampling=plan).holding(task, run)
         if run.interrupted:
-            done = f"{len(run.data):,} of {count:,} replicates are done: they are in .partial"
+            done = f"{len(run.data):,} of {count:,} replicates are done; they are in .partial"
             raise Interrupted(done, longer if len(run.data) > len(self.data) else self)
         return replace(longer, seconds=self.seconds + run.seconds, remarks=())
 
-    def _to_go_on(self, n: Any, sampling: Plan | None) -> tuple[Fit | Estimator, Plan]:
-        """Check that a run can go on."""
-        plan = self.sampling if sampling is None else sampling
-        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
-            raise ValueError(f"n: {n!r}; pass how many replicates to add, 1 or more")
-        if self.fit is None:
-            raise ValueError("extend: was loaded without its fit; pass load(path, fit=mle)")
-        if isinstance(plan, str):
-            raise ValueError(
-                f"sampling: the file holds only its text, {plan}; pass the plan, sampling="
-            )
-        if self.derived or len(self.seeds) > 1 or self.numbers is not None:
-            raise ValueError(
-                "extend: these are derived quantities, several runs joined, or a part of a run; "
-                "extend the one run that they are from"
-            )
-        if sampling is not None:
-            plan = sampling.prepared(self.fit)
-            if str(plan) != str(self.sampling):
-                raise ValueError(f"sampling: {plan} is not the run's plan, {self.sampling}")
-        return self.fit, plan
-
     def holding(self, task: Task, run: Collected[Replicates]) -> Bootstrap:
-        """Hold what a run collected, examined where it is not to be handed over in a hurry."""
+        """Return this with the replicates of a run, audited unless the run was interrupted."""
         consecutive = np.array_equal(run.numbers, np.arange(len(run.numbers)))
         held = replace(
             self,
@@ -196,15 +175,15 @@ class Bootstrap(Sensitivity):
         return held if run.interrupted else held.examined(task)
 
     def examined(self, task: Task | None = None) -> Bootstrap:
-        """Audit a few of the replicates and raise the alarms, as `bootstrap` does at its end.
+        """Recompute a few replicates in another way and raise alarms, as `bootstrap` does.
 
         Raises
         ------
         ValueError
-            Where there is no fit or plan at hand.
+            If there is no fit or no plan.
         """
         if self.fit is None or isinstance(self.sampling, str):
-            raise ValueError("examined: takes the fit and the plan; pass load(path, fit=mle)")
+            raise ValueError("examined: needs the fit and the plan; use load(path, fit=mle)")
         with computation():
             known = task or Task.prepare(self.fit, self.sampling, self.refit, self.seed)
             numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
@@ -212,7 +191,7 @@ class Bootstrap(Sensitivity):
         return replace(self, audits=audits, alarms=alarms)
 
     def to_frame(self, confidence_level: float = 0.95) -> Any:
-        """Return estimate, bias, standard error and percentile interval as a pandas DataFrame."""
+        """Return estimates, bias, standard errors and percentile intervals as a DataFrame."""
         low, high = percentile_ends(self, confidence_level)
         columns = {
             "estimate": self.estimate,
@@ -233,20 +212,20 @@ class Bootstrap(Sensitivity):
         method: str = "percentile",
         ax: Any = None,
     ) -> tuple[Figure, NDArray[Any]]:
-        """Draw each parameter's replicates, or how its standard error and interval settle.
+        """Plot each parameter's replicates, or the convergence of its standard error and interval.
 
         Parameters
         ----------
         kind : str
-            "histogram", with the estimate, the shaded interval and the normal curve that the
-            Hessian claims; or "trace", of standard error and interval against the number of
-            replicates, in bands of 2 Monte Carlo errors.
+            "histogram": the replicates with the estimate, the interval (shaded) and the normal
+            curve implied by the Hessian. "trace": standard error and interval against the number
+            of replicates, with bands of ± 2 Monte Carlo standard errors.
         names : sequence of str, optional
-            The parameters, in the order wanted; by default all but held ones.
+            The parameters to plot, in this order; by default all that are not fixed.
         confidence_level, method
-            Of the interval, as of `confidence_interval`.
+            As in `confidence_interval`.
         ax : Axes or array of Axes, optional
-            Where to draw, one for each parameter; by default a new figure of pyplot's.
+            Where to draw, one for each parameter; by default a new pyplot figure.
 
         Returns
         -------
@@ -255,10 +234,10 @@ class Bootstrap(Sensitivity):
         Raises
         ------
         ImportError
-            Without matplotlib: pip install "bootmle[plot]".
+            Without matplotlib; pip install "bootmle[plot]".
         ValueError, TypeError
-            For an unknown kind, unknown names, another number of Axes, a trace of replicates that
-            are no draws (`Jackknife`), and a method or level without an interval.
+            For an unknown kind, unknown names or another number of Axes, for a trace of samples
+            that are not random (`Jackknife`), and if there is no interval.
 
         Examples
         --------
@@ -276,17 +255,23 @@ class Bootstrap(Sensitivity):
             return plot_trace(self, ax, method=method, **options)
         if kind != "histogram":
             raise ValueError(f"kind: {kind!r} is unknown; use 'histogram' or 'trace'")
-        errors = self._hessian_errors()
+        errors = None if self.fit is None or self.derived else self.fit.hessian_errors
         return plot_histograms(self, ax, method=method, hessian_errors=errors, **options)
 
-    def _hessian_errors(self) -> Floats | None:
-        """Read standard errors off the Hessian; None where none follow from it."""
-        return None if self.fit is None or self.derived else self.fit.hessian_errors
-
     def save(self, path: str | Path) -> None:
-        """Write the replicates to one file, whole or not at all; `load` reads it.
+        """Write the run to one file, completely or not at all; `load` reads it.
 
-        With the jackknife that BCa takes, where contributions make it cheap or it was computed.
+        The file includes the jackknife for BCa intervals if it was computed or takes no refits.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; one that exists is replaced.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         kept = self.leave_one_out
         if kept is not None and kept.is_at_hand:
@@ -294,11 +279,11 @@ class Bootstrap(Sensitivity):
         write_run(path, replace(self, leave_one_out=kept).to_json(), self.data)
 
     def __str__(self) -> str:
-        """Show the table to read and paste."""
+        """Return the table and the remarks below it."""
         return summary_text(self)
 
     def _repr_html_(self) -> str:
-        """Show the same in a notebook."""
+        """Return the same as HTML."""
         return summary_html(self)
 
     _repr_pretty_ = html.print_at_prompt
@@ -309,14 +294,14 @@ class Bootstrap(Sensitivity):
     def _moved_along_flat(
         self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]
     ) -> tuple[str, ...]:
-        """Name the derived quantities that change along a direction that is not identified."""
+        """Name the derived quantities that the data do not identify."""
         if not self.not_identified:
             return ()
         if self.fit is None:
             return labels
         moved = np.zeros(estimate.size, dtype=bool)
-        size = 1e-3 * max(1.0, float(np.abs(self.estimate).max()))
-        for way in self.fit.null_directions.T:
-            there, _ = derive_at(function, self.estimate + size * way, labels)
-            moved |= np.abs(there - estimate) > 1e-6 * size
+        size = _STEP * max(1.0, float(np.abs(self.estimate).max()))
+        for direction in self.fit.null_directions.T:
+            there, _ = derive_at(function, self.estimate + size * direction, labels)
+            moved |= np.abs(there - estimate) > _STILL * size
         return tuple(name for name, one in zip(labels, moved, strict=True) if one)
