@@ -85,7 +85,7 @@ def test_a_fit_at_a_bound_that_diverges_elsewhere_has_no_finite_optimum() -> Non
     mle = fit(separated, {"slope": 0.0, "mu": 0.0}, (x, Y[:6]), bounds=[(None, None), (None, 1.0)])
     assert Y[:6].mean() > 1.0
     assert mle.status is Status.NO_FINITE_OPTIMUM
-    assert mle.notes == ("the likelihood rises towards a supremum as slope → +∞",)
+    assert mle.notes == ("the likelihood rises toward a supremum as slope → +∞",)
 
 
 Y = np.random.default_rng(1).normal(3.0, 2.0, 80)

@@ -46,7 +46,7 @@ def test_where_the_nll_falls_to_a_plateau_the_others_are_fitted_there() -> None:
     assert found.status is Status.NO_FINITE_OPTIMUM
     assert found.params[0] == np.inf
     assert_allclose(found.params[1], 2.0, atol=1e-6)
-    assert found.message == "the likelihood rises towards a supremum as x1 → +∞"
+    assert found.message == "the likelihood rises toward a supremum as x1 → +∞"
 
 
 def test_a_plateau_above_an_optimum_is_not_where_it_is() -> None:

@@ -1,4 +1,4 @@
-"""From a point to a certified optimum over the free parameters, or to what stands in its way."""
+"""From a point to a certified optimum over the free parameters, or to why there is none."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class Descent(Position):
     def _crosses_valley(self) -> bool:
         """Go to the bottom of a valley, beside which the curvature along it may be negative.
 
-        By less than the slope across: a saddle is told from it at the bottom.
+        By less than the slope across: whether it is a saddle shows at the bottom.
         """
         info = self.information
         n_flat = info.null_directions.shape[1]

@@ -7,7 +7,6 @@ import numpy as np
 from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
 from bootmle.fitting.optimum import Optimum
-from bootmle.optimization.status import Status
 
 __all__ = ["fit_html", "fit_text"]
 
@@ -55,6 +54,6 @@ def _closing(fit: Optimum) -> list[str]:
     if fit.information.definiteness != "positive definite":
         lines.append(f"Hessian: {fit.information.definiteness}")
     lines += fit.notes
-    if not (fit.status.failed or fit.status is Status.NO_FINITE_OPTIMUM):
+    if fit.status.has_optimum:
         lines.append("Hessian SEs are a cross-check: bootstrap(mle) has the ones to report")
     return lines

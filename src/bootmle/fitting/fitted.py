@@ -85,7 +85,7 @@ class Fitted(ABC):
 
     def check_optimum(self) -> None:
         """Refuse an estimate that no refit can start from."""
-        if self.status is Status.NO_FINITE_OPTIMUM or self.status.failed:
+        if not self.status.has_optimum:
             raise ValueError(
                 f"fit: there is no optimum to refit from: {self.status.message}; see print(fit), "
                 f"then start elsewhere, or bound the diverging parameter, or fix it (fixed=)"

@@ -181,7 +181,7 @@ class Search(Descent):
         if held is None:
             self.status = Status.NOT_CERTIFIED
             self.notes.append("the search goes back and forth between bounds")
-        elif held.size and not self.status.ends_search:
+        elif held.size and self.status.has_optimum:
             self.status = Status.AT_BOUND
             self.notes.append(f"at a bound: {self.parameters.listed(held)}")
         if self.optimizer.constraints and not self.optimizer.feasible(self.user()):
@@ -197,7 +197,7 @@ class Search(Descent):
             if self._is_beside_plateau():
                 return None
         self.converge()
-        return None if self.status.ends_search else self.user()
+        return self.user() if self.status.has_optimum else None
 
     def _hold(self, params: Floats, columns: Columns) -> None:
         """Stand at a point with some parameters held, and measure the others' information."""

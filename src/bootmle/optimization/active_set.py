@@ -1,7 +1,7 @@
 """Optima at bounds, scale limits and constraints: one procedure for a fit and for a replicate.
 
 Parameters at their bounds are held there and the others optimized. One that crosses a bound is held
-too, and one whose nll falls inwards from its bound is released, until nothing changes.
+too, and one whose nll falls inward from its bound is released, until nothing changes.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class _Rules:
     """Distances to a bound, in standard errors of the parameter."""
 
     at: float = 1e-6
-    """Within which a parameter is at its bound: a certified fit is as near to its optimum."""
+    """Within which a parameter is at its bound: as near as a certified fit is to its optimum."""
     inward: float = 1e-3
-    """Of the step from a bound on which the nll must fall for the parameter to be released."""
+    """Length of the step inward on which the nll must fall for a parameter to be released."""
 
 
 _RULES = _Rules()
@@ -94,15 +94,15 @@ def _active_columns(parameters: Parameters, params: Floats, units: Floats) -> Co
 def _pressing_columns(
     search: BoundedSearch, params: Floats, held: Columns, units: Floats
 ) -> Columns:
-    """List the held columns from whose bounds the nll does not fall inwards."""
+    """List the held columns from whose bounds the nll does not fall inward."""
     parameters, start, pressing = search.parameters, search.value(params), []
     for column in held:
         lower, upper = parameters.bounds[column]
         position = parameters.free[column]
-        inwards = params.copy()
+        inward = params.copy()
         room = min(_RULES.inward * units[column], (upper - lower) / 2)
-        inwards[position] += room if params[position] <= lower else -room
-        if not search.value(inwards) < start - search.step_sizes.slack(start):
+        inward[position] += room if params[position] <= lower else -room
+        if not search.value(inward) < start - search.step_sizes.slack(start):
             pressing.append(column)
     return np.array(pressing, dtype=np.intp)
 
@@ -114,7 +114,7 @@ def is_optimum_at_limit(
     value: Callable[[Floats], float],
     reference: Floats,
 ) -> bool:
-    """Whether a search within scales' limits ended at one, towards which the nll stops falling."""
+    """Whether a search within scales' limits ended at one toward which the nll stops falling."""
     at_limit = status is Status.AT_BOUND
     return at_limit and not keeps_falling(bounded, value, params, reference)
 
@@ -122,7 +122,7 @@ def is_optimum_at_limit(
 def optimize_on_constraint(
     target: WhitenedObjective, params: Floats, optimizer: Optimizer, *, converged: bool = True
 ) -> Outcome:
-    """Sharpen an optimum (p,) on a constraint, where no certificate reaches.
+    """Sharpen an optimum (p,) on a constraint, where it cannot be certified.
 
     Where that fails the point stays as SciPy left it, if it had converged there.
     """
@@ -132,7 +132,7 @@ def optimize_on_constraint(
         return Outcome(sharper, Status.AT_BOUND, np.nan, "on a constraint")
     if converged and optimizer.feasible(params):
         return Outcome(params, Status.AT_BOUND, np.nan, "on a constraint, as SciPy left it")
-    return failed(target, params, f"no point that keeps the constraints: {result.message}")
+    return failed(target, params, f"no point satisfies the constraints: {result.message}")
 
 
 def minimize_by_scipy(

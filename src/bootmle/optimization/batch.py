@@ -33,7 +33,7 @@ Members = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Limits of the refits' steps, and distances at which the last one is taken."""
+    """Limits on the refits' steps, and distances from which the last one is taken."""
 
     few: int = 4
     """Up to this many parameters the Hessian is measured at every point: small samples need it."""
@@ -42,7 +42,7 @@ class _Rules:
     far: float = 3.0
     """Trust radii from the estimate beyond which a refit is left to the fallback."""
     arriving: float = 0.5
-    """Distance to its optimum within which a far refit goes on all the same."""
+    """Distance to its optimum within which a far refit continues all the same."""
     slow: float = 0.5
     """Contraction by one step that asks for a measured Hessian; measured on the same models: 99%
     of the steps contract to less than 0.03."""
@@ -58,7 +58,7 @@ class _Rules:
     left: float = 5e-4
     """Distance that the last step may leave: half of what is promised."""
     wide: float = 3e-2
-    """Distance from which a last step is taken at most, however good its Hessian seems."""
+    """Largest distance from which a last step is taken, however good its Hessian seems."""
     small_samples: float = 5e-4
     """The same for few parameters, in whose small samples a Hessian changes over short steps."""
 
@@ -175,7 +175,7 @@ class BatchedNewton:
             return True
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
-        slack, stood = self.step_sizes.slack(), target.last
+        slack, last = self.step_sizes.slack(), target.last
         for _ in range(_RULES.backtracks):
             trial = z + fraction * step
             value = target.value(trial)
@@ -186,7 +186,7 @@ class BatchedNewton:
                 return True
             fraction = fraction / 4
             self.radius[member] = max(fraction * length, _RULES.shortest)
-        self.stuck[member], target.last = True, stood
+        self.stuck[member], target.last = True, last
         return False
 
     def _measure(self, members: Members) -> None:
@@ -285,7 +285,7 @@ class BatchedNewton:
         self._update(members, s, change + 0.5 * np.matmul(bend, s[..., None])[..., 0])
 
     def standard_errors(self) -> Floats:
-        """Return sandwich errors (b, q) on the user's scale; NaN where they were not asked for."""
+        """Return sandwich errors (b, q) on the user's scale; NaN unless they were requested."""
         whitening, parameters = self.targets[0].whitening, self.targets[0].likelihood.parameters
         meats = np.full(self.hessian.shape, np.nan)
         for k, target in enumerate(self.targets):

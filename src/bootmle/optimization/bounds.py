@@ -33,14 +33,14 @@ class _Rules:
     """Distances from the end of a scale, as shares of the start's or the estimate's."""
 
     beside: float = 1e-9
-    """At which the objective is evaluated for it: at the end itself it is often not finite."""
+    """Where the objective is evaluated in place of the end, at which it is often not finite."""
     near: float = 1e-5
-    """Within which an optimum is looked for at the end."""
+    """Within which an optimum at the end is looked for."""
     further: float = 1e-6
-    """At which the nll is compared with that beside the end."""
+    """Where the nll is compared with that beside the end."""
     fall: float = 1e-3
-    """Fall from there to there that goes on: an nll linear in the logarithm falls by 6.9 times its
-    slope, one with a limit by 1e-6 of its change since the estimate."""
+    """Fall between these two that has no end: an nll linear in the logarithm of the distance falls
+    by 6.9 times its slope, one with a limit by 1e-6 of its change since the estimate."""
 
 
 _RULES = _Rules()
@@ -115,7 +115,7 @@ def is_near_limit(bounded: Parameters, user: Floats) -> bool:
 def keeps_falling(
     bounded: Parameters, value: Callable[[Floats], float], params: Floats, estimate: Floats
 ) -> bool:
-    """Whether the nll keeps falling towards the limits that a point lies at.
+    """Whether the nll keeps falling toward the limits that a point lies at.
 
     Then the likelihood has no supremum there, as for the scale of a sample without variance.
     """

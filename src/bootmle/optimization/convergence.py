@@ -19,20 +19,20 @@ __all__ = ["furthest_fall", "lowest_neighbor", "observed_information", "refine"]
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """When steps end, and how far the surroundings of a point are looked at."""
+    """When refining ends, and what counts as rising around a point."""
 
     steps: int = 12
     """Quasi-Newton steps at most; measured on 200 fits of eight models: 1 or 2 are enough."""
     aim: float = 1e-7
     """Distance in standard errors that ends them: a tenth of what a fit's certificate asks for."""
     diverging: float = 2.0
-    """Growth of the distance that ends them, too."""
+    """Growth of the distance that ends them as well."""
     flat: float = 0.02
-    """Rise of the nll over one standard error that is none: a regular one rises by ½."""
+    """Rise of the nll over one standard error that counts as none: a regular one rises by ½."""
     first: float = 1e-3
     """Shortest step away from a saddle, in standard errors."""
     doublings: int = 24
-    """To 8,000 standard errors at last."""
+    """Of that step while the nll falls: to 8,000 standard errors."""
 
 
 _RULES = _Rules()

@@ -28,24 +28,25 @@ __all__ = ["Ray", "divergence_along", "follow_curvature", "probe_rays"]
 
 @dataclass(frozen=True, slots=True)
 class _RayRules:
-    """How far a ray is probed, and what counts as rising towards a supremum."""
+    """How far a ray is probed, and what counts as rising toward a supremum."""
 
     doublings: int = 7
-    """Of at least one standard error, to 64: a regular nll has risen by 64²/2 there. Measured: the
-    same verdicts as linear programming on 202 of 202 separated logits."""
+    """From one standard error to 64, where a regular nll has risen by 64²/2; measured: the verdicts
+    of linear programming on 202 of 202 separated logits."""
     least: int = 4
-    """Doublings after which the domain may end: at 16 standard errors."""
+    """Doublings after which the domain may end, at 16 standard errors."""
     saturating: float = 0.1
-    """Share of the whole fall on the last doubling below which it dies out; an nll that is linear
-    falls by half on it, a logarithmic one by a seventh."""
+    """Share of the fall that the last doubling has where the nll levels off; a linear one falls by
+    half on it, a logarithmic one by a seventh."""
     further: int = 8
-    """Times that a ray is followed on to four times the distance, as far as the nll falls."""
+    """Times that a ray is followed to four times the distance, while the nll falls."""
     elsewhere: float = 8.0
     """Standard errors from its estimate at which another parameter is held, to see whether the
-    supremum is reached there too; a regular nll has risen by 8²/2."""
+    supremum is reached all the same; a regular nll has risen by 8²/2."""
     legs: int = 8
-    """Attempts of three steps to reach the supremum so."""
+    """Attempts to reach it."""
     steps: int = 3
+    """Of each attempt, before the next ray is probed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,15 @@ class _PathRules:
     """How far a path that follows the curvature goes, and how it ends."""
 
     legs: int = 8
-    """Legs, of three steps each, that show that the likelihood is unbounded."""
+    """Legs before the likelihood may be called unbounded."""
     most: int = 16
-    """Legs after which it is left open."""
+    """Legs after which it stays open whether it is."""
     steps: int = 3
+    """Of each leg, before the curvature is measured again."""
     steady: int = 4
-    """Last legs that must all have lowered the nll."""
+    """Last legs that must each have lowered the nll."""
     fall: float = 0.2
-    """By at least this; measured on 200 unbounded replicates of 4 to 15 rows: 0.217 to 13."""
+    """By this much; measured on 200 unbounded replicates of 4 to 15 rows: 0.217 to 13."""
     arrived: float = 1e-2
     """Last step, in the original fit's standard errors, that ends the path at an optimum."""
 
@@ -214,7 +216,7 @@ def follow_curvature(
         if max(falls[-2:]) <= step_sizes.slack() and len(falls) > 1:
             return None
         if len(falls) >= _PATH.legs and min(falls[-_PATH.steady :]) > _PATH.fall:
-            # Parameters that converge have done so, where the others still go on.
+            # Parameters that converge have done so, where the others still diverge.
             signs = divergence_signs((points[-1] - points[-3]) / target.whitening.units)
             columns = np.flatnonzero(signs)
             ends = scale_ends(target.likelihood.parameters, columns, signs[columns])

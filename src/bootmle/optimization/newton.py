@@ -28,7 +28,7 @@ class _Rules:
     steps: int = 12
     """Damped steps of a model: each that is too long is quartered, and Newton's are quadratic."""
     converged: float = 1e-3
-    """Last step of a model: the verified refit goes on from there, and other errors are larger."""
+    """Last step of a model: its own error is larger, and the verified refit continues there."""
     rounding: float = 1e-12
     """Rise of a model's value, of the order of 1, that is none."""
     positive: float = 1e-8

@@ -29,7 +29,7 @@ __all__ = [
     "or_noise_limited",
 ]
 
-SUPREMUM = "the likelihood rises towards a supremum"
+SUPREMUM = "the likelihood rises toward a supremum"
 UNBOUNDED = "the likelihood rises without bound"
 
 _MOVES = 0.02
@@ -42,7 +42,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one replicate ended: at full parameters (p,), with its own errors if asked for."""
+    """How one replicate ended: at full parameters (p,), with its own errors if requested."""
 
     params: Floats
     status: Status

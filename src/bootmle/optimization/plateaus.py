@@ -31,8 +31,8 @@ class _PlateauRules:
     distances: tuple[float, ...] = (1, 2, 4, 8, 12, 16, 24, 32, 64, 128, 256)
     """How far the parameter is moved."""
     level_over: float = 16.0
-    """How far the nll is seen to stay level, or twice as far as where it came to be: a regular one
-    rises by 16²/2."""
+    """Distance over which the nll must stay level, or as far again as where it became so: a regular
+    one rises by 16²/2."""
     rise: float = 0.1
     """Rise on the path that the other parameters may make good."""
     between: tuple[float, ...] = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
@@ -40,8 +40,9 @@ class _PlateauRules:
     beyond: tuple[float, ...] = (0.0, 1.0, 4.0, 16.0)
     """Distances at which it must have, further back than the origin."""
     legs: int = 3
-    """Times that the others are fitted anew, in coordinates of the curvature where they stand."""
+    """Times that the others are refitted, in coordinates of the curvature where they are."""
     steps: int = 4
+    """Of each leg, before the curvature is measured again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class _Others(NamedTuple):
     """Where the other parameters have their optimum: a point (q,)."""
 
     working: Floats
-    errors: Floats  # (q,) on the user's scale; NaN for those held, and if not asked for
+    errors: Floats  # (q,) on the user's scale; NaN for those held, or unless requested
 
 
 class _Station(NamedTuple):
@@ -90,7 +91,7 @@ def at_plateau(
     step_sizes: StepSizes,
     allowance: float = 0.0,
 ) -> Outcome | None:
-    """Fit the others where the nll falls from its value to a plateau as some parameters go on.
+    """Fit the others where the nll falls from its value to a plateau as some parameters diverge.
 
     It is level where it changes by no more than its noise and an allowance: functions of large
     numbers, as a gamma function's logarithm, have more noise out there than at the estimate.
@@ -159,7 +160,7 @@ def _reach(
 def _falls_towards(
     target: WhitenedObjective, plateau: _Plateau, fitted: Floats, level: float, tolerance: float
 ) -> bool:
-    """Whether the nll falls all the way to its level, along each parameter that has a sign."""
+    """Whether the nll falls to its level along each parameter that has a sign."""
     for column, sign in zip(plateau.columns, plateau.signs, strict=True):
         if not sign:
             continue
@@ -205,9 +206,9 @@ def along_profile(
 ) -> Outcome | Floats | None:
     """Walk on with the parameter that went furthest, the others fitted at each station.
 
-    Return about where the nll is lowest (q,); that there is no optimum, where it falls all the way;
-    None where the walk cannot be made. A ratio passes infinity: where the nll is as low at the
-    other end of its range, the walk goes on from there.
+    Return approximately where the nll is lowest (q,), an outcome if it never stops falling, or None
+    if the walk cannot be made. A ratio passes infinity: where the nll is as low at the other end of
+    its range, the walk continues from there.
     """
     whitening = target.whitening
     working = whitening.to_working(z)

@@ -37,9 +37,15 @@ class Status(IntEnum):
         return self < 0
 
     @property
-    def ends_search(self) -> bool:
-        """Whether there is no optimum to hold or release bounds at."""
-        return self.failed or self is Status.NO_FINITE_OPTIMUM
+    def has_optimum(self) -> bool:
+        """Whether the estimate is a finite optimum, or the user's own.
+
+        Examples
+        --------
+        >>> Status.AT_BOUND.has_optimum, Status.NO_FINITE_OPTIMUM.has_optimum
+        (True, False)
+        """
+        return not (self.failed or self is Status.NO_FINITE_OPTIMUM)
 
     @property
     def message(self) -> str:

@@ -46,13 +46,13 @@ class Whitening:
         return cls(center, vectors[:, order] / unit[:, None] / np.sqrt(size))
 
     def rewhitened(self, center: Floats, curvature: Floats) -> Whitening:
-        """Whiten anew at another center, by a Hessian measured in these coordinates."""
+        """Whiten at another center, by a Hessian measured in these coordinates."""
         inner = Whitening.from_curvature(np.zeros(self.size), curvature)
         return Whitening(center, self.factor @ inner.factor)
 
     @property
     def size(self) -> int:
-        """Number of whitened coordinates: q less the flat directions."""
+        """Number of whitened coordinates: q minus the flat directions."""
         return int(self.factor.shape[1])
 
     @property

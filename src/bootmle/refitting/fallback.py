@@ -88,7 +88,7 @@ class _Fallback:
             self.outcome = self._certify_others(params, held)
         else:
             self.outcome = self._certify_all(params)
-        return None if self.outcome.status.ends_search else self.outcome.params
+        return self.outcome.params if self.outcome.status.has_optimum else None
 
     def _certify_others(self, params: Floats, held: Columns) -> Outcome:
         """Certify the optimum over the others with some parameters held."""
@@ -121,7 +121,7 @@ class _Fallback:
         if held is None:
             message = "the search goes back and forth between bounds"
             return failed(self.target, params, message, outcome.distance)
-        if outcome.status.ends_search:
+        if not outcome.status.has_optimum:
             return outcome
         if held.size:
             names = self.parameters.listed(held)
