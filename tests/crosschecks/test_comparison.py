@@ -97,13 +97,13 @@ def test_a_check_without_disagreement_shows_no_ratio() -> None:
     assert "×" not in str(agreed)
 
 
-def test_every_source_has_its_sentence_and_every_finding() -> None:
+def test_every_source_has_its_sentence_and_every_diagnosis() -> None:
     flat = " ".join(str(check()).split())
     for source, verdict in check().verdicts.items():
         assert f"{source}: {' '.join(verdict.reason.split())}" in flat
-    for finding in check().findings:
-        assert f"! {finding}" in flat
-    assert check().findings
+    for diagnosis in check().diagnoses:
+        assert f"! {diagnosis}" in flat
+    assert check().diagnoses
 
 
 def test_sentences_fit_the_width() -> None:
@@ -126,7 +126,7 @@ def test_flags_are_a_frozen_set_of_every_flag_given() -> None:
     assert isinstance(flags, frozenset)
     assert all(isinstance(flag, Flag) for flag in flags)
     given = {verdict.flag for verdict in check().verdicts.values()} - {None}
-    assert flags == given | {finding.flag for finding in check().findings}
+    assert flags == given | {diagnosis.flag for diagnosis in check().diagnoses}
     assert Flag.MISSPECIFIED in flags
 
 

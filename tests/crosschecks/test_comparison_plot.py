@@ -225,7 +225,7 @@ def test_the_legend_gives_each_sources_verdict_in_the_order_of_the_marks() -> No
     for source, verdict in check().verdicts.items():
         words = "the reference" if source == "bootstrap" else "agrees"
         expected.append(f"{source}: {words if verdict.flag is None else verdict.flag.value}")
-    assert list(legend(panel)) == [*expected, "within 2 errors of the bootstrap"]
+    assert list(legend(panel)) == [*expected, "within 2 standard errors of the bootstrap"]
     assert any(verdict.agrees for verdict in list(check().verdicts.values())[1:])
     assert not check().verdicts["_mine"].agrees
 
@@ -234,7 +234,7 @@ def test_rings_of_a_source_that_agrees_are_put_down_to_chance() -> None:
     agreed = {**check().verdicts, "hessian": check().verdicts["sandwich"]}
     assert agreed["hessian"].agrees
     _, panel = plot_crosscheck(replace(check(), verdicts=agreed))
-    assert "hessian: agrees; chance explains the rings" in legend(panel)
+    assert "hessian: agrees; the circled ones are within chance" in legend(panel)
     assert "sandwich: agrees" in legend(panel)
 
 

@@ -49,7 +49,7 @@ def test_a_right_model_agrees_and_a_wrong_matrix_is_told_by_its_own_verdict() ->
         assert check.verdicts[source].agrees
     wrong = check.verdicts["mine"]
     assert not wrong.agrees
-    assert "of the parameters themselves" in wrong.reason
+    assert "for the parameters themselves" in wrong.reason
 
 
 def test_chained_functions_are_differentiated_together() -> None:
@@ -69,7 +69,7 @@ def test_a_function_that_bends_is_told_from_a_wrong_source() -> None:
     for source in ("hessian", "sandwich"):
         verdict = check.verdicts[source]
         assert verdict.flag is Flag.NONLINEAR
-        assert "differs for square: the function bends" in verdict.reason
+        assert "differs from the bootstrap for square: the function is nonlinear" in verdict.reason
     assert Flag.NONLINEAR in check.flags
 
 
@@ -94,7 +94,7 @@ def test_clusters_are_those_of_the_plan() -> None:
 
 
 def test_profiles_are_of_parameters() -> None:
-    with pytest.raises(ValueError, match="profile: is of parameters"):
+    with pytest.raises(ValueError, match="profile: only parameters have"):
         crosscheck(normal_boot(n_resamples=99).derive(moments), profile=True)
 
 

@@ -88,8 +88,8 @@ def test_a_diagonal_of_the_inverse_hessian_is_not_called_the_inverse_hessian() -
     mle = fit(MODEL.nll, [1.0, 0.0], (X, rng.poisson(np.exp(X @ [0.0, 0.5])).astype(float)))
     inverse = mle.information.covariance
     check = crosscheck(mle, {"all": inverse, "diagonal": np.diag(np.diag(inverse))})
-    assert "it is the inverse Hessian" in check.verdicts["all"].reason
-    assert "it is the inverse Hessian" not in check.verdicts["diagonal"].reason
+    assert "equals the inverse Hessian" in check.verdicts["all"].reason
+    assert "equals the inverse Hessian" not in check.verdicts["diagonal"].reason
 
 
 def test_a_data_frame_is_read_by_its_labels() -> None:
@@ -111,8 +111,8 @@ def test_prior_weights_are_the_reason_and_not_the_objective() -> None:
 @pytest.mark.parametrize(
     ("plan", "flag", "words"),
     [
-        (Blocks(20), Flag.DEPENDENT_ROWS, "which blocks of them do not"),
-        (Clustered(np.repeat(np.arange(20), 20)), Flag.CLUSTERED, "rows of one cluster"),
+        (Blocks(20), Flag.DEPENDENT_ROWS, "whereas the block bootstrap does not"),
+        (Clustered(np.repeat(np.arange(20), 20)), Flag.CLUSTERED, "rows within a cluster"),
     ],
 )
 @pytest.mark.parametrize("total", [False, True])
@@ -126,7 +126,7 @@ def test_dependence_that_the_plan_declares_is_the_reason(
     check = crosscheck(bootstrap(fit(nll, [0.0, 0.0], series(0)), sampling=plan, rng=0))
     assert check.verdicts["hessian"].flag is flag
     assert words in check.verdicts["hessian"].reason
-    assert "neighbouring rows" not in str(check)
+    assert "neighboring rows" not in str(check)
 
 
 def test_strata_that_are_ignored_are_the_reason() -> None:

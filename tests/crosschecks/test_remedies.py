@@ -63,7 +63,7 @@ def test_without_replicates_there_is_the_number_alone() -> None:
     assert found is not None
     assert found.numbers.size == found.smallests.size == 0
     assert "replicates" not in str(found)
-    assert re.search(r"on the unit diagonal .* the condition number \d+$", str(found))
+    assert re.search(r"scaled to a unit diagonal.* a condition number of \d+$", str(found))
 
 
 def test_the_number_does_not_depend_on_units() -> None:
@@ -100,7 +100,7 @@ def test_a_direction_that_is_flat_in_the_sum_alone_is_told_apart() -> None:
     mle = fit(lambda p, y, z: 0.5 * (y - p[0]) ** 2 + p[1] * z, [40.0, 0.0], (y, z))
     assert mle.information.definiteness == "singular"
     assert flat_for_all(mle) is False
-    (said,) = [str(one) for one in crosscheck(mle).findings if one.flag is Flag.NOT_IDENTIFIED]
+    (said,) = [str(one) for one in crosscheck(mle).diagnoses if one.flag is Flag.NOT_IDENTIFIED]
     assert "more data of the same kind will not help" not in said
 
 
@@ -149,11 +149,11 @@ def test_a_log_is_suggested_for_a_rate_and_nothing_for_a_mean() -> None:
 
 def test_what_is_suggested_can_be_pasted_and_suggests_nothing_more() -> None:
     text = str(crosscheck(rates()))
-    found = re.search(r'reparameterize\? fit\(\.\.\., transform=\{"rate": "(\w+)"\}\)', text)
+    found = re.search(r'to reparameterize: fit\(\.\.\., transform=\{"rate": "(\w+)"\}\)', text)
     assert found is not None
     boot = rates(found[1])
     assert crosscheck(boot).reparameterizations == ()
-    assert "reparameterize?" not in str(crosscheck(boot))
+    assert "reparameterize" not in str(crosscheck(boot))
 
 
 def test_nothing_is_suggested_for_a_normal_model() -> None:

@@ -45,7 +45,7 @@ def test_a_matrix_gives_the_roots_of_its_diagonal(given: Any) -> None:
     source = read(given)
     assert_allclose(source.standard_errors, [2.0, 0.1], rtol=1e-6)
     assert source.result is None
-    assert not source.of_search
+    assert not source.quasi_newton
 
 
 def test_a_frame_is_a_matrix_too() -> None:
@@ -64,10 +64,10 @@ def test_results_and_their_matrices(method: str) -> None:
     source = read(result)
     assert_array_equal(source.standard_errors, np.sqrt(np.diag(held)))
     assert source.result is result
-    assert source.of_search
+    assert source.quasi_newton
     matrix = read(result.hess_inv)
     assert_array_equal(matrix.standard_errors, source.standard_errors)
-    assert matrix.of_search is (method == "L-BFGS-B")
+    assert matrix.quasi_newton is (method == "L-BFGS-B")
 
 
 def test_a_matrix_of_the_free_parameters_alone_is_placed_among_all() -> None:
@@ -78,7 +78,9 @@ def test_a_matrix_of_the_free_parameters_alone_is_placed_among_all() -> None:
 
 @pytest.mark.parametrize("name", OWN)
 def test_names_of_its_own_sources_are_taken(name: str) -> None:
-    with pytest.raises(ValueError, match=f"covariances: '{name}' is a source of its own"):
+    with pytest.raises(
+        ValueError, match=f"covariances: '{name}' is a source that the cross-check computes itself"
+    ):
         crosscheck(whole(), {name: MATRIX})
 
 

@@ -67,7 +67,7 @@ def test_a_heavy_tail_is_named() -> None:
     check = crosscheck(curved(1.0))
     assert check.verdicts["hessian"].flag is Flag.HEAVY_TAILED
     assert Flag.HEAVY_TAILED in check.flags
-    (said,) = [str(found) for found in check.findings if found.flag is Flag.HEAVY_TAILED]
+    (said,) = [str(found) for found in check.diagnoses if found.flag is Flag.HEAVY_TAILED]
     assert "theta" in said
     assert "log_sigma" not in said
 
@@ -117,7 +117,7 @@ def test_contributions_of_minus_two_log_l_are_named() -> None:
     for check in (crosscheck(mle), crosscheck(bootstrap(mle, n_resamples=499, rng=0))):
         assert check.verdicts["hessian"].flag is Flag.OBJECTIVE_SCALE
         assert Flag.OBJECTIVE_SCALE in check.flags
-        (said,) = [str(one) for one in check.findings if one.flag is Flag.OBJECTIVE_SCALE]
+        (said,) = [str(one) for one in check.diagnoses if one.flag is Flag.OBJECTIVE_SCALE]
         assert "−2 log L" in said
 
 
@@ -162,7 +162,7 @@ def test_a_matrix_that_equals_a_source_is_sent_there() -> None:
     }
     verdicts = crosscheck(boot, given).verdicts
     assert not verdicts["statsmodels"].agrees
-    assert "it is the inverse Hessian" in verdicts["statsmodels"].reason
+    assert "equals the inverse Hessian" in verdicts["statsmodels"].reason
     assert verdicts["robust"].agrees
 
 
@@ -182,8 +182,8 @@ def test_a_result_that_stopped_early_is_placed() -> None:
         result.success = success
         verdict = crosscheck(mle, {"early": result}).verdicts["early"]
         assert verdict.flag is Flag.NOT_AT_OPTIMUM
-        assert "its x is 9.0 standard errors from the optimum, 40.5 above it" in verdict.reason
-        assert ("though it reports success" in verdict.reason) is success
+        assert "its x is 9.0 standard errors from the optimum and 40.5 above it" in verdict.reason
+        assert ("although it reports success" in verdict.reason) is success
 
 
 @cache
@@ -235,7 +235,7 @@ def depends(y: Floats) -> bool:
     return Flag.DEPENDENT_ROWS in crosscheck(fit(model.nll, [30.0, 1.0], y)).flags
 
 
-def test_neighbouring_rows_that_are_correlated_are_noticed() -> None:
+def test_neighboring_rows_that_are_correlated_are_noticed() -> None:
     # A lag-1 correlation of 0.5 is 10 standard errors at n = 400: missed at 1e-9.
     assert all(depends(ar1(0.5, 400, seed)) for seed in range(5))
 

@@ -48,7 +48,7 @@ def near(ours: Any, theirs: Any, root_b: Any, count: int, own: Any = 0.0) -> Non
 
 
 def sentence(check: Crosscheck, flag: Flag) -> str:
-    (found,) = [str(finding) for finding in check.findings if finding.flag is flag]
+    (found,) = [str(diagnosis) for diagnosis in check.diagnoses if diagnosis.flag is flag]
     return found
 
 
@@ -152,7 +152,7 @@ def test_wages_differences_with_a_step_too_small_are_lost_in_rounding() -> None:
     assert not verdict.agrees
     assert f"{negative} of 12 variances are negative" in verdict.reason
     assert "an nll of 15881" in verdict.reason
-    assert "the measured Hessian is positive definite" in verdict.reason
+    assert "although the Hessian is positive definite" in verdict.reason
     assert_array_equal(np.isnan(errors_of(check, "naive")), np.diag(naive) < 0)
 
 
@@ -174,11 +174,13 @@ def test_wages_minimizers_stop_short_of_the_optimum(method: str) -> None:
     squares = gap[:-1] @ X.T @ X @ gap[:-1] / sigma**2 + 2 * 1500 * gap[-1] ** 2
     verdict = crosscheck(wage_boot(), {"given": result}).verdicts["given"]
     assert verdict.flag is Flag.NOT_AT_OPTIMUM
-    found = re.search(r"its x is ([\d.]+) standard errors from the optimum, ([\d.]+)", str(verdict))
+    found = re.search(
+        r"its x is ([\d.]+) standard errors from the optimum and ([\d.]+)", str(verdict)
+    )
     assert found is not None
     assert float(found[1]) == pytest.approx(np.sqrt(squares), rel=0.05)
     assert float(found[2]) == pytest.approx(wage_total(result.x) - 15881.26955778, rel=0.01)
-    assert ("though it reports success" in str(verdict)) is bool(result.success)
+    assert ("although it reports success" in str(verdict)) is bool(result.success)
 
 
 # A logit of 8 parameters, n = 2000. R: glm(y ~ X - 1, binomial).
@@ -242,8 +244,8 @@ def test_logit_a_warm_start_leaves_the_path_of_the_search() -> None:
     verdict = check.verdicts["warm"]
     assert verdict.flag is Flag.SEARCH_PATH
     assert not verdict.agrees
-    assert f"in {result.nit} steps through 8 dimensions" in verdict.reason
-    assert "success=True speaks of the search alone" in verdict.reason
+    assert f"built from {result.nit} steps in 8 dimensions" in verdict.reason
+    assert "success=True refers only to the search" in verdict.reason
     assert_allclose(errors_of(check, "warm"), np.sqrt(np.diag(result.hess_inv)), rtol=1e-12)
 
 
@@ -283,7 +285,7 @@ def test_logit_a_mean_objective_is_named() -> None:
     verdict = crosscheck(logit_boot(), {"mean": result}).verdicts["mean"]
     assert not verdict.agrees
     assert verdict.flag is Flag.SEARCH_PATH
-    assert "its objective is a mean over rows: divide by n = 2,000" in verdict.reason
+    assert "its objective is a mean over the rows: divide by n = 2,000" in verdict.reason
 
 
 # R's faithful$waiting: a mixture of two normals of equal weight and sigma = 6.
@@ -363,11 +365,11 @@ def test_waiting_times_the_result_at_the_saddle_is_refused(method: str, data_of:
     check = crosscheck(bootstrap(mle, n_resamples=499, rng=0), {"given": result})
     assert check.verdicts["given"].flag is Flag.SADDLE
     assert not check.verdicts["given"].agrees
-    assert "measured at a saddle" in check.verdicts["given"].reason
+    assert "computed at a saddle point" in check.verdicts["given"].reason
     assert Flag.SADDLE in check.flags
     said = sentence(check, Flag.SADDLE)
     # 1432.964268426408 at the saddle, 1044.147448094089 at the optimum.
-    assert "lower by 388.8 in nll" in said
+    assert "388.8 lower in nll" in said
     assert "eigenvalue -15.5" in said
     assert re.search("0.71·mu1 − 0.71·mu2|0.71·mu2 − 0.71·mu1", said)
     for source in ("hessian", "opg", "sandwich"):
@@ -416,7 +418,7 @@ def test_sum_no_source_has_an_error_of_either_part(data_of: Data) -> None:
     # SciPy's matrix has the start's 1 along the flat direction: sqrt(1/2) for either part.
     assert_allclose(errors_of(check, "BFGS")[:2], np.sqrt(0.5), rtol=0.01)
     assert check.verdicts["BFGS"].flag is Flag.NOT_IDENTIFIED
-    assert "its errors of a, b are artefacts" in check.verdicts["BFGS"].reason
+    assert "its standard errors for a, b are artifacts" in check.verdicts["BFGS"].reason
 
 
 def test_sum_what_is_identified_has_its_bootstrap_error(data_of: Data) -> None:
@@ -593,7 +595,7 @@ def test_firms_sources_that_take_rows_as_independent_are_named() -> None:
     for source in ("hessian", "opg", "sandwich"):
         assert check.verdicts[source].flag is Flag.CLUSTERED
         assert not check.verdicts[source].agrees
-        assert "rows of one cluster as independent" in check.verdicts[source].reason
+        assert "rows within a cluster as independent" in check.verdicts[source].reason
 
 
 def test_firms_undeclared_are_found_in_the_order_of_the_rows() -> None:

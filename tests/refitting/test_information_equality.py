@@ -100,7 +100,7 @@ def test_blocks_do_not_blame_dependence_for_overdispersion() -> None:
     verdict = crosscheck(boot).verdicts["hessian"]
     assert not verdict.agrees
     assert verdict.flag is Flag.SMALL_SAMPLE
-    assert "neighbouring rows are not correlated" in verdict.reason
+    assert "neighboring rows are not correlated" in verdict.reason
 
 
 def test_long_blocks_have_a_sampling_error_of_their_own() -> None:
@@ -153,7 +153,7 @@ def test_alarms_and_cross_check_share_one_margin(total: bool) -> None:
         "variance of the replicates is 1.3 times the inverse" if total else "scores is 1.3 times"
     )
     assert words in said
-    (found,) = [each for each in crosscheck(boot).findings if each.flag is Flag.MISSPECIFIED]
+    (found,) = [each for each in crosscheck(boot).diagnoses if each.flag is Flag.MISSPECIFIED]
     assert words in str(found)
 
 
@@ -165,4 +165,4 @@ def test_clusters_are_no_reason_to_doubt_the_scale_of_a_total() -> None:
     mle = fit(lambda p, y: float(normal().nll(p, y).sum()), {"mu": 500.0, "log_sigma": 1.5}, y)
     boot = bootstrap(mle, sampling=Clustered(labels), n_resamples=199, rng=0)
     assert AlarmKind.OBJECTIVE_SCALE not in {alarm.kind for alarm in boot.alarms}
-    assert not SUSPECTS & {finding.flag for finding in crosscheck(boot).findings}
+    assert not SUSPECTS & {diagnosis.flag for diagnosis in crosscheck(boot).diagnoses}

@@ -1,21 +1,23 @@
-"""The verb `crosscheck`."""
+"""`crosscheck`: standard errors from every source beside the bootstrap's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.delta import check_derived
-from bootmle.crosschecks.diagnoses import find
+from bootmle.crosschecks.diagnoses import diagnose
 from bootmle.crosschecks.evidence import gather, measure_scores_under
 from bootmle.crosschecks.profiles import profile_likelihood
 from bootmle.crosschecks.remedies import measure_conditioning, suggest_transforms
 from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
-from bootmle.crosschecks.user_matrices import judge_given
-from bootmle.crosschecks.verdicts import judge_own, judge_reference
+from bootmle.crosschecks.user_matrices import judge_user_matrix
+from bootmle.crosschecks.verdicts import judge, judge_reference
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import ConfidenceInterval
@@ -24,6 +26,7 @@ from bootmle.sampling import Parametric
 __all__ = ["crosscheck"]
 
 _SIMULATED = 999
+"""Replicates of the parametric bootstrap of a Fit: Monte Carlo errors of about 1/√(2·999) = 2%."""
 
 
 def crosscheck(
@@ -32,13 +35,13 @@ def crosscheck(
     simulate: Callable[..., Any] | None = None,
     profile: bool = False,
 ) -> Crosscheck:
-    """Set every source of standard errors beside the bootstrap, and say why each disagrees.
+    """Compare standard errors from every source with the bootstrap's, and explain differences.
 
     Parameters
     ----------
     boot : Bootstrap or Fit
-        The bootstrap of a fit, or quantities derived from it, which the other sources have by the
-        delta method; a Fit alone is checked against its sandwich, or its Hessian where the
+        The bootstrap of a fit, or quantities derived from it, for which the other sources use the
+        delta method. A Fit alone is compared with its sandwich, or with its Hessian if the
         objective returns only a total.
     covariances : mapping, optional
         Sources in doubt: name to (p, p) matrix, LbfgsInvHessProduct or OptimizeResult.
@@ -51,22 +54,22 @@ def crosscheck(
     Returns
     -------
     Crosscheck
-        Sources "bootstrap", "hessian", "opg", "sandwich" and "cluster" (these where the objective
-        returns contributions, the last where the plan draws clusters), "parametric", "profile",
-        and the user's. Where the Hessian is not positive definite the errors that rest on it are
-        NaN and flagged, never repaired.
+        Its sources are "bootstrap", "hessian", "opg" and "sandwich" (the last two if the objective
+        returns per-observation contributions), "cluster" (if the plan draws clusters as well),
+        "parametric" and "profile" (on request), and the user's. Where the Hessian is not positive
+        definite, the standard errors that rest on it are NaN and flagged.
 
     Raises
     ------
     ValueError, TypeError
-        For a Bootstrap without its fit, one of an Estimator, or matrices of another shape.
+        For a Bootstrap without its fit, one of an Estimator, or a matrix of another shape.
 
     Notes
     -----
-    A source agrees where it lies within 2 √(mcse² + s²) of the bootstrap, mcse the Monte Carlo
-    error of the bootstrap's standard error and s the sampling error that any standard error has:
-    s = ½ √Σ(q_i − q̄)² / Σ q_i, relative, with q_i = (H⁻¹ s_i)² and s_i the scores, summed by
-    cluster where the plan draws clusters.
+    A source agrees if it is within 2 √(mcse² + s²) of the bootstrap. Here mcse is the Monte Carlo
+    standard error of both, and s the sampling error of a standard error estimated from this sample,
+    relative to it ½ √Σ(q_i − q̄)² / Σ q_i with q_i = (H⁻¹ s_i)², where s_i are the scores, summed by
+    cluster if the plan draws clusters.
 
     Examples
     --------
@@ -82,7 +85,10 @@ def crosscheck(
         with computation():
             return _check(boot, covariances, simulate, profile)[0]
     if profile:
-        raise ValueError("profile: is of parameters, not of derived quantities; leave it out")
+        raise ValueError(
+            "profile: only parameters have profile likelihoods, derived quantities do not; leave "
+            "it out"
+        )
     with computation():
         check, sources = _check(boot.origin, covariances, simulate, profile)
         return check_derived(_read_fit(boot), boot, check, sources)
@@ -94,33 +100,30 @@ def _check(
     simulate: Callable[..., Any] | None,
     profile: bool,
 ) -> tuple[Crosscheck, list[Source]]:
-    """Check the errors of the parameters; also return their sources."""
+    """Check the standard errors of the parameters; also return the sources."""
     booted = boot if isinstance(boot, Bootstrap) else None
     fit = _read_fit(boot)
     given = read_sources(fit, covariances)
-    plan = None if booted is None else booted.sampling
-    scores = measure_scores_under(fit, plan)
+    scores = measure_scores_under(fit, None if booted is None else booted.sampling)
     known = {source.name: source for source in fitted_sources(fit, scores)}
     profiled = profile_likelihood(fit) if profile else None
     if profiled is not None:
-        known["profile"] = Source("profile", profiled.standard_errors)
+        known["profile"] = Source("profile", profiled.standard_errors, np.zeros(len(fit.names)))
     if simulate is not None:
         known["parametric"] = _simulated(fit, booted, simulate)
     evidence = gather(fit, booted, scores, known)
     name = evidence.reference.name
     own = [known[each] for each in OWN if each in known and each != name]
     sources = [evidence.reference, *own, *given]
+    verdicts = {name: judge_reference(evidence)}
+    verdicts |= {source.name: judge(source, evidence) for source in own}
+    verdicts |= {source.name: judge_user_matrix(source, evidence) for source in given}
     check = Crosscheck(
         names=fit.names,
         estimate=fit.estimate,
-        standard_errors={source.name: source.standard_errors for source in sources},
-        sampling_error=evidence.sampling_error,
-        tolerance={source.name: evidence.tolerance(source) for source in sources},
-        mcse={source.name: source.noise for source in sources},
-        verdicts={name: judge_reference(evidence)}
-        | {source.name: judge_own(source, evidence) for source in own}
-        | {source.name: judge_given(source, evidence) for source in given},
-        findings=tuple(find(evidence)),
+        **evidence.compare(sources),
+        verdicts=verdicts,
+        diagnoses=tuple(diagnose(evidence)),
         hessian=fit.information,
         profile=profiled,
         percentile=_percentile(booted) if profile else None,
@@ -131,7 +134,7 @@ def _check(
 
 
 def _read_fit(boot: Any) -> Fit:
-    """Find the fit."""
+    """Return the fit; raise where there is none to check."""
     fit = boot.fit if isinstance(boot, Bootstrap) else boot
     if fit is None and boot is not None:
         raise ValueError("boot: was loaded without its fit; pass load(path, fit=mle)")
@@ -143,7 +146,7 @@ def _read_fit(boot: Any) -> Fit:
 
 
 def _percentile(boot: Bootstrap | None) -> ConfidenceInterval | None:
-    """Take the bootstrap's own intervals, where it has replicates enough for them."""
+    """Return the bootstrap's percentile intervals; None where it has too few replicates."""
     try:
         return None if boot is None else boot.confidence_interval()
     except ValueError:
@@ -151,7 +154,7 @@ def _percentile(boot: Bootstrap | None) -> ConfidenceInterval | None:
 
 
 def _simulated(fit: Fit, boot: Bootstrap | None, simulate: Callable[..., Any]) -> Source:
-    """Bootstrap data simulated at the estimate."""
+    """Run the parametric bootstrap."""
     count, seed = (_SIMULATED, 0) if boot is None else (len(boot.data), boot.seed)
     drawn = bootstrap(
         fit, sampling=Parametric(simulate), n_resamples=count, rng=seed, progress=False

@@ -1,4 +1,4 @@
-"""The Crosscheck: standard errors of all sources, verdicts, findings and remedies."""
+"""The Crosscheck: standard errors from all sources, verdicts, diagnoses and remedies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bootmle.crosschecks.comparison_plot import plot_crosscheck
-from bootmle.crosschecks.diagnoses import Finding
+from bootmle.crosschecks.diagnoses import Diagnosis
 from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["Crosscheck"]
 
 _WIDTH = 100
+"""Characters in a line."""
 _VISIBLE = 1e-4
+"""Ratio to a standard error down to which the reference sets its digits: below it they would be
+over seven."""
+_SAMPLING_ERROR = "± s is the sampling error of a standard error: more replicates do not reduce it"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crosscheck:
-    """Standard errors of all sources, and what to make of each.
+    """Standard errors from all sources, compared with the bootstrap's.
 
     Attributes
     ----------
@@ -42,22 +46,23 @@ class Crosscheck:
     standard_errors : mapping
         Source to (p,) array; the reference comes first. NaN where a source is withheld.
     sampling_error : (p,) array
-        What any of them may be off by as an estimate from this sample, whatever the method.
+        Sampling error s of a standard error estimated from this sample, whatever the method.
     tolerance : mapping
-        Source to (p,) array: how far from the reference it may lie, 2 √(mcse² + s²), with s the
-        sampling error, twice that for the OPG.
+        Source to (p,) array: the difference from the reference within which it agrees,
+        2 √(mcse² + s²), with twice s for the OPG.
     mcse : mapping
-        Source to (p,) array: Monte Carlo errors of the standard errors, 0 where nothing is drawn.
+        Source to (p,) array: Monte Carlo standard errors of the standard errors, 0 where nothing
+        is drawn.
     verdicts : mapping
         Source to Verdict.
-    findings : tuple of Finding
-        What holds whatever the source.
+    diagnoses : tuple of Diagnosis
+        What is wrong with the fit or the replicates, whatever the source.
     hessian : Information
         The observed information at the estimate.
     profile : Profile or None
-        Profile-likelihood intervals, where they were asked for.
+        Profile-likelihood intervals, where requested.
     percentile : ConfidenceInterval or None
-        The bootstrap's 95% intervals beside them.
+        The bootstrap's 95% percentile intervals to compare them with.
     conditioning : Conditioning or None
         How well the data determine all parameters together.
     reparameterizations : tuple of Reparameterization
@@ -71,7 +76,7 @@ class Crosscheck:
     tolerance: Mapping[str, Floats] = field(repr=False)
     mcse: Mapping[str, Floats] = field(repr=False)
     verdicts: Mapping[str, Verdict] = field(repr=False)
-    findings: tuple[Finding, ...] = field(repr=False)
+    diagnoses: tuple[Diagnosis, ...] = field(repr=False)
     hessian: Information = field(repr=False)
     profile: Profile | None = field(default=None, repr=False)
     percentile: ConfidenceInterval | None = field(default=None, repr=False)
@@ -80,9 +85,9 @@ class Crosscheck:
 
     @property
     def flags(self) -> frozenset[Flag]:
-        """Everything that was found wrong."""
+        """All flags of verdicts and diagnoses."""
         found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
-        return frozenset(found | {finding.flag for finding in self.findings})
+        return frozenset(found | {diagnosis.flag for diagnosis in self.diagnoses})
 
     def to_frame(self) -> Any:
         """Return estimates, standard errors and their sampling error as a pandas DataFrame."""
@@ -91,27 +96,27 @@ class Crosscheck:
         return import_pandas().DataFrame(columns, index=list(self.names))
 
     def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
-        """Draw the standard errors of all sources as multiples of the reference's.
+        """Plot the standard errors from all sources as multiples of the reference's.
 
         Parameters
         ----------
         ax : Axes, optional
-            Where to draw; by default a new figure of pyplot's.
+            Where to draw; a new pyplot figure by default.
 
         Returns
         -------
         Figure, Axes
-            A row for each parameter, held ones left out, and in it a mark for each source, on a
-            logarithmic axis; grey bands are `tolerance`, and a mark outside its own is ringed.
-            The reference has a bar of 2 Monte Carlo errors to each side. What is withheld is
-            listed at the edge.
+            A row for each free parameter, and in it a marker for each source, on a logarithmic
+            axis. Gray bands show `tolerance`; a marker outside its band is circled and labeled
+            with its ratio. The reference has error bars of 2 Monte Carlo standard errors. Withheld
+            standard errors are listed at the right edge.
 
         Raises
         ------
         ImportError
             Without matplotlib: pip install "bootmle[plot]".
         ValueError, TypeError
-            For more than one Axes, or something else.
+            For an ``ax`` that is not one Axes.
 
         Examples
         --------
@@ -127,7 +132,7 @@ class Crosscheck:
         return plot_crosscheck(self, ax)
 
     def __str__(self) -> str:
-        """Show the table, a sentence for each source, then findings and remedies."""
+        """Show the tables, a sentence for each source, then diagnoses and remedies."""
         tables = "\n\n".join(align(*each) for each in self._tables())
         return "\n".join([tables, "", *map(_wrap, self._lines())])
 
@@ -140,29 +145,30 @@ class Crosscheck:
     _repr_pretty_ = html.print_at_prompt
 
     def _lines(self) -> list[str]:
-        """Say a sentence on each source, then what was found and could be done."""
-        lines = [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
-        lines += [f"! {finding}" for finding in self.findings]
+        """Write a sentence on each source, then the diagnoses and remedies."""
+        lines = [_SAMPLING_ERROR]
+        lines += [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
+        lines += [f"! {diagnosis}" for diagnosis in self.diagnoses]
         return lines + self._remedies()
 
     def _remedies(self) -> list[str]:
-        """Say what could be done."""
-        lines = [] if self.conditioning is None else [f"more data? {self.conditioning}"]
+        """Write what could be done."""
+        lines = [] if self.conditioning is None else [f"conditioning: {self.conditioning}"]
         if self.reparameterizations:
             pairs = ", ".join(f'"{each.name}": "{each.scale}"' for each in self.reparameterizations)
-            lines.append(f"reparameterize? fit(..., transform={{{pairs}}})")
+            lines.append(f"to reparameterize: fit(..., transform={{{pairs}}})")
             lines += [f"  {each}" for each in self.reparameterizations]
         return lines
 
     def _tables(self) -> list[Table]:
-        """List the tables: of standard errors, and of intervals where there are some."""
+        """List the tables: standard errors, and profile intervals where there are any."""
         return [
             *_in_blocks("SE of", self.names, self._errors()),
             *_in_blocks("95% interval", self.names, self._intervals()),
         ]
 
     def _errors(self) -> list[Group]:
-        """List standard errors, with the ratio to the reference where they disagree."""
+        """List standard errors, with ratios to the reference where they disagree."""
         name, *others = self.standard_errors
         reference = self.standard_errors[name]
         first = [(name, self._flagged(name, self._cells(reference, reference)))]
@@ -176,7 +182,7 @@ class Crosscheck:
         return groups
 
     def _flagged(self, source: str, cells: list[str]) -> list[str]:
-        """Mark what is missing, or a ratio, where the source disagrees."""
+        """Mark missing cells and ratios of a source that disagrees."""
         verdict = self.verdicts[source]
         return [
             html.Flagged(cell, verdict.reason)
@@ -190,15 +196,19 @@ class Crosscheck:
         if self.profile is None:
             return []
         reference = next(iter(self.standard_errors.values()))
-        ends = {"profile low": self.profile.low, "high": self.profile.high}
-        groups = [[(title, self._cells(end, reference)) for title, end in ends.items()]]
+        intervals: dict[str, Profile | ConfidenceInterval] = {"profile": self.profile}
         if self.percentile is not None:
-            ends = {"percentile low": self.percentile.low, "high": self.percentile.high}
-            groups.append([(title, self._cells(end, reference)) for title, end in ends.items()])
-        return groups
+            intervals["percentile"] = self.percentile
+        return [
+            [
+                (f"{name} low", self._cells(interval.low, reference)),
+                ("high", self._cells(interval.high, reference)),
+            ]
+            for name, interval in intervals.items()
+        ]
 
     def _cells(self, errors: Floats, reference: Floats) -> list[str]:
-        """Show standard errors to the reference's digits."""
+        """Show numbers with as many digits as the reference supports."""
         return [
             rounded_like(one, like if like > _VISIBLE * abs(one) else abs(one), 3)
             if np.isfinite(one)
@@ -207,7 +217,7 @@ class Crosscheck:
         ]
 
     def _ratios(self, source: str, reference: Floats) -> list[str]:
-        """Show ratios to the reference where they are further off than the rule allows."""
+        """Show ratios to the reference where they lie outside the tolerance."""
         errors = self.standard_errors[source]
         with np.errstate(all="ignore"):
             ratios = errors / reference
@@ -227,7 +237,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def _in_blocks(corner: str, names: Sequence[str], groups: Sequence[Group]) -> list[Table]:
-    """Lay out groups of columns in as many tables as the width takes."""
+    """Lay out groups of columns in as many tables as the width requires."""
     blocks: list[Group] = []
     for group in groups:
         if not blocks or _width(corner, names, blocks[-1] + group) > _WIDTH:
@@ -248,6 +258,6 @@ def _lay_out(corner: str, names: Sequence[str], columns: Group) -> Table:
 
 
 def _wrap(line: str) -> str:
-    """Wrap a sentence, its further lines indented."""
+    """Wrap a sentence, indenting continuation lines."""
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     return fill(line, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""The picture of a Crosscheck: every standard error as a multiple of the reference's."""
+"""The plot of a Crosscheck: every standard error as a multiple of the reference's."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_crosscheck"]
 
-_DEEPEST = 0.5
-"""Ratio down to which the axis follows a band."""
-_NOTE = 24
-"""Characters in one line of a note."""
-_BESIDE = ((-9, "right"), (9, "left"))
-"""Where a ratio below 1, and one above, is written: the shift in points, and its alignment."""
+_LOWEST_BAND = 0.5
+"""Ratio down to which the axis shows a band: a wider one would crowd the markers together."""
+_NOTE_WIDTH = 24
+"""Characters in one line of a note, which stands beside the axes."""
+_LABEL_OFFSETS = ((-9, "right"), (9, "left"))
+"""Where a ratio below 1, and one above, is written: its shift in points, and its alignment."""
 
 
 class _Judged(Protocol):
-    """What the picture reads off a Verdict."""
+    """What the plot needs of a Verdict."""
 
     @property
     def agrees(self) -> bool: ...
@@ -41,7 +41,7 @@ class _Judged(Protocol):
 
 
 class _Checked(Protocol):
-    """What the picture reads off a Crosscheck."""
+    """What the plot needs of a Crosscheck."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -57,21 +57,13 @@ class _Checked(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Series:
-    """One source's marks, one a row.
+    """One source's markers, one in each of r rows.
 
-    Attributes
-    ----------
-    name, colour, marker : str
-    heights : (r,) array
-        Where the marks lie.
-    errors : (r,) array
-        The standard errors.
-    ratios, tolerance : (r,) arrays
-        These, and how far they may lie from 1, in multiples of the reference; NaN without one.
+    Ratios and tolerances are multiples of the reference; NaN where there is none.
     """
 
     name: str
-    colour: str
+    color: str
     marker: str
     heights: Floats
     errors: Floats
@@ -80,52 +72,18 @@ class _Series:
 
     @property
     def outside(self) -> NDArray[np.intp]:
-        """Rows whose mark lies outside its band."""
+        """Rows whose marker lies outside its band."""
         with np.errstate(invalid="ignore"):
             return np.flatnonzero(np.abs(self.ratios - 1) > self.tolerance)
 
     @property
     def missing(self) -> NDArray[np.intp]:
-        """Rows without a mark."""
+        """Rows without a marker."""
         return np.flatnonzero(~np.isfinite(self.ratios))
 
 
 def plot_crosscheck(check: _Checked, ax: Axes | None = None) -> tuple[Figure, Axes]:
-    """Draw the standard errors of all sources as multiples of the reference's.
-
-    Parameters
-    ----------
-    check : Crosscheck
-        The check.
-    ax : Axes, optional
-        Where to draw; by default a new figure of pyplot's.
-
-    Returns
-    -------
-    Figure, Axes
-        A row for each parameter, held ones left out, and in it a mark for each source, on a
-        logarithmic axis. Grey bands are `Crosscheck.tolerance`: a mark outside its own is ringed,
-        its ratio written out. The reference has a bar of 2 Monte Carlo errors to each side. What
-        has no place on the axis, as withheld ones, is listed at its edge.
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    ValueError, TypeError
-        For more than one Axes, or something else.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from matplotlib.figure import Figure
-    >>> from bootmle import crosscheck, fit
-    >>> y = np.random.default_rng(0).poisson(3.0, 300)
-    >>> mle = fit(lambda params, y: np.exp(params[0]) - y * params[0], {"log_mean": 0.0}, args=y)
-    >>> figure, panel = plot_crosscheck(crosscheck(mle), Figure().subplots())
-    >>> [label.get_text() for label in panel.get_yticklabels()]
-    ['log_mean']
-    """
+    """Draw a row for each free parameter, and in it a marker for each source."""
     every = check.standard_errors.values()
     rows = [j for j in range(len(check.names)) if any(errors[j] != 0 for errors in every)]
     height = 1.5 + 0.2 * len(every) + len(rows) * (0.14 * len(every) + 0.14)
@@ -133,18 +91,18 @@ def plot_crosscheck(check: _Checked, ax: Axes | None = None) -> tuple[Figure, Ax
     series = _read_series(check, rows, panel.title.get_color())
     _lay_out(panel, [check.names[j] for j in rows], series)
     _draw_bars(panel, series[0], check.mcse[series[0].name][rows])
-    handles: list[Any] = [_draw_marks(panel, each) for each in series]
+    handles: list[Any] = [_draw_markers(panel, each) for each in series]
     labels = [f"{each.name}: {_in_few_words(check, each)}" for each in series]
     if len(series) > 1:
         handles.append(_draw_bands(panel, series[1:], 0.4 / len(series)))
-        labels.append(f"within 2 errors of the {series[0].name}")
+        labels.append(f"within 2 standard errors of the {series[0].name}")
     _list_missing(panel, series)
     add_legend(panel, handles, labels)
     return figure, panel
 
 
-def _read_series(check: _Checked, rows: Sequence[int], colour: str) -> list[_Series]:
-    """Relate every source to the reference, which comes first and has the text's colour."""
+def _read_series(check: _Checked, rows: Sequence[int], color: str) -> list[_Series]:
+    """Divide every source by the reference, which comes first and has the text's color."""
     names = list(check.standard_errors)
     unit = _positive(check.standard_errors[names[0]][rows])
     series = []
@@ -153,12 +111,12 @@ def _read_series(check: _Checked, rows: Sequence[int], colour: str) -> list[_Ser
         heights = np.arange(float(len(rows))) + 0.8 * ((k + 0.5) / len(names) - 0.5)
         errors, tolerance = check.standard_errors[name][rows], check.tolerance[name][rows]
         ratios = (errors, _positive(errors) / unit, tolerance / unit)
-        series.append(_Series(name, colour if k == 0 else look[0], look[1], heights, *ratios))
+        series.append(_Series(name, color if k == 0 else look[0], look[1], heights, *ratios))
     return series
 
 
 def _positive(errors: Floats) -> Floats:
-    """Keep what has a place on a logarithmic axis."""
+    """Keep what a logarithmic axis can show."""
     with np.errstate(invalid="ignore"):
         return np.where((errors > 0) & (errors < np.inf), errors, np.nan)
 
@@ -169,27 +127,27 @@ def _lay_out(panel: Axes, names: Sequence[str], series: Sequence[_Series]) -> No
     label_rows(panel, names)
     panel.set_xlabel(f"standard error, as a multiple of the {series[0].name}'s")
     panel.tick_params(axis="y", length=0)
-    panel.axvline(1, color=series[0].colour, linewidth=0.8)
+    panel.axvline(1, color=series[0].color, linewidth=0.8)
     for row in range(1, len(names)):
         panel.axhline(row - 0.5, color="gray", linewidth=0.5, alpha=0.5)
 
 
 def _in_view(series: Sequence[_Series]) -> Floats:
-    """Choose ratios that the axis holds: all marks and most of each band."""
+    """List the ratios that the axis must show: all markers and most of each band."""
     widths = np.concatenate([each.tolerance for each in series])
-    ends = [np.maximum(1 - widths, _DEEPEST), 1 + widths]
-    return np.concatenate([*(each.ratios for each in series), *ends])
+    edges = [np.maximum(1 - widths, _LOWEST_BAND), 1 + widths]
+    return np.concatenate([*(each.ratios for each in series), *edges])
 
 
 def _draw_bars(panel: Axes, reference: _Series, mcse: Floats) -> None:
-    """Draw the reference's bars, 2 Monte Carlo errors to each side."""
+    """Draw the reference's error bars, 2 Monte Carlo standard errors to each side."""
     lengths = 2 * mcse * reference.ratios / reference.errors
-    style: dict[str, Any] = {"fmt": "none", "ecolor": reference.colour, "capsize": 3}
+    style: dict[str, Any] = {"fmt": "none", "ecolor": reference.color, "capsize": 3}
     panel.errorbar(reference.ratios, reference.heights, xerr=lengths, **style)
 
 
 def _draw_bands(panel: Axes, others: Sequence[_Series], thickness: float) -> BarContainer:
-    """Draw the bands of the other sources, cut off where the axis ends."""
+    """Draw the bands of the other sources, cut off at the edge of the axis."""
     heights = np.concatenate([each.heights for each in others])
     widths = np.concatenate([each.tolerance for each in others])
     left = np.maximum(1 - widths, panel.get_xlim()[0])
@@ -197,39 +155,42 @@ def _draw_bands(panel: Axes, others: Sequence[_Series], thickness: float) -> Bar
     return panel.barh(heights, 1 + widths - left, thickness, **style)
 
 
-def _draw_marks(panel: Axes, series: _Series) -> Line2D:
-    """Draw a source's marks; ring those outside their bands, and write their ratios."""
-    look: dict[str, Any] = {"color": series.colour, "linestyle": "none"}
+def _draw_markers(panel: Axes, series: _Series) -> Line2D:
+    """Draw a source's markers; circle those outside their bands, and write their ratios."""
+    look: dict[str, Any] = {"color": series.color, "linestyle": "none"}
     about: dict[str, Any] = {"marker": series.marker, "label": series.name, **look}
-    (marks,) = panel.plot(series.ratios, series.heights, **about)
+    (markers,) = panel.plot(series.ratios, series.heights, **about)
     out = series.outside
-    ring: dict[str, Any] = {"marker": "o", "markersize": 10, "fillstyle": "none"}
-    panel.plot(series.ratios[out], series.heights[out], **ring, **look)
+    circle: dict[str, Any] = {"marker": "o", "markersize": 10, "fillstyle": "none"}
+    panel.plot(series.ratios[out], series.heights[out], **circle, **look)
     for ratio, height in zip(series.ratios[out], series.heights[out], strict=True):
-        shown, (shift, align) = rounded(ratio, 2 if ratio < 1 else 3), _BESIDE[int(ratio > 1)]
+        shown, (shift, align) = (
+            rounded(ratio, 2 if ratio < 1 else 3),
+            _LABEL_OFFSETS[int(ratio > 1)],
+        )
         place: dict[str, Any] = {"textcoords": "offset points", "ha": align, "va": "center"}
         panel.annotate(f"×{shown}", (ratio, height), (shift, 0), fontsize="small", **place)
-    return marks
+    return markers
 
 
 def _list_missing(panel: Axes, series: Sequence[_Series]) -> None:
-    """List at the right edge what has no place on the axis, with a hollow mark for each."""
+    """List at the right edge what the axis cannot show, with a hollow marker for each."""
     edge = panel.get_yaxis_transform()
     for row in sorted({int(row) for each in series for row in each.missing}):
         reasons: dict[str, list[str]] = {}
         for each in series:
             if row in each.missing:
                 reasons.setdefault(_why_missing(each.errors[row]), []).append(each.name)
-                look: dict[str, Any] = {"color": each.colour, "fillstyle": "none"}
+                look: dict[str, Any] = {"color": each.color, "fillstyle": "none"}
                 place: dict[str, Any] = {"transform": edge, "clip_on": False}
                 panel.plot(1, each.heights[row], each.marker, **look, **place)
-        lines = [fill(f"{why}: {', '.join(names)}", _NOTE) for why, names in reasons.items()]
+        lines = [fill(f"{why}: {', '.join(names)}", _NOTE_WIDTH) for why, names in reasons.items()]
         about: dict[str, Any] = {"va": "center", "fontsize": "small", "parse_math": False}
         panel.text(1.02, row, "\n".join(lines), transform=edge, **about)
 
 
 def _why_missing(error: float) -> str:
-    """Say why a standard error has no place on the axis."""
+    """State why the axis cannot show a standard error."""
     if np.isnan(error):
         return "withheld"
     if np.isinf(error):
@@ -238,11 +199,11 @@ def _why_missing(error: float) -> str:
 
 
 def _in_few_words(check: _Checked, series: _Series) -> str:
-    """Put a verdict in a few words: the reference, or how it agrees, or its flag."""
+    """Summarize a verdict: the reference, or agreement, or its flag."""
     verdict = check.verdicts[series.name]
     flag = "" if verdict.flag is None else verdict.flag.value
     if not verdict.agrees:
         return flag
     if series.name == next(iter(check.verdicts)):
         return f"the reference, but {flag}" if flag else "the reference"
-    return "agrees; chance explains the rings" if series.outside.size else "agrees"
+    return "agrees; the circled ones are within chance" if series.outside.size else "agrees"

@@ -1,4 +1,4 @@
-"""What can be wrong with a standard error, and what is said of one source."""
+"""What can be wrong with a standard error, and the verdict on one source."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ __all__ = ["Flag", "Verdict"]
 class Flag(Enum):
     """What can be wrong with a standard error."""
 
-    SADDLE = "a saddle"
+    SADDLE = "a saddle point"
     NOT_AT_OPTIMUM = "not at the optimum"
     BETTER_OPTIMUM = "a better optimum elsewhere"
-    NOT_POSITIVE_DEFINITE = "a Hessian that is not positive definite"
+    NOT_POSITIVE_DEFINITE = "a matrix that is not positive definite"
     NOT_IDENTIFIED = "a direction that the data do not identify"
     AT_BOUND = "an estimate at a bound"
-    OBJECTIVE_SCALE = "an objective on another scale than the log-likelihood"
-    MISSPECIFIED = "scores that vary more or less than the curvature says"
-    CLUSTERED = "clustered rows treated as independent"
-    STRATIFIED = "strata that are ignored"
+    OBJECTIVE_SCALE = "an objective on another scale than −log L"
+    MISSPECIFIED = "signs of a misspecified model"
+    CLUSTERED = "rows within clusters treated as independent"
+    STRATIFIED = "strata ignored"
     DEPENDENT_ROWS = "rows that are not independent"
     SKEWED = "a skewed sampling distribution"
     HEAVY_TAILED = "a heavy-tailed sampling distribution"
-    SMALL_SAMPLE = "a sample too small for the curvature at one point"
-    NONLINEAR = "a function that bends over the spread of the estimates"
-    SEARCH_PATH = "a matrix of the search path, not a curvature"
-    ROUNDING = "second differences lost in rounding"
-    UNEXPLAINED = "a disagreement that the measured quantities do not explain"
+    SMALL_SAMPLE = "a sample too small for a local approximation"
+    NONLINEAR = "a function too nonlinear for the delta method"
+    SEARCH_PATH = "a quasi-Newton approximation, not the inverse Hessian"
+    ROUNDING = "second differences dominated by rounding error"
+    UNEXPLAINED = "a disagreement without a measured explanation"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What to make of one source.
+    """The verdict on one source.
 
     Attributes
     ----------
     agrees : bool
-        Whether all its standard errors lie within the rule around the reference's.
+        Whether its standard errors agree with the reference's.
     reason : str
-        Why, in plain words.
+        Why, in words.
     flag : Flag or None
-        The kind of reason; None where there is nothing wrong.
+        The kind of reason; None if nothing is wrong.
     curvature_ratios : (q,) array or None
-        For a matrix at the optimum that differs: its variance along each eigenvector of the
-        Hessian (`Information.directions`), over the variance measured there.
+        For a matrix computed at the optimum that differs: its variance along each eigenvector of
+        the Hessian (`Information.directions`) over that of the inverse Hessian.
     """
 
     agrees: bool
@@ -56,5 +56,5 @@ class Verdict:
     curvature_ratios: Floats | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """Show the reason."""
+        """Return the reason."""
         return self.reason

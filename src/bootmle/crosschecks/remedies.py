@@ -1,4 +1,4 @@
-"""What could be done: whether more data or another parameterization would help."""
+"""Remedies: whether more data or another parameterization would help."""
 
 from __future__ import annotations
 
@@ -24,10 +24,25 @@ __all__ = [
     "suggest_transforms",
 ]
 
-_REPLICATES = 200
-_SKEWED = 0.3
-_UNSTABLE = 10
-_UNMOVED = 1e-9
+
+@dataclass(frozen=True, slots=True)
+class _Thresholds:
+    """When a remedy is suggested."""
+
+    replicates: int = 200
+    """Replicates whose Hessians are computed: 10 lie beyond the 5% and the 95% quantile each."""
+    unstable: float = 10.0
+    """Ratio of the condition number's 95% quantile over replicates to the fit's from which the
+    sample is said to be too small: a digit less in a sample of the same size."""
+    unmoved: float = 1e-9
+    """Relative change up to which contributions count as constant, above rounding error."""
+    skewness: float = 0.3
+    """Skewness from which another scale is tried: less than what is reported as skewed."""
+    clear: float = 3.0
+    """Standard errors √(6/B) of a skewness by which the other scale must reduce it."""
+
+
+_THRESHOLDS = _Thresholds()
 _SCALES: dict[str, Scale] = {"log": Log(), "logit": Logit()}
 
 
@@ -38,12 +53,12 @@ class Conditioning:
     Attributes
     ----------
     number : float
-        Condition number of the Hessian on its unit diagonal.
+        Condition number of the Hessian scaled to a unit diagonal.
     smallest : float
-        Its smallest eigenvalue there: 1 where parameters are orthogonal, 0 where the data do not
-        identify some combination.
+        Its smallest eigenvalue then: 1 for orthogonal parameters, 0 if the data do not identify
+        some combination of them.
     numbers, smallests : (b,) arrays
-        The same of the replicates' own Hessians at their optima; empty without a bootstrap.
+        The same for the replicates' own Hessians at their optima; empty without a bootstrap.
     """
 
     number: float
@@ -52,18 +67,18 @@ class Conditioning:
     smallests: Floats
 
     def __str__(self) -> str:
-        """Say whether more data would help."""
+        """State the conditioning, and whether more data would help."""
         shown = (
-            f"on the unit diagonal the smallest eigenvalue is {rounded(self.smallest, 2)}, the "
-            f"condition number {rounded(self.number, 2)}"
+            f"scaled to a unit diagonal, the Hessian has a smallest eigenvalue of "
+            f"{rounded(self.smallest, 2)} and a condition number of {rounded(self.number, 2)}"
         )
         if not self.numbers.size:
             return shown
         low, high = np.quantile(self.numbers, [0.05, 0.95])
-        ends = f"{rounded(float(low), 2)} to {rounded(float(high), 2)}"
-        shown = f"{shown}, {ends} in 90% of {len(self.numbers)} replicates"
-        if high > _UNSTABLE * self.number:
-            return f"{shown}: barely identified by a sample of this size, a larger one would help"
+        span = f"{rounded(float(low), 2)} to {rounded(float(high), 2)}"
+        shown = f"{shown} ({span} in 90% of {len(self.numbers)} replicates)"
+        if high > _THRESHOLDS.unstable * self.number:
+            return f"{shown}: a sample of this size barely identifies the parameters, get more data"
         return shown
 
 
@@ -78,7 +93,7 @@ class Reparameterization:
     scale : str
         "log" or "logit".
     skewness : tuple of float
-        Of the replicates, before and after.
+        Skewness of the replicates, before and after.
     ratio : tuple of float
         Hessian SE over bootstrap SE, before and after.
     """
@@ -89,18 +104,16 @@ class Reparameterization:
     ratio: tuple[float, float]
 
     def __str__(self) -> str:
-        """Say what it improves."""
+        """State what it improves."""
         return (
             f"{self.name} on the {self.scale} scale: skewness {self.skewness[0]:.2f} → "
-            f"{self.skewness[1]:.2f}, Hessian SE ×{self.ratio[0]:.2f} → ×{self.ratio[1]:.2f}"
+            f"{self.skewness[1]:.2f}, Hessian SE / bootstrap SE {self.ratio[0]:.2f} → "
+            f"{self.ratio[1]:.2f}"
         )
 
 
 def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | None:
-    """Measure how the Hessian's condition behaves under the bootstrap.
-
-    None where the Hessian is not positive definite.
-    """
+    """Measure the Hessian's conditioning over replicates; None unless it is positive definite."""
     if fit.information.definiteness != "positive definite":
         return None
     (number,), (smallest,) = _conditions(fit.information.matrix[None])
@@ -111,7 +124,7 @@ def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | Non
 
 
 def _conditions(hessians: Floats) -> tuple[Floats, Floats]:
-    """Return condition numbers and smallest eigenvalues on the unit diagonal, (b,) each."""
+    """Return condition numbers and smallest eigenvalues, scaled to a unit diagonal, (b,) each."""
     diagonal = np.abs(np.diagonal(hessians, axis1=1, axis2=2))
     unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     values = np.linalg.eigvalsh(hessians / (unit[:, :, None] * unit[:, None, :]))
@@ -119,7 +132,7 @@ def _conditions(hessians: Floats) -> tuple[Floats, Floats]:
 
 
 def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
-    """Expand the first replicates' Hessians at their optima, (b, q, q) on the working scale."""
+    """Return the first replicates' Hessians at their optima, (b, q, q) on the working scale."""
     plan, likelihood = boot.sampling, fit.likelihood
     if not likelihood.per_observation or not isinstance(plan, Plan):
         return None
@@ -128,7 +141,9 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     expansion = expand_shared(likelihood, fit.whitening)
     # A replicate at a bound is infinite on a log or logit scale.
     z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))
-    usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[:_REPLICATES]
+    usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[
+        : _THRESHOLDS.replicates
+    ]
     if expansion is None or expansion.order < 2 or not usable.size:
         return None
     n = likelihood.n
@@ -137,37 +152,35 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     weights = weights if likelihood.weights is None else weights * likelihood.weights
     inverse = np.linalg.pinv(fit.whitening.factor)
     hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
-    # Beside a plateau a standard error is long, and the objective overflows within the expansion.
+    # Near a plateau standard errors are large, and the objective overflows within the expansion.
     finite = np.isfinite(hessians).all(axis=(1, 2))
     return hessians[finite] if finite.any() else None
 
 
 def flat_for_all(fit: Fit) -> bool | None:
-    """Tell whether every observation's own contribution is unchanged along the flat directions.
+    """Whether no observation's contribution changes along the flat directions; None if unknown.
 
-    Then no sample of the same kind identifies them. None without contributions.
+    Then no sample of the same kind identifies them.
     """
     information = fit.information
     if not fit.likelihood.per_observation or not information.null_directions.size:
         return None
     reach = np.sqrt(np.abs(np.diag(information.matrix)))
     base = fit.likelihood.contributions(fit.estimate)
-    for way in information.null_directions.T:
+    for direction in information.null_directions.T:
         step = np.zeros(len(fit.names))
-        step[fit.free] = way / max(float(np.linalg.norm(way * reach)), 1e-300)
+        step[fit.free] = direction / max(float(np.linalg.norm(direction * reach)), 1e-300)
         for side in (step, -step):
             moved = np.abs(fit.likelihood.contributions(fit.estimate + side) - base)
-            if not moved.max() < _UNMOVED * max(1.0, float(np.abs(base).max())):
+            if not moved.max() < _THRESHOLDS.unmoved * max(1.0, float(np.abs(base).max())):
                 return False
     return True
 
 
 def suggest_transforms(evidence: Evidence) -> tuple[Reparameterization, ...]:
-    """Find scales that bring replicates closer to normal and the Hessian closer to them."""
+    """Find scales on which replicates are closer to normal, and the Hessian closer to them."""
     boot, fit = evidence.boot, evidence.fit
-    if boot is None:
-        return ()
-    if not boot.supports_quantiles:
+    if boot is None or not boot.supports_quantiles:
         return ()
     columns = boot.kept().T
     found = [
@@ -179,12 +192,12 @@ def suggest_transforms(evidence: Evidence) -> tuple[Reparameterization, ...]:
 
 
 def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameterization | None:
-    """Try both scales on one parameter, and take the one that is closer to normal."""
+    """Try both scales for one parameter, and return the better one if it is clearly better."""
     estimate = float(evidence.fit.estimate[position])
     error = float(evidence.known["hessian"].standard_errors[position])
     before, ratio = _describe(values[:, None], error)
     best: Reparameterization | None = None
-    if not abs(before) > _SKEWED or not np.isfinite(ratio):
+    if not abs(before) > _THRESHOLDS.skewness or not np.isfinite(ratio):
         return None
     for name, scale in _SCALES.items():
         mapped = scale.forward(np.append(values, estimate))
@@ -192,7 +205,7 @@ def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameteriz
             continue
         slope = _slope(scale, estimate)
         after, nearer = _describe(mapped[:-1, None], error * slope)
-        margin = 3 * np.sqrt(6 / len(values))
+        margin = _THRESHOLDS.clear * np.sqrt(6 / len(values))
         better = abs(after) < abs(before) - margin and abs(np.log(nearer)) < abs(np.log(ratio))
         if better and (best is None or abs(after) < abs(best.skewness[1])):
             name_of = evidence.fit.names[position]
@@ -201,7 +214,7 @@ def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameteriz
 
 
 def _describe(values: Floats, error: float) -> tuple[float, float]:
-    """Return skewness, and the ratio of a Hessian SE to the replicates' spread."""
+    """Return the skewness, and the ratio of a Hessian SE to the replicates' standard deviation."""
     spread = float(standard_error(values)[0])
     return float(skewness(values)[0]), error / spread if spread > 0 else np.nan
 

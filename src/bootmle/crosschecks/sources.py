@@ -1,4 +1,4 @@
-"""Where standard errors come from: matrices of the fit, and those the user brings."""
+"""Sources of standard errors: matrices computed from the fit, and those the user passes."""
 
 from __future__ import annotations
 
@@ -18,56 +18,48 @@ from bootmle.optimization.status import Status
 __all__ = ["OWN", "Source", "fitted_sources", "read_sources"]
 
 OWN = ("bootstrap", "parametric", "hessian", "opg", "sandwich", "cluster", "profile")
-"""Names of the sources that the check has itself."""
+"""Names of the sources that the cross-check computes itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """Standard errors and where they come from.
+    """Standard errors and their source.
 
     Attributes
     ----------
     name : str
     standard_errors : (p,) array
-        In all parameters; 0 for held ones, NaN where withheld or a "variance" is negative.
+        For all parameters; 0 for fixed ones, NaN where withheld or where a "variance" is negative.
+    mcse : (p,) array
+        Their Monte Carlo standard errors; 0 where nothing is drawn.
     covariance : (p, p) array or None
         The matrix, where there is one.
     result : OptimizeResult or None
-        The minimizer's result that the matrix is a by-product of.
-    of_search : bool
-        Whether a minimizer pieced the matrix together on its way.
-    mcse : (p,) array or None
-        Monte Carlo errors of the standard errors, where they are drawn.
+        The minimizer's result that the matrix comes from.
+    quasi_newton : bool
+        Whether the matrix is a minimizer's quasi-Newton approximation.
     """
 
     name: str
     standard_errors: Floats
+    mcse: Floats
     covariance: Floats | None = None
     result: Any = None
-    of_search: bool = False
-    mcse: Floats | None = None
-
-    @property
-    def noise(self) -> Floats:
-        """Monte Carlo errors, 0 where nothing is drawn."""
-        return (
-            np.zeros_like(self.standard_errors) if self.mcse is None else np.nan_to_num(self.mcse)
-        )
+    quasi_newton: bool = False
 
     @classmethod
-    def of(cls, name: str, covariance: Floats, **about: Any) -> Source:
-        """Read the standard errors off a covariance matrix."""
+    def of(cls, name: str, covariance: Floats, mcse: Floats | None = None, **about: Any) -> Source:
+        """Take the standard errors from a covariance matrix."""
         variances = np.diag(covariance)
         errors = np.sqrt(np.where(variances >= 0, variances, np.nan))
-        return cls(name, errors, covariance, **about)
+        drawn = np.zeros_like(errors) if mcse is None else np.nan_to_num(mcse)
+        return cls(name, errors, drawn, covariance, **about)
 
 
 def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
-    """List the sources that the fit itself has: Hessian, OPG, sandwiches.
-
-    Where the Hessian is not positive definite, or the slope not zero as at a bound, they are NaN:
-    an OPG or a sandwich is positive semi-definite whatever the Hessian is, and would hide it.
-    """
+    """List the sources computed from the fit itself: Hessian, OPG, sandwiches."""
+    # All are NaN where the Hessian is not positive definite, or the gradient not 0 as at a bound:
+    # OPG and sandwich are positive semi-definite whatever the Hessian is, and would hide it.
     withheld = np.full_like(fit.information.matrix, np.nan)
     definite = fit.information.definiteness == "positive definite"
     definite &= fit.status is not Status.AT_BOUND
@@ -81,13 +73,7 @@ def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
 
 
 def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source]:
-    """Read the user's matrices, LbfgsInvHessProducts and OptimizeResults.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For a name that is taken, or something that holds no (p, p) matrix of numbers.
-    """
+    """Read the user's matrices, LbfgsInvHessProducts and OptimizeResults."""
     unnamed = isinstance(covariances, OptimizeResult) or not isinstance(covariances, Mapping)
     if covariances is not None and unnamed:
         raise TypeError(
@@ -97,7 +83,8 @@ def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source
     for name in covariances or {}:
         if name in OWN:
             raise ValueError(
-                f"covariances: {name!r} is a source of its own; give yours another name"
+                f"covariances: {name!r} is a source that the cross-check computes itself; give "
+                f"yours another name"
             )
     return [_read(fit, name, given) for name, given in (covariances or {}).items()]
 
@@ -107,9 +94,9 @@ def _read(fit: Fit, name: str, given: Any) -> Source:
     result = given if isinstance(given, Mapping) and "x" in given else None
     held = given if result is None else result.get("hess_inv")
     if held is None:
-        lacks = "is None" if given is None else "has no hess_inv: its method keeps none"
+        lacks = "is None" if given is None else "has no hess_inv (its method computes none)"
         raise ValueError(f"covariances: {name!r} {lacks}; leave it out")
-    of_search = result is not None or hasattr(held, "todense")
+    quasi_newton = result is not None or hasattr(held, "todense")
     if hasattr(held, "reindex") and sorted(map(str, held.index)) == sorted(fit.names):
         held = held.reindex(index=list(fit.names), columns=list(fit.names))
     try:
@@ -124,11 +111,11 @@ def _read(fit: Fit, name: str, given: Any) -> Source:
     if matrix.shape != (p, p):
         hint = "; of standard errors, np.diag(se**2)" if matrix.shape == (p,) else ""
         raise ValueError(f"covariances: {name!r} has shape {matrix.shape}; pass ({p}, {p}){hint}")
-    return Source.of(name, matrix, result=result, of_search=of_search)
+    return Source.of(name, matrix, result=result, quasi_newton=quasi_newton)
 
 
 def _in_all(fit: Fit, matrix: Floats) -> Floats:
-    """Place a matrix of the free parameters among all of them."""
+    """Embed a matrix of the free parameters in one of all parameters."""
     full = np.zeros((len(fit.names), len(fit.names)))
     free = fit.likelihood.parameters.free
     full[np.ix_(free, free)] = matrix

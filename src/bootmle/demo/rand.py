@@ -3,7 +3,7 @@
 The data are in the public domain. They were collected by the RAND Corporation
 (https://www.rand.org/health/projects/hie.html) and used in A. C. Cameron and P. K. Trivedi (2005),
 Microeconometrics: Methods and Applications, Cambridge University Press, chapter 20. `rand.csv.gz`
-is the subset that statsmodels ships as `statsmodels.datasets.randhie`: one row a person and year.
+is the subset that statsmodels ships as `statsmodels.datasets.randhie`: a row per person and year.
 """
 
 from __future__ import annotations
@@ -34,19 +34,13 @@ NAMES = (
 
 
 def load_rand() -> tuple[Floats, Floats, tuple[str, ...]]:
-    """Return the covariates, the number of doctor visits and the parameters' names.
+    """Return covariates X (20190, 10), numbers of doctor visits y (20190,) and parameter names.
 
-    Returns
-    -------
-    X : (20190, 10) array
-        The columns lncoins = log(coinsurance rate in percent + 1), idp (individual deductible
-        plan), lpi (log of the annual participation incentive payment), fmde (log of the maximum
-        expenditure, a function of the plan), physlm (physical limitation), disea (number of chronic
-        diseases), hlthg, hlthf and hlthp (health said to be good, fair or poor), and ones.
-    y : (20190,) array
-        Outpatient visits to a doctor in a year.
-    names : tuple of 11 str
-        The names of X's columns and log_alpha: the parameters of `nb2_nll`.
+    X has the columns lncoins = log(coinsurance rate in percent + 1), idp (individual deductible
+    plan), lpi (log of the annual participation incentive payment), fmde (log of the maximum
+    expenditure, a function of the plan), physlm (physical limitation), disea (number of chronic
+    diseases), hlthg, hlthf and hlthp (self-rated health good, fair or poor), and ones; y counts
+    outpatient visits to a doctor in a year. The names are those of the columns, and log_alpha.
 
     Examples
     --------
@@ -60,28 +54,13 @@ def load_rand() -> tuple[Floats, Floats, tuple[str, ...]]:
 
 
 def nb2_nll(params: Floats, X: Floats, y: Floats) -> Floats:
-    """Return each row's negative log-likelihood in a negative binomial (NB2) regression.
+    """Return the rows' negative log-likelihoods (n,) in a negative binomial (NB2) regression.
 
-    The mean is mu = exp(X @ b) and the variance mu + alpha mu².
-
-    Parameters
-    ----------
-    params : (k + 1,) array
-        The coefficients b and log_alpha.
-    X : (n, k) array
-        The covariates.
-    y : (n,) array
-        The counts.
-
-    Returns
-    -------
-    (n,) array
-        The contributions: their sum is what `scipy.optimize.minimize` would be given.
+    The mean is mu = exp(X @ b) and the variance mu + alpha mu²; params are b and log_alpha.
 
     Examples
     --------
-    >>> zero_coefficients = np.array([0.0, 0.0])
-    >>> nb2_nll(zero_coefficients, np.ones((2, 1)), np.array([0.0, 1.0])).round(4)  # log 2, log 4
+    >>> nb2_nll(np.zeros(2), np.ones((2, 1)), np.array([0.0, 1.0])).round(4)  # log 2, log 4
     array([0.6931, 1.3863])
     """
     mu, size = np.exp(X @ params[:-1]), np.exp(-params[-1])

@@ -1,4 +1,4 @@
-"""Fit the demo's model with SciPy, bootstrap it, and cross-check SciPy's standard errors."""
+"""What `bootmle demo` runs: a fit by SciPy, its bootstrap, and a cross-check of its errors."""
 
 from __future__ import annotations
 
@@ -15,27 +15,12 @@ __all__ = ["run"]
 def run(
     n_resamples: int = 1999, n_jobs: int = -1, progress: bool | None = None, rng: int = 0
 ) -> None:
-    """Fit the RAND data, bootstrap the fit, and print what that says of SciPy's standard errors.
-
-    Parameters
-    ----------
-    n_resamples : int
-        The number of bootstrap samples.
-    n_jobs : int
-        The number of processes; -1 for one a core.
-    progress : bool or None
-        Whether to show a progress bar; None shows one on a terminal.
-    rng : int
-        The seed.
-
-    Examples
-    --------
-    >>> run(n_resamples=499, n_jobs=2)  # doctest: +SKIP
-    """
+    """Fit the RAND data, bootstrap the fit, and print a cross-check of SciPy's standard errors."""
     X, y, names = load_rand()
-    print(f"RAND Health Insurance Experiment: {len(y):,} rows, NB2 regression of doctor visits\n")
+    model = "negative binomial regression of doctor visits"
+    print(f"RAND Health Insurance Experiment, {len(y):,} rows: {model}\n")
     res = minimize(_total, np.zeros(len(names)), args=(X, y))
-    print(f"scipy.optimize.minimize: {res.message} ({res.nfev} evaluations)\n")
+    print(f"scipy.optimize.minimize: {res.message} ({res.nfev:,} evaluations)\n")
     mle = fit(nb2_nll, res, args=(X, y), names=names)
     print(f"{mle}\n")
     boot = bootstrap(mle, n_resamples=n_resamples, n_jobs=n_jobs, progress=progress, rng=rng)
@@ -44,5 +29,5 @@ def run(
 
 
 def _total(params: Floats, X: Floats, y: Floats) -> float:
-    """Return the sum that SciPy minimizes."""
+    """Return the total that SciPy minimizes."""
     return float(nb2_nll(params, X, y).sum())

@@ -1,10 +1,10 @@
-"""The verb `coverage`: whether the intervals cover, on this model at this sample size."""
+"""`coverage`: whether intervals cover, for this model at this sample size, by simulation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Run
-from bootmle.execution.stopping import Interrupted, read_deadline
+from bootmle.execution.stopping import Deadline, Interrupted, read_deadline
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -61,39 +61,39 @@ def coverage(
     deadline: float | datetime | None = None,
     **unknown: Any,
 ) -> Coverage:
-    """Simulate data at a known truth, and see what standard errors and intervals are worth.
+    """Simulate data at a known truth, and measure how good standard errors and intervals are.
 
-    Each data set is fitted, bootstrapped and cross-checked. The standard deviation of the
-    estimates is the standard error that all others claim to be.
+    Each data set is fitted, bootstrapped and cross-checked. The standard deviation of the estimates
+    is what every standard error estimates.
 
     Parameters
     ----------
     fit : Fit or Estimator
         The model, fitted to data of the form and size in question.
     simulate : callable
-        ``simulate(params, rng, *args) -> args``: data of the same form, drawn with the Generator
-        ``rng`` at the full parameter vector.
+        ``simulate(params, rng, *args) -> args``: draws data of the same form at the full parameter
+        vector with the Generator ``rng``.
     sampling : plan
         How each data set is resampled.
     n_datasets, n_resamples : int
-        Data sets, and replicates of each.
+        Number of data sets, and of replicates for each.
     methods : sequence of str
         Intervals: those of `Bootstrap.confidence_interval`, and "hessian", "sandwich", "cluster"
-        and "opg", which are normal ones with the cross-check's standard errors. A data set where
-        one is withheld is flagged, and no miss. By default percentile, BCa and Hessian, less what
-        the plan or the model cannot have, which the study notes; one that is named is refused.
+        and "opg", normal intervals with the cross-check's standard errors. Data sets for which an
+        interval is withheld are counted apart, not as misses. By default percentile, BCa and
+        Hessian, except those that the plan or the model does not allow, which is noted; a method
+        that is named and not allowed raises.
     confidence_level : float
     truth : (p,) array_like or mapping, optional
         True values; the estimate by default. A mapping may name some of the parameters.
     derive : callable, optional
-        Derived quantities, ``derive(params)`` as of `Bootstrap.derive`, studied beside the
-        parameters.
+        ``derive(params)`` as for `Bootstrap.derive`: quantities to study besides the parameters.
     warp : bool
-        One replicate of each data set, pooled over data sets (Giacomini, Politis and White 2013):
-        ratios of standard errors in seconds, for a first look.
+        Whether to draw one replicate per data set and pool them (Giacomini, Politis and White
+        2013): ratios of standard errors in seconds, for a first look.
     n_jobs, rng, progress, checkpoint, shard, deadline
-        As of `bootstrap`, over data sets. Shards share one directory, which the call without a
-        shard reads, or have one each, which `load` merges.
+        As for `bootstrap`, over data sets. Shards share one directory, which the call without a
+        shard reads, or have one each, which `Coverage.load` merges.
 
     Returns
     -------
@@ -104,9 +104,9 @@ def coverage(
     ValueError, TypeError
         For arguments that cannot be used.
     RuntimeError
-        Where no data set could be fitted, with the commonest reason.
+        If no data set could be fitted, with the most frequent reason.
     Interrupted
-        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds what is done.
+        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds the data sets done.
 
     Examples
     --------
@@ -126,93 +126,123 @@ def coverage(
     _check_simulate(fit, simulate)
     chosen, left_out = read_methods(methods, warp, sampling, fit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
-    n_sets = check_n_resamples(n_datasets, Cases(), "n_datasets")
+    total = check_n_resamples(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
     path = read_directory(checkpoint)
     _read_truth(fit, truth)
     read_level(confidence_level, "two-sided")
-    described = {
-        "simulate": f"{name_of(simulate)} {checksum_simulated(simulate, fit.estimate, fit.args)}",
-        "truth": None if truth is None else _read_truth(fit, truth).tolist(),
-        "n_resamples": count,
-        "methods": list(chosen),
-        "confidence_level": confidence_level,
-        "chunk": CHUNK,
-        "derive": None if derive is None else name_of(derive),
-    }
+    design = _Design(
+        fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive
+    )
+    return _run(design, rng, path, total, workers, shown(progress), part, until)
 
-    def prepare(started: StartedRun) -> Experiment:
-        """Set up the study as it was started."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Design:
+    """What is studied, as it was asked for: an experiment, once a run has started."""
+
+    fit: Fit | Estimator
+    simulate: Callable[..., Any]
+    sampling: Plan
+    n_resamples: int
+    methods: tuple[str, ...]
+    left_out: tuple[str, ...]
+    confidence_level: float
+    truth: Any
+    derive: Callable[[Floats], Any] | None
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What tells the study from others in its directory."""
+        checksum = checksum_simulated(self.simulate, self.fit.estimate, self.fit.args)
+        truth = None if self.truth is None else _read_truth(self.fit, self.truth).tolist()
+        return {
+            "simulate": f"{name_of(self.simulate)} {checksum}",
+            "truth": truth,
+            "n_resamples": self.n_resamples,
+            "methods": list(self.methods),
+            "confidence_level": self.confidence_level,
+            "chunk": CHUNK,
+            "derive": None if self.derive is None else name_of(self.derive),
+        }
+
+    def experiment(self, started: StartedRun) -> Experiment:
+        """Set up the experiment of a run as it was started."""
         return Experiment(
             started.fit,
-            simulate,
-            _read_truth(started.fit, truth),
-            sampling,
+            self.simulate,
+            _read_truth(started.fit, self.truth),
+            self.sampling,
             started.seed,
-            count,
-            _sources(fit, started.plan),
-            chosen,
-            confidence_level,
-            derive,
+            self.n_resamples,
+            _sources(self.fit, started.plan),
+            self.methods,
+            self.confidence_level,
+            self.derive,
         )
 
+    def open(
+        self, path: Path | None, total: int, rng: Any
+    ) -> tuple[StartedRun, Experiment, Checkpoint[SimulatedFits] | None]:
+        """Start or resume the study, in its directory where there is one."""
+        described = self.description
+
+        def start() -> tuple[StartedRun, Experiment]:
+            started = start_or_resume(self.fit, self.sampling, "verified", rng, path, **described)
+            return started, self.experiment(started)
+
+        def keep(started: StartedRun, experiment: Experiment, path: Path) -> Any:
+            record = record_of(experiment, self.left_out)
+            return open_checkpoint(path, started, record, total, SimulatedFits)
+
+        started, experiment = start()
+        if path is None:
+            return started, experiment, None
+        try:
+            return started, experiment, keep(started, experiment, path)
+        except FileExistsError:  # another process has just started the same study
+            started, experiment = start()
+            return started, experiment, keep(started, experiment, path)
+
+
+def _run(
+    design: _Design,
+    rng: Any,
+    path: Path | None,
+    total: int,
+    n_jobs: int | None,
+    show: bool,
+    shard: tuple[int, int],
+    deadline: Deadline | None,
+) -> Coverage:
+    """Run a study, or one part of it, and return its data sets as a Coverage."""
     with computation():
-        begin = partial(start_or_resume, fit, sampling, "verified", rng, path, **described)
-        started, experiment, store = _open(path, n_sets, begin, prepare, left_out)
-        run = Run(
-            experiment,
-            n_sets,
-            workers,
-            shown(progress),
-            store=store,
-            shard=part,
-            deadline=until,
-            unit="data set",
-        )
-        collected = run.collect()
+        started, experiment, store = design.open(path, total, rng)
+        options: dict[str, Any] = {
+            "store": store,
+            "shard": shard,
+            "deadline": deadline,
+            "unit": "data set",
+        }
+        collected = Run(experiment, total, n_jobs, show, **options).collect()
     damaged = [] if store is None else store.damaged
     remarks = (*started.notes, *(f"damaged, computed again: {text}" for text in damaged))
-    record = record_of(experiment, left_out)
+    record = record_of(experiment, design.left_out)
     study = study_of(record, collected.data, collected.seconds, remarks, collected.reason)
-    if not collected.interrupted:
-        _refuse_empty(study.data, part, -(-n_sets // CHUNK))
-        return study
-    where = ".partial" if path is None else f"{path}; repeat the call to resume"
-    done = f"{len(study.data):,} of {n_sets:,} data sets are done: they are in {where}"
-    raise Interrupted(done, study if len(study.data) > 1 else None)
-
-
-def _open(
-    path: Path | None,
-    count: int,
-    begin: Callable[[], StartedRun],
-    prepare: Callable[[StartedRun], Experiment],
-    left_out: Sequence[str],
-) -> tuple[StartedRun, Experiment, Checkpoint[SimulatedFits] | None]:
-    """Settle what is studied; again where another process has just begun the same study."""
-    started = begin()
-    experiment = prepare(started)
-    if path is None:
-        return started, experiment, None
-    try:
-        store = open_checkpoint(
-            path, started, record_of(experiment, left_out), count, SimulatedFits
-        )
-    except FileExistsError:
-        started = begin()
-        experiment = prepare(started)
-        store = open_checkpoint(
-            path, started, record_of(experiment, left_out), count, SimulatedFits
-        )
-    return started, experiment, store
+    if collected.interrupted:
+        where = ".partial" if path is None else f"{path}; repeat the call to resume"
+        done = f"{len(study.data):,} of {total:,} data sets are done: they are in {where}"
+        raise Interrupted(done, study if len(study.data) > 1 else None)
+    _refuse_empty(study.data, shard, -(-total // CHUNK))
+    return study
 
 
 def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) -> None:
-    """Raise where no data set could be fitted, with the commonest reason."""
+    """Raise if no data set could be fitted, with the most frequent reason."""
     if not len(data):
         raise ValueError(
             f"shard: part {shard[0]} of {shard[1]} has no data sets: the study has {n_chunks} "
-            f"chunks; divide it into at most as many parts"
+            f"chunks; divide it into at most {n_chunks} parts"
         )
     if data.failed.all():
         reason, times = data.reasons.most_common(1)[0]
@@ -222,21 +252,21 @@ def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) ->
 
 
 def _check_simulate(fit: Fit | Estimator, simulate: Any) -> None:
-    """Refuse what cannot simulate."""
+    """Raise for what cannot simulate data."""
     if not callable(simulate):
         raise TypeError(
             f"simulate: {simulate!r} is not callable; pass simulate(params, rng, *args)"
         )
     if not fit.args:
         raise ValueError(
-            "fit: the objective holds its data itself, so that nothing can be simulated for it; "
-            "pass the data in args"
+            "fit: the objective holds its data itself, so no data can be simulated for it; pass "
+            "the data in args"
         )
     check_call("simulate", simulate, fit.args, ("params", "rng"))
 
 
 def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
-    """Read the true values."""
+    """Read the true values of all parameters, (p,)."""
     if truth is None:
         return fit.estimate.copy()
     if hasattr(truth, "keys"):
@@ -258,7 +288,7 @@ def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
 
 
 def _sources(fit: Fit | Estimator, plan: Plan) -> tuple[str, ...]:
-    """List whose standard errors there are."""
+    """List the sources of standard errors."""
     if fit.likelihood is None:
         return ("bootstrap",)
     if not fit.takes_weights:
