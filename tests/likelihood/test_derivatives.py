@@ -1,4 +1,4 @@
-"""The one door to derivatives: closed forms, whichever way they come, and no other way past it."""
+"""Derivatives against closed forms, however they are computed; nothing else computes any."""
 
 import ast
 from pathlib import Path

@@ -207,3 +207,42 @@ def test_several_data_of_several_forms_move_together() -> None:
     rows = np.array([3, 3, 11])
     expected = 0.5 * (Y - X @ AT)[rows] ** 2
     assert_allclose(likelihood.resampled(rows).contributions(AT), expected)
+
+
+DIVIDED: dict[str, tuple[Any, Any, Any]] = {
+    "contributions": (terms, term_scores, None),
+    "weighted contributions": (terms, term_scores, np.arange(12.0)),
+    "total": (TOTALS["float"], lambda p, y: term_scores(p, y).sum(axis=0), None),
+}
+
+
+@pytest.mark.parametrize("form", DIVIDED)
+def test_a_divided_objective(form: str) -> None:
+    fun, jac, weights = DIVIDED[form]
+    likelihood = read(fun, jac=jac, weights=weights)
+    quarter = likelihood.divided(4.0)
+    assert quarter.total(AT) == pytest.approx(likelihood.total(AT) / 4, rel=1e-14)
+    assert_allclose(quarter.gradient(AT), likelihood.gradient(AT) / 4, rtol=1e-14)
+
+
+@pytest.mark.parametrize("weights", [None, np.arange(12.0)], ids=["unweighted", "weighted"])
+def test_blocks_of_rows_add_up(weights: Any) -> None:
+    likelihood = examine_rows(read(terms, weights=weights), AT)
+    blocks = list(likelihood.row_blocks(5))
+    assert [block.n for block in blocks] == [5, 5, 2]
+    assert sum(block.total(AT) for block in blocks) == pytest.approx(likelihood.total(AT))
+
+
+@pytest.mark.parametrize("fun", [TOTALS["float"], lambda p, y: terms(p, y - y.mean())])
+def test_what_rows_do_not_have_alone_stays_in_one_block(fun: Any) -> None:
+    likelihood = examine_rows(read(fun), AT)
+    assert list(likelihood.row_blocks(5)) == [likelihood]
+
+
+def test_values_of_the_rows_that_are_left() -> None:
+    likelihood = examine_rows(read(terms), AT)
+    counts = np.array([0.0, 2.0, 1.0] * 4)
+    left = likelihood.reweighted(counts)
+    assert_allclose(left.rows_of(terms(AT, Y)), left.contributions(AT), rtol=1e-15)
+    assert_allclose(left.weighted(np.ones(8)), counts[counts > 0])
+    assert_allclose(likelihood.rows_of(Y), Y)

@@ -149,7 +149,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     n = likelihood.n
     assert n is not None
     weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
-    weights = weights if likelihood.weights is None else weights * likelihood.weights
+    weights = likelihood.weighted(weights)
     inverse = np.linalg.pinv(fit.whitening.factor)
     hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
     # Near a plateau standard errors are large, and the objective overflows within the expansion.

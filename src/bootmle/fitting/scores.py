@@ -19,9 +19,7 @@ def whitened_scores(fit: Optimum) -> Floats | None:
     if not likelihood.supports_weights or not fit.whitening.size:
         return None
     scores = contribution_gradients(likelihood, fit.whitening, fit.step_sizes.gradient_step)
-    if likelihood.weights is not None:
-        scores = likelihood.weights[:, None] * scores
-    return np.asarray(scores) if np.isfinite(scores).all() else None
+    return scores if np.isfinite(scores).all() else None
 
 
 def own_errors(fit: Optimum, units: Units) -> Floats | None:

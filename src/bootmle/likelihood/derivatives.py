@@ -1,8 +1,8 @@
-"""The one door to derivatives: gradients, Hessians and the contributions' derivatives at points.
+"""The one source of derivatives: gradients, Hessians and the contributions' derivatives at points.
 
-They come from the user's gradient where there is one, and from differences elsewhere; who asks is
-not told which. Another way to derivatives is a function that returns gradients as ``jac`` does, and
-is chosen in `split_gradient`; one that knows Hessians too is asked for them here.
+They come from the user's gradient where there is one, else from differences: callers do not ask
+which. Another way to compute them is a function that returns gradients as ``jac`` does, chosen in
+`split_gradient`; if it has Hessians too, this module is where they are used.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class _Part:
 def split_gradient(
     fun: Callable[..., Any], jac: Any
 ) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
-    """Read SciPy's forms of jac: the function of the values, and that of the gradients if any."""
+    """Read SciPy's forms of jac: return the function of the values, and that of the gradients."""
     if jac is None or jac is False or (isinstance(jac, str) and jac in {"2-point", "3-point"}):
         return fun, None
     if jac is True:
@@ -108,10 +108,10 @@ def accurate_gradient(view: View, z: Floats, noise: float) -> Floats:
 def gradients(
     views: Sequence[View], points: Floats, values: Floats, curvatures: Floats, step: float
 ) -> Floats:
-    """Return each view's gradient at a point of its own, (b, r), where it was evaluated last.
+    """Return each view's gradient at its own point, where it was evaluated last, (b, r).
 
-    Differences are forward ones, minus the part of the known curvatures (b, r): as accurate as
-    central ones, from half the evaluations.
+    Differences are forward, corrected by the known curvatures (b, r): as accurate as central ones,
+    with half the evaluations.
     """
     if views[0].likelihood.has_gradient:
         return _exact_gradients(views, points)
@@ -128,7 +128,7 @@ def _exact_gradients(views: Sequence[View], points: Floats) -> Floats:
 
 
 def _look_ahead(view: View, params: Floats, value: float, c: Floats) -> Floats:
-    """Measure the rise of a step of c along each coordinate, and the scores it shows."""
+    """Measure the change by a step of c along each coordinate, and the scores it gives."""
     if view.sandwich is None:
         return np.asarray(np.array(view.values_of(params)) - value)
     rises = view.rises(params, view.last)
@@ -165,18 +165,20 @@ def gradient_and_hessian(
 
 
 def contribution_gradients(likelihood: Likelihood, coordinates: Coordinates, step: float) -> Floats:
-    """Return the gradients (n, r) of the contributions at z = 0, without their weights."""
+    """Return the gradients (n, r) of the weighted contributions at z = 0."""
     if likelihood.scores_given:
         center = coordinates.center
         slopes = likelihood.parameters.slopes(center)
-        return np.asarray((_free_scores(likelihood, center) * slopes) @ coordinates.factor)
-    unit = step * np.eye(coordinates.size)
-    near, far = (
-        _contributions(likelihood, coordinates, each)
-        - _contributions(likelihood, coordinates, -each)
-        for each in (unit, 2 * unit)
-    )
-    return fourth_order_slope(near, far, step).T
+        found = ((_free_scores(likelihood, center) * slopes) @ coordinates.factor).T
+    else:
+        unit = step * np.eye(coordinates.size)
+        near, far = (
+            _contributions(likelihood, coordinates, each)
+            - _contributions(likelihood, coordinates, -each)
+            for each in (unit, 2 * unit)
+        )
+        found = fourth_order_slope(near, far, step)
+    return likelihood.weighted(found).T
 
 
 def contribution_curvatures(
@@ -186,14 +188,14 @@ def contribution_curvatures(
     base: Floats,
     step: float,
 ) -> Floats:
-    """Return the contributions' second derivatives (n, k) at z = 0 along directions (k, r).
+    """Return second derivatives (n, k) of the weighted contributions along directions (k, r).
 
-    Their values there are ``base`` (n,); NaN or infinite where a step leaves the domain.
+    At z = 0, where the contributions are ``base`` (n,); not finite where a step leaves the domain.
     """
     ends = _contributions(likelihood, coordinates, step * directions) + _contributions(
         likelihood, coordinates, -step * directions
     )
-    return np.asarray((ends - 2 * base).T / step**2)
+    return likelihood.weighted((ends - 2 * base) / step**2).T
 
 
 def _free_scores(likelihood: Likelihood, working: Floats) -> Floats:
@@ -210,37 +212,28 @@ def _contributions(likelihood: Likelihood, coordinates: Coordinates, points: Flo
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Points around z = 0 that show the contributions' derivatives up to an order, all at once.
-
-    Attributes
-    ----------
-    points : (k, r) array
-        To be multiplied by the step.
-    order : int
-        1, 2 or 3.
-    with_scores : bool
-        Whether gradients are taken there rather than values.
-    """
+    """Points (k, r) around z = 0 that give the contributions' derivatives up to order 1, 2 or 3."""
 
     points: Floats
     order: int
     with_scores: bool
+    """Whether gradients are evaluated at the points, rather than values."""
 
     @classmethod
     def of(cls, likelihood: Likelihood, size: int, order: int) -> Lattice:
-        """Choose the points that the likelihood needs, which are fewer where it has scores."""
+        """Choose the points that the likelihood needs: fewer where it has scores."""
         choose = score_lattice if likelihood.scores_given else value_lattice
         return cls(choose(size, order), order, likelihood.scores_given)
 
     @property
     def values_per_row(self) -> int:
-        """Numbers to be held for each contribution."""
+        """Numbers to be stored for each contribution."""
         return int(self.points.size if self.with_scores else len(self.points))
 
     def derivatives(
         self, likelihood: Likelihood, coordinates: Coordinates, step: float
     ) -> Floats | None:
-        """Return the distinct derivatives (n, terms), those of a total as the one contribution.
+        """Return the distinct derivatives (n, terms), a total being one contribution.
 
         None where a point lies outside the model's domain.
         """

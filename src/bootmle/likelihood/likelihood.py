@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -129,6 +129,11 @@ class Likelihood:
         return np.array([[self.total(point)] for point in points])
 
     @property
+    def n_values(self) -> int:
+        """Number of values that an evaluation returns: the contributions, or one total."""
+        return (self.n or 0) if self.per_observation else 1
+
+    @property
     def vectorized(self) -> bool:
         """Whether many parameter vectors are evaluated in one call."""
         return isinstance(self.function, Vectorized)
@@ -142,6 +147,10 @@ class Likelihood:
     def summed_values(self, values: Floats | float) -> float:
         """Sum weighted contributions, or take a total as it is."""
         return float(np.sum(values) if self.weights is None else self.weights @ values)
+
+    def weighted(self, values: Floats) -> Floats:
+        """Multiply values (..., n) by the contributions' weights."""
+        return values if self.weights is None else self.weights * values
 
     def at(self, params: Floats) -> Floats | float:
         """Evaluate the contributions, or the total where there are none."""
@@ -188,6 +197,24 @@ class Likelihood:
         rows = np.flatnonzero(weights != 0)
         taken, kept = take_rows(self.args, rows), weights.take(rows)
         return replace(self, args=taken, n=rows.size, weights=kept, base_rows=rows)
+
+    def rows_of(self, values: Floats) -> Floats:
+        """Select from values of all original rows those of the rows that are left."""
+        return values if self.base_rows is None else values.take(self.base_rows)
+
+    def row_blocks(self, length: int) -> Iterator[Likelihood]:
+        """Divide the data into blocks of rows where contributions are separate; else one block."""
+        if self.rows is not Rows.SEPARATE or not self.per_observation or self.n_values <= length:
+            yield self
+            return
+        for start in range(0, self.n_values, length):
+            yield self.resampled(np.arange(start, min(start + length, self.n_values)))
+
+    def divided(self, divisor: float) -> Likelihood:
+        """Divide the objective, by its weights or its scale."""
+        if not self.per_observation:
+            return replace(self, scale=self.scale / divisor)
+        return replace(self, weights=self.weighted(np.ones(self.n_values)) / divisor)
 
     def resampled(self, rows: NDArray[np.intp]) -> Likelihood:
         """Take rows of the data, repeated as given."""

@@ -132,7 +132,7 @@ class WhitenedObjective:
         if together is not None:
             return together
         self.n_evaluations += len(params)
-        rises = np.empty((len(params), self.likelihood.n or 0))
+        rises = np.empty((len(params), self.likelihood.n_values))
         for place, point in enumerate(params):
             try:
                 rises[place] = self.likelihood.contributions(point)
@@ -153,7 +153,7 @@ class WhitenedObjective:
 
     def summed(self, rises: Floats) -> Floats:
         """Sum what contributions rise by (k, n) to values (k,); infinite where not finite."""
-        weights = self.likelihood.weights if self.likelihood.per_observation else None
+        weights = self.likelihood.weights
         values = rises.sum(axis=1) if weights is None else rises @ weights
         return np.where(np.isnan(values), np.inf, values)
 
@@ -233,6 +233,5 @@ class WhitenedObjective:
             self.error = error
             return np.inf
         rise = self.last - self.base
-        weights = self.likelihood.weights if self.likelihood.per_observation else None
-        value = float(np.sum(rise) if weights is None else weights @ rise)
+        value = self.likelihood.summed_values(rise)
         return np.inf if value != value else value

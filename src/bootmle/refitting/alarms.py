@@ -228,7 +228,7 @@ def _scores(refit: LikelihoodRefit) -> Floats | None:
 
 def _curvatures(refit: LikelihoodRefit) -> Floats:
     """Return the trace of every observation's Hessian, (n,); 0 where it was not measured."""
-    expansion, weights = refit.expansion, refit.fit.likelihood.weights
+    expansion = refit.expansion
     assert expansion is not None
     size = expansion.size
     if expansion.order == 1:
@@ -236,7 +236,7 @@ def _curvatures(refit: LikelihoodRefit) -> Floats:
     # Second derivatives by k and j ≥ k follow the first ones, those by k and k foremost of each k.
     places = [size + k * size - k * (k - 1) // 2 for k in range(size)]
     traces = expansion.terms[:, places].sum(axis=1)
-    return np.asarray(traces if weights is None else weights * traces)
+    return refit.fit.likelihood.weighted(np.asarray(traces))
 
 
 def _scale(equality: Equality | None) -> Iterator[Alarm]:

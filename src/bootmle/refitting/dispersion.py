@@ -46,16 +46,16 @@ def measure_dispersion(fit: Fit, expansion: SharedExpansion | None) -> float:
 def tempered(fit: Fit, dispersion: float) -> Fit:
     """Divide the objective by its dispersion, and stretch the whitening with it."""
     likelihood, base = fit.likelihood, fit.base
-    if likelihood.per_observation:
-        prior = np.ones(likelihood.n or 0) if likelihood.weights is None else likelihood.weights
-        likelihood = replace(likelihood, weights=prior / dispersion)
-    else:
-        likelihood = replace(likelihood, scale=likelihood.scale / dispersion)
+    if not likelihood.per_observation:
         base = np.asarray(base) / dispersion
     whitening = Whitening(fit.whitening.center, fit.whitening.factor * np.sqrt(dispersion))
     step_sizes = StepSizes.from_noise(fit.step_sizes.noise / dispersion)
     return replace(
-        fit, likelihood=likelihood, base=base, whitening=whitening, step_sizes=step_sizes
+        fit,
+        likelihood=likelihood.divided(dispersion),
+        base=base,
+        whitening=whitening,
+        step_sizes=step_sizes,
     )
 
 

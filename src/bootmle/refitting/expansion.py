@@ -7,7 +7,6 @@ matrix product with its weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import Lattice
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.whitening import Whitening
 
@@ -88,9 +87,8 @@ def expand_shared(likelihood: Likelihood, whitening: Whitening) -> SharedExpansi
 
     Returns None where the objective is not finite on any lattice.
     """
-    rows = likelihood.n if likelihood.per_observation else 1
     for order in (3, 2, 1):
-        if n_terms(whitening.size, order) * (rows or 1) > MEMORY_CAP and order > 1:
+        if n_terms(whitening.size, order) * likelihood.n_values > MEMORY_CAP and order > 1:
             continue
         for step in _STEPS:
             expansion = _expand_at(likelihood, whitening, order, step)
@@ -106,7 +104,7 @@ def _expand_at(
     lattice = Lattice.of(likelihood, whitening.size, order)
     straight = n_terms(whitening.size, min(order, 2))
     terms, bends = [], []
-    for block in _row_blocks(likelihood, lattice.values_per_row):
+    for block in likelihood.row_blocks(max(1, BLOCK_CAP // lattice.values_per_row)):
         found = lattice.derivatives(block, whitening, step)
         if found is None:
             return None
@@ -120,21 +118,6 @@ def _expand_at(
         whitening.size,
         len(lattice.points),
     )
-
-
-def _row_blocks(likelihood: Likelihood, per_row: int) -> Iterator[Likelihood]:
-    """Split long data so that one block's values fit the cap; only where rows are separate."""
-    length = max(1, BLOCK_CAP // per_row)
-    if (
-        not likelihood.per_observation
-        or likelihood.rows is not Rows.SEPARATE
-        or (likelihood.n or 0) <= length
-    ):
-        yield likelihood
-        return
-    assert likelihood.n is not None
-    for start in range(0, likelihood.n, length):
-        yield likelihood.resampled(np.arange(start, min(start + length, likelihood.n)))
 
 
 def _n_pairs(size: int) -> int:

@@ -160,10 +160,7 @@ def _curvatures(fit: Fit, ways: Floats) -> Floats:
     bends = contribution_curvatures(
         fit.likelihood, fit.whitening, ways, np.asarray(fit.base), fit.step_sizes.hessian_step
     )
-    if not np.isfinite(bends).all():
-        return np.zeros_like(bends)
-    weights = fit.likelihood.weights
-    return np.asarray(bends if weights is None else weights[:, None] * bends)
+    return bends if np.isfinite(bends).all() else np.zeros_like(bends)
 
 
 def _clearly_off(ratios: Floats, errors: Floats, count: float) -> NDArray[np.bool_]:

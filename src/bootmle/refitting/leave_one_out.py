@@ -137,10 +137,9 @@ def _refitted(refit: LikelihoodRefit | EstimatorRefit, n: int, units: Sequence[R
 
 def _expanded(refit: LikelihoodRefit, units: Sequence[Rows]) -> tuple[Floats, NDArray[np.bool_]]:
     """Solve the cubic models of the data without each unit."""
-    expansion, prior = refit.expansion, refit.fit.likelihood.weights
+    expansion = refit.expansion
     assert expansion is not None
-    n = len(expansion.terms)
-    whole = np.ones(n) if prior is None else prior
+    whole = refit.fit.likelihood.weighted(np.ones(len(expansion.terms)))
     solved, good = [], []
     for start in range(0, len(units), _CHUNK):
         chunk = units[start : start + _CHUNK]

@@ -131,9 +131,7 @@ class LikelihoodRefit:
         """Weight the contributions."""
         fit = self.fit
         likelihood = fit.likelihood.reweighted(weights)
-        rows = likelihood.base_rows
-        assert isinstance(fit.base, np.ndarray)
-        base = fit.base if rows is None else fit.base.take(rows)
+        base = likelihood.rows_of(np.asarray(fit.base))
         return WhitenedObjective(likelihood, fit.whitening, base, self.sandwich)
 
     def _resampled(self, resample: Resample) -> WhitenedObjective:
@@ -141,7 +139,7 @@ class LikelihoodRefit:
         assert resample.rows is not None
         likelihood = self.fit.likelihood.resampled(resample.rows)
         if resample.relabel is not None:
-            likelihood = replace(likelihood, args=resample.relabel(likelihood.args))
+            likelihood = likelihood.with_args(resample.relabel(likelihood.args))
         target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
         target.rebase()
         return target
@@ -165,8 +163,7 @@ class LikelihoodRefit:
             size = self.fit.whitening.size
             unit = np.broadcast_to(np.eye(size), (len(weights), size, size))
             return CubicModels(np.zeros((len(weights), size)), unit, None)
-        prior = self.fit.likelihood.weights
-        return self.expansion.models(weights if prior is None else prior * weights)
+        return self.expansion.models(self.fit.likelihood.weighted(weights))
 
     def _from_models(self, targets: list[WhitenedObjective], weights: Floats) -> list[Outcome]:
         """Start the chunk at its own models' optima."""
