@@ -200,7 +200,7 @@ def test_an_unknown_keyword() -> None:
     refused(
         TypeError,
         ["bootstrap()", "'nresamples'", "help(bootmle.bootstrap)"],
-        lambda: bootstrap(mle, nresamples=9),
+        lambda: bootstrap(mle, nresamples=9),  # type: ignore[arg-type]
     )
 
 

@@ -329,7 +329,7 @@ def test_the_frame_has_a_row_for_each_unit_and_parameter() -> None:
     found = influence(estimates, np.packbits(missing, axis=0), ["mean", "square"], labels)
     frame = found.to_frame()
     assert frame.index.names == ["unit", "parameter"]
-    row = frame.loc[("school 17", "square")]
+    row: Any = frame.loc[("school 17", "square")]
     assert row["n_without"] == missing[:, 17].sum()
     assert bool(row["beyond"])
     for figure, end in product(FIGURES, ("", "_change", "_change_mcse")):

@@ -280,7 +280,7 @@ def test_what_cannot_simulate_is_refused() -> None:
     with pytest.raises(TypeError, match="simulate: 3 is not callable"):
         coverage(mle, 3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="seed: use rng=1"):
-        coverage(mle, simulate, seed=1)
+        coverage(mle, simulate, seed=1)  # type: ignore[arg-type]
     (y,) = mle.likelihood.args
     closed = fit(lambda params: normal().nll(params, y), mle.estimate)
     with pytest.raises(ValueError, match="the objective holds its data itself"):

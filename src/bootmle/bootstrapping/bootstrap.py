@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def bootstrap(
     checkpoint: str | Path | None = None,
     shard: tuple[int, int] | None = None,
     deadline: float | datetime | None = None,
-    **unknown: Any,
+    **unknown: Never,
 ) -> Bootstrap:
     """Refit the model on bootstrap samples, in parallel.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.bootstrapping.spread import Spread
@@ -143,7 +143,7 @@ class Inference(Spread):
         if need is Need.JACKKNIFE and self._jackknife().is_at_hand:
             return ""
         if need is Need.STANDARD_ERRORS:
-            if self.derivation:
+            if self.derived:
                 return "derived quantities have no standard error of each replicate"
             if self.own_standard_error is not None and self.rescaling == (1.0, 1.0):
                 return ""
@@ -178,7 +178,7 @@ class Inference(Spread):
         return self.leave_one_out or LeaveOneOut(self.fit, self.sampling, len(self.data))
 
     def p_value(
-        self, null: Any = 0.0, method: str = "percentile", alternative: str = "two-sided"
+        self, null: ArrayLike = 0.0, method: str = "percentile", alternative: str = "two-sided"
     ) -> Floats:
         """Compute p-values by inverting an interval: the interval of level 1 − p ends at ``null``.
 

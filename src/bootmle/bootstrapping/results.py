@@ -17,7 +17,7 @@ from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import percentile_ends, summary_html, summary_text
 from bootmle.bootstrapping.traces import plot_trace
 from bootmle.display import html
-from bootmle.display.text import import_pandas
+from bootmle.display.text import data_frame
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted
@@ -31,7 +31,9 @@ from bootmle.refitting.task import Task
 from bootmle.sampling import Plan
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 __all__ = ["Bootstrap"]
 
@@ -190,7 +192,7 @@ class Bootstrap(Sensitivity):
             audits, alarms = examine(self.fit, known, self.data, numbers)
         return replace(self, audits=audits, alarms=alarms)
 
-    def to_frame(self, confidence_level: float = 0.95) -> Any:
+    def to_frame(self, confidence_level: float = 0.95) -> DataFrame:
         """Return estimates, bias, standard errors and percentile intervals as a DataFrame."""
         low, high = percentile_ends(self, confidence_level)
         columns = {
@@ -201,7 +203,7 @@ class Bootstrap(Sensitivity):
             "low": low,
             "high": high,
         }
-        return import_pandas().DataFrame(columns, index=list(self.names))
+        return data_frame(columns, self.names)
 
     def plot(
         self,
@@ -210,7 +212,7 @@ class Bootstrap(Sensitivity):
         names: Sequence[str] | None = None,
         confidence_level: float = 0.95,
         method: str = "percentile",
-        ax: Any = None,
+        ax: Axes | NDArray[Any] | Sequence[Axes] | None = None,
     ) -> tuple[Figure, NDArray[Any]]:
         """Plot each parameter's replicates, or the convergence of its standard error and interval.
 

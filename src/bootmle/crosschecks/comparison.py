@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.display import html
-from bootmle.display.text import align, import_pandas, rounded, rounded_like
+from bootmle.display.text import align, data_frame, rounded, rounded_like
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
@@ -23,6 +23,7 @@ from bootmle.likelihood.information import Information
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 __all__ = ["Crosscheck"]
 
@@ -89,11 +90,11 @@ class Crosscheck:
         found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
         return frozenset(found | {diagnosis.flag for diagnosis in self.diagnoses})
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> DataFrame:
         """Return estimates, standard errors and their sampling error as a pandas DataFrame."""
         columns = {"estimate": self.estimate, **self.standard_errors}
         columns["sampling_error"] = self.sampling_error
-        return import_pandas().DataFrame(columns, index=list(self.names))
+        return data_frame(columns, self.names)
 
     def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """Plot the standard errors from all sources as multiples of the reference's.

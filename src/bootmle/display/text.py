@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["align", "brief", "duration", "import_pandas", "rounded", "rounded_like"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["align", "brief", "data_frame", "duration", "rounded", "rounded_like"]
 
 _FINEST = 1e-8
 """Relative error below which no more digits are shown: an optimum is not known to more."""
@@ -77,10 +80,15 @@ def brief(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def import_pandas() -> Any:
-    """Return pandas; without it the error says which extra to install."""
+def data_frame(
+    columns: Mapping[str, Any], index: Sequence[str] | Mapping[str, Sequence[Any]]
+) -> DataFrame:
+    """Make a pandas DataFrame whose rows have names, or are the product of named levels."""
     try:
         import pandas
     except ImportError:
         raise ImportError('to_frame needs pandas: pip install "bootmle[pandas]"') from None
-    return pandas
+    if isinstance(index, Mapping):
+        levels = pandas.MultiIndex.from_product(list(index.values()), names=list(index))
+        return pandas.DataFrame(columns, index=levels)
+    return pandas.DataFrame(columns, index=list(index))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult
+from numpy.typing import ArrayLike
+from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
 from bootmle.execution.threads import computation
@@ -37,10 +38,11 @@ from bootmle.optimization.whitening import Whitening
 __all__ = ["Fit", "fit"]
 
 _INNER = {
-    *("args", "base", "check_optimum", "description", "hessian_errors", "influence_functions"),
-    *("likelihood", "null_directions", "optimizer", "own_errors", "probes", "refit"),
-    *("resampling_notes", "restored", "scales", "seconds_per_evaluation", "start", "step_sizes"),
-    *("takes_weights", "whitening", "why_no_weights"),
+    *("args", "base", "changes", "check_optimum", "check_repeatable", "description"),
+    *("hessian_errors", "influence_functions", "likelihood", "null_directions", "optimizer"),
+    *("own_errors", "probes", "refit", "resampling_notes", "responses", "restored", "scales"),
+    *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
+    "why_no_weights",
 }
 """What a bootstrap asks of a fit, and tab completion leaves out."""
 
@@ -135,19 +137,19 @@ class Fit(Optimum):
 
 def fit(
     fun: Callable[..., Any],
-    x0: Any,
+    x0: ArrayLike | Mapping[str, float] | OptimizeResult,
     args: Any = (),
     *,
-    method: Any = "BFGS",
-    jac: Any = None,
-    bounds: Any = None,
+    method: str | Callable[..., Any] = "BFGS",
+    jac: Callable[..., Any] | bool | str | None = None,
+    bounds: Bounds | ArrayLike | Sequence[tuple[float | None, float | None]] | None = None,
     constraints: Any = (),
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
     fixed: Mapping[str, float] | None = None,
-    weights: Any = None,
-    transform: Any = None,
+    weights: ArrayLike | None = None,
+    transform: str | Sequence[Any] | Mapping[str, Any] | None = None,
     vectorized: bool = False,
 ) -> Fit:
     """Fit a model by maximum likelihood, and continue until the optimum is certified.

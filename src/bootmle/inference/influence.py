@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bootmle.display import html
-from bootmle.display.text import align, import_pandas, rounded
+from bootmle.display.text import align, data_frame, rounded
 from bootmle.inference.intervals import fewest_replicates, read_level
 from bootmle.inference.jackknife_after_bootstrap import Bools, count_without, summarize_without_each
 from bootmle.likelihood.arrays import Floats
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["Influence", "influence"]
 
@@ -84,17 +87,14 @@ class Influence:
         """
         return np.asarray(self._marks().any(axis=0))
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> DataFrame:
         """Return everything as a pandas DataFrame, with a row for each unit and parameter."""
-        pandas = import_pandas()
         columns: dict[str, NDArray[Any]] = {"n_without": np.repeat(self.n_without, len(self.names))}
         for figure in _FIGURES:
             for name in (figure, f"{figure}_change", f"{figure}_change_mcse"):
                 columns[name] = getattr(self, name).ravel()
         columns["beyond"] = self.beyond.ravel()
-        levels = [list(self.labels), list(self.names)]
-        index = pandas.MultiIndex.from_product(levels, names=["unit", "parameter"])
-        return pandas.DataFrame(columns, index=index)
+        return data_frame(columns, {"unit": self.labels, "parameter": self.names})
 
     def __str__(self) -> str:
         """Show the most influential units, or that there is none."""

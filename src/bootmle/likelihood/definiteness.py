@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import SAFETY, Frame, Measured, Objective
 
 __all__ = [
+    "Definiteness",
     "Information",
     "bound_eigenvalues",
     "eigensystem",
@@ -22,6 +24,8 @@ __all__ = [
     "orient",
     "unit_diagonal",
 ]
+
+Definiteness = Literal["positive definite", "indefinite", "singular", "undecided"]
 
 _EPS = float(np.finfo(float).eps)
 _TINY = float(np.finfo(float).tiny)
@@ -94,7 +98,7 @@ class Information:
     eigenvalues: Floats
     eigenvalue_errors: Floats
     directions: Floats
-    definiteness: str
+    definiteness: Definiteness
     null_directions: Floats
     noise: float
     n_evaluations: int
@@ -152,7 +156,9 @@ def unit_diagonal(matrix: Floats) -> Floats:
     return 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
 
 
-def judge(matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]) -> tuple[str, Floats]:
+def judge(
+    matrix: Floats, error: Floats, is_flat: Callable[[Floats], bool]
+) -> tuple[Definiteness, Floats]:
     """Return a matrix's definiteness, and its negative or flat directions (p, k)."""
     none = np.empty((len(matrix), 0))
     if not np.isfinite(error).all():

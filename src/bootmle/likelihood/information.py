@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from bootmle.execution.threads import computation
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import (
+    Definiteness,
     Information,
     bound_eigenvalues,
     eigensystem,
@@ -222,7 +223,7 @@ def _refine(
 
 def _certify(
     objective: Objective, frame: Frame, measured: Measured, noise: float
-) -> tuple[str, Floats]:
+) -> tuple[Definiteness, Floats]:
     """Return the definiteness, and the directions (p, k) of the user's parameters that show it.
 
     A congruence preserves the signs of eigenvalues (Sylvester's law of inertia), so they are read
@@ -238,7 +239,7 @@ def _report(
     names: tuple[str, ...],
     frame: Frame,
     measured: Measured,
-    verdict: str,
+    verdict: Definiteness,
     null: Floats,
     noise: float,
 ) -> Information:

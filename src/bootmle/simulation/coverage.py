@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bootmle.bootstrapping.arguments import (
     check_n_resamples,
@@ -50,7 +51,7 @@ def coverage(
     n_resamples: int = 599,
     methods: Sequence[str] = DEFAULT_METHODS,
     confidence_level: float = 0.95,
-    truth: Any = None,
+    truth: ArrayLike | Mapping[str, float] | None = None,
     derive: Callable[[Floats], Any] | None = None,
     warp: bool = False,
     n_jobs: int | None = 1,
@@ -59,7 +60,7 @@ def coverage(
     checkpoint: str | Path | None = None,
     shard: tuple[int, int] | None = None,
     deadline: float | datetime | None = None,
-    **unknown: Any,
+    **unknown: Never,
 ) -> Coverage:
     """Simulate data at a known truth, and measure how good standard errors and intervals are.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bootmle.crosschecks import Flag
 from bootmle.display import html
-from bootmle.display.text import import_pandas
+from bootmle.display.text import data_frame
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.alarms import AlarmKind
 from bootmle.simulation.measures import Measures
@@ -23,6 +23,7 @@ from bootmle.simulation.study_text import study_html, study_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 __all__ = ["Coverage", "study_of"]
 
@@ -57,9 +58,8 @@ class Coverage(Measures):
         remarks = [merged.missing] if merged.missing else []
         return study_of(merged.manifest["record"], merged.data, merged.seconds, remarks)
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> DataFrame:
         """Return coverage and lengths as a pandas DataFrame, a row for each quantity and method."""
-        pandas = import_pandas()
         figures: dict[str, Mapping[str, Floats]] = {
             "coverage": self.coverage,
             "coverage_mcse": self.coverage_mcse,
@@ -75,9 +75,7 @@ class Coverage(Measures):
             name: np.concatenate([values[method] for method in self.methods])
             for name, values in figures.items()
         }
-        ends = [self.methods, self.names]
-        index = pandas.MultiIndex.from_product(ends, names=["method", "name"])
-        return pandas.DataFrame(columns, index=index)
+        return data_frame(columns, {"method": self.methods, "name": self.names})
 
     def plot(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """Plot each method's coverage of each quantity, with error bars, against the nominal level.
