@@ -147,6 +147,7 @@ def measure_information(
 def _measure(objective: Objective, frame: Frame, noise: float) -> Measured:
     """Expand along the axes, then along the other lines with the steps of their axes."""
     order, p = objective.order, len(objective.point)
+    # Balances truncation, which grows as step⁴, and rounding, about 100 noise / step to the order.
     step = min(float((100 * noise) ** (1 / (4 + order))), 1.0)
     # Rounding of the displaced parameters acts like noise on the step.
     jitter = _EPS / 3 * np.linalg.norm(frame.inverse * np.abs(objective.point))

@@ -77,6 +77,7 @@ def _read_noise(table: Floats) -> float:
 
 def _read_ties(table: Floats) -> float:
     """Return the noise of rounding to a grid, where values coincide: a third of its spacing."""
+    # Rounding to a grid has a standard deviation of 1/√12 of its spacing, rounded up to a third.
     levels = np.unique(table)
     tied = table.shape[1] == 1 and 1 < len(levels) < len(table)
     return float(np.min(np.diff(levels))) / 3 if tied else 0.0
