@@ -37,6 +37,7 @@ FIT = {
     "weights": None,
     "transform": None,
     "vectorized": False,
+    "missing": "raise",
 }
 BOOTSTRAP = {
     "fit": REQUIRED,

@@ -163,6 +163,7 @@ def read_extension(boot: Record, n: Any, sampling: Plan | None) -> tuple[Fit | E
             "extend: these are derived quantities, several merged runs, or a part of a run; extend "
             "the single run that they come from"
         )
+    boot.fit.check_data()
     if sampling is not None:
         plan = sampling.prepared(boot.fit)
         if str(plan) != str(boot.sampling):

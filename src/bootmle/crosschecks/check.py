@@ -142,6 +142,7 @@ def _read_fit(boot: Any) -> Fit:
         raise TypeError(
             f"boot: {type(fit).__name__} has no likelihood to check; pass a Fit, or its bootstrap"
         )
+    fit.check_data()
     return fit
 
 

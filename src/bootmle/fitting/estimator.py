@@ -12,7 +12,7 @@ import numpy as np
 from bootmle.fitting.description import check_near, checksum
 from bootmle.fitting.fitted import Fitted
 from bootmle.likelihood.arrays import Floats, read_estimates
-from bootmle.likelihood.data import as_args, check_call, count_rows
+from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint
 from bootmle.likelihood.parameters import settle_names
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
@@ -112,6 +112,12 @@ class Estimator(Fitted):
                     f"standard_error: {self.errors} is negative somewhere; return standard errors"
                 )
         self.seconds = time.perf_counter() - started
+        self._fingerprint = fingerprint(self.args)
+
+    @property
+    def fingerprint(self) -> tuple[int, ...] | None:
+        """Checksums of the data as they were when the function was called."""
+        return self._fingerprint
 
     def changes(self, args: tuple[Any, ...]) -> bool:
         """Whether the estimates are others on other data of the same rows, or none."""

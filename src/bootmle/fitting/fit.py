@@ -151,6 +151,7 @@ def fit(
     weights: ArrayLike | None = None,
     transform: str | Sequence[Any] | Mapping[str, Any] | None = None,
     vectorized: bool = False,
+    missing: str = "raise",
 ) -> Fit:
     """Fit a model by maximum likelihood, and continue until the optimum is certified.
 
@@ -180,6 +181,9 @@ def fit(
     vectorized : bool
         Whether ``fun`` takes k parameter vectors at once, params of shape (p, k), and returns
         (n, k) or (k,), SciPy's convention: a gradient by differences is then one call.
+    missing : str
+        Rows masked in ``args`` or among the contributions (`numpy.ma`) are missing: "raise" refuses
+        them, "drop" leaves them out. NaN is left to the model.
 
     Returns
     -------
@@ -209,7 +213,7 @@ def fit(
             fun = check_vectorized(fun, parameters.values, as_args(args), jac)
         optimizer = Optimizer(method, read_constraints(constraints), tol, options)
         optimizer.check(parameters)
-        likelihood = read_likelihood(fun, args, jac, weights, parameters)
+        likelihood = read_likelihood(fun, args, jac, weights, parameters, missing)
     return _search(likelihood, optimizer)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import check_unchanged
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
@@ -98,6 +99,15 @@ class Fitted(ABC):
     @abstractmethod
     def check_repeatable(self) -> None:
         """Refuse a model whose value is another one each time."""
+
+    @property
+    def fingerprint(self) -> tuple[int, ...] | None:
+        """Checksums of the data as they were fitted; None where they are simulated."""
+        return None if self.likelihood is None else self.likelihood.fingerprint
+
+    def check_data(self) -> None:
+        """Refuse data that have changed since they were fitted."""
+        check_unchanged(self.args, self.fingerprint)
 
     @property
     def responses(self) -> tuple[Sequence[Floats], Sequence[float]]:

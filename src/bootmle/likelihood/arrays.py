@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bootmle.display.text import brief
 
-__all__ = ["Floats", "read_estimates"]
+__all__ = ["Floats", "read_estimates", "unmasked"]
 
 Floats = NDArray[np.float64]
 """An array of double precision numbers, of any shape."""
@@ -21,6 +21,7 @@ def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
         own, raw = tuple(map(str, raw)), list(raw.values())
     elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
         own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+    raw = unmasked(raw)
     if raw is None:
         raise TypeError("function: returned None; return an array, a mapping or a Series")
     if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
@@ -34,3 +35,10 @@ def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"function: returned shape {values.shape}; return a vector")
     return values, own
+
+
+def unmasked(raw: Any) -> Any:
+    """Put NaN in place of what is masked, which NumPy's functions would otherwise read."""
+    if not np.ma.isMaskedArray(raw):
+        return raw
+    return np.ma.filled(raw.astype(float), np.nan)

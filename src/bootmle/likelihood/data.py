@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "as_args",
     "check_call",
+    "check_unchanged",
     "count_rows",
     "fingerprint",
     "map_leaves",
@@ -92,6 +93,20 @@ def _take(leaf: Any, rows: NDArray[np.intp]) -> Any:
 def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:
     """Checksum every array in ``args``, the same in every process, to detect data that change."""
     return tuple(_checksum(leaf) for _, leaf in walk_leaves(args))
+
+
+def check_unchanged(args: tuple[Any, ...], before: tuple[int, ...] | None) -> None:
+    """Refuse data that are not those of a fingerprint, naming which."""
+    if before is None or (now := fingerprint(args)) == before:
+        return
+    labels = [label for label, _ in walk_leaves(args)]
+    changed = [
+        label for label, one, other in zip(labels, before, now, strict=False) if one != other
+    ]
+    raise ValueError(
+        f"args: {', '.join(changed) or 'the data'} changed since the fit, in place; fit again, or "
+        f"change a copy"
+    )
 
 
 def walk_leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.data import as_args, count_rows, take_rows
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.vectorization import Vectorized
@@ -88,6 +88,8 @@ class Likelihood:
         Whether ``jac`` returns one gradient for each contribution.
     base_rows : (n,) int array or None
         The original data's rows that ``args`` consists of; None where it is all of them.
+    fingerprint : tuple of int or None
+        Checksums of the original data; None for simulated ones.
     """
 
     function: Callable[..., Any]
@@ -103,10 +105,11 @@ class Likelihood:
     response: Response = Response()
     scores_given: bool = False
     base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
+    fingerprint: tuple[int, ...] | None = field(default=None, repr=False)
 
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
-        values = np.asarray(self.function(params, *self.args), dtype=float)
+        values = np.asarray(unmasked(self.function(params, *self.args)), dtype=float)
         if values.shape == (self.n,):
             return values
         values = values.reshape(-1)
@@ -142,7 +145,9 @@ class Likelihood:
         """Evaluate the weighted total at a full parameter vector."""
         if self.per_observation:
             return self.summed_values(self.contributions(params))
-        return self.scale * float(np.asarray(self.function(params, *self.args)).reshape(()))
+        return self.scale * float(
+            np.asarray(unmasked(self.function(params, *self.args))).reshape(())
+        )
 
     def summed_values(self, values: Floats | float) -> float:
         """Sum weighted contributions, or take a total as it is."""
@@ -236,7 +241,7 @@ class Likelihood:
                 f"simulate: returned {len(new)} argument(s) of {rows} rows; return "
                 f"{len(self.args)} of {own} rows, as args has"
             )
-        return replace(self, args=new, n=rows if resized else self.n)
+        return replace(self, args=new, n=rows if resized else self.n, fingerprint=None)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
         """Fix some free parameters at values of the user's scale."""

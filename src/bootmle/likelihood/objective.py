@@ -13,10 +13,11 @@ from bootmle.display.text import brief
 from bootmle.likelihood.additivity import beside, constant_message, square_message
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.broadcasting import refuse_broadcasts
-from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint
+from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, take_rows
 from bootmle.likelihood.derivatives import split_gradient
 from bootmle.likelihood.jacobian import with_jac_form
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.missing import check_unmasked, complete_rows, drop_masked
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.row_dependence import AGREE, agree
 
@@ -32,24 +33,34 @@ def read_likelihood(
     jac: Any,
     weights: Any,
     parameters: Parameters,
+    missing: str = "raise",
 ) -> Likelihood:
     """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
     data = as_args(args)
     n_rows = count_rows(data)
+    data, kept = drop_masked(data, missing)
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     check_call("fun", fun, data, ("params",))
     fun, jac = split_gradient(fun, jac)
     if jac is not None:
         check_call("jac", jac, data, ("params",))
-    values = _first_evaluation(fun, data, parameters, n_rows)
+    if missing == "drop":
+        complete = complete_rows(fun(parameters.values.copy(), *data))
+        if complete is not None:
+            data, kept = take_rows(data, complete), complete if kept is None else kept[complete]
+    values = _first_evaluation(fun, data, parameters, count_rows(data))
     per_observation = values.ndim == 1
-    n = values.size if per_observation else n_rows
-    likelihood = Likelihood(fun, jac, data, parameters, n, per_observation)
+    n = values.size if per_observation else count_rows(data)
+    likelihood = Likelihood(
+        fun, jac, data, parameters, n, per_observation, fingerprint=fingerprint(data)
+    )
     _check_finite(values, parameters)
     likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
     refuse_broadcasts(likelihood)
+    if kept is not None and weights is not None and np.shape(weights) == (n_rows,):
+        weights = np.asarray(weights)[kept]
     prior = _read_weights(weights, likelihood)
     if per_observation and scale != 1:
         prior = scale * (np.ones(values.size) if prior is None else prior)
@@ -84,6 +95,7 @@ def _first_evaluation(
 
 def _read_values(raw: Any, n_rows: int | None) -> Floats:
     """Read an evaluation as a total (0-d) or as contributions (1-d)."""
+    check_unmasked(raw)
     values: NDArray[Any] = np.asarray(raw)
     if np.iscomplexobj(values):
         raise TypeError(f"fun: returned complex numbers ({_short(values)}); a likelihood is real")

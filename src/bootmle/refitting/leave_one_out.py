@@ -110,6 +110,7 @@ def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool)
     Of contributions they are solved on the expansion, and certified where a deletion moves a
     whitened coordinate by over a tenth of a standard error, or all are asked for.
     """
+    fit.check_data()
     if fit.likelihood is None:
         return _refitted(EstimatorRefit(fit), fit.n, units)
     refit = replace(LikelihoodRefit.prepare(fit), polished=True)

@@ -118,6 +118,7 @@ class Plan(ABC):
                 f"Cases()"
             )
         fit.check_optimum()
+        fit.check_data()
         self.check_response(fit)
         fit.check_repeatable()
 
