@@ -157,8 +157,8 @@ def test_a_total_is_expanded_as_one_contribution() -> None:
     every = expanded(closed(cubic_contributions, 3), whitening)
     assert single.terms.shape == (1, n_terms(3, 2))
     assert_allclose(single.terms[0], every.terms.sum(axis=0), rtol=1e-9, atol=1e-9)
-    assert single.bends.shape == (1, n_terms(3, 3) - n_terms(3, 2))
-    assert_allclose(single.bends[0], every.bends.sum(axis=0), rtol=1e-6, atol=1e-6)
+    assert single.thirds.shape == (1, n_terms(3, 3) - n_terms(3, 2))
+    assert_allclose(single.thirds[0], every.thirds.sum(axis=0), rtol=1e-6, atol=1e-6)
 
 
 @FORMS
@@ -180,7 +180,7 @@ def test_blocks_of_rows_give_the_same_tensors(
     likelihood = mle.likelihood if with_jac else replace(mle.likelihood, function=watched)
     blocked = expanded(likelihood, mle.whitening)
     assert_allclose(blocked.terms, whole.terms, rtol=0, atol=1e-12 * np.abs(whole.terms).max())
-    assert_allclose(blocked.bends, whole.bends, rtol=0, atol=1e-7 * np.abs(whole.bends).max())
+    assert_allclose(blocked.thirds, whole.thirds, rtol=0, atol=1e-7 * np.abs(whole.thirds).max())
     assert (blocked.order, blocked.step) == (whole.order, whole.step)
     if not with_jac:
         assert max(sizes) == rows_in_a_block
@@ -231,7 +231,7 @@ def test_the_order_is_the_highest_that_fits_the_memory(
     lattice = score_lattice if with_jac else value_lattice
     assert found.order == order
     assert found.terms.shape == (N, n_terms(3, min(order, 2)))
-    assert found.bends.shape == (N, n_terms(3, order) - found.terms.shape[1])
+    assert found.thirds.shape == (N, n_terms(3, order) - found.terms.shape[1])
     assert found.n_evaluations == len(lattice(3, order))
 
 

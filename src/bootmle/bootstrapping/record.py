@@ -176,7 +176,7 @@ class Record:
     @classmethod
     def blank(cls, fit: Fit | Estimator, task: Task, refit: str) -> Self:
         """Describe a run before its first replicate."""
-        sampling, center = task.sampling, task.centre()
+        sampling, center = task.sampling, task.center()
         return cls(
             fit=fit,
             names=fit.names,

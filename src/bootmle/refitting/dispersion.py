@@ -19,23 +19,24 @@ from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.expansion import SharedExpansion
 
-__all__ = ["measure_dispersion", "tempered"]
+__all__ = ["measure_dispersion", "rescale"]
 
 _PILOTS = 4
+"""Samples whose squared gradients are averaged: relative to it, their mean errs by √(2/4p)."""
+
 _AT_LEAST = 4.0
+"""Least dispersion that counts: replicates then spread twice as far as the curvature says, and one
+in twenty lies four units from the estimate, beyond where its expansion holds."""
 
 
 def measure_dispersion(fit: Fit, expansion: SharedExpansion | None) -> float:
-    """Measure the largest variance of the scores over the curvature, where that exceeds 4; else 1.
-
-    From the contributions' scores; for a total from its gradient at the estimate on a few samples
-    of the rows.
-    """
+    """Measure the largest variance of the scores over the curvature, from 4 on; else 1."""
     if fit.whitening.size == 0:
         return 1.0
     if fit.likelihood.per_observation and expansion is not None:
         scores = expansion.scores(fit.likelihood.weights)
         largest = float(np.linalg.eigvalsh(scores.T @ scores)[-1])
+    # A total has no scores, but a gradient at the estimate on each sample of the rows.
     elif fit.likelihood.rows in {Rows.EXCHANGEABLE, Rows.SEPARATE} and fit.likelihood.n:
         largest = float(np.mean([_squared_slope(fit, pilot) for pilot in range(_PILOTS)]))
     else:
@@ -43,7 +44,7 @@ def measure_dispersion(fit: Fit, expansion: SharedExpansion | None) -> float:
     return largest if np.isfinite(largest) and largest > _AT_LEAST else 1.0
 
 
-def tempered(fit: Fit, dispersion: float) -> Fit:
+def rescale(fit: Fit, dispersion: float) -> Fit:
     """Divide the objective by its dispersion, and stretch the whitening with it."""
     likelihood, base = fit.likelihood, fit.base
     if not likelihood.per_observation:

@@ -29,6 +29,8 @@ BLOCK_CAP = 2**23
 """Largest number of objective values held while a block of rows is expanded (64 MiB)."""
 
 _STEPS = (1.0, 0.5, 0.25, 0.1)
+"""Distances between lattice points in standard errors: about that of the optima sought, and shorter
+where the model's domain ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,9 @@ class SharedExpansion:
     terms : (n, k) array
         Distinct first and second derivatives by contribution; one row where the objective gives
         its total only.
-    bends : (n, m) float32 array
-        Distinct third derivatives, if any: what they add to a model errs by more than their
-        rounding does, and products of half the size take half the time.
+    thirds : (n, m) float32 array
+        Distinct third derivatives, if any. In single precision: their truncation error is larger
+        than that rounding, and products take half the time.
     n_evaluations : int
         Evaluations of the objective spent.
     """
@@ -54,7 +56,7 @@ class SharedExpansion:
     order: int
     step: float
     terms: Floats
-    bends: NDArray[np.float32]
+    thirds: NDArray[np.float32]
     size: int
     n_evaluations: int
 
@@ -72,8 +74,8 @@ class SharedExpansion:
         curvature = sums[:, q:].take(_symmetric(q, 2), axis=1)
         if self.order == 2:
             return CubicModels(slope, curvature, None)
-        bends = (weights.astype(np.float32) @ self.bends).astype(float)
-        return CubicModels(slope, curvature, bends.take(_symmetric(q, 3), axis=1))
+        thirds = (weights.astype(np.float32) @ self.thirds).astype(float)
+        return CubicModels(slope, curvature, thirds.take(_symmetric(q, 3), axis=1))
 
 
 def n_terms(size: int, order: int) -> int:
@@ -103,18 +105,18 @@ def _expand_at(
     """Expand on one lattice; None where it leaves the domain."""
     lattice = Lattice.of(likelihood, whitening.size, order)
     straight = n_terms(whitening.size, min(order, 2))
-    terms, bends = [], []
+    terms, thirds = [], []
     for block in likelihood.row_blocks(max(1, BLOCK_CAP // lattice.values_per_row)):
         found = lattice.derivatives(block, whitening, step)
         if found is None:
             return None
         terms.append(found[:, :straight])
-        bends.append(found[:, straight:].astype(np.float32))
+        thirds.append(found[:, straight:].astype(np.float32))
     return SharedExpansion(
         order,
         step,
         np.concatenate(terms),
-        np.concatenate(bends),
+        np.concatenate(thirds),
         whitening.size,
         len(lattice.points),
     )

@@ -117,10 +117,13 @@ def equality_of_scores(fit: Fit, scores: Floats, spread: Floats) -> Equality:
     """
     size = scores.shape[1]
     lengths = np.linalg.norm(spread, axis=1)
-    ways = np.concatenate([np.eye(size), spread / np.maximum(lengths, 1e-300)[:, None]])
+    directions = np.concatenate([np.eye(size), spread / np.maximum(lengths, 1e-300)[:, None]])
     squares, curvatures = (
         np.column_stack([each[:, :size].mean(axis=1), each[:, size:]])
-        for each in (fit.likelihood.score_share * (scores @ ways.T) ** 2, _curvatures(fit, ways))
+        for each in (
+            fit.likelihood.score_share * (scores @ directions.T) ** 2,
+            _curvatures(fit, directions),
+        )
     )
     ratios, errors = compare(squares, curvatures)
     return Equality(float(ratios[0]), float(errors[0]), ratios[1:], errors[1:])
@@ -155,12 +158,12 @@ def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
     return Equality(ratio, float(np.hypot(sampling, drawn)), measured_on="replicates")
 
 
-def _curvatures(fit: Fit, ways: Floats) -> Floats:
+def _curvatures(fit: Fit, directions: Floats) -> Floats:
     """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
-    bends = contribution_curvatures(
-        fit.likelihood, fit.whitening, ways, np.asarray(fit.base), fit.step_sizes.hessian_step
+    curvatures = contribution_curvatures(
+        fit.likelihood, fit.whitening, directions, np.asarray(fit.base), fit.step_sizes.hessian_step
     )
-    return bends if np.isfinite(bends).all() else np.zeros_like(bends)
+    return curvatures if np.isfinite(curvatures).all() else np.zeros_like(curvatures)
 
 
 def _clearly_off(ratios: Floats, errors: Floats, count: float) -> NDArray[np.bool_]:

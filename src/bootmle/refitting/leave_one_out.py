@@ -23,8 +23,18 @@ from bootmle.sampling.resample import Resample
 
 __all__ = ["LeaveOneOut", "absences", "delete_units", "jackknife_of"]
 
+Rows = NDArray[np.intp]
+
 _CERTIFY_UP_TO = 10
-"""Jackknife refits are all certified where they are at most a tenth of the replicates."""
+"""All jackknife refits are certified where they are at most a tenth of the replicates, whose time
+they then add little to."""
+
+_MOVED = 0.1
+"""Largest move of a coordinate, in standard errors, that is left to the expansion. Measured: where
+all are left to it, accelerations are up to 13% off, and more at n = 10."""
+
+_CHUNK = 256
+"""Jackknife samples whose weights are held at a time."""
 
 
 class LeaveOneOut:
@@ -97,19 +107,8 @@ def absences(
     return np.concatenate(packed)
 
 
-_MOVED = 0.1
-"""Largest move, in standard errors, for which the expansion's optimum will do."""
-_CHUNK = 256
-
-Rows = NDArray[np.intp]
-
-
 def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool) -> Floats:
-    """Estimate with each unit (rows of the data) left out, (G, p); NaN where a refit failed.
-
-    Of contributions they are solved on the expansion, and certified where a deletion moves a
-    whitened coordinate by over a tenth of a standard error, or all are asked for.
-    """
+    """Estimate without each unit, (G, p), by the expansion where it serves; NaN where it fails."""
     fit.check_data()
     if fit.likelihood is None:
         return _refitted(EstimatorRefit(fit), fit.n, units)

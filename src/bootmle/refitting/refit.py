@@ -17,7 +17,7 @@ from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
-from bootmle.refitting.dispersion import measure_dispersion, tempered
+from bootmle.refitting.dispersion import measure_dispersion, rescale
 from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.fallback import fall_back
 from bootmle.sampling.resample import Resample
@@ -25,6 +25,9 @@ from bootmle.sampling.resample import Resample
 __all__ = ["LikelihoodRefit"]
 
 _EXPANSION_REACH = 2.0
+"""Trust radii within which the expansion's optimum is taken for a replicate's. Measured at n = 40
+to 100 on logit, Poisson and NB2: 2% lie beyond one radius, off by half a standard error in the
+median, which the audit reports."""
 
 _GRADIENTS, _GRADIENTS_OF_TOTALS = 2, 6
 """Gradients of p + 1 evaluations each that a refit takes, from the expansion and without it: 16 to
@@ -38,17 +41,17 @@ class LikelihoodRefit:
     Attributes
     ----------
     fit : Fit
-        The original, its objective divided by the dispersion.
+        The original, with its objective divided by the dispersion.
     expansion : SharedExpansion or None
         Derivatives at the estimate, shared by all refits.
     verified : bool
-        Whether each replicate goes on from the expansion to a certified optimum.
+        Whether each replicate continues from the expansion to a certified optimum.
     dispersion : float
         What the objective was divided by: 1 unless it is far from a log-likelihood in scale.
     sandwich : Sandwich or None
-        What each replicate's own standard errors are made by, where they are asked for.
+        How each replicate's own standard errors are computed, where they are asked for.
     polished : bool
-        Whether to take one more step at each optimum: a jackknife's are much alike.
+        Whether to take one more step at each optimum: those of a jackknife are close together.
     """
 
     fit: Fit
@@ -67,8 +70,9 @@ class LikelihoodRefit:
         dispersion = measure_dispersion(fit, expansion)
         if dispersion == 1:
             return cls(fit, expansion, verified)
-        even = tempered(fit, dispersion)
-        return cls(even, expand_shared(even.likelihood, even.whitening), verified, dispersion)
+        rescaled = rescale(fit, dispersion)
+        expansion = expand_shared(rescaled.likelihood, rescaled.whitening)
+        return cls(rescaled, expansion, verified, dispersion)
 
     def with_sandwiches(self, units: Units) -> LikelihoodRefit:
         """Measure each replicate's own standard errors too, by the units that are drawn."""
@@ -81,7 +85,7 @@ class LikelihoodRefit:
 
     @property
     def n_params(self) -> int:
-        """Number of parameters, held ones included."""
+        """Number of parameters, fixed ones included."""
         return self.fit.estimate.size
 
     @property
@@ -114,7 +118,7 @@ class LikelihoodRefit:
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
     def target(self, resample: Resample) -> WhitenedObjective:
-        """Reweight, resample or simulate the data, and see the likelihood in whitened units."""
+        """Reweight, resample or simulate the data; return the objective in whitened coordinates."""
         if resample.simulate is not None:
             return self._simulated(resample.simulate)
         return (
@@ -145,7 +149,7 @@ class LikelihoodRefit:
         return target
 
     def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> WhitenedObjective:
-        """Simulate new data at the estimate; an exception on the way is kept on the target."""
+        """Simulate new data at the estimate; an exception is kept on the target."""
         likelihood = self.fit.likelihood
         target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
         try:
@@ -158,7 +162,7 @@ class LikelihoodRefit:
         return target
 
     def _models(self, weights: Floats) -> CubicModels:
-        """Return each resample's cubic model, (b, n) weights at a time."""
+        """Return the cubic models of resamples with weights (b, n)."""
         if self.expansion is None:
             size = self.fit.whitening.size
             unit = np.broadcast_to(np.eye(size), (len(weights), size, size))
@@ -177,7 +181,7 @@ class LikelihoodRefit:
     def _from_estimate(self, targets: list[WhitenedObjective]) -> list[Outcome]:
         """Start the chunk at the estimate, with the original data's derivatives."""
         if self.fit.status is Status.AT_BOUND:
-            return [self._rescue(target) for target in targets]
+            return [self._fall_back(target) for target in targets]
         rows = 1 if self.expansion is None else len(self.expansion.terms)
         run = BatchedNewton(
             targets, self._models(np.ones((len(targets), rows))), self.fit.step_sizes
@@ -187,15 +191,15 @@ class LikelihoodRefit:
         return self._finish(targets, run)
 
     def _expanded(self, targets: list[WhitenedObjective], models: CubicModels) -> list[Outcome]:
-        """Take the models' optima; only where a model has none, refit after all."""
+        """Take the models' optima; refit only where a model has none."""
         z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.whitening.size))
         return [
-            Outcome(params, Status.EXPANDED, np.nan) if accepted else self._rescue(target)
+            Outcome(params, Status.EXPANDED, np.nan) if accepted else self._fall_back(target)
             for target, params, accepted in zip(targets, targets[0].to_user(z), good, strict=True)
         ]
 
     def _finish(self, targets: list[WhitenedObjective], run: BatchedNewton) -> list[Outcome]:
-        """Go on to the optima; accept those inside their bounds, the others fall back."""
+        """Continue to the optima; accept those inside their bounds, refit the others."""
         run.run()
         if self.polished:
             run.polish()
@@ -207,12 +211,12 @@ class LikelihoodRefit:
         return [
             Outcome(params[k], status, float(run.distance[k]), errors=errors[k])
             if accepted[k]
-            else self._rescue(target, run.z[k], run.steps[k])
+            else self._fall_back(target, run.z[k], run.steps[k])
             for k, target in enumerate(targets)
         ]
 
     def _inside(self, params: Floats) -> NDArray[np.bool_]:
-        """Whether full parameter vectors (b, p) keep the bounds and constraints."""
+        """Whether full parameter vectors (b, p) lie within bounds and constraints."""
         parameters, optimizer = self.fit.likelihood.parameters, self.fit.optimizer
         free, bounds = params[:, parameters.free], parameters.bounds
         within = np.all((free > bounds[:, 0]) & (free < bounds[:, 1]), axis=1)
@@ -220,10 +224,10 @@ class LikelihoodRefit:
             within &= np.array([optimizer.feasible(each) for each in params])
         return np.asarray(within)
 
-    def _rescue(
+    def _fall_back(
         self, target: WhitenedObjective, z: Floats | None = None, step: Floats | None = None
     ) -> Outcome:
-        """Hand a replicate on to the safeguards."""
+        """Refit a replicate that was not certified."""
         zero = np.zeros(self.fit.whitening.size)
         z, step = zero if z is None else z, zero if step is None else step
         return fall_back(target, z, step, self.fit.step_sizes, self.fit.optimizer)

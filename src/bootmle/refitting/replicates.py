@@ -30,10 +30,10 @@ class Replicates:
     n_evaluations, n_gradients : (B,) int arrays
         Evaluations of the objective and of its analytic gradient.
     messages : mapping
-        Replicate number to what was said of it.
+        Messages by the replicate's number.
     standard_errors : (B, p) array
-        Each replicate's own, which studentized intervals divide by: 0 for a parameter at its bound,
-        which is held there; NaN where there is none.
+        Each replicate's own, which studentized intervals divide by: 0 for a parameter fixed at its
+        bound; NaN where there is none.
     """
 
     estimates: Floats
