@@ -1,5 +1,6 @@
 """A new kind of interval: its class, and an entry; everything that takes a method then takes it."""
 
+import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,7 +9,17 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bootmle import Estimator, Jackknife, bootstrap, coverage
+from bootmle import (
+    Bayesian,
+    Blocks,
+    Cases,
+    Estimator,
+    Jackknife,
+    Stratified,
+    Subsample,
+    bootstrap,
+    coverage,
+)
 from bootmle.bootstrapping.interval_methods import METHODS
 from bootmle.inference.bca import BCa
 from bootmle.inference.intervals import Need, ReplicateArrays
@@ -81,3 +92,36 @@ def test_a_study_takes_it(estimator: Estimator) -> None:
     assert abs(warped.coverage["bc"][0] - 0.9) < 0.12
     with pytest.raises(ValueError, match=r"'bc' is not available, as .* not random"):
         coverage(estimator, simulate, sampling=Jackknife(), n_datasets=4, **options)
+
+
+@pytest.mark.parametrize("studentized", [False, True])
+@pytest.mark.parametrize(
+    ("plan", "kinds"),
+    [
+        (Cases(), ["bca", "studentized"]),
+        (Stratified(np.arange(15) % 2), ["bca", "studentized"]),
+        (Bayesian(), [None, "studentized"]),
+        (Blocks(2), [None, "studentized"]),
+        (Subsample(9), [None, None]),
+    ],
+)
+def test_the_table_recommends_only_an_interval_that_is_available(
+    plan: Any, kinds: list[str | None], studentized: bool
+) -> None:
+    y = np.random.default_rng(3).exponential(size=15)
+
+    def moments(y: Any, weights: Any) -> Any:
+        mean = np.average(y, weights=weights)
+        return [mean, 1000 * np.average((y - mean) ** 2, weights=weights)]
+
+    def errors(y: Any, weights: Any) -> Any:
+        mean, variance = moments(y, weights)
+        fourth = np.average((y - mean) ** 4, weights=weights) - (variance / 1000) ** 2
+        return [(variance / 15_000) ** 0.5, 1000 * (fourth / 15) ** 0.5]
+
+    estimator = Estimator(moments, y, standard_error=errors if studentized else None)
+    boot = bootstrap(estimator, sampling=plan, n_resamples=999, rng=0)
+    (line,) = [each for each in str(boot).splitlines() if each.startswith("off center or skewed")]
+    found = re.findall(r"use confidence_interval\('(.*)'\)", line)
+    assert found == [kind for kind in [kinds[studentized]] if kind is not None]
+    assert all(boot.confidence_interval(kind, 0.6) for kind in found)

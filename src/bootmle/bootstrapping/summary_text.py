@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.text import align, duration, rounded, rounded_like
-from bootmle.inference.intervals import fewest_replicates
+from bootmle.inference.intervals import Need, fewest_replicates
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import ExpansionAudit
@@ -82,9 +82,15 @@ def _table(boot: Sensitivity) -> tuple[list[str], list[list[str]], tuple[str, in
 
 def _flag(rows: list[list[str]], boot: Sensitivity, doubtful: NDArray[np.bool_]) -> None:
     """Mark the standard errors and endpoints that are not reliable."""
+    better = _better(boot)
+    use = f": use {better} intervals" if better else ""
     reasons = (
         (doubtful, (2,), "heavy tails or infinite replicates: see the quantile SE"),
-        (_off_center(boot), (4, 5), f"off center or skewed: use {_better(boot)} intervals"),
+        (
+            _off_center(boot),
+            (4, 5),
+            f"off center or skewed{use}",
+        ),
         (boot.flat(), (2, 4, 5), "not identified by the data"),
     )
     for chosen, columns, reason in reasons:
@@ -161,11 +167,12 @@ def _cautions(boot: Sensitivity) -> Iterator[str]:
             f"heavy tails: {_listed(boot, heavy)}; a single replicate contributes more than 10% of "
             f"the variance, and the SE grows with B; the quantile SE does not"
         )
-    off = _off_center(boot)
+    off, better = _off_center(boot), _better(boot)
     if off.any():
+        use = f": use confidence_interval({better!r})" if better else ""
         yield (
             f"off center or skewed: {_listed(boot, off)}; percentile intervals are likely to "
-            f"under-cover: use confidence_interval({_better(boot)!r})"
+            f"under-cover{use}"
         )
     yield from (f"! {alarm}" for alarm in boot.alarms)
 
@@ -191,10 +198,11 @@ def _off_center(boot: Sensitivity) -> NDArray[np.bool_]:
 
 
 def _better(boot: Sensitivity) -> str:
-    """Name the kind of interval to use instead."""
+    """Name the kind of interval to use instead; empty where none is available."""
     lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
-    usable = boot.own_standard_error is not None and lost < _FEW_LOST
-    return "studentized" if usable else "bca"
+    if lost < _FEW_LOST and not boot.lacks(Need.STANDARD_ERRORS):
+        return "studentized"
+    return "" if boot.lacks(Need.JACKKNIFE) else "bca"
 
 
 def _listed(boot: Sensitivity, chosen: NDArray[np.bool_]) -> str:
