@@ -58,9 +58,8 @@ from bootmle import Bootstrap, Cases, Fit, bootstrap, fit, load
 from bootmle.execution.payload import Payload
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.task import Task
-from large import Row
 from models import logit
-from refits import report
+from tables import Row, report
 
 B, B_TIMED = 999, 1999
 SEED = 1
@@ -427,7 +426,7 @@ def fill(tally: Tally, mle: Fit, folder: Path, n_jobs: int) -> None:
         resume(mle, folder, n_jobs)
         tally.seen["it fitted in"] += 1
     except OSError as error:
-        tally.unnamed += str(folder) not in str(error) or "make room" not in str(error)
+        tally.unnamed += str(folder) not in str(error) or "free some space" not in str(error)
     run = folder / "run"
     chunks = list(run.glob("chunk-*")) if run.is_dir() else []
     tally.seen["some chunks" if chunks else "none"] += 1
@@ -495,7 +494,7 @@ def spoil_chunks(
         path.write_bytes(spoil(path.read_bytes(), rng))
     tally.tried += len(spoilt)
     done = tally.compare(lambda: resume(mle, folder))
-    notes = "\n".join(() if done is None else done.notes)
+    notes = "\n".join(() if done is None else done.remarks)
     tally.unnamed += sum(str(path) not in notes for path in spoilt)
     tally.compare(lambda: load(folder / "run"))
 

@@ -1,6 +1,6 @@
 """Hessians by differences beside analytic ones, on random likelihoods.
 
-    python benchmarks/hessians.py hessians.csv --problems 1000 --peers 100
+    python benchmarks/hessians.py [--problems 1000] [--peers 100] [--csv DIR]
 
 A row is a method in a setting: plain, parameters on scales from 1e-6 to 1e6, or the nll + 1e6.
 Of the problems, a third each lie at the truth, at the optimum and off it; in a tenth two parameters
@@ -18,7 +18,6 @@ Packages that are not installed are named and skipped.
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib
 import importlib.util
 import time
@@ -35,6 +34,7 @@ from scipy.differentiate import hessian as scipy_hessian
 from scipy.special import expit, gammaln, polygamma, psi
 
 from bootmle.likelihood.information import measure_information
+from tables import OWN, Row, installed, write_table
 
 Floats = NDArray[np.float64]
 Functions = Any
@@ -358,9 +358,9 @@ def run(method: Callable[[Problem], Estimate], problems: list[Problem]) -> dict[
     }
 
 
-def tabulate(count: int, peers: int) -> list[dict[str, str | float]]:
+def tabulate(count: int, peers: int) -> list[Row]:
     """Run every installed method in every setting, printing each row as it is done."""
-    rows: list[dict[str, str | float]] = []
+    rows: list[Row] = []
     for setting, (decades, shift) in SETTINGS.items():
         problems = [draw_problem(seed, decades, shift) for seed in range(count)]
         for name, (package, method) in METHODS.items():
@@ -373,7 +373,7 @@ def tabulate(count: int, peers: int) -> list[dict[str, str | float]]:
     return rows
 
 
-def print_row(rows: list[dict[str, str | float]]) -> None:
+def print_row(rows: list[Row]) -> None:
     """Print the last row, under a heading if it is the first."""
     *_, row = rows
     if len(rows) == 1:
@@ -384,7 +384,7 @@ def print_row(rows: list[dict[str, str | float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("csv", type=Path, nargs="?", help="file to write the table to")
+    parser.add_argument("--csv", type=Path, metavar="DIR", help="write hessians.csv here")
     parser.add_argument("--problems", type=int, default=1000)
     parser.add_argument("--peers", type=int, default=100, help="problems for other packages")
     options = parser.parse_args()
@@ -392,10 +392,9 @@ def main() -> None:
         warnings.simplefilter("ignore")
         rows = tabulate(options.problems, options.peers)
     if options.csv:
-        with options.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        others = {package for package, _ in METHODS.values()} - set(OWN)
+        versions = [f"{name} {installed(name)}" for name in sorted(others) if installed(name)]
+        write_table("hessians", rows, options.csv, versions)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,11 @@ from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.task import CHUNK
 from judging import Verdict, judge, solve_all
 from problems import MODES, SEED, Problem, draw, large_problems
+from tables import Row
 
 B = 1999
 """Replicates that shared evaluations and times are spread over."""
 
-
-Row = dict[str, str | int | float]
 Solve = Callable[[Iterable[int]], object]
 
 

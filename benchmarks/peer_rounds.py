@@ -10,10 +10,10 @@ import numpy as np
 
 from bootmle import Bootstrap, bootstrap
 from large import B as MANY
-from large import Row
 from peer_cases import OURS, Case
 from peer_loops import ours
 from peer_turns import Measure, Peer, Turn
+from tables import Row
 
 B = 1000
 FEWEST = 8

@@ -32,24 +32,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bootmle.display.text import rounded
 from bootmle.execution.threads import computation
-from large import Row
 from peer_carriers import CARRIERS
 from peer_cases import CASES
 from peer_loops import LOOPS
 from peer_r import IN_R, r_versions
 from peer_rounds import US, Effort, measured
 from peer_statsmodels import STATSMODELS
-from refits import report
+from tables import OWN, Row, installed, made_with, report
 
 PEERS = (*LOOPS, *STATSMODELS, *CARRIERS, *IN_R)
 
@@ -71,9 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     effort, started = Effort(options.turns, options.seconds, options.jobs), time.perf_counter()
     with computation():
         rows = list(_all_rows(options.models or list(CASES), effort))
-    report("peers", iter(rows), options.csv)
+    report("peers", rows, options.csv, _versions())
     print("\n".join(markdown(rows)), "\n")
-    print(f"{_made_with(effort)}; {(time.perf_counter() - started) / 60:.0f} minutes")
+    print("; ".join(f"{key}: {value}" for key, value in made_with(_versions()).items()))
+    print(f"{effort.n_jobs} cores used, {(time.perf_counter() - started) / 60:.0f} minutes")
 
 
 def _all_rows(models: Sequence[str], effort: Effort) -> Iterator[Row]:
@@ -92,10 +89,7 @@ def _version(package: str) -> str | None:
     language, _, of_r = package.rpartition(" ")
     if language == "R":
         return r_versions().get(of_r)
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    return installed(package)
 
 
 def markdown(rows: Sequence[Row]) -> list[str]:
@@ -122,18 +116,11 @@ def _cell(name: str, row: Row | None) -> str:
     return f"{ratio}x" if off <= 4 else f"{ratio}x ({off:.0f})"
 
 
-def _made_with(effort: Effort) -> str:
-    """Name the date, the versions, the cores and the load."""
-    needed = ("numpy", "bootmle", "joblib", *(peer.needs for peer in PEERS))
-    versions = {name: _version(name) for name in dict.fromkeys(needed)}
-    listed = [f"{name} {number}" for name, number in versions.items() if number]
-    if r_versions():
-        listed.append("R {R} with {BLAS}".format_map(r_versions()))
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}; Python {platform.python_version()}, {', '.join(listed)}; "
-        f"{effort.n_jobs} of {os.cpu_count()} cores, load average {load}"
-    )
+def _versions() -> list[str]:
+    """List the peers that are there, and R with the BLAS that it uses."""
+    found = {peer.needs: _version(peer.needs) for peer in PEERS if peer.needs not in OWN}
+    listed = [f"{name} {number}" for name, number in found.items() if number]
+    return [*listed, "R {R} with {BLAS}".format_map(r_versions())] if r_versions() else listed
 
 
 if __name__ == "__main__":

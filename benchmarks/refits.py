@@ -41,15 +41,14 @@ bfgs, ratio
 from __future__ import annotations
 
 import argparse
-import csv
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from bootmle.display.text import align
 from bootmle.execution.threads import computation
-from large import Row, large_table
+from large import large_table
 from small import small_table
+from tables import report
 
 TABLES = {"large": large_table, "small": small_table}
 
@@ -70,25 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in chosen:
             print(f"{name}:", flush=True)
             report(name, TABLES[name](options.quick), options.csv)
-
-
-def report(name: str, measured: Iterator[Row], folder: Path | None) -> None:
-    """Print one table, and write it where a folder is given."""
-    rows = list(measured)
-    titles = list(dict.fromkeys(title for row in rows for title in row))
-    print(align(titles, [[shown(row.get(title, "")) for title in titles] for row in rows]), "\n")
-    if folder is None:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, titles)
-        writer.writeheader()
-        writer.writerows({title: shown(cell) for title, cell in row.items()} for row in rows)
-
-
-def shown(cell: str | int | float) -> str:
-    """Show a number to four digits."""
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,12 @@ half of each range.
 from __future__ import annotations
 
 import argparse
-import csv
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -39,11 +38,11 @@ from typing import Any
 import numpy as np
 
 from bootmle import Cases, Fit, fit
-from bootmle.display.text import align
 from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
 from models import logit
+from tables import Row, report
 
 SEED = 1
 
@@ -199,16 +198,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(*astuple(measure(Point(along, mode, *map(int, sizes)))))
         return
     rows = [(point, apart(point)) for point in points(options.quick)]
-    titles = [field.name for kind in (Point, Measured) for field in fields(kind)]
-    cells = [
-        [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
-        for row in ((*astuple(point), *astuple(found)) for point, found in rows)
-    ]
-    print(align(titles, cells))
-    print("\n".join(["", *exponents(rows)]))
-    if options.csv is not None:
-        with (options.csv / "scaling.csv").open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([titles, *cells])
+    table: list[Row] = [{**asdict(point), **asdict(found)} for point, found in rows]
+    report("scaling", table, options.csv)
+    print("\n".join(exponents(rows)))
     if options.plot is not None:
         plot(rows, options.plot)
 

@@ -10,10 +10,11 @@ from scipy.optimize import minimize
 from bootmle import Bootstrap, bootstrap
 from bootmle.likelihood.arrays import Floats
 from judging import Verdict, judge, solve_all
-from large import B, Row
+from large import B
 from models import normal_mixture
 from problems import SEED, Problem, draw, simulated, small_models
 from references import separated
+from tables import Row
 
 SIZES = (10, 20, 40, 60)
 _SHOWN = ("contributions", "contributions, jac", "scalar")

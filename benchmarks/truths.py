@@ -24,8 +24,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from large import Row
-from refits import report
+from tables import Row, report
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.test_bootstrap_truths import CASES, compared

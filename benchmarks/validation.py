@@ -28,15 +28,14 @@ import argparse
 import csv
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bootmle import Coverage, Flag
-from large import Row
-from refits import report, shown
 from studies import STUDIES, Study
+from tables import Row, report, write_table
 
 LEVEL = 95.0
 KNOWN = {
@@ -180,19 +179,13 @@ def noticed(result: Coverage) -> Row:
 def write(rows: list[Row], folder: Path) -> None:
     """Write all rows, in the place of those of the same studies in the file."""
     path = folder / "validation.csv"
-    folder.mkdir(parents=True, exist_ok=True)
     fresh = {row["study"] for row in rows}
-    old: list[Mapping[str, str]] = []
+    old: list[Row] = []
     if path.exists():
         with path.open(newline="") as file:
-            old = [row for row in csv.DictReader(file) if row["study"] not in fresh]
+            old = [{**row} for row in csv.DictReader(file) if row["study"] not in fresh]
     together = sorted([*old, *rows], key=lambda row: list(STUDIES).index(str(row["study"])))
-    titles = list(dict.fromkeys(title for row in rows for title in row))
-    titles += [title for row in old for title in row if title not in titles]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, dict.fromkeys(titles))
-        writer.writeheader()
-        writer.writerows({key: shown(cell) for key, cell in row.items()} for row in together)
+    write_table("validation", together, folder)
 
 
 def markdown(rows: list[Row]) -> str:
