@@ -47,3 +47,15 @@ def test_a_finding_is_a_valid_script_about_pinned_public_packages(path: Path) ->
     assert "mktemp -d" in text
     assert re.search(r"[\w-]==?\d", text)
     assert "bootmle" not in text
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md"])
+def test_what_the_texts_point_to_exists(name: str) -> None:
+    text = (ROOT / name).read_text()
+    named = re.findall(r"`((?:[\w.]+/)+[\w.]*|[\w.]+\.(?:py|R|sh))`", text)
+    named += [path for path in re.findall(r"\]\(([^)#]+)", text) if "://" not in path]
+    folders = [ROOT, (ROOT / name).parent, ROOT / "src", ROOT / "src/bootmle"]
+    named = [path for path in named if path != "NAME.sh"]
+    missing = [path for path in named if not any((folder / path).exists() for folder in folders)]
+    assert len(named) > 5
+    assert missing == []
