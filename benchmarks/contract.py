@@ -1,4 +1,4 @@
-"""Does `fit` and `bootstrap` refuse what resamples do not mean, and nothing else?
+"""Do `fit` and `bootstrap` refuse what resamples do not mean, and nothing else?
 
 200 random regular models are fitted and bootstrapped, and must not be refused nor raise an alarm of
 a replicate's meaning; over 60 violations must be refused in words that name the cause. Evaluations

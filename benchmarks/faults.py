@@ -9,7 +9,7 @@ The run is a logit of n=1500 and p=12, B=999 in 16 chunks: about 1 ms per refit.
 kind of fault:
 
 tried
-    Faults; each time the run is gone on with, and compared with the undisturbed one bit for bit.
+    Faults; after each the run is resumed, and compared with the undisturbed one bit for bit.
 lost
     Replicates that are missing or failed then, though the undisturbed run has them.
 differed
@@ -24,7 +24,7 @@ One row for each figure, a median over turns:
 value, aim, met
     Efficiency is t1/(2 t2), whole calls in turns with warm workers; by the processor's clock t2 is
     the caller's time and the busier worker's, so that waiting is left out. What a checkpoint adds
-    is the ratio of paired turns less 1.
+    is the ratio of paired turns minus 1.
 turns, free
     How many turns began and ended on free cores; where none did it is all of them, and "no".
 """
@@ -339,7 +339,7 @@ def size(path: Path) -> int:
 
 
 def resume(mle: Fit, folder: Path, n_jobs: int = 1) -> Bootstrap:
-    """Go on with a run."""
+    """Resume a run."""
     return bootstrap(mle, n_resamples=B, rng=SEED, n_jobs=n_jobs, checkpoint=folder / "run")
 
 
@@ -409,7 +409,7 @@ def disk(effort: Effort) -> Iterator[Row]:
 
 @contextmanager
 def small_disk(kilobytes: int) -> Iterator[tuple[Path, Callable[[], object]]]:
-    """Mount a small file system; hand out what enlarges it."""
+    """Mount a small file system; yield it and a function that enlarges it."""
     mount = ["mount", "-t", "tmpfs", "-o"]
     with TemporaryDirectory() as folder:
         subprocess.run([*mount, f"size={kilobytes}k", "tmpfs", folder], check=True)
@@ -442,7 +442,7 @@ def fill(tally: Tally, mle: Fit, folder: Path, n_jobs: int) -> None:
 
 
 def damage(effort: Effort) -> Iterator[Row]:
-    """Cut files and flip their bits at random places, then go on."""
+    """Cut files and flip their bits at random places, then resume."""
     mle, first = undisturbed()
     with TemporaryDirectory() as name:
         sound = Path(name) / "sound"
@@ -632,7 +632,7 @@ def figure(what: str, measure: Figure, turns: int, aim: float, *, larger: bool =
 
 
 def wait_for_cores(seconds: float = 5.0) -> float:
-    """Wait until the cores are free, but not for ever; return how many are busy."""
+    """Wait for free cores, for a limited time; return how many are busy."""
     until = time.monotonic() + seconds
     while (busy := others()) >= FREE and time.monotonic() < until:
         pass

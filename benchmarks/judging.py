@@ -1,4 +1,4 @@
-"""Replicates held against the independent solver."""
+"""Replicates compared with the independent solver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REACHED = {Status.CERTIFIED, Status.CERTIFIED_BY_FALLBACK, Status.NOISE_LIMITED
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a replicate is worth.
+    """How a replicate compares with the solver.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Verdict:
 
     @property
     def wrong(self) -> bool:
-        """Whether there is an optimum and it is missed, or none and one is scipy_information."""
+        """Whether there is an optimum and it is missed, or none and one is reported."""
         if self.exists:
             return not (self.reached and self.distance <= NEAR)
         return self.status is not Status.NO_FINITE_OPTIMUM

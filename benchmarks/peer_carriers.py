@@ -1,4 +1,4 @@
-"""Packages that resample and call a refit of the user's: all are given the expert's."""
+"""Packages that resample and call the user's refit: each is given the expert's."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Case:
         return self.problem.take(self.members[units].ravel())
 
     def resample(self, rng: np.random.Generator) -> tuple[Any, ...]:
-        """Draw the units and take their rows, as a loop by hand does."""
+        """Draw the units and take their rows, as a hand-written loop does."""
         return self.take(rng.integers(len(self.members), size=len(self.members)))
 
 

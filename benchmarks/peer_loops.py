@@ -1,4 +1,4 @@
-"""Our turn, and the loops that SciPy's users write."""
+"""Our turn, and the loops that users of SciPy write."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def loop(refit: Refit) -> Measure:
 
 
 def counts(found: Sequence[OptimizeResult]) -> dict[str, float]:
-    """Average the evaluations that SciPy's results tell of."""
+    """Average the evaluations that SciPy reports."""
     if not found:
         return {}
     return {

@@ -101,7 +101,7 @@ def _row(case: Case, name: str, turns: Sequence[Turn], truth: Bootstrap) -> Row:
 
 
 def _told(values: list[float]) -> float | str:
-    """Average what was counted; nothing where nobody counts."""
+    """Average what was counted; empty where nothing was."""
     mean = float(np.mean(values))
     return "" if np.isnan(mean) else mean
 

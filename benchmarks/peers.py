@@ -4,9 +4,9 @@ Run ``python benchmarks/peers.py [MODEL ...] [--jobs N] [--turns N] [--seconds S
 models are logit, NB2, RAND, gamma and clustered, all by default: about ten minutes on a core of its
 own. Packages that are not installed are named and skipped. Ratios are taken turn by turn, each with
 one of ours of the same minute. Slow peers refit fewer replicates than our 1,000: as many as fit
-into S seconds, 8 at least. Packages that carry a user's refit, R's optim among them, are given the
-expert's: from the estimate, with the gradient of the sum, which takes a third as long as the scores
-that our refits are given.
+into S seconds, at least 8. Packages that call a refit of the user's (R's boot with optim, too) are
+given the expert's: from the estimate, with the gradient of the sum, which takes a third as long as
+the scores that our refits are given.
 
 B
     Replicates in a turn.
@@ -17,7 +17,7 @@ evaluations, gradients
     Of one refit, where they can be counted; a step of Newton's method or of Fisher scoring, with
     its Hessian, counts as a gradient.
 failures
-    Percent of the refits that the peer calls failed; nothing where it tells none.
+    Percent of the refits that the peer reports as failed; empty where it reports none.
 SE_off
     The largest difference of a standard error from ours at B=1,999, in Monte Carlo errors of both:
     about 2 for 12 that agree, and over 4 in one row of a thousand.

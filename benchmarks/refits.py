@@ -1,7 +1,7 @@
 """How fast and how certain refits are, against SciPy and an independent solver.
 
-Run ``python benchmarks/refits.py [--quick] [--large] [--small] [--csv DIR]``. Large problems are
-the ones that time matters for, small ones those where refits go wrong.
+Run ``python benchmarks/refits.py [--quick] [--large] [--small] [--csv DIR]``. Time matters in
+the large problems; refits go wrong in the small ones.
 
 Table 1, one row for each problem and mode:
 

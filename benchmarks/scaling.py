@@ -4,13 +4,13 @@ Run ``python benchmarks/scaling.py [--quick] [--csv DIR] [--plot FILE]``. One lo
 one core; the columns:
 
 along
-    What grows: observations n, parameters p, or replicates B; the other two are held.
+    What grows: observations n, parameters p, or replicates B; the other two are fixed.
 mode
     Whether the objective returns contributions or its total.
 ms
-    Processor time of a refit, what is spent once for all of them left out.
+    Processor time of a refit, without what is spent once for all of them.
 shared_s
-    That: the expansion.
+    Seconds spent once: the shared expansion.
 evaluations
     Likelihood evaluations of a refit.
 in_fun

@@ -96,7 +96,7 @@ class Study:
         return mle, args
 
     def run(self, n_datasets: int, n_resamples: int | None, **options: Any) -> Coverage:
-        """Run the study, or go on with it."""
+        """Run the study, or resume it."""
         mle, args = self.fitted()
         return coverage(
             mle,

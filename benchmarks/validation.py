@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/validation.py [NAME ...] [--sizes N ...] [--datasets N] [--resamples B]
 [--jobs N] [--checkpoint DIR] [--deadline SECONDS] [--csv DIR]``; names are those of the studies,
-all by default. A directory for checkpoints lets a run stop and go on, and grow: ask again for more
+all by default. With a directory for checkpoints a run can be stopped, resumed and extended by more
 data sets. Prints a row for each study, with its worst parameter: that with the percentile interval
 furthest from 95%.
 
@@ -165,7 +165,7 @@ def _yes(right: bool) -> str:
 def noticed(result: Coverage) -> Row:
     """Say how often something was flagged or raised an alarm, and what."""
     kept, kinds = result.kept, {**result.flagged, **result.alarmed}
-    # Where SciPy stopped is no matter of the standard errors: the fit went on from there.
+    # Where SciPy stopped says nothing about the standard errors: the fit continued from there.
     flagged = [set(names.split()) - {Flag.NOT_AT_OPTIMUM.name} for names in kept.flags]
     kinds.pop(str(Flag.NOT_AT_OPTIMUM.value), None)
     often = sorted(kinds, key=lambda kind: -kinds[kind])
