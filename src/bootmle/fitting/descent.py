@@ -10,7 +10,7 @@ from bootmle.fitting.position import Position
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.optimization.convergence import furthest_fall, lowest_neighbor, refine
+from bootmle.optimization.convergence import FLAT, furthest_fall, lowest_neighbor, refine
 from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.outcome import descend
 from bootmle.optimization.status import Status
@@ -48,8 +48,6 @@ class _Rules:
     """Share of that fall by which an nll without a lower bound falls beyond SciPy's point."""
     flat: float = 1e-3
     """Rise over 64 standard errors that is none; a regular nll has risen by 64²/2."""
-    rising: float = 0.02
-    """Rise over one standard error to the other side that is one: 4% of a regular one."""
     quiet: float = 1e-8
     """Noise that is too small to make the Hessian uncertain."""
     uncertain: float = 1e-3
@@ -224,7 +222,7 @@ class Descent(Position):
         """Whether the nll does not rise over many standard errors to one side, but to the other."""
         value, doublings = target.value(z), range(_RULES.path_doublings)
         along = [target.value(z + 2.0**k * side) - value for k in doublings]
-        return max(along) < _RULES.flat and target.value(z - side) - value > _RULES.rising
+        return max(along) < _RULES.flat and target.value(z - side) - value > FLAT
 
     def _has_stayed(self, z: Floats) -> bool:
         """Whether the last steps were so short that the curvature is that of where they led."""

@@ -71,6 +71,7 @@ def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | N
     """Optimize from (p,); return the columns held at bounds, None if they keep changing."""
     parameters = search.parameters
     held = _active_columns(parameters, params, search.units(params))
+    # Each parameter may be held and released once, before and after the first search.
     for _ in range(2 * parameters.free.size + 2):
         found = search.optimize(params, held)
         if found is None:

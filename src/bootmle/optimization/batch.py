@@ -53,6 +53,8 @@ class _Rules:
     """Times that a step is quartered before the refit is stuck: to a thousandth of its length."""
     shortest: float = 1e-3
     """Trust radius that backtracking leaves at least: a certificate's distance."""
+    full: float = 0.99
+    """Share of the trust radius from which on a step that lowers the nll doubles it."""
     scatter: tuple[float, float] = (0.1, 0.5)
     """Limits of √(q/n), by which a resample's Hessian scatters around the original's."""
     left: float = 5e-4
@@ -180,7 +182,7 @@ class BatchedNewton:
             trial = z + fraction * step
             value = target.value(trial)
             if value <= min(self.value[member], self.ceiling) + slack:
-                full = fraction * length > 0.99 * self.radius[member]
+                full = fraction * length > _RULES.full * self.radius[member]
                 self.radius[member] *= 2.0 if full else 1.0
                 self.z[member], self.value[member] = trial, value
                 return True
@@ -251,7 +253,7 @@ class BatchedNewton:
         # but not less than √(q/n), by which a resample's Hessian scatters around the original's;
         # 1.5 is a margin.
         floor = self.step_sizes.floor(self.z.shape[1])
-        left = _RULES.left * 0.1 / self.scatter
+        left = _RULES.left * _RULES.scatter[0] / self.scatter
         far = np.linalg.norm(self.z[members], axis=1)
         modelled = np.minimum(np.sqrt(left * far / 3), _RULES.wide)
         ratio = np.clip(self.contraction[members], self.scatter, 1.0)

@@ -14,12 +14,15 @@ from bootmle.optimization.newton import bfgs_changes, newton_steps
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["furthest_fall", "lowest_neighbor", "observed_information", "refine"]
+__all__ = ["FLAT", "furthest_fall", "lowest_neighbor", "observed_information", "refine"]
+
+FLAT = 0.02
+"""Rise of the nll over one standard error up to which it is flat: a regular one rises by ½."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """When refining ends, and what counts as rising around a point."""
+    """When refining ends, and how far a saddle is left."""
 
     steps: int = 12
     """Quasi-Newton steps at most; measured on 200 fits of eight models: 1 or 2 are enough."""
@@ -27,8 +30,6 @@ class _Rules:
     """Distance in standard errors that ends them: a tenth of what a fit's certificate asks for."""
     diverging: float = 2.0
     """Growth of the distance that ends them as well."""
-    flat: float = 0.02
-    """Rise of the nll over one standard error that counts as none: a regular one rises by ½."""
     first: float = 1e-3
     """Shortest step away from a saddle, in standard errors."""
     doublings: int = 24
@@ -91,4 +92,4 @@ def lowest_neighbor(
     around = z + np.concatenate([axes, -axes])
     rises = target.values(around) - value
     lowest = int(np.argmin(rises))
-    return around[lowest] if rises[lowest] < _RULES.flat else None
+    return around[lowest] if rises[lowest] < FLAT else None
