@@ -12,13 +12,10 @@ from bootmle.crosschecks.remedies import flat_for_all
 from bootmle.display.text import rounded
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.plausibility import CORRELATED, IN_DOUBT, correlation_message
 from bootmle.sampling import Structure
 
 __all__ = ["Diagnosis", "diagnose"]
-
-_CORRELATED = 4.0
-"""Standard errors at which a score's lag-1 autocorrelation is reported unasked: a false alarm in
-0.006% of data sets for each score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +107,13 @@ def _not_positive_definite(evidence: Evidence) -> Iterator[Diagnosis]:
         )
 
 
-def _better_optimum(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Repeat the bootstrap's alarms about a better optimum."""
+def _alarms(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Repeat the bootstrap's alarms under which its standard errors are no reference."""
     for alarm in () if evidence.boot is None else evidence.boot.alarms:
         if alarm.kind is AlarmKind.BETTER_OPTIMUM:
             yield Diagnosis(Flag.BETTER_OPTIMUM, alarm.message)
+        elif alarm.kind in IN_DOUBT:
+            yield Diagnosis(Flag.REPLICATES_IN_DOUBT, alarm.message)
 
 
 def _information_equality(evidence: Evidence) -> Iterator[Diagnosis]:
@@ -130,14 +129,8 @@ def _dependent_rows(evidence: Evidence) -> Iterator[Diagnosis]:
     rowwise = evidence.structure in {Structure.ROWS, Structure.MODEL}
     if scores is None or not rowwise or not evidence.regular:
         return
-    if abs(scores.autocorrelation) > _CORRELATED:
-        yield Diagnosis(
-            Flag.DEPENDENT_ROWS,
-            f"the scores of neighboring rows are correlated ({rounded(scores.autocorrelation, 2)} "
-            f"standard errors from 0): unless the rows are sorted by the outcome, resampling them "
-            f"one by one is not valid; resample groups of related rows, "
-            f"sampling=Clustered(labels), or blocks of a time series, sampling=Blocks()",
-        )
+    if abs(scores.autocorrelation) > CORRELATED:
+        yield Diagnosis(Flag.DEPENDENT_ROWS, correlation_message(scores.autocorrelation))
 
 
 def _heavy_tails(evidence: Evidence) -> Iterator[Diagnosis]:
@@ -165,7 +158,7 @@ _DIAGNOSES: tuple[Callable[[Evidence], Iterator[Diagnosis]], ...] = (
     _not_at_optimum,
     _not_identified,
     _not_positive_definite,
-    _better_optimum,
+    _alarms,
     _information_equality,
     _dependent_rows,
     _heavy_tails,

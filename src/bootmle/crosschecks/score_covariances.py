@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.scores import whitened_scores
 from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.plausibility import autocorrelation
 
 __all__ = ["Scores", "measure_scores"]
 
@@ -94,10 +95,7 @@ class Scores:
     @property
     def autocorrelation(self) -> float:
         """Largest lag-1 autocorrelation of a score in row order, in its standard errors."""
-        centered = self.whitened - self.whitened.mean(axis=0)
-        total = (centered**2).sum(axis=0)
-        products = (centered[1:] * centered[:-1]).sum(axis=0) / np.where(total > 0, total, 1.0)
-        return float(products[np.argmax(np.abs(products))] * np.sqrt(len(centered)))
+        return autocorrelation(self.whitened)
 
 
 def measure_scores(

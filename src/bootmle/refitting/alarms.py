@@ -21,7 +21,7 @@ from bootmle.refitting.modes import count_modes
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
-__all__ = ["Alarm", "AlarmKind", "likelihood_alarms", "mode_alarms"]
+__all__ = ["Alarm", "AlarmKind", "likelihood_alarms", "mode_alarms", "scores_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ class AlarmKind(Enum):
     AT_BOUND = "replicates lie at a bound"
     SEVERAL_MODES = "the replicates have more than one mode"
     COLD_REFIT = "SciPy found better optima from the start values"
+    NO_SPREAD = "replicates do not vary"
+    OFF_CENTER = "replicates lie around another value than the estimate"
+    DEPENDENT_ROWS = "the scores of neighboring rows are correlated"
     EXPANSION_ERROR = "the expansion is not accurate enough"
 
 
@@ -109,20 +112,26 @@ class Alarm:
 
 
 def likelihood_alarms(
-    fit: Fit, refit: LikelihoodRefit, replicates: Replicates, *, independent_rows: bool = True
+    fit: Fit,
+    refit: LikelihoodRefit,
+    replicates: Replicates,
+    *,
+    independent_rows: bool = True,
+    in_doubt: bool = False,
 ) -> tuple[Alarm, ...]:
     """Raise the alarms that need the likelihood.
 
-    The scores predict how far replicates lie only where rows are drawn independently.
+    The scores predict how far replicates lie only where rows are drawn independently; replicates
+    that are in doubt are not said to be valid.
     """
     sample = _sample(fit, replicates)
     excess = _excess(fit, replicates.estimates[sample])
-    scores = _scores(refit)
+    scores = scores_of(refit)
     equality = _equality(fit, refit, scores, replicates, independent_rows)
     return (
         *_not_certified(fit),
         *_better_optimum(fit, replicates, sample, excess),
-        *_scale(equality),
+        *_scale(equality, in_doubt),
         *(_excess_distribution(scores, excess[: _THRESHOLDS.sample]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
@@ -218,7 +227,7 @@ def _search_from(fit: Fit, start: Floats) -> tuple[Search, str]:
     return search, search.status.message if search.status.failed else ""
 
 
-def _scores(refit: LikelihoodRefit) -> Floats | None:
+def scores_of(refit: LikelihoodRefit) -> Floats | None:
     """Return the whitened scores of the observations, (n, r), where there are contributions."""
     if not refit.supports_weights or refit.expansion is None:
         return None
@@ -239,13 +248,17 @@ def _curvatures(refit: LikelihoodRefit) -> Floats:
     return refit.fit.likelihood.weighted(np.asarray(traces))
 
 
-def _scale(equality: Equality | None) -> Iterator[Alarm]:
+def _scale(equality: Equality | None, in_doubt: bool) -> Iterator[Alarm]:
     """Report that the information equality fails."""
     if equality is not None and equality.fails:
         yield Alarm(
             AlarmKind.OBJECTIVE_SCALE,
-            f"{equality}: {equality.suspects}; the bootstrap's standard errors remain valid, those "
-            f"from the Hessian do not",
+            f"{equality}: {equality.suspects}; "
+            + (
+                "standard errors from the Hessian are not valid"
+                if in_doubt
+                else "the bootstrap's standard errors remain valid, those from the Hessian do not"
+            ),
         )
 
 

@@ -13,11 +13,20 @@ from bootmle.display.text import rounded
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Rows
 from bootmle.optimization.whitening import WhitenedObjective
-from bootmle.refitting.alarms import Alarm, AlarmKind, likelihood_alarms, mode_alarms
+from bootmle.refitting.alarms import (
+    Alarm,
+    AlarmKind,
+    likelihood_alarms,
+    mode_alarms,
+    scores_of,
+)
+from bootmle.refitting.plausibility import IN_DOUBT, correlation_alarms, replicate_alarms
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
+from bootmle.sampling import Structure
 from bootmle.sampling.resample import Resample
 
 __all__ = [
@@ -213,9 +222,16 @@ def examine(
     """Audit a few replicates, whose numbers (B,) name their streams, and collect the alarms."""
     audits = _audit(task, replicates, numbers)
     alarms = [alarm for audit in audits for alarm in audit.alarms()]
+    if task.sampling.is_random:
+        alarms += replicate_alarms(fit.names, fit.estimate, fit.hessian_errors, replicates)
+    in_doubt = any(alarm.kind in IN_DOUBT for alarm in alarms)
     if fit.likelihood is not None and task.refit.fit.likelihood is not None:
         rowwise = task.sampling.independent_rows
-        alarms += likelihood_alarms(fit, task.refit, replicates, independent_rows=rowwise)
+        alarms += likelihood_alarms(
+            fit, task.refit, replicates, independent_rows=rowwise, in_doubt=in_doubt
+        )
+        if task.sampling.structure is Structure.ROWS and fit.likelihood.rows is Rows.SEPARATE:
+            alarms += correlation_alarms(scores_of(task.refit))
     return audits, (*alarms, *mode_alarms(fit.names, replicates))
 
 
