@@ -52,11 +52,10 @@ import optima_dimensions
 import optima_distributions
 import optima_more_wild
 import optima_nist
-from large import Row
 from optima_judging import Judgment, judge
 from optima_runs import Run
-from refits import report as print_table
-from refits import shown
+from tables import Row, shown
+from tables import report as print_table
 
 SUITES = {
     "nist": optima_nist.runs,
