@@ -49,7 +49,7 @@ def test_a_finding_is_a_valid_script_about_pinned_public_packages(path: Path) ->
     assert "bootmle" not in text
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "benchmarks/README.md"])
 def test_what_the_texts_point_to_exists(name: str) -> None:
     text = (ROOT / name).read_text()
     named = re.findall(r"`((?:[\w.]+/)+[\w.]*|[\w.]+\.(?:py|R|sh))`", text)
