@@ -73,7 +73,7 @@ class Position:
         target.n_evaluations = 0
 
     def rises_to_supremum(self, direction: Floats) -> bool:
-        """Record that the likelihood rises towards its supremum along a direction."""
+        """Record that the likelihood rises toward its supremum along a direction."""
         return self.has_no_optimum(f"{SUPREMUM} as {self._ends(direction)}")
 
     def has_no_optimum(self, why: str) -> bool:
