@@ -20,7 +20,7 @@ class Flag(Enum):
     NOT_POSITIVE_DEFINITE = "a matrix that is not positive definite"
     NOT_IDENTIFIED = "a direction that the data do not identify"
     AT_BOUND = "an estimate at a bound"
-    OBJECTIVE_SCALE = "an objective on another scale than −log L"
+    OBJECTIVE_SCALE = "an objective on another scale than the log-likelihood"
     MISSPECIFIED = "signs of a misspecified model"
     CLUSTERED = "rows within clusters treated as independent"
     STRATIFIED = "strata ignored"

@@ -40,26 +40,8 @@ CHUNK = 4
 class Experiment:
     """What a worker needs to compute any data set.
 
-    Attributes
-    ----------
-    fit : Fit or Estimator
-        The model, fitted to the original data.
-    simulate : callable
-        ``simulate(params, rng, *args) -> args``.
-    truth : (p,) array
-        The parameters that data are simulated at.
-    sampling : Plan
-    seed : int
-        The entropy of all streams.
-    n_resamples : int
-        Replicates of each data set; 1 for a warp study.
-    sources : tuple of str
-        The sources of the standard errors.
-    methods : tuple of str
-        The interval methods.
-    confidence_level : float
-    derive : callable or None
-        Derived quantities, as of `Bootstrap.derive`.
+    ``truth`` (p,) are the parameters at which data are simulated, ``n_resamples`` is 1 in a warp
+    study, ``sources`` and ``methods`` name the standard errors and intervals that are collected.
     """
 
     fit: Fit | Estimator
@@ -157,7 +139,7 @@ class Experiment:
         return result.with_messages({0: "; ".join(messages)} if messages else {})
 
     def _derived(self, params: Floats) -> Floats:
-        """Append the derived quantities to parameters; NaN where they cannot be."""
+        """Append the derived quantities to parameters; NaN where they cannot be computed."""
         if self.derive is None:
             return params
         try:
@@ -167,7 +149,7 @@ class Experiment:
             return np.concatenate([params, np.full(size, np.nan)])
 
     def _replicate(self, fit: Fit | Estimator, seed: int) -> Floats:
-        """Refit one resample, without what many would share, and derive."""
+        """Refit one resample, without the expansion that many would share, and derive."""
         refit = EstimatorRefit(fit) if fit.likelihood is None else LikelihoodRefit(fit, None)
         plan = self.sampling.prepared(fit)
         resample = draw_resample(plan, fit.n, seed, 0)
@@ -177,7 +159,7 @@ class Experiment:
         return drawn if scale == 1 else own + scale * (drawn - own)
 
     def _bootstrapped(self, fit: Fit | Estimator, seed: int) -> list[Bootstrap]:
-        """Bootstrap the parameters, and derive."""
+        """Bootstrap the parameters, and the derived quantities."""
         boot = bootstrap(
             fit,
             sampling=self.sampling,
@@ -189,7 +171,7 @@ class Experiment:
         return [boot] if self.derive is None else [boot, boot.derive(self.derive)]
 
     def _checked(self, fit: Fit | Estimator, boots: list[Bootstrap]) -> list[Crosscheck]:
-        """Cross-check the parameters and what is derived."""
+        """Cross-check the parameters and the derived quantities."""
         if fit.likelihood is None:
             return []
         return [crosscheck(boot) for boot in boots] or [crosscheck(fit)]

@@ -15,6 +15,9 @@ __all__ = ["study_html", "study_text"]
 _TOLERATED = 0.01
 """Deviation from the nominal coverage that goes unmentioned: the Monte Carlo standard error of the
 default 1,000 data sets is √(0.95 · 0.05 / 1000) = 0.7%."""
+_MONTE_CARLO = (
+    "± MC is the Monte Carlo standard error: the noise of simulating finitely many data sets"
+)
 _MISSING = "-"
 _ALL_FAILED = "no data set could be fitted"
 
@@ -27,7 +30,7 @@ def study_text(study: Measures) -> str:
     if study.n_failed == len(study.data):
         return "\n".join([_ALL_FAILED, *_summary(study)])
     parts = [align(*_errors_table(study)), "", align(*_coverage_table(study)), ""]
-    return "\n".join([*parts, *_sentences(study), "", *_summary(study)])
+    return "\n".join([*parts, *_sentences(study), "", _MONTE_CARLO, *_summary(study)])
 
 
 def study_html(study: Measures) -> str:
@@ -35,7 +38,7 @@ def study_html(study: Measures) -> str:
     if study.n_failed == len(study.data):
         return html.lines([_ALL_FAILED, *_summary(study)])
     tables = html.table(*_errors_table(study)) + html.table(*_coverage_table(study))
-    return tables + html.lines([*_sentences(study)]) + html.lines([*_summary(study)])
+    return tables + html.lines([*_sentences(study)]) + html.lines([_MONTE_CARLO, *_summary(study)])
 
 
 def _errors_table(study: Measures) -> Table:

@@ -25,25 +25,7 @@ def matrix_errors(
 ) -> dict[str, Floats]:
     """Compute the standard errors that need no replicates, source to (k,).
 
-    Those of derived quantities by the delta method, √(g C gᵀ), with g the gradient of the quantity
-    at the estimate and C a source's covariance matrix (Oehlert 1992).
-
-    Parameters
-    ----------
-    fit : Fit
-    plan : Plan
-        Ready for the data: clusters have a sandwich of their own.
-    derive : callable or None
-        Derived quantities, as of `Bootstrap.derive`.
-
-    Examples
-    --------
-    >>> from bootmle import Cases, fit
-    >>> y = np.random.default_rng(0).poisson(3.0, 300)
-    >>> mle = fit(lambda params, y: np.exp(params[0]) - y * params[0], {"log_mean": 1.0}, args=y)
-    >>> errors = matrix_errors(mle, Cases(), lambda params: np.exp(params))["hessian"]
-    >>> bool(np.allclose(errors, [1 / np.sqrt(y.sum()), np.sqrt(y.mean() / 300)], rtol=1e-4))
-    True
+    Those of derived quantities are by the delta method, √(g C gᵀ) (Oehlert 1992).
     """
     scores = measure_scores_under(fit, plan)
     sources = fitted_sources(fit, scores)
@@ -62,36 +44,16 @@ def matrix_errors(
 def warp_endpoints(
     estimates: Floats, deviations: Floats, method: str, confidence_level: float
 ) -> tuple[Floats, Floats]:
-    """Put the pooled distribution of replicates around each estimate.
+    """Center the pooled deviations (M, k) of replicates at each estimate (N, k), (N, k) each.
 
-    Giacomini, Politis and White 2013, equation 2.4: the deviations θ* − θ̂ of all data sets, one
-    each, stand in for those of one data set.
-
-    Parameters
-    ----------
-    estimates : (N, k) array
-    deviations : (M, k) array
-        Finite deviations of replicates from their own estimates.
-    method : str
-        A kind of interval that needs the replicates alone.
-    confidence_level : float
-
-    Returns
-    -------
-    low, high : (N, k) arrays
-
-    Examples
-    --------
-    >>> draws = np.random.default_rng(0).normal(size=(9999, 1))
-    >>> low, high = warp_endpoints(np.zeros((1, 1)), draws, "percentile", 0.95)
-    >>> bool(abs(high[0, 0] - 1.96) < 0.1)
-    True
+    The deviations θ* − θ̂ of all data sets, one each, stand in for those of a single data set
+    (Giacomini, Politis and White 2013, equation 2.4). NaN where they are too few.
     """
     tail = (1 - confidence_level) / 2
     if len(deviations) * tail < 1:
-        nothing = np.full_like(estimates, np.nan)
-        return nothing, nothing
-    names, nothing = ("",) * deviations.shape[1], np.zeros(deviations.shape[1])
-    arrays = ReplicateArrays(names, nothing, deviations, deviations.mean(axis=0))
+        missing = np.full_like(estimates, np.nan)
+        return missing, missing
+    names, zeros = ("",) * deviations.shape[1], np.zeros(deviations.shape[1])
+    arrays = ReplicateArrays(names, zeros, deviations, deviations.mean(axis=0))
     bounds = METHODS[method].of(arrays).interval(confidence_level, withhold=True)
     return estimates + bounds.low, estimates + bounds.high
