@@ -1,4 +1,4 @@
-"""The cross-check: every standard error beside the bootstrap's, and why they disagree."""
+"""The cross-check: other standard errors compared with the bootstrap's, and why they differ."""
 
 from bootmle.crosschecks.check import crosscheck
 from bootmle.crosschecks.comparison import Crosscheck

@@ -1,4 +1,4 @@
-"""`crosscheck`: standard errors from every source beside the bootstrap's."""
+"""`crosscheck`: standard errors from every source compared with the bootstrap's."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _check(
     """Check the standard errors of the parameters; also return the sources."""
     booted = boot if isinstance(boot, Bootstrap) else None
     fit = _read_fit(boot)
-    given = read_sources(fit, covariances)
+    users = read_sources(fit, covariances)
     scores = measure_scores_under(fit, None if booted is None else booted.sampling)
     known = {source.name: source for source in fitted_sources(fit, scores)}
     profiled = profile_likelihood(fit) if profile else None
@@ -114,10 +114,10 @@ def _check(
     evidence = gather(fit, booted, scores, known)
     name = evidence.reference.name
     own = [known[each] for each in OWN if each in known and each != name]
-    sources = [evidence.reference, *own, *given]
+    sources = [evidence.reference, *own, *users]
     verdicts = {name: judge_reference(evidence)}
     verdicts |= {source.name: judge(source, evidence) for source in own}
-    verdicts |= {source.name: judge_user_matrix(source, evidence) for source in given}
+    verdicts |= {source.name: judge_user_matrix(source, evidence) for source in users}
     check = Crosscheck(
         names=fit.names,
         estimate=fit.estimate,

@@ -193,7 +193,7 @@ class Crosscheck:
         ]
 
     def _intervals(self) -> list[Group]:
-        """List the profile-likelihood intervals beside the percentile ones."""
+        """List the profile-likelihood intervals and the percentile ones."""
         if self.profile is None:
             return []
         reference = next(iter(self.standard_errors.values()))

@@ -1,4 +1,4 @@
-"""The cross-check of derived quantities: sources by the delta method, beside the bootstrap."""
+"""The cross-check of derived quantities: the bootstrap and the delta method."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from bootmle.likelihood.arrays import Floats
 __all__ = ["check_derived"]
 
 _STEP = 1e-3
-"""Step of the gradient in standard errors: short beside the range of the replicates, and far above
-rounding."""
+"""Step of the gradient in standard errors: short compared with the range of the replicates, and
+far above rounding."""
 _FAR = 1.5
 """Bootstrap over delta-method standard error from which heavy tails are reported first."""
 

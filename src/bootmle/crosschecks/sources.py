@@ -92,18 +92,18 @@ def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source
 def _read(fit: Fit, name: str, given: Any) -> Source:
     """Read one of the user's sources."""
     result = given if isinstance(given, Mapping) and "x" in given else None
-    held = given if result is None else result.get("hess_inv")
-    if held is None:
+    raw = given if result is None else result.get("hess_inv")
+    if raw is None:
         lacks = "is None" if given is None else "has no hess_inv (its method computes none)"
         raise ValueError(f"covariances: {name!r} {lacks}; leave it out")
-    quasi_newton = result is not None or hasattr(held, "todense")
-    if hasattr(held, "reindex") and sorted(map(str, held.index)) == sorted(fit.names):
-        held = held.reindex(index=list(fit.names), columns=list(fit.names))
+    quasi_newton = result is not None or hasattr(raw, "todense")
+    if hasattr(raw, "reindex") and sorted(map(str, raw.index)) == sorted(fit.names):
+        raw = raw.reindex(index=list(fit.names), columns=list(fit.names))
     try:
-        matrix = np.asarray(held.todense() if hasattr(held, "todense") else held, dtype=float)
+        matrix = np.asarray(raw.todense() if hasattr(raw, "todense") else raw, dtype=float)
     except (TypeError, ValueError):
         raise TypeError(
-            f"covariances: {name!r} is {brief(held)}; pass a (p, p) matrix or an OptimizeResult"
+            f"covariances: {name!r} is {brief(raw)}; pass a (p, p) matrix or an OptimizeResult"
         ) from None
     p, q = len(fit.names), int(fit.free.sum())
     if matrix.shape == (q, q) and q != p:

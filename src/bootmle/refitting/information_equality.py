@@ -43,7 +43,7 @@ class _Thresholds:
     """Ratio below which the error of s² − h is taken at this ratio: near 0 it would grow without
     bound relative to the ratio."""
     fewest: int = 50
-    """Replicates below which their own variance, known to 20% then, says nothing."""
+    """Replicates below which their variance is not used: it is known to 20% then, √(2/50)."""
     squares: float = 4.0
     """Variance of a squared standardized score, where only replicates are known: 2 for a normal's,
     2 + 1/μ for a Poisson's, which is this at μ = ½."""

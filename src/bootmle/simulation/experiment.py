@@ -125,7 +125,7 @@ class Experiment:
             result.n_failed[0] = boots[0].n_failed
             result.alarms[0] = join_names(alarm.kind for alarm in boots[0].alarms)
         checks = self._checked(fit, boots)
-        # A fit that continued from SciPy's end point to a certified optimum is no fault.
+        # A fit that continued from SciPy's end point to a certified optimum is not at fault.
         ignored = {Flag.NOT_AT_OPTIMUM} if fit.converged else set[Flag]()
         flags = {flag for check in checks for flag in check.flags}
         result.flags[0] = join_names(flags - ignored)

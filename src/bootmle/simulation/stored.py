@@ -1,4 +1,4 @@
-"""Studies on disk: the record that each directory holds beside its data sets, and the way back."""
+"""Studies on disk: what each directory stores besides its data sets, and how it is read back."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_coverage"]
 
 _ROW = 0.6
-"""Share of a row's height for its markers: the rest is the gap that tells rows apart."""
+"""Share of a row's height for its markers: the rest separates the rows."""
 
 
 def plot_coverage(study: Measures, ax: Axes | None = None) -> tuple[Figure, Axes]:
