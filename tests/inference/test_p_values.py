@@ -1,6 +1,7 @@
 """P-values against the intervals that they invert, and closed forms."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -282,3 +283,47 @@ def test_bca_without_a_correction_says_so_or_has_no_p_value(boot_of: BootOf) -> 
     with pytest.raises(ValueError, match="'bca' has no correction for x1: all its replicates lie"):
         boot.confidence_interval("bca")
     assert np.isnan(boot.p_value(0.0, "bca")).all()
+
+
+@pytest.mark.parametrize("method", ["percentile", "basic", "bca", "studentized"])
+@pytest.mark.parametrize("alternative", ["less", "greater"])
+def test_endpoints_beside_infinite_replicates_have_the_p_value_of_their_level(
+    boot_of: BootOf, method: str, alternative: str
+) -> None:
+    rng = np.random.default_rng(5)
+    values, states = rng.gamma(3.0, size=(999, 2)), np.full(999, Status.CERTIFIED)
+    values[:40, 0], values[40:60, 0] = np.inf, -np.inf
+    states[:60] = Status.NO_FINITE_OPTIMUM
+    jackknife = LeaveOneOut.known(rng.gamma(3.0, size=(50, 2)) * UNITS, np.zeros(50, dtype=np.intp))
+    boot = boot_of(
+        2.7 * UNITS,
+        values * UNITS,
+        states,
+        leave_one_out=jackknife,
+        own_standard_error=UNITS,
+    )
+    errors = rng.uniform(1, 2, (999, 2)) * UNITS
+    errors[:60, 0] = np.nan
+    boot = replace(boot, data=replace(boot.data, standard_errors=errors))
+    for level in (0.6, 0.8, 0.99):
+        bounds = boot.confidence_interval(method, level, alternative)
+        end = bounds.high if alternative == "less" else bounds.low
+        finite = np.isfinite(end)
+        assert finite[1]
+        assert finite[0] == (level < 0.9)
+        found = boot.p_value(np.where(finite, end, 0.0), method, alternative)
+        assert_allclose(found[finite], 1 - level, rtol=1e-9)
+        # Where the interval has no end, no value is beyond it.
+        far = boot.p_value(1e9 * UNITS * (1 if alternative == "less" else -1), method, alternative)
+        assert far[0] > 0.01
+        assert far[1] < 0.01
+
+
+def test_a_linear_function_keeps_bca_p_values_and_has_no_studentized_ones() -> None:
+    boot = skewed()
+    derived = boot.derive(lambda params: -3 * params)
+    null = boot.estimate + 0.8 * boot.standard_error
+    found = derived.p_value(-3 * null, "bca", "less")
+    assert_allclose(found, boot.p_value(null, "bca", "greater"), rtol=1e-9)
+    with pytest.raises(ValueError, match="derived quantities have no standard error of each"):
+        derived.p_value(0.0, "studentized")
