@@ -303,7 +303,7 @@ def test_a_total_without_data_is_refused() -> None:
 def test_no_length_is_chosen_without_contributions() -> None:
     estimator = Estimator(lambda Y: Y.mean(axis=0), autoregressions(N))
     for source in (means(reduce=True), estimator):
-        with pytest.raises(ValueError, match=r"length: none is given.*name a length"):
+        with pytest.raises(ValueError, match=r"length: none is given.*pass a length"):
             bootstrap(source, sampling=Blocks(), n_resamples=9, rng=0)
         assert len(bootstrap(source, sampling=Blocks(4), n_resamples=9, rng=0).data) == 9
 

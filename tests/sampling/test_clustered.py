@@ -189,7 +189,7 @@ def test_labels_of_another_shape_are_refused(labels: Any, shown: str) -> None:
 
 
 def test_one_cluster_is_none() -> None:
-    with pytest.raises(ValueError, match=r"clusters: all rows belong to .*; two clusters"):
+    with pytest.raises(ValueError, match=r"clusters: all rows belong to .*; each stratum needs"):
         Clustered(["a"] * N)
 
 
@@ -491,7 +491,7 @@ def test_the_crosscheck_of_a_column_is_that_of_its_labels() -> None:
 
 def test_a_stratum_of_one_cluster_is_refused() -> None:
     strata = np.where(LABELS == 4, "alone", "other")
-    with pytest.raises(ValueError, match="clusters: a stratum has only one; two clusters"):
+    with pytest.raises(ValueError, match="clusters: a stratum has only one; each stratum needs"):
         Clustered(LABELS, strata=strata)
 
 
@@ -530,7 +530,7 @@ def test_an_unknown_column_is_refused(plan: Clustered, argument: str) -> None:
 def test_a_column_of_one_cluster_is_refused_when_it_is_read() -> None:
     args = {"y": np.arange(9.0), "firm": np.array(["a"] * 9)}
     estimator = Estimator(lambda table: [table["y"].mean(), table["y"].std()], args)
-    with pytest.raises(ValueError, match=r"clusters: all rows belong to .*; two clusters"):
+    with pytest.raises(ValueError, match=r"clusters: all rows belong to .*; each stratum needs"):
         bootstrap(estimator, sampling=Clustered("firm"), n_resamples=9, rng=0)
 
 

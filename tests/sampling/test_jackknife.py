@@ -158,7 +158,7 @@ def test_a_saved_run_is_a_jackknife_as_before(tmp_path: Path) -> None:
 
 
 def test_all_rows_in_one_group_are_refused() -> None:
-    with pytest.raises(ValueError, match="groups: all rows belong to one; two groups"):
+    with pytest.raises(ValueError, match="groups: all rows belong to one; at least two groups"):
         Jackknife(["a"] * N)
 
 

@@ -32,7 +32,7 @@ class Blocks(Plan):
     ----------
     length : float, optional
         Length of the blocks, the mean one for stationary blocks; by default the automatic length
-        for the observations' scores (Patton, Politis and White 2009), the longest of all.
+        for the observations' scores (Patton, Politis and White 2009), the longest over parameters.
     kind : str
         "stationary": geometric lengths, wrapped around (Politis and Romano 1994); "circular":
         fixed lengths, wrapped around (Politis and Romano 1992); "moving": fixed lengths, not
@@ -82,7 +82,7 @@ class Blocks(Plan):
         if not likelihood.per_observation and likelihood.rows in {Rows.ORDERED, Rows.INDIVISIBLE}:
             raise ValueError(
                 "sampling: Blocks() of rows join stretches that did not follow one another, which "
-                "an objective that reads earlier rows takes for neighbours; return the n "
+                "an objective that reads earlier rows takes for neighbors; return the n "
                 "contributions instead (delete .sum())"
             )
 
@@ -93,8 +93,8 @@ class Blocks(Plan):
             return replace(self, length=automatic_length(influences, self.kind))
         if self.length is None:
             raise ValueError(
-                "length: none is given, and there are no contributions whose scores would tell it; "
-                "name a length, or return the contributions (delete .sum())"
+                "length: none is given, and there are no contributions to choose it from; pass a "
+                "length, or return the contributions (delete .sum())"
             )
         if self.length > fit.n:
             raise ValueError(
@@ -161,31 +161,10 @@ class Blocks(Plan):
 
 
 def automatic_length(series: Floats, kind: str) -> float:
-    """Estimate the block length that is best for the variance of a mean, the longest of k series.
-
-    Parameters
-    ----------
-    series : (n, k) array
-        Scores of the observations, in their order.
-    kind : str
-        "stationary", "circular" or "moving"; the last two have the same.
-
-    Returns
-    -------
-    float
-        Between 1 and min(3 √n, n/3), whole for all but stationary blocks.
-
-    Notes
-    -----
-    Patton, Politis and White (2009), Econometric Reviews 28, 372-375: (2 G²/D)^(1/3) n^(1/3), with
-    flat-top weighted autocovariances up to twice the lag beyond which correlations are negligible.
-
-    Examples
-    --------
-    >>> noise = np.random.default_rng(0).normal(size=(500, 2))
-    >>> automatic_length(noise, "circular") < 6
-    True
-    """
+    """Estimate the best block length for the variance of means of k series (n, k): the longest."""
+    # (2 G²/D)^(1/3) n^(1/3) with flat-top weighted autocovariances up to twice the lag beyond which
+    # correlations are negligible, at most min(3 √n, n/3), and all constants from Patton, Politis
+    # and White (2009), Econometric Reviews 28, 372-375.
     n = len(series)
     longest = float(np.ceil(min(3 * np.sqrt(n), n / 3)))
     best = max(_length_of(column - column.mean(), kind) for column in series.T)
@@ -193,12 +172,12 @@ def automatic_length(series: Floats, kind: str) -> float:
     return best if kind == "stationary" else float(np.ceil(best))
 
 
-def _length_of(centred: Floats, kind: str) -> float:
+def _length_of(centered: Floats, kind: str) -> float:
     """Estimate the length for one series, before it is bounded."""
-    n = centred.size
+    n = centered.size
     reach = max(5, int(np.ceil(np.sqrt(np.log10(n)))))
     most = min(int(np.ceil(np.sqrt(n))) + reach, n - 1)
-    covariances = np.array([centred[: n - lag] @ centred[lag:] for lag in range(most + 1)]) / n
+    covariances = np.array([centered[: n - lag] @ centered[lag:] for lag in range(most + 1)]) / n
     if not covariances[0] > 0:
         return 1.0
     width = _bandwidth(covariances, n, reach)

@@ -25,9 +25,8 @@ from bootmle.sampling.resample import Resample
 __all__ = ["FEW_CLUSTERS", "Clustered"]
 
 FEW_CLUSTERS = 40
-"""Fewer clusters make standard errors noticeably low: √(G/(G − 1)) exceeds 1.01 there, and rules of
-thumb for cluster-robust errors ask for 40 to 50 (Cameron and Miller 2015, section VI)."""
-
+"""Fewer clusters are worth a note: √(G/(G − 1)) is 1.013 at 40, and "few" may mean up to 50 of them
+(Cameron and Miller 2015, section VI)."""
 
 _ADDITIVE = {Additivity.ADDITIVE, Additivity.CONSTANT_TERM}
 """Sums over rows are sums over clusters, whatever labels there are."""
@@ -102,7 +101,7 @@ class Clustered(Plan):
         if min(group.size for group in groups) < 2:
             label = np.asarray(clusters).tolist()[0]
             where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
-            raise ValueError(f"clusters: {where}; two clusters are the least, in each stratum")
+            raise ValueError(f"clusters: {where}; each stratum needs at least two")
         object.__setattr__(self, "codes", codes)
         object.__setattr__(self, "members", members)
         object.__setattr__(self, "groups", groups)

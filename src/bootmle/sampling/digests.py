@@ -1,4 +1,4 @@
-"""What tells one plan from another of the same text, the same in every process."""
+"""Digests that tell plans of the same text apart, the same in every process."""
 
 from __future__ import annotations
 
@@ -32,13 +32,7 @@ def _mark(value: Any) -> Any:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Name a function, without its address in memory.
-
-    Examples
-    --------
-    >>> name_of(partial(np.add, 1))
-    'partial(add, (1,), {})'
-    """
+    """Name a function, without its address in memory."""
     if isinstance(function, partial):
         return f"partial({name_of(function.func)}, {function.args}, {function.keywords})"
     named = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)

@@ -25,7 +25,7 @@ class Given(Plan):
     Parameters
     ----------
     indices : (B, m) int array_like, optional
-        Row numbers; those of R's boot.array(..., indices=TRUE) less 1.
+        Row numbers; those of R's boot.array(..., indices=TRUE) minus 1.
     weights : (B, n) array_like, optional
         Weights of the observations.
 
@@ -72,7 +72,7 @@ class Given(Plan):
         check_independent_rows(likelihood, "Given()")
 
     def check_response(self, fit: Fit | Estimator) -> None:
-        """Leave it to who drew them what they mean."""
+        """Resamples drawn elsewhere mean what their author says."""
 
     def prepared(self, fit: Fit | Estimator) -> Given:
         """Refuse resamples of another number of observations."""

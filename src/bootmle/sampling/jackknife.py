@@ -33,7 +33,7 @@ class Jackknife(Plan):
     Raises
     ------
     ValueError
-        Unless there is one label for each observation, none missing, and two groups at least.
+        Unless there is one label for each observation, none missing, and at least two groups.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Jackknife(Plan):
         known = self.groups is not None and not isinstance(self.groups, str)
         members = members_of(read_codes("groups", self.groups)) if known else ()
         if known and len(members) < 2:
-            raise ValueError("groups: all rows belong to one; two groups are the least")
+            raise ValueError("groups: all rows belong to one; at least two groups are needed")
         object.__setattr__(self, "members", members)
 
     @property
@@ -73,7 +73,7 @@ class Jackknife(Plan):
         check_independent_rows(likelihood, "Jackknife()")
 
     def check_response(self, fit: Fit | Estimator) -> None:
-        """Refuse single rows that count together; groups are the user's."""
+        """Refuse single rows that count together; groups are the user's choice."""
         if self.groups is None:
             Plan.check_response(self, fit)
 

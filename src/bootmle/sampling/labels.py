@@ -16,7 +16,7 @@ Codes = NDArray[np.intp]
 
 
 def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
-    """Look a column's name up in the data; labels of any other form are taken as they are."""
+    """Look up a column by its name; return labels of any other form as they are."""
     if not isinstance(labels, str):
         return labels
     found = [table for table in _tables(args) if labels in table]
@@ -30,7 +30,7 @@ def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
 
 
 def read_codes(argument: str, labels: Any) -> Codes:
-    """Give each label its number, from 0 in the order in which they first appear."""
+    """Return the labels' numbers from 0, in order of first appearance."""
     values = np.asarray(labels)
     if values.ndim != 1 or values.size == 0:
         shown = brief(labels) if values.ndim == 0 else f"shape {values.shape}"

@@ -29,12 +29,13 @@ class Parametric(Plan):
     ----------
     simulate : callable
         ``simulate(params, rng, *args) -> args``: data of the same form as ``args``, drawn with the
-        Generator ``rng`` at the full parameter vector ``params``. Covariates are passed on.
+        Generator ``rng`` at the full parameter vector ``params``. Covariates are returned
+        unchanged.
 
     Raises
     ------
     TypeError
-        For something that cannot be called.
+        For an argument that cannot be called.
 
     Examples
     --------
@@ -74,7 +75,7 @@ class Parametric(Plan):
         check_call("simulate", self.simulate, likelihood.args, ("params", "rng"))
 
     def description(self, fit: Fit | Estimator) -> str:
-        """Tell the simulator from another of the same name by what it makes of one stream."""
+        """Identify the simulator by what it makes of one stream, too."""
         made = checksum_simulated(self.simulate, fit.estimate, fit.args)
         return f"{Plan.description(self, fit)} {made}"
 

@@ -39,19 +39,19 @@ def draw_resample(plan: Plan, n: int, seed: int, replicate: int) -> Resample:
 
 
 class Plan(ABC):
-    """A sampling plan: what is not abstract answers for rows drawn one by one.
+    """A sampling plan; the answers given here are those of rows drawn one by one.
 
-    A plan of your own is a frozen dataclass with ``check`` and ``draw``, and whatever else it
-    answers otherwise.
+    A plan of your own is a frozen dataclass that has ``check`` and ``draw``, and overrides the
+    answers that differ.
     """
 
     __slots__ = ()
 
     structure: ClassVar[Structure] = Structure.ROWS
-    """What the plan takes the observations to be, and other sources may not."""
+    """What the plan takes the observations to be, which other standard errors may not."""
 
     independent_rows: ClassVar[bool] = False
-    """Whether observations are drawn one by one from all, so that their scores tell the spread."""
+    """Whether observations are drawn one by one from all: their scores then predict the spread."""
 
     supports_quantiles: ClassVar[bool] = True
     """Whether the replicates' quantiles make an interval."""
@@ -71,7 +71,7 @@ class Plan(ABC):
 
     @property
     def n_available(self) -> int | None:
-        """Number of resamples there are, None where they are drawn without end."""
+        """Number of resamples there are, None where it has no limit."""
         return None
 
     @property
@@ -81,7 +81,7 @@ class Plan(ABC):
 
     @property
     def exhaustive(self) -> bool:
-        """Whether all the resamples there are belong together."""
+        """Whether the resamples there are serve only all together."""
         return False
 
     @property
@@ -147,11 +147,11 @@ class Plan(ABC):
         """Draw one replicate's resample of n observations."""
 
     def expected_weights(self, n: int) -> Floats | None:
-        """Return how often each observation is drawn on average; None where all are alike."""
+        """Return how often each observation is drawn on average; None where that is equal."""
         return None
 
     def units(self, n: int) -> Units | None:
-        """Rows of each unit that is drawn, and its stratum; None where a jackknife has none."""
+        """Rows of each unit that is drawn, and its stratum; None where no unit can be left out."""
         return None
 
     def unit_labels(self, n: int) -> tuple[NDArray[np.intp], list[Any]]:
@@ -163,11 +163,11 @@ class Plan(ABC):
         return 1.0, 1.0
 
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
-        """Say what the user should know of the plan; whether replicates are centered matters."""
+        """Say what the user should know of the plan, whose replicates are centered or not."""
         return ()
 
     def description(self, fit: Fit | Estimator) -> str:
-        """Tell the plan from others, in the same words in every process."""
+        """Identify the plan, by the same text in every process."""
         assert is_dataclass(self)
         return f"{self} {digest([getattr(self, field.name) for field in fields(self)])}"
 

@@ -1,4 +1,4 @@
-"""Plans read back from their text, where it says all there is to them."""
+"""Plans read from their text, where that says everything."""
 
 from __future__ import annotations
 
@@ -12,16 +12,7 @@ __all__ = ["read_plan"]
 
 
 def read_plan(text: str) -> Plan | None:
-    """Read a plan without data of its own; None for any other text.
-
-    Examples
-    --------
-    >>> import bootmle
-    >>> read_plan("Blocks(length=3.5, kind='stationary')")
-    Blocks(length=3.5, kind='stationary')
-    >>> read_plan("Clustered(12 clusters)") is None
-    True
-    """
+    """Read a plan without data of its own; None for any other text."""
     plans = {plan.__name__: plan for plan in _kinds(Plan)}
     try:
         call = ast.parse(text, mode="eval").body

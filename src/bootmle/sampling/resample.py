@@ -42,11 +42,11 @@ class Resample:
     relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
 
     def of(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Take the rows drawn, repeated as drawn, with fresh labels where copies need them."""
+        """Take the rows as drawn, with fresh labels where copies need them."""
         assert self.rows is not None
         taken = take_rows(args, self.rows)
-        relabelled: tuple[Any, ...] = taken if self.relabel is None else self.relabel(taken)
-        return relabelled
+        relabeled: tuple[Any, ...] = taken if self.relabel is None else self.relabel(taken)
+        return relabeled
 
     @property
     def weights(self) -> Floats:

@@ -21,9 +21,9 @@ __all__ = ["Subsample"]
 class Subsample(Plan):
     """Draw m of n observations without replacement (Politis, Romano and Wolf 1999, chapter 2).
 
-    Replicates stay as they are; standard errors and intervals scale their deviations from the
+    Replicates are kept as they are; standard errors and intervals scale their deviations from the
     estimate by √(m/(n − m)), which takes a root-n estimator from samples of m to one of n, and
-    allows for the share of the data that subsamples have in common.
+    accounts for the data that subsamples share.
 
     Parameters
     ----------

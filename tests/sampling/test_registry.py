@@ -1,0 +1,32 @@
+"""Plans read back from their text."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from bootmle import Bayesian, Blocks, Cases, Clustered, Jackknife, Subsample
+from bootmle.sampling import Plan, read_plan
+from bootmle.sampling.digests import name_of
+
+PLANS = [Cases(), Cases(size="poisson"), Bayesian(), Subsample(0.5), Subsample(7)]
+PLANS += [Blocks(3.5), Blocks(4, kind="moving"), Blocks()]
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=repr)
+def test_a_plan_without_data_of_its_own_is_read_back(plan: Plan) -> None:
+    assert read_plan(repr(plan)) == plan
+
+
+OTHERS = [repr(Clustered(["a", "b"])), repr(Clustered("firm")), "Given(indices of 3 resamples)"]
+OTHERS += ["Parametric(simulate)", "Cases", "Cases(3)", "Unknown()", "Blocks(length=-1)", "1 +"]
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_any_other_text_is_no_plan(text: str) -> None:
+    assert read_plan(text) is None
+
+
+def test_functions_are_named_without_their_address() -> None:
+    assert name_of(partial(np.add, 1)) == "partial(add, (1,), {})"
+    assert name_of(Jackknife.draw) == "Jackknife.draw"
