@@ -335,4 +335,5 @@ def test_every_public_attribute_is_typed_and_is_what_its_type_says(
                 if value is node:
                     expected = eval(ast.unparse(kind))
                     assert conforms(getattr(result, node.attr), expected), node.attr
+    # A new attribute has its type asserted above, or is left out of dir() as an inner one.
     assert seen == {each for each in dir(result) if not each.startswith("_")}

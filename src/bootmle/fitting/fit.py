@@ -38,11 +38,11 @@ from bootmle.optimization.whitening import Whitening
 __all__ = ["Fit", "fit"]
 
 _INNER = {
-    *("args", "base", "changes", "check_optimum", "check_repeatable", "description"),
-    *("hessian_errors", "influence_functions", "likelihood", "null_directions", "optimizer"),
-    *("own_errors", "probes", "refit", "resampling_notes", "responses", "restored", "scales"),
-    *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
-    "why_no_weights",
+    *("args", "base", "changes", "check_data", "check_optimum", "check_repeatable"),
+    *("description", "fingerprint", "hessian_errors", "influence_functions", "likelihood"),
+    *("null_directions", "optimizer", "own_errors", "probes", "refit", "resampling_notes"),
+    *("responses", "restored", "scales", "seconds_per_evaluation", "start", "step_sizes"),
+    *("takes_weights", "whitening", "why_no_weights"),
 }
 """What a bootstrap asks of a fit, and tab completion leaves out."""
 
