@@ -5,10 +5,13 @@ import io
 import re
 import subprocess
 import tomllib
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from bootmle import Cases, bootstrap, fit
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -100,3 +103,10 @@ def test_what_the_text_installs_and_calls_exists() -> None:
     assert programs == {"bootmle", "pytest"}
     assert "bootmle" in PROJECT["scripts"]
     assert any(each.startswith("pytest") for each in PROJECT["optional-dependencies"]["test"])
+
+
+def test_arguments_in_its_tables_exist() -> None:
+    named = set(re.findall(r"(\w+)=", "\n".join(re.findall(r"(?m)^\| (`[^|]+`) \|", TEXT))))
+    taken = {name for verb in (fit, bootstrap, Cases) for name in signature(verb).parameters}
+    assert len(named) > 8
+    assert named <= taken
