@@ -38,7 +38,6 @@ offenses
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 import warnings
@@ -54,7 +53,7 @@ import optima_more_wild
 import optima_nist
 from optima_judging import Judgment, judge
 from optima_runs import Run
-from tables import Row, shown
+from tables import Row, write_table
 from tables import report as print_table
 
 SUITES = {
@@ -81,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not judgments:
         parser.error(f"NAME: {', '.join(options.names)}; use the beginning of a run's name")
     if options.csv:
-        write(judgments, options.csv)
+        write_table("optima", [judgment.row() for judgment in judgments], options.csv)
     broken = report(judgments)
     sys.exit(1 if broken else 0)
 
@@ -187,16 +186,6 @@ def rules(judgments: list[Judgment]) -> Iterator[tuple[str, str, bool]]:
             median = float(np.median(ratios))
             met = median <= EVALUATIONS_GOAL
             yield f"{suite}: median evaluations against SciPy's BFGS", f"{median:.2f}", met
-
-
-def write(judgments: list[Judgment], folder: Path) -> None:
-    """Write a row for each run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [judgment.row() for judgment in judgments]
-    with (folder / "optima.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows({title: shown(cell) for title, cell in row.items()} for row in rows)
 
 
 if __name__ == "__main__":

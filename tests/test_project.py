@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import tomllib
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,11 @@ def test_what_the_texts_point_to_exists(name: str) -> None:
     missing = [path for path in named if not any((folder / path).exists() for folder in folders)]
     assert len(named) > 5
     assert missing == []
+
+
+def test_every_benchmark_is_listed() -> None:
+    text = (ROOT / "benchmarks/README.md").read_text()
+    patterns = re.findall(r"[\w*]+\.(?:py|R)", text)
+    scripts = [path.name for kind in ("*.py", "*.R") for path in ROOT.glob(f"benchmarks/{kind}")]
+    assert len(scripts) > 5
+    assert [name for name in scripts if not any(map(partial(fnmatch, name), patterns))] == []
