@@ -1,4 +1,4 @@
-"""What tells a fit from another, and where its refits start, in a form that JSON holds."""
+"""What identifies a fit, and where its refits start, in a form that JSON holds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bootmle.optimization.whitening import Whitening
 __all__ = ["check_near", "checksum", "describe_optimum", "read_start", "start_of"]
 
 _REACH = 0.5
-"""Distance from the estimate, in standard errors, at which objectives are told apart: one that
+"""Distance from the estimate, in standard errors, at which objectives are compared: one that
 differs in curvature or slope alone agrees at the estimate itself."""
 
 _ESTIMATES_AGREE = 1e-3
@@ -86,8 +86,8 @@ def check_near(own: Floats, stored: Floats, allowed: Floats) -> None:
 def _values(fit: Optimum) -> list[float | None]:
     """Evaluate the objective at three points: around the estimate, half a standard error away."""
     size = fit.whitening.size
-    way = np.full(size, _REACH / np.sqrt(max(size, 1)))
-    working = fit.whitening.to_working(np.array([0 * way, way, -way]))
+    step = np.full(size, _REACH / np.sqrt(max(size, 1)))
+    working = fit.whitening.to_working(np.array([0 * step, step, -step]))
     with computation():
         found = [_value(fit, point) for point in fit.likelihood.parameters.to_user(working)]
     return [value if np.isfinite(value) else None for value in found]

@@ -228,6 +228,11 @@ class Clustered(Plan):
         copies = np.repeat(np.arange(len(parts)), [part.size for part in parts])
         return Resample(n, rows=rows, relabel=partial(self.labels.of, rows=rows, copies=copies))
 
+    def identity(self) -> list[Any]:
+        """Return labels and what follows from them, None where there are no fresh ones."""
+        drawn = (self.codes, self.members, self.groups, self.labels.places or None)
+        return [self.clusters, self.strata, self.within, *drawn]
+
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
         """Say that there are few clusters."""
         count = len(self.members)

@@ -166,10 +166,14 @@ class Plan(ABC):
         """Say what the user should know of the plan, whose replicates are centered or not."""
         return ()
 
+    def identity(self) -> list[Any]:
+        """Return what identifies the plan besides its text, to resume runs on disk by."""
+        assert is_dataclass(self)
+        return [getattr(self, field.name) for field in fields(self)]
+
     def description(self, fit: Fit | Estimator) -> str:
         """Identify the plan, by the same text in every process."""
-        assert is_dataclass(self)
-        return f"{self} {digest([getattr(self, field.name) for field in fields(self)])}"
+        return f"{self} {digest(self.identity())}"
 
 
 _OF_ROWS = {Structure.ROWS, Structure.STRATA, Structure.SERIES}
