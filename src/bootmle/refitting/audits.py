@@ -19,9 +19,9 @@ from bootmle.refitting.alarms import (
     Alarm,
     AlarmKind,
     likelihood_alarms,
-    mode_alarms,
     scores_of,
 )
+from bootmle.refitting.modes import mode_alarms
 from bootmle.refitting.plausibility import IN_DOUBT, correlation_alarms, replicate_alarms
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
