@@ -50,7 +50,7 @@ from bootmle.inference.influence import Influence
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.worst_case import WorstCase
 from bootmle.likelihood.information import Information
-from bootmle.refitting.alarms import Alarm
+from bootmle.refitting.alarm_kinds import Alarm
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit
 from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import Plan

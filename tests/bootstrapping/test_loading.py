@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bootmle import Bayesian, Bootstrap, Cases, Estimator, Status, bootstrap, fit, load
-from bootmle.refitting.alarms import Alarm, AlarmKind
+from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.audits import ExpansionAudit
 from models import poisson
 

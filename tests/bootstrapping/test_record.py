@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 
 from bootmle import Bootstrap, Cases, Estimator, Subsample, bootstrap, fit, load
 from bootmle.execution.checkpoint import read_manifest, write_manifest
-from bootmle.refitting.alarms import Alarm, AlarmKind
+from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.audits import ColdAudit
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from models import poisson

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bootmle import Bootstrap, Estimator, Status, bootstrap, fit
-from bootmle.refitting.alarms import Alarm, AlarmKind
+from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from models import poisson
 
 BootOf = Callable[..., Bootstrap]

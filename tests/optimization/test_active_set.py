@@ -12,7 +12,7 @@ from bootmle import Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.optimization.active_set import optimize_within_bounds
 from bootmle.optimization.step_sizes import StepSizes
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from models import normal
 
 Floats = NDArray[np.float64]

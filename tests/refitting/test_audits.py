@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import OptimizeResult
 
 from bootmle import Estimator, bootstrap, fit
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit
 from models import exponential, logit, normal_mixture, poisson
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bootmle import Bootstrap, Cases, Status, bootstrap, crosscheck, fit
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from models import normal
 
 CERTIFIED = {Status.CERTIFIED, Status.CERTIFIED_BY_FALLBACK}

@@ -8,7 +8,7 @@ import pytest
 from bootmle import Blocks, Clustered, Flag, bootstrap, crosscheck, fit
 from bootmle.crosschecks.score_covariances import measure_scores
 from bootmle.fitting.fit import Fit
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.information_equality import Equality, equality_of_scores
 from models import ar1, exponential, gamma, logit, normal, poisson
 

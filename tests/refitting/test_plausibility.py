@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bootmle import Bootstrap, Estimator, Flag, Jackknife, bootstrap, crosscheck, fit
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 
 RNG = np.random.default_rng(8)
 Y = RNG.normal(3.0, 2.0, 60)

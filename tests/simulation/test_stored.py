@@ -12,7 +12,7 @@ from bootmle import Blocks, Coverage, Estimator, Fit, Flag, bootstrap, coverage,
 from bootmle.commands.cli import main
 from bootmle.execution.checkpoint import read_manifest, write_manifest
 from bootmle.execution.packing import pack, unpack
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.simulation.simulated_fits import SimulatedFits
 from models import normal
 

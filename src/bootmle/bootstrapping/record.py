@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.alarms import Alarm
+from bootmle.refitting.alarm_kinds import Alarm
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit, audit_from_json
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates

@@ -11,7 +11,7 @@ from bootmle.crosschecks.reasons import equality_flag
 from bootmle.crosschecks.remedies import flat_for_all
 from bootmle.display.text import rounded
 from bootmle.optimization.status import Status
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.plausibility import CORRELATED, IN_DOUBT, correlation_message
 from bootmle.sampling import Structure
 

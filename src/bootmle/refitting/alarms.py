@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +14,13 @@ from bootmle.fitting.search import Search
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
+from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.information_equality import Equality, compare, equality_of_replicates
+from bootmle.refitting.modes import count_modes
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
-__all__ = ["Alarm", "AlarmKind", "likelihood_alarms", "scores_of"]
+__all__ = ["likelihood_alarms", "mode_alarms", "scores_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,64 +52,6 @@ class _Thresholds:
 _THRESHOLDS = _Thresholds()
 
 
-class AlarmKind(Enum):
-    """What an alarm is about."""
-
-    FIT_NOT_CERTIFIED = "the fit is not a certified optimum"
-    BETTER_OPTIMUM = "the fit is not the best optimum"
-    UNBOUNDED_LIKELIHOOD = "the likelihood has no maximum"
-    OBJECTIVE_SCALE = "the objective is not on the scale of a negative log-likelihood"
-    EXCESS_DISTRIBUTION = "replicates lie at an unexpected distance"
-    AT_BOUND = "replicates lie at a bound"
-    SEVERAL_MODES = "the replicates have more than one mode"
-    COLD_REFIT = "SciPy found better optima from the start values"
-    NO_SPREAD = "replicates do not vary"
-    OFF_CENTER = "replicates lie around another value than the estimate"
-    DEPENDENT_ROWS = "the scores of neighboring rows are correlated"
-    EXPANSION_ERROR = "the expansion is not accurate enough"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Alarm:
-    """Something that the replicates show and the user should know.
-
-    Attributes
-    ----------
-    kind : AlarmKind
-    message : str
-        One plain sentence.
-    names : tuple of str
-        The parameters it is about, where it is about some.
-    estimate : (p,) array or None
-        The refitted estimate, where a better optimum was found.
-    """
-
-    kind: AlarmKind
-    message: str
-    names: tuple[str, ...] = ()
-    estimate: Floats | None = None
-
-    def __str__(self) -> str:
-        """Show the sentence."""
-        return self.message
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what JSON can hold of it."""
-        estimate = None if self.estimate is None else self.estimate.tolist()
-        return {
-            "kind": self.kind.name,
-            "message": self.message,
-            "names": list(self.names),
-            "estimate": estimate,
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Alarm:
-        """Read what `to_json` returned."""
-        estimate = None if stored["estimate"] is None else np.array(stored["estimate"])
-        return cls(AlarmKind[stored["kind"]], stored["message"], tuple(stored["names"]), estimate)
-
-
 def likelihood_alarms(
     fit: Fit,
     refit: LikelihoodRefit,
@@ -134,6 +76,24 @@ def likelihood_alarms(
         *(_excess_distribution(scores, excess[: _THRESHOLDS.sample]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
+
+
+def mode_alarms(names: tuple[str, ...], replicates: Replicates) -> tuple[Alarm, ...]:
+    """Name the parameters whose replicates have more than one mode."""
+    kept = replicates.estimates[~replicates.failed]
+    several = tuple(
+        name
+        for name, column in zip(names, kept.T, strict=True)
+        if count_modes(column[np.isfinite(column)]) > 1
+    )
+    if not several:
+        return ()
+    message = (
+        f"the replicates of {', '.join(several)} have more than one mode (several optima, label "
+        f"switching, or one influential observation): look at their histogram; a standard error "
+        f"does not describe them"
+    )
+    return (Alarm(AlarmKind.SEVERAL_MODES, message, several),)
 
 
 def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bootmle.display.text import rounded
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.refitting.alarms import Alarm, AlarmKind
+from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.replicates import Replicates
 
 __all__ = [

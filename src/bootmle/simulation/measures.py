@@ -13,7 +13,7 @@ from bootmle.crosschecks import Flag
 from bootmle.inference.standard_errors import standard_error, standard_error_mcse
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.simulation.simulated_fits import SimulatedFits, count_names
 from bootmle.simulation.warp_speed import warp_endpoints
 

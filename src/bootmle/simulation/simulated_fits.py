@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bootmle.crosschecks import Flag
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 
 __all__ = ["SimulatedFits", "count_names", "join_names"]
 

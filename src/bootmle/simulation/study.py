@@ -13,7 +13,7 @@ from bootmle.crosschecks import Flag
 from bootmle.display import html
 from bootmle.display.text import data_frame
 from bootmle.likelihood.arrays import Floats
-from bootmle.refitting.alarms import AlarmKind
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.simulation.measures import Measures
 from bootmle.simulation.simulated_fits import SimulatedFits, count_names
 from bootmle.simulation.stored import read_study
