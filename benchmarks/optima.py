@@ -29,10 +29,11 @@ distance
 lowest
     Smallest eigenvalue of the exact Hessian at a unit diagonal.
 offenses
-    certified at a saddle, a slope, a flat way that falls: a descent that the package has no part in
-    ends more than 5e-5 lower; above SciPy: by more than 1e-9; raised, false infinity: where SciPy's
-    point is a local minimum; decrement understated: by more than ten times, and above 1e-5;
-    refused at an optimum: with an exact decrement below 1e-3.
+    certified at a saddle, a slope, a flat direction: a descent that the package has no part in ends
+    more than 5e-5 lower; outside the bounds; above SciPy: by more than 1e-9; raised, false
+    infinity: where SciPy's point is a local minimum; decrement understated: by more than ten times,
+    and above 1e-5; refused at an optimum: with an exact decrement below 1e-3. The last two break a
+    rule only in the first two suites, whose unit is a standard error.
 """
 
 from __future__ import annotations
@@ -65,6 +66,18 @@ SUITES = {
 NIST_RUNS, NIST_GOAL = 162, 150
 EVALUATIONS_GOAL = 1.5
 """Our evaluations over SciPy's BFGS's, the median: the goal of the issue."""
+LIKELIHOODS = {"nist", "more-wild"}
+"""Suites that the goals for decrements are for: a unit of a test function is no standard error."""
+KINDS = {
+    "outside the bounds": "results outside their bounds",
+    "above SciPy": "results above SciPy's own",
+    "raised": "exceptions where SciPy's point is a local minimum",
+    "false infinity": "no finite optimum where SciPy's point is a local minimum",
+}
+DECREMENTS = {
+    "decrement understated": "decrements stated more than ten times less than exact",
+    "refused at an optimum": "refused with an exact decrement below 1e-3",
+}
 FEW = 6
 """So few runs are described whether they are right or not: somebody asked for them by name."""
 
@@ -163,15 +176,12 @@ def rules(judgments: list[Judgment]) -> Iterator[tuple[str, str, bool]]:
     certified = {kind: count for kind, count in found.items() if kind.startswith("certified")}
     where = "; ".join(f"{kind[10:]} {count}" for kind, count in certified.items())
     yield "certified points that are no local minimum", where or "0", not certified
-    for kind, title in {
-        "outside the bounds": "results outside their bounds",
-        "above SciPy": "results above SciPy's own",
-        "raised": "exceptions where SciPy's point is a local minimum",
-        "false infinity": "no finite optimum where SciPy's point is a local minimum",
-        "decrement understated": "decrements stated more than ten times less than exact",
-        "refused at an optimum": "refused with an exact decrement below 1e-3",
-    }.items():
+    for kind, title in KINDS.items():
         yield title, str(found[kind]), not found[kind]
+    for kind, title in DECREMENTS.items():
+        bound = sum(kind in j.offenses for j in judgments if j.run.identity[0] in LIKELIHOODS)
+        others = found[kind] - bound
+        yield title, f"{bound}{f', and {others} of test functions' if others else ''}", not bound
     nist = [judgment for judgment in judgments if judgment.run.identity[0] == "nist"]
     if len(nist) == NIST_RUNS:
         reached = sum(judgment.at_best and judgment.converged for judgment in nist)

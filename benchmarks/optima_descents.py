@@ -23,7 +23,7 @@ class Steps:
     """Of a parameter's size: finds the size of its curvature to 1e-8 in double precision."""
     difference: float = 1e-4
     """Of the unit 1/√H_jj: fourth order leaves 1e-16, rounding 1e-12, and 1e-15 in extended
-    precision."""
+    precision; of the parameter's size where that is less, as where the curvature is 0."""
     aside: float = 0.1
     """Standard errors from which descents begin where the Hessian is weak: barriers below 0.005 in
     nll are crossed there."""
@@ -66,8 +66,9 @@ def derivatives(run: Run, x: Any) -> tuple[Floats, Floats, Floats]:
     steps = np.diag(first)
     sizes = np.abs([(scores(run.total, x + d) - gradient) @ d / (d @ d) for d in steps])
     units = np.where(sizes > 0, 1 / np.sqrt(np.where(sizes > 0, sizes, 1)), np.abs(x) + 1)
+    longest = np.maximum(np.abs(x), max(1e-3 * np.abs(x).max(), STEPS.first))
     rows = []
-    for step in np.diag(STEPS.difference * units):
+    for step in np.diag(STEPS.difference * np.minimum(units, longest)):
         up, down, up2, down2 = (scores(run.total, x + m * step) for m in (1, -1, 2, -2))
         rows.append((8 * (up - down) - (up2 - down2)) / (12 * step.sum()))
     hessian = np.array(rows) * np.outer(units, units)
@@ -150,7 +151,10 @@ def _starts(run: Run, x: Floats) -> Iterator[Floats]:
     if values[0] > STEPS.weakest:
         return
     weakest = units * vectors[:, 0] / np.sqrt(max(abs(values[0]), STEPS.weakest))
+    here = run.total(x)
     for side in (STEPS.aside, -STEPS.aside):
+        while run.total(x + side * weakest) > here + STEPS.aside**2 and abs(side) > STEPS.first:
+            side /= 10
         yield x + side * weakest
     flat = vectors.T[np.abs(values) < STEPS.flat * values[-1]]
     for direction in flat[: STEPS.most]:

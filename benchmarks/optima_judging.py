@@ -156,7 +156,7 @@ def _record(judgment: Judgment, fit: Fit) -> None:
     judgment.status, judgment.converged = fit.status.name, fit.converged
     judgment.estimate, judgment.nll = fit.estimate, fit.nll
     judgment.stated, judgment.n_evaluations = fit.decrement, fit.n_evaluations
-    judgment.message = "; ".join(fit.notes)
+    judgment.message = fit.notes[-1] if fit.notes else ""
 
 
 def _look(judgment: Judgment) -> None:

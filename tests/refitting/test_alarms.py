@@ -8,7 +8,8 @@ import pytest
 
 from bootmle import Bootstrap, Cases, Estimator, Status, bootstrap, fit
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
-from bootmle.refitting.alarms import likelihood_alarms, mode_alarms
+from bootmle.refitting.alarms import likelihood_alarms
+from bootmle.refitting.modes import mode_alarms
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 from models import exponential, nb2, normal, normal_mixture, poisson, weibull

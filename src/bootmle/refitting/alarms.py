@@ -16,11 +16,10 @@ from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.information_equality import Equality, compare, equality_of_replicates
-from bootmle.refitting.modes import count_modes
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
-__all__ = ["likelihood_alarms", "mode_alarms", "scores_of"]
+__all__ = ["likelihood_alarms", "scores_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +75,6 @@ def likelihood_alarms(
         *(_excess_distribution(scores, excess[: _THRESHOLDS.sample]) if independent_rows else ()),
         *_bounds(fit, replicates),
     )
-
-
-def mode_alarms(names: tuple[str, ...], replicates: Replicates) -> tuple[Alarm, ...]:
-    """Name the parameters whose replicates have more than one mode."""
-    kept = replicates.estimates[~replicates.failed]
-    several = tuple(
-        name
-        for name, column in zip(names, kept.T, strict=True)
-        if count_modes(column[np.isfinite(column)]) > 1
-    )
-    if not several:
-        return ()
-    message = (
-        f"the replicates of {', '.join(several)} have more than one mode (several optima, label "
-        f"switching, or one influential observation): look at their histogram; a standard error "
-        f"does not describe them"
-    )
-    return (Alarm(AlarmKind.SEVERAL_MODES, message, several),)
 
 
 def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:

@@ -16,7 +16,8 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
-from bootmle.refitting.alarms import likelihood_alarms, mode_alarms, scores_of
+from bootmle.refitting.alarms import likelihood_alarms, scores_of
+from bootmle.refitting.modes import mode_alarms
 from bootmle.refitting.plausibility import IN_DOUBT, correlation_alarms, replicate_alarms
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates

@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
+from bootmle.refitting.replicates import Replicates
 
-__all__ = ["count_modes"]
+__all__ = ["count_modes", "mode_alarms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,24 @@ class _Thresholds:
 
 
 _THRESHOLDS = _Thresholds()
+
+
+def mode_alarms(names: tuple[str, ...], replicates: Replicates) -> tuple[Alarm, ...]:
+    """Name the parameters whose replicates have more than one mode."""
+    kept = replicates.estimates[~replicates.failed]
+    several = tuple(
+        name
+        for name, column in zip(names, kept.T, strict=True)
+        if count_modes(column[np.isfinite(column)]) > 1
+    )
+    if not several:
+        return ()
+    message = (
+        f"the replicates of {', '.join(several)} have more than one mode (several optima, label "
+        f"switching, or one influential observation): look at their histogram; a standard error "
+        f"does not describe them"
+    )
+    return (Alarm(AlarmKind.SEVERAL_MODES, message, several),)
 
 
 def count_modes(values: Floats) -> int:
