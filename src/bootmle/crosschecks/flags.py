@@ -16,7 +16,7 @@ class Flag(Enum):
     SADDLE = "a saddle point"
     NOT_AT_OPTIMUM = "not at the optimum"
     BETTER_OPTIMUM = "a better optimum elsewhere"
-    REPLICATES_IN_DOUBT = "replicates that are not what they should be"
+    REPLICATES_IN_DOUBT = "implausible replicates"
     NOT_POSITIVE_DEFINITE = "a matrix that is not positive definite"
     NOT_IDENTIFIED = "a direction that the data do not identify"
     AT_BOUND = "an estimate at a bound"
