@@ -60,3 +60,5 @@ def test_run_prints_the_cross_check_of_scipys_errors(capsys: pytest.CaptureFixtu
     assert "a quasi-Newton" in printed
     assert "sandwich: agrees" in printed
     assert "neighboring rows are correlated" in printed
+    # Rows of one person are dependent, so the bootstrap of rows is not called valid.
+    assert "remain valid" not in printed

@@ -222,12 +222,17 @@ def examine(
         alarms += replicate_alarms(fit.names, fit.estimate, fit.hessian_errors, replicates)
     in_doubt = any(alarm.kind in IN_DOUBT for alarm in alarms)
     if fit.likelihood is not None and task.refit.fit.likelihood is not None:
-        rowwise = task.sampling.independent_rows
-        alarms += likelihood_alarms(
-            fit, task.refit, replicates, independent_rows=rowwise, in_doubt=in_doubt
-        )
+        correlated: list[Alarm] = []
         if task.sampling.structure is Structure.ROWS and fit.likelihood.rows is Rows.SEPARATE:
-            alarms += correlation_alarms(scores_of(task.refit))
+            correlated += correlation_alarms(scores_of(task.refit))
+        alarms += likelihood_alarms(
+            fit,
+            task.refit,
+            replicates,
+            independent_rows=task.sampling.independent_rows,
+            in_doubt=in_doubt or bool(correlated),
+        )
+        alarms += correlated
     return audits, (*alarms, *mode_alarms(fit.names, replicates))
 
 
