@@ -93,12 +93,16 @@ class Judgment:
         refused = infinite or self.status == Status.NOT_CERTIFIED.name
         at_optimum = self.lowest > 0 and self.exact < LIMITS.refused
         understated = self.exact > max(LIMITS.floor, LIMITS.understated * self.stated)
+        falls = self.fall > LIMITS.lower + self.noise
+        known = abs(self.nll - self.run.best) <= LIMITS.lower + self.noise
+        attained = known or falls or (self.scipy_is_optimum and above > -tolerance)
         seen = {
-            f"certified at a {self._kind()}": self.fall > LIMITS.lower + self.noise,
+            f"certified at a {self._kind()}": self.converged and falls,
             "outside the bounds": self.outside,
             "above SciPy": above > tolerance,
             "raised": self.raised and self.scipy_is_optimum,
-            "false infinity": infinite and self.scipy_is_optimum and above > -tolerance,
+            "false infinity": infinite and attained,
+            "infinity above a known optimum": infinite and not (attained or self.at_best),
             "decrement understated": self.converged and understated,
             "refused at an optimum": refused and at_optimum,
         }
@@ -167,7 +171,8 @@ def _look(judgment: Judgment) -> None:
     judgment.noise = noise(run, x)
     if run.exact and not judgment.outside:
         judgment.exact, judgment.lowest = decrement(run, x)
-    if judgment.converged and not judgment.outside:
+    infinite = judgment.status == Status.NO_FINITE_OPTIMUM.name
+    if (judgment.converged or infinite) and not judgment.outside:
         judgment.fall = judgment.nll - descend(run, x)
 
 
