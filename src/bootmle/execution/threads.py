@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Event, Lock, Thread
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -23,8 +24,44 @@ def computation() -> Iterator[None]:
     Every public verb enters it, and every worker, whose threads do not share NumPy's settings;
     nothing below them needs to.
     """
-    with _controller().limit(limits=1), np.errstate(all="ignore"):
+    # BLAS has one setting for the whole process, OpenMP and NumPy have one for each thread.
+    with _SINGLE_BLAS, _controller().limit(limits=1), np.errstate(all="ignore"):
         yield
+
+
+class _SingleBlas:
+    """One thread for BLAS from when the first thread enters until the last one leaves."""
+
+    def __init__(self) -> None:
+        """Begin with no thread inside."""
+        self._lock, self._inside = Lock(), 0
+        self._left, self._holder = Event(), Thread()
+
+    def _hold(self, limited: Event) -> None:
+        """Hold the limit in a thread of its own: threadpoolctl lets only one thread change it."""
+        with _controller().limit(limits=1, user_api="blas"):
+            limited.set()
+            self._left.wait()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._left.clear()
+                limited = Event()
+                self._holder = Thread(target=self._hold, args=(limited,), daemon=True)
+                self._holder.start()
+                limited.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._left.set()
+                self._holder.join()
+
+
+_SINGLE_BLAS = _SingleBlas()
 
 
 @lru_cache(maxsize=1)
