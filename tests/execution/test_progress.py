@@ -1,5 +1,6 @@
 """The bar and the forecast: quiet where nobody looks, honest where somebody does."""
 
+import io
 import sys
 import time
 import warnings
@@ -58,6 +59,21 @@ def test_the_bar_is_wiped_at_the_end(capsys: Capture) -> None:
     drawn = capsys.readouterr().err
     assert "0/8 " in drawn
     assert drawn.split("\r")[-1].strip() == ""
+
+
+@pytest.mark.parametrize("progress", [None, True, False])
+@pytest.mark.parametrize("closed", [True, False])
+def test_without_a_console_nothing_is_shown_and_all_is_computed(
+    progress: bool | None, closed: bool, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    console = io.StringIO()
+    console.close()
+    monkeypatch.setattr(sys, "stderr", console if closed else None)
+    mean = Estimator(lambda y: [y.mean(), 1000 * y.std()], args=np.arange(9.0))
+    mean.seconds = 36.0  # a forecast is due
+    boot = bootstrap(mean, n_resamples=99, rng=0, progress=progress)
+    assert len(boot.extend(10, progress=progress).data) == 109
+    assert capsys.readouterr().out == ""
 
 
 def test_a_log_file_gets_a_line_a_minute(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ _EVERY = 60.0
 
 def shown(progress: bool | None) -> bool:
     """Whether to show progress: as requested, by default on a terminal or in a notebook."""
-    return _watched() if progress is None else progress
+    return _watched() if progress is None else progress and (_in_notebook() or _has_console())
 
 
 def announce(seconds: float, count: int, workers: int) -> None:
@@ -87,7 +87,12 @@ def _bar() -> Any:
 
 def _watched() -> bool:
     """Whether standard error is a terminal or this is a notebook."""
-    return _in_notebook() or sys.stderr.isatty()
+    return _in_notebook() or (_has_console() and sys.stderr.isatty())
+
+
+def _has_console() -> bool:
+    """Whether standard error can be written to; pythonw and some services have none."""
+    return sys.stderr is not None and not sys.stderr.closed
 
 
 def _in_notebook() -> bool:
