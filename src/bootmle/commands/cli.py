@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from bootmle import __version__
+from bootmle.commands.output import robust_output
 
 __all__ = ["main"]
 
@@ -74,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        After --help and --version, with status 0; for invalid arguments, with 2.
+        After --help and --version, with status 0; for invalid arguments, with 2; with 141 when
+        the reader of the output has closed the pipe.
 
     Examples
     --------
@@ -82,13 +84,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Traceback (most recent call last):
     SystemExit: 0
     """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command is None:
-        parser.print_help()
-        return 2
-    status: int = arguments.handler(arguments)
-    return status
+    with robust_output():
+        parser = _parser()
+        arguments = parser.parse_args(argv)
+        if arguments.command is None:
+            parser.print_help()
+            return 2
+        status: int = arguments.handler(arguments)
+        return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -37,6 +37,8 @@ def report(arguments: Namespace) -> int:
         else:
             fit, plan = _model(arguments.job, paths)
             _print(_with_plan(load(*paths, fit=fit), plan), arguments)
+    except BrokenPipeError:
+        raise
     except FileNotFoundError as error:
         print(f"bootmle report: {error.filename} does not exist; name a run", file=sys.stderr)
         return BAD_ARGUMENTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,7 +29,7 @@ def announce(seconds: float, count: int, workers: int) -> None:
     """Print a forecast of a long run."""
     if seconds >= _LONG:
         on = "1 core" if workers == 1 else f"{workers} cores"
-        print(f"{count:,} refits: about {duration(seconds)} on {on}", file=sys.stderr, flush=True)
+        _say(f"{count:,} refits: about {duration(seconds)} on {on}")
 
 
 class Progress:
@@ -65,7 +66,7 @@ class Progress:
             self.bar.update(len(data))
         elif self.lines and time.monotonic() - self.told >= _EVERY:
             self.told = time.monotonic()
-            print(self.line(self.told - self.started), file=sys.stderr, flush=True)
+            _say(self.line(self.told - self.started))
 
     def line(self, seconds: float) -> str:
         """Describe the progress after so many seconds."""
@@ -74,6 +75,12 @@ class Progress:
             f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} {self.unit}s, "
             f"{self.failures:,} failed, about {left} left"
         )
+
+
+def _say(line: str) -> None:
+    """Print a line, unless nobody reads standard error any more: the run is worth more."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _bar() -> Any:

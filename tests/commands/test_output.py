@@ -1,0 +1,87 @@
+"""What the command line prints: in any encoding, and into pipes that nobody reads."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootmle.commands.cli import main
+
+JOB = """
+import numpy as np
+from bootmle import Estimator
+
+def both(y):
+    return {"mean": y.mean(), "\\u03b2": 1000 * y.std()}
+
+model = Estimator(both, np.random.default_rng(1).normal(size=30))
+"""
+CODE = "import sys; from bootmle.commands.cli import main; sys.exit(main())"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The arguments of a run that is finished."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "job.py").write_text(JOB, encoding="utf-8")
+    return ["run", f"{folder / 'job.py'}:model", "--out", str(folder / "a"), "-n", "64"]
+
+
+def commands(run: list[str]) -> list[list[str]]:
+    out = run[3]
+    return [run, ["report", out], ["report", out, "--csv"], ["status", out], ["--help"]]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_table_is_printed_in_any_encoding(
+    encoding: str, run: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    for command in commands(run)[:4]:
+        assert main(command) == 0
+    shown = written.getvalue().decode(encoding)
+    plus_minus = "+- MC" if encoding == "ascii" else "± MC"
+    name = "β" if encoding == "utf-8" else r"\u03b2"
+    assert plus_minus in shown
+    assert any(line.startswith(f"{name} ") for line in shown.splitlines())
+    assert any(line.startswith(f"{name},") for line in shown.splitlines()), "the CSV"
+    assert sys.stdout.errors == "strict", "as it was before"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGPIPE")
+@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_reader_that_leaves_ends_the_command_quietly(
+    which: int, merged: bool, run: list[str]
+) -> None:
+    main(run)
+    reader, writer = os.pipe()
+    os.close(reader)
+    errors = writer if merged else subprocess.PIPE
+    code = [sys.executable, "-c", CODE, *commands(run)[which]]
+    ended = subprocess.run(code, stdout=writer, stderr=errors, text=True, check=False)
+    os.close(writer)
+    # argparse prints its help without complaint whoever reads it.
+    assert ended.returncode == (0 if which == 4 else 141)
+    assert not (ended.stderr or "").strip()
+
+
+def test_a_run_survives_that_nobody_reads_its_progress(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np\n"
+        "from bootmle import Estimator, bootstrap\n"
+        "mean = Estimator(np.mean, np.arange(9.0))\n"
+        "mean.seconds = 36.0\n"
+        "print(len(bootstrap(mean, n_resamples=99, rng=0, progress=True).data))\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=writer, text=True, check=False
+    )
+    os.close(writer)
+    assert ended.stdout == "99\n"
