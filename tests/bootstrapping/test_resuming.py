@@ -1,5 +1,6 @@
 """Runs on disk: stopped anywhere and gone on with, in parts, damaged, and of another kind."""
 
+import hashlib
 import json
 import os
 import signal
@@ -30,7 +31,7 @@ from bootmle import (
     fit,
     load,
 )
-from bootmle.execution.checkpoint import read_manifest, write_manifest
+from bootmle.execution.checkpoint import read_manifest, run_id, write_manifest
 from bootmle.execution.packing import pack, unpack
 from bootmle.refitting.replicates import Replicates
 from models import logit, poisson
@@ -142,6 +143,54 @@ def test_a_damaged_chunk_is_named_and_computed_again(
     assert_same(again, whole)
     assert f"damaged, computed again: {path}: its checksum does not match" in str(again)
     assert path.read_bytes()[-100:] == sound[-100:]
+
+
+def of_another_seed(mle: Fit, folder: Path, chunk: str) -> bytes:
+    bootstrap(mle, n_resamples=300, rng=1, checkpoint=folder)
+    return (folder / chunk).read_bytes()
+
+
+def of_other_data(mle: Fit, folder: Path, chunk: str) -> bytes:
+    bootstrap(logit_fit(seed=2), n_resamples=300, rng=0, checkpoint=folder)
+    return (folder / chunk).read_bytes()
+
+
+def shortened(mle: Fit, folder: Path, chunk: str) -> bytes:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=folder)
+    number, data, seconds = unpack((folder / chunk).read_bytes(), Replicates)
+    return pack(number, data.first(10), seconds, run_id(read_manifest(folder)))
+
+
+def without_an_array(mle: Fit, folder: Path, chunk: str) -> bytes:
+    stored = shortened(mle, folder, chunk)[32:].replace(b'"distance"', b'"whatever"')
+    return hashlib.sha256(stored).digest() + stored
+
+
+FOREIGN: dict[str, tuple[Callable[[Fit, Path, str], bytes], str]] = {
+    "another seed": (of_another_seed, "it is a chunk of another run"),
+    "other data": (of_other_data, "it is a chunk of another run"),
+    "shortened": (shortened, "it holds 10 of 64 members"),
+    "another version": (without_an_array, "it is not a chunk that this version reads"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_foreign_chunk_whose_checksum_matches_is_named_and_computed_again(
+    kind: str, mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path / "run")
+    path = tmp_path / "run" / chunks_in(tmp_path / "run")[2]
+    make, reason = FOREIGN[kind]
+    path.write_bytes(make(mle, tmp_path / "other", path.name))
+    partial = load(tmp_path / "run")
+    kept = np.delete(np.arange(300), np.arange(128, 192))
+    assert_array_equal(np.array(partial.numbers), kept)
+    assert_array_equal(partial.replicates, whole.replicates[kept])
+    assert f"missing: 128 to 191; damaged: {path}: {reason}" in str(partial)
+    again = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path / "run")
+    assert_same(again, whole)
+    assert f"damaged, computed again: {path}: {reason}" in str(again)
+    assert_same(load(tmp_path / "run"), whole)
 
 
 def test_a_chunk_under_another_name_is_noticed(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
@@ -284,7 +333,8 @@ def test_an_overlap_must_agree(mle: Fit, whole: Bootstrap, tmp_path: Path) -> No
     assert_same(load(one, other), whole)
     chunk, data, seconds = unpack((one / chunks_in(one)[0]).read_bytes(), Replicates)
     moved = replace(data, estimates=data.estimates + 1e-12)
-    (one / chunks_in(one)[0]).write_bytes(pack(chunk, moved, seconds))
+    run = run_id(read_manifest(one))
+    (one / chunks_in(one)[0]).write_bytes(pack(chunk, moved, seconds, run))
     with pytest.raises(ValueError, match=r"paths: chunk 0 of .*other differs"):
         load(one, other)
 

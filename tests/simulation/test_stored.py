@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from bootmle import Blocks, Coverage, Estimator, Fit, Flag, bootstrap, coverage, fit, load
 from bootmle.commands.cli import main
-from bootmle.execution.checkpoint import read_manifest, write_manifest
+from bootmle.execution.checkpoint import read_manifest, run_id, write_manifest
 from bootmle.execution.packing import pack, unpack
 from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.simulation.simulated_fits import SimulatedFits
@@ -120,7 +120,8 @@ def test_an_overlap_must_agree(model: Estimator, whole: Coverage, tmp_path: Path
     assert_same(Coverage.load(one, other), whole)
     path = chunks_in(one)[1]
     chunk, data, seconds = unpack(path.read_bytes(), SimulatedFits)
-    path.write_bytes(pack(chunk, replace(data, low=data.low + 1e-12), seconds))
+    moved = replace(data, low=data.low + 1e-12)
+    path.write_bytes(pack(chunk, moved, seconds, run_id(read_manifest(one))))
     with pytest.raises(ValueError, match=r"paths: chunk 1 of .*other differs"):
         Coverage.load(one, other)
 
@@ -187,12 +188,14 @@ def test_flags_are_stored_by_name(model: Estimator, tmp_path: Path) -> None:
     flags = np.array(["SKEWED", "HEAVY_TAILED SKEWED", "", ""])
     alarms = np.array(["", "AT_BOUND", "", ""])
     fitted = np.zeros(4, dtype=data.status.dtype)
-    path.write_bytes(pack(chunk, replace(data, status=fitted, flags=flags, alarms=alarms), seconds))
+    stored = replace(data, status=fitted, flags=flags, alarms=alarms)
+    path.write_bytes(pack(chunk, stored, seconds, run_id(read_manifest(tmp_path))))
     again = Coverage.load(tmp_path)
     assert again.flagged == {Flag.SKEWED.value: 0.5, Flag.HEAVY_TAILED.value: 0.25}
     assert again.alarmed == {AlarmKind.AT_BOUND.value: 0.25}
     newer = np.array(["", "COLD_FUSION SKEWED", "", ""])
-    path.write_bytes(pack(chunk, replace(data, flags=newer), seconds))
+    stored = replace(data, flags=newer)
+    path.write_bytes(pack(chunk, stored, seconds, run_id(read_manifest(tmp_path))))
     with pytest.raises(ValueError, match="Flag: the study has COLD_FUSION, which this version"):
         Coverage.load(tmp_path)
     with pytest.raises(ValueError, match="Flag: the study has COLD_FUSION, which this version"):

@@ -116,14 +116,14 @@ def open_checkpoint(
             "stopped": "",
         }
         write_manifest(path, manifest, replace=False)
-        return Checkpoint(path, kind)
+        return Checkpoint.of(path, kind, manifest)
     # An earlier version may have recorded less than this one needs.
     updated = {**manifest, "record": {**record, **manifest["record"]}}
     if count > manifest["n_resamples"]:
         updated |= {"n_resamples": count, "stopped": ""}
     if updated != manifest:
         write_manifest(path, updated, replace=True)
-    return Checkpoint(path, kind)
+    return Checkpoint.of(path, kind, updated)
 
 
 def record_stop(path: Path, count: int, reason: str) -> None:

@@ -57,7 +57,7 @@ def _lines(path: Path) -> Iterator[str]:
     manifest = read_manifest(path)
     kind, members, computed = _KINDS[manifest["kind"]]
     size, count = manifest["run"]["chunk"], manifest["n_resamples"]
-    with Checkpoint(path, kind) as store:
+    with Checkpoint.of(path, kind, manifest) as store:
         chunks = [chunk for chunk in store.chunks() if chunk * size < count]
         stored = {chunk: store.read(chunk) for chunk in chunks}
         moments = [store.file_of(chunk).stat().st_mtime for chunk in chunks]

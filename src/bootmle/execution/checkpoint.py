@@ -7,14 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 from bootmle.execution.files import write_whole
 from bootmle.execution.packing import pack, unpack
 
-__all__ = ["Checkpoint", "Manifest", "is_run", "read_manifest", "write_manifest"]
+__all__ = ["Checkpoint", "Manifest", "is_run", "read_manifest", "run_id", "write_manifest"]
 
 Manifest = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -37,10 +37,19 @@ class Checkpoint(Generic[Kind]):
     path: Path
     kind: type[Kind]
     """What a chunk is: `Replicates`, or another dataclass of arrays and messages."""
+    run: str
+    """The identity of the run, which every chunk names."""
+    size: int
+    """Members of a chunk."""
     damaged: list[str] = field(default_factory=list)
     """Files that could not be read; their chunks are computed again."""
     _writer: ThreadPoolExecutor = field(init=False, repr=False)
     _writing: list[Future[None]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def of(cls, path: Path, kind: type[Kind], manifest: Manifest) -> Checkpoint[Kind]:
+        """Open the directory of the run that a manifest describes."""
+        return cls(path, kind, run_id(manifest), manifest["run"]["chunk"])
 
     def __post_init__(self) -> None:
         """Start the thread that writes in the background."""
@@ -65,9 +74,12 @@ class Checkpoint(Generic[Kind]):
         """Read a chunk and its seconds; None if it is damaged, which `damaged` then lists."""
         path = self.file_of(chunk)
         try:
-            number, data, seconds = unpack(path.read_bytes(), self.kind)
+            number, data, seconds = unpack(path.read_bytes(), self.kind, self.run)
             if number != chunk:
                 raise ValueError(f"it holds chunk {number}")
+            lengths = {len(getattr(data, each.name)) for each in _arrays_of(self.kind)}
+            if lengths != {self.size}:
+                raise ValueError(f"it holds {min(lengths)} of {self.size} members")
         except (OSError, ValueError) as error:
             self.damaged.append(f"{path}: {error}")
             return None
@@ -76,7 +88,7 @@ class Checkpoint(Generic[Kind]):
     def write(self, chunk: int, data: Kind, seconds: float) -> None:
         """Write a chunk in the background; raise if an earlier write failed."""
         self._await([future for future in self._writing if future.done()])
-        stored, path = pack(chunk, data, seconds), self.file_of(chunk)
+        stored, path = pack(chunk, data, seconds, self.run), self.file_of(chunk)
         # A chunk lost in a power failure is computed again, so its name is not forced to disk.
         write = self._writer.submit(
             write_whole, path, lambda file: file.write(stored), durable=False
@@ -100,6 +112,11 @@ class Checkpoint(Generic[Kind]):
                     f"checkpoint: cannot write to {self.path} ({error.strerror}); {done} chunks "
                     f"are safe there; free some space, then repeat the call to resume",
                 ) from error
+
+
+def _arrays_of(kind: Any) -> list[Field[Any]]:
+    """Return the fields of a dataclass that are arrays with an entry for each member."""
+    return [each for each in fields(kind) if each.name != "messages"]
 
 
 def is_run(path: Path) -> bool:
@@ -146,6 +163,13 @@ def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) ->
     content = {**manifest, "format": FORMAT}
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=1)
     write_whole(path / _MANIFEST, lambda file: file.write(text.encode()), replace=replace)
+
+
+def run_id(manifest: Manifest) -> str:
+    """Identify a run by its description and starting point, the same for all of its parts."""
+    # Values of the objective may differ in their last bits between machines.
+    described = {name: each for name, each in manifest["run"].items() if name != "objective"}
+    return _checksum({"run": described, "start": manifest["start"]})
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

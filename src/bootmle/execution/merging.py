@@ -44,8 +44,8 @@ def read_directories(
         _check_same(paths[0], manifests[0], path, manifest)
     chunks: dict[int, Kind] = {}
     seconds, damaged = 0.0, []
-    for path in paths:
-        with Checkpoint(path, kind) as store:
+    for path, manifest in zip(paths, manifests, strict=True):
+        with Checkpoint.of(path, kind, manifest) as store:
             for chunk in store.chunks():
                 stored = store.read(chunk)
                 if stored is not None:

@@ -17,11 +17,12 @@ Kind = TypeVar("Kind")
 _DIGEST = hashlib.sha256().digest_size
 
 
-def pack(chunk: int, data: Any, seconds: float) -> bytes:
-    """Write a chunk's number, results and seconds as bytes."""
+def pack(chunk: int, data: Any, seconds: float, run: str = "") -> bytes:
+    """Write a chunk's number, results and seconds, and the identity of its run, as bytes."""
     names = [field.name for field in fields(data) if field.name != "messages"]
     arrays = {name: np.ascontiguousarray(getattr(data, name)) for name in names}
     header = {
+        "run": run,
         "chunk": chunk,
         "seconds": seconds,
         "messages": {str(place): text for place, text in data.messages.items()},
@@ -32,17 +33,22 @@ def pack(chunk: int, data: Any, seconds: float) -> bytes:
     return hashlib.sha256(payload).digest() + payload
 
 
-def unpack(stored: bytes, kind: type[Kind]) -> tuple[int, Kind, float]:
-    """Read number, results and seconds from what `pack` wrote; ValueError if it is damaged."""
+def unpack(stored: bytes, kind: type[Kind], run: str | None = None) -> tuple[int, Kind, float]:
+    """Read number, results and seconds; ValueError if the chunk is damaged or of another run."""
     digest, payload = stored[:_DIGEST], stored[_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError("its checksum does not match")
     line, _, body = payload.partition(b"\n")
-    header = json.loads(line)
-    messages = {int(place): text for place, text in header["messages"].items()}
-    contents: dict[str, Any] = {**_arrays(header["arrays"], body), "messages": messages}
-    data = kind(**contents)
-    return int(header["chunk"]), data, float(header["seconds"])
+    try:
+        header = json.loads(line)
+        messages = {int(place): text for place, text in header["messages"].items()}
+        contents: dict[str, Any] = {**_arrays(header["arrays"], body), "messages": messages}
+        data = kind(**contents)
+        if run is not None and header.get("run") != run:
+            raise ValueError("it is a chunk of another run, or of an earlier version")
+        return int(header["chunk"]), data, float(header["seconds"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is not a chunk that this version reads ({error})") from error
 
 
 def _arrays(forms: dict[str, Any], body: bytes) -> dict[str, Any]:
