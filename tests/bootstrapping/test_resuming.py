@@ -193,6 +193,24 @@ def test_a_foreign_chunk_whose_checksum_matches_is_named_and_computed_again(
     assert_same(load(tmp_path / "run"), whole)
 
 
+def test_chunks_without_their_manifest_are_not_taken_for_those_of_a_new_run(
+    mle: Fit, whole: Bootstrap, tmp_path: Path
+) -> None:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    manifest = (tmp_path / "run.json").read_bytes()
+    (tmp_path / "run.json").unlink()
+    before = {name: (tmp_path / name).read_bytes() for name in chunks_in(tmp_path)}
+    for model in (mle, logit_fit(seed=2)):
+        with pytest.raises(ValueError, match=r"checkpoint: .* but not its run\.json; restore"):
+            bootstrap(model, n_resamples=300, rng=0, checkpoint=tmp_path)
+    simulate = logit(2).simulate
+    with pytest.raises(ValueError, match=r"checkpoint: .* but not its run\.json; restore"):
+        coverage(mle, simulate, n_datasets=2, warp=True, rng=0, checkpoint=tmp_path)
+    assert before == {name: (tmp_path / name).read_bytes() for name in chunks_in(tmp_path)}
+    (tmp_path / "run.json").write_bytes(manifest)
+    assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+
+
 def test_a_chunk_under_another_name_is_noticed(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
     bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
     names = chunks_in(tmp_path)

@@ -12,6 +12,7 @@ from bootmle.bootstrapping.identity import describe, differences, versions
 from bootmle.execution.checkpoint import (
     Checkpoint,
     Manifest,
+    chunks_in,
     is_run,
     read_manifest,
     write_manifest,
@@ -63,6 +64,11 @@ def start_or_resume(
     Raises ValueError if the directory holds another run, naming what differs.
     """
     begun = checkpoint if checkpoint is not None and is_run(checkpoint) else None
+    if checkpoint is not None and begun is None and chunks_in(checkpoint):
+        raise ValueError(
+            f"checkpoint: {checkpoint} holds the chunks of a run, but not its run.json; restore a "
+            f"copy of it, or use another directory"
+        )
     manifest = None if begun is None else read_manifest(begun)
     own, elsewhere = fit, []
     try:

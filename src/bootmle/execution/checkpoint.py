@@ -14,7 +14,15 @@ from typing import Any, Generic, Self, TypeVar
 from bootmle.execution.files import write_whole
 from bootmle.execution.packing import pack, unpack
 
-__all__ = ["Checkpoint", "Manifest", "is_run", "read_manifest", "run_id", "write_manifest"]
+__all__ = [
+    "Checkpoint",
+    "Manifest",
+    "chunks_in",
+    "is_run",
+    "read_manifest",
+    "run_id",
+    "write_manifest",
+]
 
 Manifest = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -63,8 +71,7 @@ class Checkpoint(Generic[Kind]):
 
     def chunks(self) -> list[int]:
         """List the numbers of the chunks on disk."""
-        found = (_CHUNK.fullmatch(path.name) for path in self.path.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        return chunks_in(self.path)
 
     def file_of(self, chunk: int) -> Path:
         """Return the path of a chunk's file."""
@@ -117,6 +124,14 @@ class Checkpoint(Generic[Kind]):
 def _arrays_of(kind: Any) -> list[Field[Any]]:
     """Return the fields of a dataclass that are arrays with an entry for each member."""
     return [each for each in fields(kind) if each.name != "messages"]
+
+
+def chunks_in(path: Path) -> list[int]:
+    """List the numbers of the chunks in a directory."""
+    if not path.is_dir():
+        return []
+    found = (_CHUNK.fullmatch(each.name) for each in path.iterdir())
+    return sorted(int(match[1]) for match in found if match)
 
 
 def is_run(path: Path) -> bool:
