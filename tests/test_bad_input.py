@@ -182,6 +182,11 @@ def test_too_few_resamples(bad: Any) -> None:
     refused(ValueError, parts, lambda: bootstrap(standard(), n_resamples=bad))
 
 
+def test_more_resamples_than_can_be() -> None:
+    parts = ["n_resamples must be an integer >= 2 and at most 1,000,000,000", str(10**30)]
+    refused(ValueError, parts, lambda: bootstrap(standard(), n_resamples=10**30))
+
+
 @pytest.mark.parametrize("bad", [0, 2.0, "all"])
 def test_n_jobs_that_joblib_cannot_read(bad: Any) -> None:
     parts = ["n_jobs", repr(bad), "-1"]

@@ -31,6 +31,7 @@ from bootmle import (
     fit,
     load,
 )
+from bootmle.commands.cli import main
 from bootmle.execution.checkpoint import read_manifest, run_id, write_manifest
 from bootmle.execution.packing import pack, unpack
 from bootmle.refitting.replicates import Replicates
@@ -191,6 +192,25 @@ def test_a_foreign_chunk_whose_checksum_matches_is_named_and_computed_again(
     assert_same(again, whole)
     assert f"damaged, computed again: {path}: {reason}" in str(again)
     assert_same(load(tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_resamples", 10**30), ("n_resamples", -5), ("n_resamples", 300.0), ("chunk", 0)],
+)
+def test_a_manifest_with_numbers_of_no_run_is_refused_at_once(
+    name: str, value: float, mle: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    manifest = read_manifest(tmp_path)
+    (manifest if name == "n_resamples" else manifest["run"])[name] = value
+    write_manifest(tmp_path, manifest, replace=True)
+    with pytest.raises(ValueError, match=rf"run\.json is damaged: {name} is {value}"):
+        load(tmp_path)
+    with pytest.raises(ValueError, match=rf"run\.json is damaged: {name} is {value}"):
+        bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    assert main(["status", str(tmp_path)]) == 2
+    assert f"run.json is damaged: {name} is {value}" in capsys.readouterr().err
 
 
 def test_chunks_without_their_manifest_are_not_taken_for_those_of_a_new_run(

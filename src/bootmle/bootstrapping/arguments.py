@@ -11,6 +11,7 @@ import numpy as np
 
 from bootmle.bootstrapping.record import Record
 from bootmle.display.text import brief
+from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan, Structure
@@ -41,8 +42,9 @@ def refuse_unknown(unknown: dict[str, Any], verb: str = "bootstrap") -> None:
 def check_n_resamples(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
     """Read the number of replicates or data sets; of a finite plan at most those it has."""
     whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
-    if not whole or n_resamples < 2:
-        raise ValueError(f"{argument} must be an integer >= 2, got {brief(n_resamples)}")
+    if not whole or not 2 <= n_resamples <= MOST:
+        most = "" if not whole or n_resamples < 2 else f" and at most {MOST:,}"
+        raise ValueError(f"{argument} must be an integer >= 2{most}, got {brief(n_resamples)}")
     available = sampling.n_available
     if available is not None and available < 2:
         raise ValueError(f"sampling: {sampling!r} has {available} resamples; at least 2 are needed")

@@ -63,8 +63,10 @@ def start_or_resume(
 
     Raises ValueError if the directory holds another run, naming what differs.
     """
+    # In this order, since another process may be starting the run: its manifest comes first.
+    chunks = [] if checkpoint is None else chunks_in(checkpoint)
     begun = checkpoint if checkpoint is not None and is_run(checkpoint) else None
-    if checkpoint is not None and begun is None and chunks_in(checkpoint):
+    if chunks and begun is None:
         raise ValueError(
             f"checkpoint: {checkpoint} holds the chunks of a run, but not its run.json; restore a "
             f"copy of it, or use another directory"

@@ -35,6 +35,8 @@ _KINDS = {
     "SimulatedFits": "data sets of coverage()",
 }
 """How messages name what the chunks of a run are."""
+MOST = 10**9
+"""Members that no run has: the estimates of one parameter alone would take 8 GB."""
 _CHUNK = re.compile(r"chunk-(\d+)\.bin")
 
 
@@ -159,6 +161,7 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
             f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not match; restore a "
             f"copy of it or delete the directory"
         )
+    _check_counts(path, manifest)
     found = manifest.get("kind")
     if found not in _KINDS:
         raise ValueError(
@@ -171,6 +174,18 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
             f"the call that began it, or name another directory"
         )
     return manifest
+
+
+def _check_counts(path: Path, manifest: Manifest) -> None:
+    """Raise for numbers of members that no run has, before anything counts up to them."""
+    run = manifest.get("run")
+    counts = {"n_resamples": manifest.get("n_resamples"), "chunk": run and run.get("chunk")}
+    for name, count in counts.items():
+        if type(count) is not int or not 1 <= count <= MOST:
+            raise ValueError(
+                f"checkpoint: {path / _MANIFEST} is damaged: {name} is {count!r}, as in no run; "
+                f"restore a copy of it or delete the directory"
+            )
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) -> None:
