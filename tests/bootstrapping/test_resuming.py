@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -456,13 +457,37 @@ def test_a_directory_that_cannot_be_written_loses_nothing(
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"checkpoint: .*No space left.*free some space") as caught:
+    with pytest.raises(
+        OSError, match=r"checkpoint: .*No space left.*free some space or change"
+    ) as caught:
         bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
     assert caught.value.errno == 28
     monkeypatch.undo()
     assert 1 <= len(chunks_in(tmp_path)) <= 3
     assert not list(tmp_path.glob(".*tmp"))
     assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
+
+
+@pytest.mark.parametrize("where", ["file/run", "file/deeper/run"])
+def test_a_directory_that_cannot_be_made_is_the_checkpoint(
+    where: str, mle: Fit, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"checkpoint: cannot write to .*run \(Not a directory\)"):
+        bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path / where)
+
+
+def test_a_directory_that_is_removed_in_the_run_is_named(tmp_path: Path) -> None:
+    y, place, calls = np.random.default_rng(0).normal(size=30), tmp_path / "run", iter(range(10**6))
+
+    def mean(y: Any) -> Any:
+        if next(calls) == 200:
+            while place.exists():
+                shutil.rmtree(place, ignore_errors=True)
+        return [y.mean(), 1000 * y.std()]
+
+    with pytest.raises(OSError, match=r"checkpoint: cannot write to .*run .*no such directory"):
+        bootstrap(Estimator(mean, y), n_resamples=1280, rng=0, checkpoint=place)
 
 
 def test_an_estimators_data_and_estimates_belong_to_the_run(tmp_path: Path) -> None:

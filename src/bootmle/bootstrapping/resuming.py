@@ -111,7 +111,6 @@ def open_checkpoint(
 
     Raises FileExistsError if another process has just started the run: start_or_resume again.
     """
-    path.mkdir(parents=True, exist_ok=True)
     manifest = started.manifest
     if manifest is None:
         manifest = {

@@ -115,12 +115,21 @@ class Checkpoint(Generic[Kind]):
             try:
                 future.result()
             except OSError as error:
-                done = len(self.chunks())
-                raise OSError(
-                    error.errno,
-                    f"checkpoint: cannot write to {self.path} ({error.strerror}); {done} chunks "
-                    f"are safe there; free some space, then repeat the call to resume",
-                ) from error
+                raise _unwritable(self.path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> OSError:
+    """Explain an error on writing to a run's directory: what is safe, and what to do."""
+    if path.is_dir():
+        done = f"{len(chunks_in(path))} finished chunks are safe there"
+        advice = "free some space or change its permissions"
+    else:
+        done, advice = "there is no such directory (any more)", "choose one that lasts"
+    return OSError(
+        error.errno,
+        f"checkpoint: cannot write to {path} ({error.strerror}); {done}; {advice}, then repeat the "
+        f"call to resume",
+    )
 
 
 def _arrays_of(kind: Any) -> list[Field[Any]]:
@@ -189,10 +198,16 @@ def _check_counts(path: Path, manifest: Manifest) -> None:
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) -> None:
-    """Write a run's manifest; raise FileExistsError if there is one and replace is False."""
+    """Write a run's manifest; FileExistsError if there is one and it is not to be replaced."""
     content = {**manifest, "format": FORMAT}
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=1)
-    write_whole(path / _MANIFEST, lambda file: file.write(text.encode()), replace=replace)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        write_whole(path / _MANIFEST, lambda file: file.write(text.encode()), replace=replace)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def run_id(manifest: Manifest) -> str:
