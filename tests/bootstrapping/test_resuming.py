@@ -446,6 +446,21 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path: Path) -> None:
     assert_same(again, usual)
 
 
+@pytest.mark.parametrize("limit", [300, 5000])
+def test_a_precision_that_is_reached_early_hides_no_stored_replicate(
+    limit: int, mle: Fit, tmp_path: Path
+) -> None:
+    whole = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
+    few = bootstrap(mle, n_resamples=limit, rng=0, precision=0.1, checkpoint=tmp_path)
+    assert 64 <= len(few.data) < 256
+    assert few.stopped == "precision=0.1"
+    again = load(tmp_path)
+    # The last chunk is computed whole, and is on disk.
+    count = 300 if limit == 300 else 320
+    assert_array_equal(again.replicates[:300], whole.replicates)
+    assert (len(again.data), again.stopped, again.remarks) == (count, "", ())
+
+
 def test_a_directory_that_cannot_be_written_loses_nothing(
     mle: Fit, whole: Bootstrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

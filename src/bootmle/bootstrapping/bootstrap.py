@@ -187,7 +187,7 @@ def _result(
         raise _interrupted(setup, collected)
     _refuse_empty(collected.data, part, -(-setup.count // setup.task.size))
     if setup.store is not None and collected.reason.startswith("precision"):
-        record_stop(setup.store.path, len(collected.data), collected.reason)
+        record_stop(setup.store, len(collected.data), collected.reason)
     held = setup.blank.holding(setup.task, collected)
     damaged = [] if setup.store is None else setup.store.damaged
     remarks = [f"damaged, computed again: {text}" for text in damaged]

@@ -133,7 +133,9 @@ def open_checkpoint(
     return Checkpoint.of(path, kind, updated)
 
 
-def record_stop(path: Path, count: int, reason: str) -> None:
-    """Record that a run is complete with fewer replicates than planned."""
-    manifest = read_manifest(path)
-    write_manifest(path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)
+def record_stop(store: Checkpoint[Any], count: int, reason: str) -> None:
+    """Record that a run is complete with fewer replicates than planned, unless it had more."""
+    manifest = read_manifest(store.path)
+    if (before := store.size * (max(store.found, default=-1) + 1)) > count:
+        count, reason = min(before, manifest["n_resamples"]), ""
+    write_manifest(store.path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)

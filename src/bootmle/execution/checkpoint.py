@@ -51,6 +51,8 @@ class Checkpoint(Generic[Kind]):
     """The identity of the run, which every chunk names."""
     size: int
     """Members of a chunk."""
+    found: tuple[int, ...] = ()
+    """Chunks on disk when the directory was opened."""
     damaged: list[str] = field(default_factory=list)
     """Files that could not be read; their chunks are computed again."""
     _writer: ThreadPoolExecutor = field(init=False, repr=False)
@@ -59,7 +61,8 @@ class Checkpoint(Generic[Kind]):
     @classmethod
     def of(cls, path: Path, kind: type[Kind], manifest: Manifest) -> Checkpoint[Kind]:
         """Open the directory of the run that a manifest describes."""
-        return cls(path, kind, run_id(manifest), manifest["run"]["chunk"])
+        found = tuple(chunks_in(path))
+        return cls(path, kind, run_id(manifest), manifest["run"]["chunk"], found)
 
     def __post_init__(self) -> None:
         """Start the thread that writes in the background."""
