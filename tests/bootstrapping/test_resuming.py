@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ from bootmle import (
     Coverage,
     Estimator,
     Fit,
+    Given,
     Interrupted,
     Parametric,
     bootstrap,
@@ -459,6 +461,28 @@ def test_a_precision_that_is_reached_early_hides_no_stored_replicate(
     count = 300 if limit == 300 else 320
     assert_array_equal(again.replicates[:300], whole.replicates)
     assert (len(again.data), again.stopped, again.remarks) == (count, "", ())
+
+
+def test_finished_chunks_are_on_disk_while_an_earlier_one_is_computed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y, rows = rng.normal(size=25), rng.integers(0, 25, (640, 25))
+    rows[3] = 11
+    last = tmp_path / "chunk-0000009.bin"
+
+    def waiting(y: Any) -> Any:
+        """Wait for the last chunk to be on disk, at one of the first replicates."""
+        for _ in range(200 if y.max() == y.min() else 0):
+            if last.exists():
+                return [1.0, 1000.0]
+            time.sleep(0.05)
+        return [y.mean(), 1000 * y.std()]
+
+    what, plan = Estimator(waiting, y), Given(indices=rows)
+    options: dict[str, Any] = {"sampling": plan, "n_resamples": 640, "checkpoint": tmp_path}
+    boot = bootstrap(what, n_jobs=2, **options)
+    assert boot.replicates[3].tolist() == [1.0, 1000.0], "it saw the last chunk on disk"
+    assert_array_equal(boot.replicates[4:, 0], y[rows[4:]].mean(axis=1))
+    assert_same(load(tmp_path), boot)
 
 
 def test_a_directory_that_cannot_be_written_loses_nothing(

@@ -127,6 +127,18 @@ def test_an_exception_that_cannot_be_read_is_no_death() -> None:
         list(compute_chunks(Raising(), range(3), 2))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_are_handed_over_when_they_arrive_and_come_in_order(
+    n_jobs: int, computation: Computation
+) -> None:
+    seen: list[int] = []
+    task = computation(late=(0,), seconds=1.0)
+    arrived = compute_chunks(task, range(6), n_jobs, lambda chunk, _: seen.append(chunk))
+    assert [chunk for chunk, _ in arrived] == list(range(6))
+    assert sorted(seen) == list(range(6))
+    assert (seen[0] == 0) is (n_jobs == 1)
+
+
 def test_one_worker_computes_a_chunk_only_when_it_is_asked_for(computation: Computation) -> None:
     chunks = compute_chunks(computation(fails_at=4), range(1000), 1)
     assert next(chunks)[0] == 0

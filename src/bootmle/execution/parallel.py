@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any, TypeVar
 
@@ -30,9 +30,14 @@ def check_n_jobs(n_jobs: Any) -> int:
 
 
 def compute_chunks(
-    task: Computation[Result], chunks: Iterable[int], n_jobs: int | None
+    task: Computation[Result],
+    chunks: Iterable[int],
+    n_jobs: int | None,
+    arrived: Callable[[int, Result], object] = lambda chunk, result: None,
 ) -> Generator[tuple[int, Result], None, None]:
     """Compute chunks on joblib's workers and yield (chunk, result) in the order given.
+
+    ``arrived`` gets every result at once, so that a slow chunk keeps no later one from the disk.
 
     A chunk that was running when a worker process died (killed, out of memory, a segmentation
     fault) is computed again on this machine in a process of its own; if that one dies too, the
@@ -46,10 +51,13 @@ def compute_chunks(
     """
     wanted = list(chunks)
     if check_n_jobs(n_jobs) == 1 or len(wanted) == 1:
-        yield from ((chunk, task(chunk)) for chunk in wanted)
+        for chunk in wanted:
+            result = task(chunk)
+            arrived(chunk, result)
+            yield chunk, result
         return
     with closing(_compute_unordered(task, wanted, n_jobs)) as results:
-        yield from _in_order(wanted, results)
+        yield from _in_order(wanted, results, arrived)
 
 
 def _compute_unordered(
@@ -84,7 +92,9 @@ def _pool(
 
 
 def _in_order(
-    chunks: list[int], results: Iterator[tuple[int, Result]]
+    chunks: list[int],
+    results: Iterator[tuple[int, Result]],
+    arrived: Callable[[int, Result], object],
 ) -> Iterator[tuple[int, Result]]:
     """Yield results in order; the last one only after the pool has ended by itself."""
     ready, awaited = dict[int, Result](), set(chunks)
@@ -92,6 +102,7 @@ def _in_order(
         while chunk not in ready:
             number, ready[number] = next(results)
             awaited.remove(number)
+            arrived(number, ready[number])
         if not awaited:
             # Closing an iterator early stops the workers, which the next run could reuse.
             next(results, None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -73,6 +74,7 @@ class Run(Generic[Result]):
     _done: dict[int, Result] = field(default_factory=dict)
     _seconds: float = 0.0
     _checked: int = 0
+    _last: float = 0.0
 
     @property
     def chunks(self) -> range:
@@ -108,18 +110,21 @@ class Run(Generic[Result]):
         at_hand = self._at_hand()
         missing = [chunk for chunk in self.chunks if chunk not in at_hand]
         total = sum(self._length(chunk) for chunk in self.chunks)
+        self._last = time.perf_counter()
         with (
-            closing(compute_chunks(self.task, missing, self.n_jobs)) as computed,
             Progress(total, show=self.show, unit=self.unit) as progress,
+            closing(
+                compute_chunks(self.task, missing, self.n_jobs, partial(self._keep, progress))
+            ) as computed,
         ):
             for chunk in self.chunks:
-                data = at_hand.pop(chunk, None)
-                if data is None:
-                    if self._done and self.deadline is not None and self.deadline.passed():
-                        return "the deadline"
-                    data = self._keep(*self._next(computed))
-                self._done[chunk] = data
-                progress.advance(data.first(self._length(chunk)))
+                if chunk in at_hand:
+                    self._count(progress, chunk, at_hand[chunk])
+                elif self._done and self.deadline is not None and self.deadline.passed():
+                    return "the deadline"
+                else:
+                    at_hand.update([next(computed)])
+                self._done[chunk] = at_hand.pop(chunk)
                 reason = self._reason_to_stop()
                 if reason:
                     return reason
@@ -136,19 +141,18 @@ class Run(Generic[Result]):
                     self._seconds += stored[1]
         return found
 
-    def _keep(self, chunk: int, data: Result, seconds: float) -> Result:
-        """Store a computed chunk."""
+    def _keep(self, progress: Progress, chunk: int, data: Result) -> None:
+        """Store a chunk as soon as it is computed, with the time since the last one."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
         self._seconds += seconds
         if self.store is not None:
             self.store.write(chunk, data, seconds)
-        return data
+        self._count(progress, chunk, data)
 
-    @staticmethod
-    def _next(computed: Iterator[tuple[int, Result]]) -> tuple[int, Result, float]:
-        """Wait for the next chunk, and time it."""
-        started = time.perf_counter()
-        chunk, data = next(computed)
-        return chunk, data, time.perf_counter() - started
+    def _count(self, progress: Progress, chunk: int, data: Result) -> None:
+        """Show that a chunk is done."""
+        progress.advance(data.first(self._length(chunk)))
 
     def _length(self, chunk: int) -> int:
         """Count the members of a chunk that the run asks for."""
