@@ -27,7 +27,9 @@ apt+=(-o Debug::NoLocking=1 -o APT::Sandbox::User=)
 "${apt[@]}" -y --no-install-recommends --reinstall --download-only install \
     r-base-core=4.2.2.20221110-2 r-cran-boot=1.3-28.1-1 >/dev/null
 for archive in archives/*.deb; do dpkg-deb -x "$archive" .; done
+# What the package writes, and links to, when it is installed.
 cp --remove-destination etc/R/* usr/lib/R/etc/
+cp --remove-destination usr/lib/R/etc/Renviron.ucf usr/lib/R/etc/Renviron
 sed -i "s|=/usr/lib/R$|=$work/usr/lib/R|" usr/lib/R/bin/R
 libraries=$(echo usr/lib/*-linux-gnu | sed "s|[^ ]*|$work/&:$work/&/blas:$work/&/lapack|g; s| |:|g")
 LD_LIBRARY_PATH=$libraries usr/lib/R/bin/R --vanilla --no-echo <<'R'
