@@ -163,6 +163,8 @@ class Descent(Position):
         if ray is None:
             return False
         direction = self.whitening.factor @ ray.direction
+        if self.meets_bound(direction):
+            return True
         if not ray.saturating and -ray.end > _RULES.path_falls_on * max(1.0, self.drop):
             self.refuse(f"falls by {-ray.end:.3g} beyond where SciPy stopped", direction)
         return self.rises_to_supremum(direction)

@@ -9,7 +9,7 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.optimization.bounds import scale_ends
+from bootmle.optimization.bounds import crossed_columns, scale_ends
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import SUPREMUM, describe_ends, divergence_signs
@@ -23,6 +23,9 @@ _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
     "negative? If the sign is right, the likelihood has no maximum: bound or fix a parameter"
 )
+
+_DOUBLINGS = 1000
+"""Of a way to a bound, in either direction from 1: the range of floating-point numbers."""
 
 
 @dataclass(slots=True)
@@ -73,8 +76,24 @@ class Position:
         target.n_evaluations = 0
 
     def rises_to_supremum(self, direction: Floats) -> bool:
-        """Record that the likelihood rises toward its supremum along a direction."""
-        return self.has_no_optimum(f"{SUPREMUM} as {self._ends(direction)}")
+        """Record that the likelihood rises toward its supremum along a direction, or to a bound."""
+        return self.meets_bound(direction) or self.has_no_optimum(
+            f"{SUPREMUM} as {self._ends(direction)}"
+        )
+
+    def meets_bound(self, direction: Floats) -> bool:
+        """Go beyond the first bound in a direction, for it to be held there; False without one."""
+        parameters = self.likelihood.parameters
+        direction = np.where(divergence_signs(np.nan_to_num(direction)) == 0, 0.0, direction)
+        size = float(np.max(np.abs(direction), initial=0.0))
+        if not (np.isfinite(parameters.bounds).any() and 0 < size < np.inf):
+            return False
+        for doubling in range(-_DOUBLINGS, _DOUBLINGS):
+            beyond = self.working + 2.0**doubling * direction / size
+            if crossed_columns(parameters, parameters.to_user(beyond)).size:
+                self.working, self.status = beyond, Status.AT_BOUND
+                return True
+        return False
 
     def has_no_optimum(self, why: str) -> bool:
         """Record that there is no finite optimum."""

@@ -47,7 +47,7 @@ class _Rules:
     """Distance from the start, in units of its size or of 1, from which on a parameter that did not
     converge may be diverging."""
     unit: float = 1e-3
-    """Smallest size of a parameter by which its distance to a bound is measured."""
+    """Smallest size of a parameter on a constraint."""
 
 
 _RULES = _Rules()
@@ -79,6 +79,7 @@ class Search(Descent):
     result: OptimizeResult = field(init=False)  # SciPy's own
     parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
     held: Columns = field(init=False)
+    reference: WhitenedObjective | None = None  # which values beside a bound are relative to
     scipy_information: Information | None = None  # where SciPy stopped, if that was no optimum
 
     def __post_init__(self) -> None:
@@ -199,6 +200,10 @@ class Search(Descent):
         self.converge()
         return self.user() if self.status.has_optimum else None
 
+    def _keeps_falling(self, start: Floats) -> bool:
+        """Whether the nll stays low beyond SciPy's point; a path to a bound does not say so."""
+        return not self.held.size and Descent._keeps_falling(self, start)
+
     def _hold(self, params: Floats, columns: Columns) -> None:
         """Stand at a point with some parameters held, and measure the others' information."""
         self.held = columns
@@ -214,13 +219,22 @@ class Search(Descent):
             self.information = observed_information(everything, self.parameters.to_working(params))
 
     def value(self, params: Floats) -> float:
-        """Evaluate the nll at a full parameter vector."""
-        self.n_evaluations += 1
-        return self.likelihood.total(params)
+        """Evaluate the nll at a full parameter vector, minus its first value here."""
+        if self.reference is None:
+            whitening = Whitening(self.working, np.eye(self.working.size))
+            self.reference = WhitenedObjective(self.likelihood, whitening, 0.0)
+            self.reference.rebase()
+        value = self.reference.value_of(params)
+        self.count(self.reference)
+        return value
 
     def units(self, params: Floats) -> Floats:
-        """Return the size of each free parameter, in which its distance to a bound is measured."""
-        return np.maximum(_RULES.unit, np.abs(params[self.parameters.free]))
+        """Return the size of each free parameter, its start's and its range's among them."""
+        free, starts = params[self.parameters.free], self.parameters.values[self.parameters.free]
+        width = np.diff(self.parameters.bounds)[:, 0]
+        sizes = [np.abs(free), np.abs(starts), np.where(np.isfinite(width), width, 0.0)]
+        size = np.max(sizes, axis=0)
+        return np.where(size > 0, size, 1.0)
 
     def _optimize_on_constraint(self, params: Floats) -> None:
         """Return to SciPy's point on a constraint, and sharpen it there."""

@@ -7,7 +7,7 @@ too, and one whose nll falls inward from its bound is released, until nothing ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -35,12 +35,35 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Distances to a bound, in standard errors of the parameter."""
+    """Distances to a bound, in the parameter's own standard error: the others stay as they are."""
 
     at: float = 1e-6
-    """Within which a parameter is at its bound: as near as a certified fit is to its optimum."""
+    """Within which a parameter is at its bound, and its slope there is 0: as near as a certified
+    fit is to its optimum."""
     inward: float = 1e-3
-    """Length of the step inward on which the nll must fall for a parameter to be released."""
+    """Step of the slope at the bound: its truncation error is 1e-9/4 times a fourth derivative."""
+    longest: float = 0.5
+    """The same with noise, as its fourth root: beyond 0.5 the formula is not local."""
+    noise: float = 8.0
+    """Noise levels by which the slope times its step may differ: twice 22/6, the sum of the sizes
+    of its four coefficients is 40/6."""
+    beside: float = 1e-3
+    """Distance, in rough units, beyond which a parameter is not at its bound unless its standard
+    error is a thousand such units."""
+    certain: float = 0.05
+    """Slope at the bound of which a step of 0.1 to 0.5 shows the sign."""
+    probe: float = 0.1
+    """Step that measures a standard error: a second difference of 0.01, free of rounding."""
+    measured: tuple[float, float] = (1e-4, 0.25)
+    """Second differences, of steps of 0.01 to 0.5, from which it follows."""
+    straight: float = 1e-10
+    """Second difference, as a share of a change of the nll by 1 or more, that rounding leaves."""
+    growth: float = 1e4
+    """Change of that step at once; a difference of 0 or infinity says only which way to change."""
+    attempts: int = 12
+    """Steps tried; measured on scales of 1e-16 to 1e16: up to 6."""
+    halvings: int = 10
+    """Of the first step of a parameter that is released, one standard error at most."""
 
 
 _RULES = _Rules()
@@ -58,7 +81,7 @@ class BoundedSearch(Protocol):
         """Steps and tolerances that follow the noise of the objective."""
 
     def units(self, params: Floats) -> Floats:
-        """Return a standard error of each free parameter on the user's scale, (q,)."""
+        """Return a rough size of each free parameter's errors on the user's scale, (q,)."""
 
     def value(self, params: Floats) -> float:
         """Evaluate the nll at a full parameter vector (p,)."""
@@ -70,7 +93,7 @@ class BoundedSearch(Protocol):
 def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | None:
     """Optimize from (p,); return the columns held at bounds, None if they keep changing."""
     parameters = search.parameters
-    held = _active_columns(parameters, params, search.units(params))
+    held = _active_columns(search, params)
     # Each parameter may be held and released once, before and after the first search.
     for _ in range(2 * parameters.free.size + 2):
         found = search.optimize(params, held)
@@ -78,34 +101,102 @@ def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | N
             return held
         crossed = crossed_columns(parameters, found)
         params = into_bounds(parameters, found)
-        pressing = _pressing_columns(search, params, held, search.units(found))
-        if crossed.size == 0 and pressing.size == held.size:
+        released = {column: _step_inward(search, params, column) for column in held}
+        pressing = [column for column, step in released.items() if step == 0]
+        if crossed.size == 0 and len(pressing) == held.size:
             return held
-        held = np.union1d(pressing, crossed)
+        for column, step in released.items():
+            params[parameters.free[column]] += step
+        held = np.union1d(np.array(pressing, dtype=np.intp), crossed)
     return None
 
 
-def _active_columns(parameters: Parameters, params: Floats, units: Floats) -> Columns:
+def _active_columns(search: BoundedSearch, params: Floats) -> Columns:
     """List the columns whose parameter stands at a bound."""
-    free, (lower, upper) = params[parameters.free], parameters.bounds.T
-    near = _RULES.at * units
-    return np.flatnonzero((free <= lower + near) | (free >= upper - near))
+    parameters, units = search.parameters, search.units(params)
+    gaps = np.abs(params[parameters.free, None] - parameters.bounds).min(axis=1)
+    near = np.flatnonzero((gaps <= _RULES.beside * units) & (gaps > 0))
+    own = [gaps[column] <= _RULES.at * _Inward(search, params, int(column)).unit for column in near]
+    return np.union1d(np.flatnonzero(gaps == 0), near[np.array(own, dtype=bool)])
 
 
-def _pressing_columns(
-    search: BoundedSearch, params: Floats, held: Columns, units: Floats
-) -> Columns:
-    """List the held columns from whose bounds the nll does not fall inward."""
-    parameters, start, pressing = search.parameters, search.value(params), []
-    for column in held:
-        lower, upper = parameters.bounds[column]
-        position = parameters.free[column]
-        inward = params.copy()
-        room = min(_RULES.inward * units[column], (upper - lower) / 2)
-        inward[position] += room if params[position] <= lower else -room
-        if not search.value(inward) < start - search.step_sizes.slack(start):
-            pressing.append(column)
-    return np.array(pressing, dtype=np.intp)
+@dataclass(slots=True)
+class _Inward:
+    """The way from a parameter's nearer bound into its range, the others as they are."""
+
+    search: BoundedSearch
+    params: Floats
+    column: int
+    side: float = field(init=False)
+    room: float = field(init=False)  # to the other bound
+    base: float = field(init=False)
+    unit: float = field(init=False)  # its standard error
+    fall: float = field(init=False)  # of the nll over one, by the slope here
+
+    def __post_init__(self) -> None:
+        """Measure the standard error and the slope, from values along the way."""
+        parameters = self.search.parameters
+        place = self.params[parameters.free[self.column]]
+        below, above = np.abs(place - parameters.bounds[self.column])
+        self.side, self.room = (1.0, above) if below <= above else (-1.0, below)
+        self.base = self.search.value(self.params)
+        self._measure(float(self.search.units(self.params)[self.column]))
+
+    def at(self, distance: float) -> Floats:
+        """Return the full parameters (p,) at a distance from where the parameter is."""
+        point = self.params.copy()
+        point[self.search.parameters.free[self.column]] += self.side * distance
+        return point
+
+    def rise(self, distance: float) -> float:
+        """Return what the nll rises by over a distance."""
+        return self.search.value(self.at(distance)) - self.base
+
+    def _measure(self, rough: float) -> None:
+        """Set the unit, 1/√(second derivative), by values on this side: the model may end here.
+
+        Where the nll is a straight line it is the distance over which it changes by ½.
+        """
+        step, (least, most) = min(_RULES.probe * rough, self.room / 2), _RULES.measured
+        for _ in range(_RULES.attempts):
+            near, far = self.rise(step), self.rise(2 * step)
+            bend, widest = abs(far - 2 * near), step >= self.room / 2
+            straight = 1.0 <= abs(near) < np.inf and bend <= _RULES.straight * abs(near)
+            if straight or least <= bend <= most or (bend < least and widest):
+                break
+            factor = _RULES.probe / np.sqrt(bend) if bend > 0 else np.inf
+            factor = np.clip(factor, 1 / _RULES.growth, _RULES.growth) if bend < np.inf else 0.01
+            step = min(step * float(factor), self.room / 2)
+        self.fall = (far - 4 * near) / (2 * step)
+        self.unit = rough
+        if least <= bend < np.inf and not straight:
+            self.unit = step / float(np.sqrt(bend))
+        elif 0 < abs(self.fall) < np.inf:
+            self.unit = 0.5 / abs(self.fall)
+        self.fall *= self.unit
+
+
+def _step_inward(search: BoundedSearch, params: Floats, column: int) -> float:
+    """Return the step by which a held parameter is released; 0 where the nll rises inward."""
+    way, noise = _Inward(search, params, column), search.step_sizes.noise
+    if not np.isfinite(way.base):
+        return way.side * min(way.unit, way.room / 2)
+    fall, allowed = way.fall, _RULES.certain
+    if not abs(fall) > allowed:
+        share = float(np.clip(noise**0.25, _RULES.inward, _RULES.longest))
+        step = min(share * way.unit, way.room / 6)
+        one, two, three = (way.rise(times * step) for times in (1, 2, 3))
+        # One-sided differences, to third order (Abramowitz and Stegun 1964, table 25.2).
+        fall = -(18 * one - 9 * two + 2 * three) / 6 * way.unit / step
+        allowed = _RULES.at + _RULES.noise * noise * way.unit / step
+    if not fall > allowed:
+        return 0.0
+    length = min(fall, 1.0) * way.unit
+    for _ in range(_RULES.halvings):
+        if length < way.room / 2 and way.rise(length) < 0:
+            return way.side * length
+        length /= 2
+    return 0.0
 
 
 def is_optimum_at_limit(
