@@ -11,14 +11,25 @@ import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from statsmodels.base.model import GenericLikelihoodModel
+from statsmodels.discrete.conditional_models import (
+    ConditionalLogit,
+    ConditionalMNLogit,
+    ConditionalPoisson,
+)
+from statsmodels.discrete.truncated_model import HurdleCountModel
+from statsmodels.distributions.discrete import DiscretizedCount, DiscretizedModel
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.othermod.betareg import BetaModel
 from statsmodels.tools.numdiff import approx_hess3
+from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+from statsmodels.tsa.statespace.structural import UnobservedComponents
 
 from bootmle import (
     Blocks,
     Clustered,
+    Estimator,
     Given,
     Parametric,
     Status,
@@ -338,7 +349,199 @@ def test_what_simulates_data_is_refused_as_the_model_holds_its_own() -> None:
         bootstrap(mle, sampling=Parametric(lambda params, rng: ()))
 
 
+class NormalTotal(GenericLikelihoodModel):  # type: ignore[misc]
+    """A model with its total alone."""
+
+    def loglike(self, params: Any) -> Any:
+        return stats.norm.logpdf(self.endog, params[0], np.exp(params[1])).sum()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_total_alone_is_fitted_and_said() -> None:
+    y = rng.normal(300.0, 2.0, 100)
+    total = lambda params: stats.norm.logpdf(y, params[0], np.exp(params[1])).sum()  # noqa: E731
+    for model in (NormalTotal(y), GenericLikelihoodModel(y, np.ones((N // 3, 2)), loglike=total)):
+        mle = fit_statsmodels(model.fit(start_params=[299.0, 0.5], disp=False))
+        assert mle.status is Status.CERTIFIED
+        assert_allclose(mle.estimate, [y.mean(), np.log(y.std())], rtol=1e-6)
+        assert_allclose(
+            mle.information.standard_errors, [y.std() / 10, np.sqrt(1 / 200)], rtol=1e-4
+        )
+        assert "loglikeobs" in str(mle)
+        with pytest.raises(ValueError, match="nothing to resample"):
+            bootstrap(mle)
+
+
+class ScaledLogit(sm.Logit):  # type: ignore[misc]
+    """A total that is not the sum of the contributions it inherits."""
+
+    def loglike(self, params: Any) -> Any:
+        return super().loglike(2 * params)
+
+
+def test_contributions_of_another_likelihood_are_not_used() -> None:
+    y = (rng.random(N) < 0.4).astype(float)
+    results = ScaledLogit(y, Z).fit(method="nm", maxiter=9999, disp=0)
+    mle = fit_statsmodels(results)
+    assert_allclose(2 * mle.estimate, sm.Logit(y, Z).fit(disp=0).params, rtol=1e-4)
+    assert not mle.likelihood.per_observation
+
+
+def test_a_discretized_gamma_is_fitted() -> None:
+    model = DiscretizedModel(COUNTS, distr=DiscretizedCount(stats.gamma))
+    results = model.fit(disp=0)
+    mle = fit_statsmodels(results)
+    assert mle.status is Status.CERTIFIED
+    assert np.all(np.abs(mle.estimate - results.params) < 1e-2 * results.bse)
+
+
+def local_level(y: Any, **how: Any) -> Any:
+    return UnobservedComponents(y, "llevel", **how).fit(disp=0, maxiter=500)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_variances_end_at_zero() -> None:
+    # With irregular 0 the level's variance is the mean square of the differences; with level 0 and
+    # a diffuse start the irregular variance is that about the mean, with divisor n - 1.
+    walk = np.cumsum(1.5 * np.random.default_rng(218).normal(size=100))
+    white = np.random.default_rng(5).normal(20.0, 3.0, size=100)
+    one, other = (fit_statsmodels(local_level(y)) for y in (walk, white))
+    assert one.status is other.status is Status.AT_BOUND
+    assert one.estimate == pytest.approx([0.0, np.mean(np.diff(walk) ** 2)], rel=1e-4, abs=1e-9)
+    assert -one.nll == pytest.approx(-174.6322, abs=1e-3)
+    assert other.estimate == pytest.approx([white.var(ddof=1), 0.0], rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_nile() -> None:
+    # Durbin and Koopman (2012), section 2.10.3.
+    nile = sm.datasets.nile.load_pandas().data["volume"].to_numpy()
+    mle = fit_statsmodels(local_level(nile, use_exact_diffuse=True))
+    assert mle.status is Status.CERTIFIED
+    assert mle.estimate == pytest.approx([15099.0, 1469.1], rel=1e-4)
+    trend = UnobservedComponents(nile, "lltrend").fit(disp=0, maxiter=500)
+    with_trend = fit_statsmodels(trend)
+    assert with_trend.status is Status.AT_BOUND
+    assert with_trend.estimate[2] == 0.0
+    assert -with_trend.nll >= trend.llf
+
+
+def autoregression(coefficients: list[float], n: int = 200) -> Any:
+    noise, y = np.random.default_rng(1).normal(size=n), np.zeros(n)
+    for t in range(2, n):
+        y[t] = coefficients[0] * y[t - 1] + coefficients[1] * y[t - 2] + noise[t]
+    return y
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("order", [(1, 0, 0), (2, 0, 1)])
+def test_no_likelihood_outside_stationarity(order: Any) -> None:
+    results = sm.tsa.SARIMAX(autoregression([0.5, 0.2]), order=order).fit(disp=0)
+    mle = fit_statsmodels(results)
+    assert mle.status is Status.CERTIFIED
+    assert mle.nll == pytest.approx(-results.llf, abs=1e-3)
+    for values in ([1.1, 0.0], [0.9, 0.2]):
+        outside = np.array([*values[: order[0]], *[0.3] * order[2], 1.0])
+        inside = abs(outside[0]) < 1 and order[0] == 1
+        assert np.isfinite(mle.likelihood.contributions(outside)).all() == inside
+    assert np.isinf(mle.likelihood.contributions(np.append(mle.estimate[:-1], 0.0))).all()
+
+
+def test_a_moving_average_goes_on_as_its_mirror_image() -> None:
+    results = sm.tsa.SARIMAX(rng.normal(size=100), order=(0, 0, 1)).fit(disp=0)
+    contributions = fit_statsmodels(results).likelihood.contributions
+    assert_allclose(contributions(np.array([2.0, 1.0])), contributions(np.array([0.5, 4.0])))
+
+
+def test_fixed_parameters_of_a_state_space_model_stay_fixed() -> None:
+    model = sm.tsa.SARIMAX(autoregression([0.5, 0.0]), order=(1, 0, 1))
+    results = model.fit_constrained({"ma.L1": 0.2}, disp=0)
+    mle = fit_statsmodels(results)
+    assert mle.fixed == ("ma.L1",)
+    assert mle.estimate[1] == 0.2
+    assert mle.nll == pytest.approx(-results.llf, abs=1e-3)
+
+
+PAIRS = np.repeat(np.arange(N // 2), 2)
+SECOND = np.tile([0.0, 1.0], N // 2)
+FIRSTS = (rng.random(N // 2) < 0.6).astype(float)
+
+
+def test_conditional_logit_of_pairs_is_a_logit_of_their_differences() -> None:
+    # Breslow and Day (1980), section 7.3: no intercept, every response 1.
+    y = np.where(SECOND == 1, np.repeat(FIRSTS, 2), np.repeat(1 - FIRSTS, 2))
+    X = Z[:, 1:]
+    signs = np.where(FIRSTS == 1, 1, -1)[:, None]
+    mle = fit_statsmodels(ConditionalLogit(y, X, groups=PAIRS).fit())
+    differences = sm.Logit(np.ones(N // 2), signs * (X[1::2] - X[::2]))
+    other = fit_statsmodels(differences.fit(disp=0))
+    assert mle.status is Status.CERTIFIED
+    assert_allclose(mle.estimate, other.estimate, rtol=1e-6)
+    assert_allclose(mle.base, other.base, rtol=1e-6)
+    assert_allclose(mle.information.matrix, other.information.matrix, rtol=1e-5)
+    one, two = (bootstrap(fitted, n_resamples=32, rng=0) for fitted in (mle, other))
+    assert_allclose(one.replicates, two.replicates, rtol=0, atol=1e-3 * one.standard_error.min())
+    assert "groups" in str(mle)
+    cloudpickle.dumps(mle.likelihood)
+
+
+def test_conditional_poisson_is_a_poisson_with_dummies() -> None:
+    groups = np.arange(N) // 6
+    dummies = (groups[:, None] == np.arange(N // 6)).astype(float)
+    kept = np.array([COUNTS[groups == group].std() > 0 for group in groups])
+    mle = fit_statsmodels(ConditionalPoisson(COUNTS, Z[:, 1:], groups=groups).fit())
+    X = np.column_stack([Z[:, 1:], dummies])[kept]
+    results = sm.Poisson(COUNTS[kept], X).fit(method="newton", maxiter=100, disp=0)
+    assert_allclose(mle.estimate, results.params[:2], rtol=1e-5)
+    assert_allclose(mle.information.standard_errors, results.bse[:2], rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_conditional_multinomial_names_go_with_their_values() -> None:
+    groups = np.arange(90) // 3
+    results = ConditionalMNLogit(SEVERAL[:90], Z[:90, 1:], groups=groups).fit(
+        start_params=np.zeros(4)
+    )
+    mle = fit_statsmodels(results)
+    assert mle.names == ("1:x1", "1:x2", "2:x1", "2:x2")
+    assert mle.nll == pytest.approx(-results.llf, rel=1e-6)
+    assert_allclose(mle.estimate, results.params.ravel(order="F"), atol=1e-2)
+
+
+def test_hurdle_contributions_are_those_of_their_rows() -> None:
+    # Mullahy (1986): P(0) = exp(-m1), else (1 - exp(-m1)) times a Poisson cut off at 0.
+    results = HurdleCountModel(FEWER, Z).fit(disp=0)
+    mle = fit_statsmodels(results)
+    zero, above = np.exp(Z @ mle.estimate[:3]), np.exp(Z @ mle.estimate[3:])
+    cut = stats.poisson.logpmf(FEWER, above) - np.log(-np.expm1(-above))
+    expected = np.where(FEWER == 0, -zero, np.log(-np.expm1(-zero)) + cut)
+    assert mle.status is Status.CERTIFIED
+    assert_allclose(mle.base, -expected, rtol=1e-8)
+    assert mle.nll == pytest.approx(-results.llf, rel=1e-6)
+    assert_allclose(mle.information.standard_errors, results.bse, rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_mixed_model_is_bootstrapped_by_its_whole_fit() -> None:
+    groups = np.arange(N) // 10
+    y = Z @ [1.0, 0.5, 0.02] + rng.normal(size=N // 10)[groups] + rng.normal(size=N)
+    with pytest.raises(TypeError, match=r"MixedLM maximizes .*Estimator.*Clustered"):
+        fit_statsmodels(sm.MixedLM(y, Z, groups).fit())
+    estimator = Estimator(
+        lambda y, X, groups: sm.MixedLM(y, X, groups).fit().params, (y, Z, groups)
+    )
+    boot = bootstrap(estimator, sampling=Clustered(groups), n_resamples=8, rng=0)
+    assert np.isfinite(boot.replicates).all()
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "ETS": (
+        lambda: ETSModel(MEAN[:50]).fit(disp=0),
+        TypeError,
+        r"ETSModel is fitted within limits.*statespace\.ExponentialSmoothing",
+    ),
+    "recursive": (lambda: sm.RecursiveLS(TIMES, Z).fit(), TypeError, r"least squares.*sm\.GLM"),
+    "robust": (lambda: sm.RLM(TIMES, Z).fit(), TypeError, "RLM has no .*loglikeobs"),
     "OLS": (lambda: sm.OLS(TIMES, Z).fit(), TypeError, r"OLS has no .*loglikeobs.*sm\.GLM"),
     "quantile regression": (
         lambda: sm.QuantReg(TIMES, Z).fit(),

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bootmle.fitting.fit import Fit, fit
+from bootmle.fitting.statsmodels_likelihoods import (
+    GeneralizedLinear,
+    Groups,
+    Hurdle,
+    LogLike,
+    LogLikeObs,
+    StateSpace,
+    adds_up,
+    onto_bounds,
+    read_ranges,
+)
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
 from bootmle.likelihood.row_dependence import describe_data
@@ -30,6 +42,31 @@ _BY_DIFFERENCES = {
 }
 """Classes whose score_obs takes differences, which costs more evaluations than it saves."""
 
+_BY_GROUP = "contributions are those of the groups, which a bootstrap resamples whole"
+_TOTAL = (
+    "the model gives the total of its log-likelihood alone (loglike), so that nothing can be "
+    "resampled: define loglikeobs, or bootstrap an Estimator that does the whole fit"
+)
+
+_OWN_WAY = {
+    "MixedLM": (
+        "maximizes a likelihood (REML by default) with its coefficients profiled out, over "
+        "variances relative to the residual's; bootstrap its whole fit: Estimator(lambda y, X, "
+        "groups: sm.MixedLM(y, X, groups).fit().params, (y, X, groups)) with "
+        "sampling=Clustered(groups)"
+    ),
+    "ETSModel": (
+        "is fitted within limits that depend on each other, of parameters that its likelihood "
+        "takes in another form; fit sm.tsa.statespace.ExponentialSmoothing, or bootstrap its whole "
+        "fit: Estimator(lambda y: ETSModel(y).fit(disp=False).params, y)"
+    ),
+    "RecursiveLS": (
+        "estimates its coefficients by least squares, not as parameters of its likelihood; fit "
+        "sm.GLM(endog, exog), the normal model"
+    ),
+}
+"""Models whose fit is not the maximum of their loglike over results.params, and what to do."""
+
 _AWAY = 0.01
 """Standard errors from statsmodels' estimate to the optimum that are worth a note: fewer change no
 digit that is reported."""
@@ -42,9 +79,10 @@ def fit_statsmodels(results: Any) -> Fit:
     ----------
     results : statsmodels results
         What ``fit()`` of a discrete model (Logit, Probit, MNLogit, Poisson, the negative binomials,
-        GeneralizedPoisson, the zero-inflated and truncated ones), of a GLM, an OrderedModel, a
-        BetaModel, or of any GenericLikelihoodModel returned. Formulas, arrays and data frames
-        alike: names are statsmodels' own, those of MNLogit "category:name".
+        GeneralizedPoisson, the zero-inflated, truncated, hurdle and conditional ones), of a GLM, an
+        OrderedModel, a BetaModel, a state-space or Markov switching model, or of any
+        GenericLikelihoodModel returned. Formulas, arrays and data frames alike: names are
+        statsmodels' own, those of MNLogit "category:name".
 
     Returns
     -------
@@ -57,8 +95,8 @@ def fit_statsmodels(results: Any) -> Fit:
     Raises
     ------
     TypeError
-        For anything but the result of a fit, and for a model without a log-likelihood by
-        observation (``loglikeobs``), such as OLS.
+        For anything but the result of a fit, for a model without a likelihood in its parameters,
+        such as OLS, and for MixedLM, ETSModel and RecursiveLS; the message says what to do instead.
     ValueError
         For a fit that was constrained or penalized.
 
@@ -68,7 +106,16 @@ def fit_statsmodels(results: Any) -> Fit:
     ``missing="drop"``: labels for `Clustered` or `Stratified` must be of these rows, and
     `Parametric` cannot be used. Rows drawn zero times are evaluated too, which costs less than a
     new model for each resample. Contributions of models in ``statsmodels.tsa`` depend on earlier
-    rows: use `Blocks`.
+    rows: use `Blocks`. Those of conditional models are their groups'. Parameters stay in the range
+    of the model's own ``transform_params``: a variance of 0 is at its bound. A model with its total
+    alone (``loglike`` without ``loglikeobs``) is fitted, but nothing of it can be resampled.
+
+    Mixed models are bootstrapped by their whole fit, here with data ``y``, ``X``, ``groups``::
+
+        estimator = Estimator(
+            lambda y, X, groups: sm.MixedLM(y, X, groups).fit().params, (y, X, groups)
+        )
+        bootstrap(estimator, sampling=Clustered(groups))
 
     Examples
     --------
@@ -86,64 +133,30 @@ def fit_statsmodels(results: Any) -> Fit:
     >>> boot = bootstrap(mle, n_resamples=199, rng=0)
     """
     model = _model_of(results)
-    observed = _observe(model, results)
-    start = np.asarray(results.params, dtype=float).ravel(order="F")
+    found = np.asarray(results.params, dtype=float).ravel(order="F")
+    observed = _observe(model, results, found)
     mle = fit(
         observed.contributions,
-        start,
-        jac=observed.scores if _has_scores(model) else None,
-        names=_names(model, start.size),
+        onto_bounds(observed.contributions, found, observed.bounds),
+        jac=observed.scores,
+        bounds=observed.bounds,
+        names=_names(model, found.size),
+        fixed=observed.fixed,
         weights=observed.weights,
     )
-    return _with_note(_with_rows(mle, model), start)
+    return _with_note(_with_rows(mle, model, observed.note), found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LogLikeObs:
-    """A model with ``loglikeobs``."""
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A model's contributions, and what else `fit` is told of it."""
 
-    model: Any
-    weights: None = None
-
-    def contributions(self, params: Floats) -> Floats:
-        """Return the contributions; MNLogit has one column for each category."""
-        values = np.asarray(self.model.loglikeobs(params))
-        return -(values.sum(axis=1) if values.ndim == 2 else values)
-
-    def scores(self, params: Floats) -> Floats:
-        """Return the gradients of the contributions, (n, p)."""
-        return -np.asarray(self.model.score_obs(params))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GeneralizedLinear:
-    """A GLM with its dispersion fixed."""
-
-    model: Any
-    scale: float
-
-    @property
-    def weights(self) -> Floats | None:
-        """Return freq_weights; var_weights are part of the density."""
-        counts = np.asarray(self.model.freq_weights, dtype=float)
-        return None if (counts == 1).all() else counts
-
-    def contributions(self, params: Floats) -> Floats:
-        """Return the family's contributions at the model's means."""
-        model = self.model
-        values = model.family.loglike_obs(
-            model.endog, model.predict(params), model.var_weights, self.scale
-        )
-        return -np.asarray(values)
-
-    def scores(self, params: Floats) -> Floats:
-        """Return the gradients of the contributions, (n, p), without freq_weights."""
-        # McCullagh and Nelder (1989), eq. 2.13.
-        model, family = self.model, self.model.family
-        means = model.predict(params)
-        residual = (model.endog - means) / (family.link.deriv(means) * family.variance(means))
-        factor = model.var_weights * model.n_trials / self.scale
-        return np.asarray(-(residual * factor)[:, None] * model.exog)
+    contributions: Callable[[Floats], Any]
+    scores: Callable[[Floats], Floats] | None = None
+    weights: Floats | None = None
+    bounds: Floats | None = None
+    fixed: Mapping[str, float] | None = None
+    note: str = ""
 
 
 def _model_of(results: Any) -> Any:
@@ -161,21 +174,56 @@ def _model_of(results: Any) -> Any:
             f"results: the {type(model).__name__} {found[0]}, and refits by maximum likelihood "
             f"would not repeat that; pass an Estimator that does the whole fit to bootstrap"
         )
+    for kind in _kinds(model):
+        if kind in _OWN_WAY:
+            raise TypeError(f"results: {type(model).__name__} {_OWN_WAY[kind]}")
     return model
 
 
-def _observe(model: Any, results: Any) -> LogLikeObs | GeneralizedLinear:
-    """Find the model's log-likelihood by observation."""
-    if hasattr(model, "loglikeobs"):
-        return LogLikeObs(model)
-    if hasattr(model, "family") and hasattr(model.family, "loglike_obs"):
-        return GeneralizedLinear(model, float(results.scale))
-    least_squares = "RegressionModel" in _kinds(model)
-    instead = "fit sm.GLM(endog, exog), the normal model, " if least_squares else ""
+def _observe(model: Any, results: Any, start: Floats) -> Observed:
+    """Find the model's log-likelihood: by observation, by group, or the total."""
+    if "GLM" in _kinds(model):
+        glm = GeneralizedLinear(model, float(results.scale))
+        return Observed(glm.contributions, glm.scores, glm.weights)
+    if "_ConditionalModel" in _kinds(model):
+        groups = Groups(model, np.shape(results.params))
+        return Observed(groups.contributions, groups.scores, note=_BY_GROUP)
+    if "HurdleCountModel" in _kinds(model):
+        return Observed(Hurdle(model).contributions)
+    if "RegressionModel" not in _kinds(model):
+        if adds_up(model, start):
+            return _by_observation(model, results, start)
+        if _has_total(model, results, start):
+            return Observed(LogLike(model).contributions, note=_TOTAL)
+    instead = "fit sm.GLM(endog, exog), the normal model, " if "OLS" in _kinds(model) else ""
     raise TypeError(
         f"results: {type(model).__name__} has no log-likelihood by observation (loglikeobs); "
         f"{instead}write the negative log-likelihood and use fit(), or bootstrap an Estimator"
     )
+
+
+def _by_observation(model: Any, results: Any, start: Floats) -> Observed:
+    """Take over a model with loglikeobs, its bounds and fixed parameters."""
+    if not hasattr(model, "transform_params"):
+        observed = LogLikeObs(model)
+        return Observed(observed.contributions, observed.scores if _has_scores(model) else None)
+    ranges = read_ranges(model, start.size)
+    switching = "MLEModel" not in _kinds(model)
+    owner = LogLikeObs(model) if switching else StateSpace(model, ranges.closed)
+    return Observed(owner.contributions, bounds=ranges.bounds, fixed=_fixed(results))
+
+
+def _fixed(results: Any) -> Mapping[str, float] | None:
+    """Read the parameters that fix_params fixed."""
+    return getattr(results, "_fixed_params", None) or None
+
+
+def _has_total(model: Any, results: Any, start: Floats) -> bool:
+    """Whether ``loglike`` gives the value that the result states."""
+    try:
+        return bool(np.isclose(float(model.loglike(start)), float(results.llf), equal_nan=True))
+    except (AttributeError, NotImplementedError):
+        return False
 
 
 def _kinds(model: Any) -> list[str]:
@@ -191,16 +239,18 @@ def _has_scores(model: Any) -> bool:
 
 def _names(model: Any, size: int) -> list[str] | None:
     """Read the parameters' names, in the order of the flattened estimates."""
+    if "ConditionalMNLogit" in _kinds(model):
+        return [f"{k}:{name}" for k in range(1, model.k_cat) for name in model.exog_names]
     labels = getattr(getattr(model, "data", None), "cov_names", None)
     if labels is None or len(labels) != size:
         return None
     return [":".join(map(str, label)) if isinstance(label, tuple) else label for label in labels]
 
 
-def _with_rows(mle: Fit, model: Any) -> Fit:
+def _with_rows(mle: Fit, model: Any, note: str) -> Fit:
     """Say how contributions depend on rows, which fit cannot see where a model holds its data."""
     unseen = describe_data(mle.likelihood)
-    notes = tuple(note for note in mle.notes if note not in unseen)
+    notes = (*([note] if note else []), *(said for said in mle.notes if said not in unseen))
     ordered = "TimeSeriesModel" in _kinds(model)
     rows = Rows.ORDERED if ordered else mle.likelihood.rows
     return replace(mle, notes=notes, likelihood=replace(mle.likelihood, rows=rows))
@@ -208,7 +258,7 @@ def _with_rows(mle: Fit, model: Any) -> Fit:
 
 def _with_note(mle: Fit, start: Floats) -> Fit:
     """Note where statsmodels' estimate is not the optimum."""
-    gap = mle.estimate - start
+    gap = (mle.estimate - start)[mle.free]
     distance = float(np.sqrt(np.maximum(gap @ mle.information.matrix @ gap, 0.0)))
     if not (mle.converged and distance > _AWAY):
         return mle
