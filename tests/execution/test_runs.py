@@ -85,6 +85,40 @@ def test_a_plan_that_a_file_cannot_hold_is_asked_for(tmp_path: Path) -> None:
     assert_same_run(loaded.extend(30, sampling=plan), whole)
 
 
+class Stopping:
+    """An objective that counts its calls, and is stopped at one of them."""
+
+    def __init__(self) -> None:
+        self.calls, self.at, self.how = 0, -1, signal.SIGINT
+
+    def __call__(self, params: Any, y: Any) -> Any:
+        self.calls += 1
+        if self.calls == self.at:
+            os.kill(os.getpid(), self.how)
+        return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_closing_audit_loses_no_replicate(how: signal.Signals) -> None:
+    nll = Stopping()
+    mle = fit(nll, {"mu": 0.5, "log_sd": 0.2}, args=np.random.default_rng(4).normal(size=60))
+    nll.calls = 0
+    whole = bootstrap(mle, n_resamples=700, rng=5)
+    nll.at, nll.how, nll.calls = nll.calls - 5, how, 0
+    with pytest.raises(Interrupted, match="all 700 replicates are done") as stop:
+        bootstrap(mle, n_resamples=700, rng=5)
+    assert_same_run(stop.value.partial, replace(whole, audits=(), alarms=()))
+    nll.calls = 0
+    nll.at = -1
+    whole.extend(20)
+    nll.at, nll.calls = nll.calls - 5, 0
+    with pytest.raises(Interrupted, match="all 720 replicates are done") as stop:
+        whole.extend(20)
+    assert len(stop.value.partial.data) == 720
+    assert stop.value.partial.seconds > whole.seconds
+
+
 def test_what_cannot_be_extended_is_refused() -> None:
     mean = Estimator(two, Y)
     boot = bootstrap(mean, n_resamples=70, rng=0)

@@ -20,7 +20,7 @@ from bootmle.display import html
 from bootmle.display.text import data_frame
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
-from bootmle.execution.stopping import Interrupted
+from bootmle.execution.stopping import Interrupted, sigterm_interrupts
 from bootmle.execution.threads import computation
 from bootmle.inference.derived import derive_all, derive_at, undefined
 from bootmle.likelihood.arrays import Floats
@@ -157,24 +157,31 @@ class Bootstrap(Sensitivity):
                 chunk: self.data.take(chunk * task.size + np.arange(task.size)) for chunk in whole
             }
             run = Run(task, count, n_jobs, shown(progress), known=known).collect()
-            longer = replace(self, sampling=plan).holding(task, run)
+            longer = replace(self, sampling=plan).holding(task, run, self.seconds)
         if run.interrupted:
             done = f"{len(run.data):,} of {count:,} replicates are done; they are in .partial"
             raise Interrupted(done, longer if len(run.data) > len(self.data) else self)
-        return replace(longer, seconds=self.seconds + run.seconds, remarks=())
+        return replace(longer, remarks=())
 
-    def holding(self, task: Task, run: Collected[Replicates]) -> Bootstrap:
+    def holding(self, task: Task, run: Collected[Replicates], seconds: float = 0.0) -> Bootstrap:
         """Return this with the replicates of a run, audited unless the run was interrupted."""
         consecutive = np.array_equal(run.numbers, np.arange(len(run.numbers)))
         held = replace(
             self,
             data=run.data,
             numbers=None if consecutive else run.numbers,
-            seconds=run.seconds,
+            seconds=seconds + run.seconds,
             stopped=run.reason,
             leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data)),
         )
-        return held if run.interrupted else held.examined(task)
+        if run.interrupted:
+            return held
+        try:
+            with sigterm_interrupts():
+                return held.examined(task)
+        except KeyboardInterrupt as stop:
+            done = f"all {len(run.data):,} replicates are done, but were not audited"
+            raise Interrupted(f"{done}; they are in .partial", held) from stop
 
     def examined(self, task: Task | None = None) -> Bootstrap:
         """Recompute a few replicates in another way and raise alarms, as `bootstrap` does.
