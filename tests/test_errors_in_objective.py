@@ -1,6 +1,8 @@
 """Exceptions inside the objective: themselves in fit, a status with its message in bootstrap."""
 
+import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,60 @@ def test_exceptions_of_replicates_are_their_status_with_the_message_kept() -> No
     assert boot.n_failed == missing.sum()
     for k in np.flatnonzero(missing):
         assert boot.data.messages[int(k)].startswith("OwnError: no reference among")
+
+
+class Unspeakable(Exception):
+    """An exception whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise AttributeError("no such place")
+
+
+def gives_up(y: Any, how: Any) -> Any:
+    """Raise on a resample that holds one row throughout; else nothing is returned."""
+    if np.ptp(y) == 0:
+        if how is sys.exit:
+            sys.exit("no solution")
+        raise how
+
+
+MODELS: dict[str, Callable[[Any], Any]] = {
+    "an estimator": lambda how: Estimator(
+        lambda y: gives_up(y, how) or [y.mean(), 1000 * y.std()], Y
+    ),
+    "its standard error": lambda how: Estimator(
+        lambda y: [y.mean(), 1000 * y.std() + 1],
+        Y,
+        standard_error=lambda y: gives_up(y, how) or [y.std(), 1000.0],
+    ),
+    "a total": lambda how: fit(
+        lambda params, y: gives_up(y, how) or float(nll(params, y).sum()), START, Y
+    ),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        (sys.exit, "SystemExit: no solution"),
+        (Unspeakable, "Unspeakable, whose text cannot be shown"),
+        (OwnError, "OwnError"),
+        (OwnError("a reason"), "OwnError: a reason"),
+    ],
+    ids=["exit", "unspeakable", "silent", "spoken"],
+)
+def test_whatever_the_users_code_raises_fails_one_replicate(
+    how: Any, reason: str, model: str
+) -> None:
+    rows = np.random.default_rng(2).integers(0, 16, (40, 16))
+    rows[25] = 7
+    boot = bootstrap(MODELS[model](how), sampling=Given(indices=rows), n_resamples=40)
+    assert reason in boot.data.messages[25]
+    if model != "its standard error":
+        assert np.flatnonzero(boot.data.failed).tolist() == [25]
+    assert np.isnan(boot.data.standard_errors[25]).all()
+    assert np.isfinite(np.delete(boot.replicates, 25, axis=0)).all()
 
 
 def test_failures_are_counted_in_the_table_and_left_out_of_the_summaries() -> None:

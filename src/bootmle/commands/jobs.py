@@ -15,6 +15,7 @@ import cloudpickle
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import is_run
 from bootmle.execution.files import write_whole
+from bootmle.execution.raised import RAISED, describe_raised
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan
@@ -70,7 +71,7 @@ class Job:
             )
         try:
             return function()
-        except (Exception, SystemExit) as error:  # the user's code may raise anything
+        except RAISED as error:  # the user's code may raise anything
             raise JobError(f"{self.model} in {_told(error, self.file)}") from error
 
     def remember(self, run: Path) -> None:
@@ -114,7 +115,7 @@ def _module(path: Path) -> Any:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # a job file may raise anything
+    except RAISED as error:  # a job file may raise anything
         raise JobError(_told(error, path)) from error
     cloudpickle.register_pickle_by_value(module)
     return module
@@ -125,4 +126,4 @@ def _told(error: BaseException, path: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     line = f", line {lines[-1]}" if lines else ""
-    return f"{path}{line}: raised {type(error).__name__}: {error}"
+    return f"{path}{line}: raised {describe_raised(error)}"

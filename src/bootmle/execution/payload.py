@@ -18,6 +18,8 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.raised import describe_raised
+
 __all__ = ["Payload", "StoredPayload"]
 
 Parts = Sequence[NDArray[np.uint8]]
@@ -98,7 +100,7 @@ def _unreadable(error: Exception) -> str:
     """Explain that a worker cannot unpickle the task, and what to do."""
     return (
         "n_jobs: a worker process could not read the objective or its data "
-        f"({type(error).__name__}: {error}); define it in the script or notebook itself or in an "
+        f"({describe_raised(error)}); define it in the script or notebook itself or in an "
         'importable module, use threads (joblib.parallel_config(backend="threading")), or '
         "set n_jobs=1"
     )

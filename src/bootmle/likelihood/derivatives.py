@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.lattice import (
     combine_scores,
@@ -280,6 +281,6 @@ def _finite(evaluate: Callable[[Floats], Floats], at: Floats) -> Floats | None:
     """Return the values where they are all finite and nothing was raised."""
     try:
         values = evaluate(at)
-    except Exception:  # the user's code may raise anything outside its domain
+    except RAISED:  # the user's code may raise anything outside its domain
         return None
     return values if np.isfinite(values).all() else None

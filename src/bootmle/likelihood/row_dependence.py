@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.additivity import constant_message, measure_response
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
@@ -75,7 +76,7 @@ def examine_response(
 
 def _indivisible(likelihood: Likelihood, error: Exception) -> Likelihood:
     """Note that the objective needs all rows, as its exception on a part of them tells."""
-    reason = f"{type(error).__name__}: {error}"
+    reason = describe_raised(error)
     return replace(likelihood, rows=Rows.INDIVISIBLE, rows_error=reason)
 
 

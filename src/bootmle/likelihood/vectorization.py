@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Vectorized", "check_vectorized"]
@@ -46,7 +47,7 @@ def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -
         alone = [np.asarray(objective(each, *args), dtype=float) for each in two]
     except Exception as error:
         raise ValueError(
-            f"vectorized: fun raised {type(error).__name__} ({error}) for params of shape "
+            f"vectorized: fun raised {describe_raised(error)} for params of shape "
             f"{two.T.shape}; it must take (p, k) and return (n, k) or (k,), k parameter vectors at "
             f"once, or leave vectorized out"
         ) from error

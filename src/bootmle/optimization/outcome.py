@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.batch import BatchedNewton
@@ -88,7 +89,7 @@ def failed(
     """Report a failure with its reason."""
     nothing = np.full_like(params, np.nan)
     if target.error is not None:
-        reason = f"{type(target.error).__name__}: {target.error}"
+        reason = describe_raised(target.error)
         return Outcome(nothing, Status.RAISED, np.nan, reason)
     return Outcome(nothing, status, float(distance), message)
 

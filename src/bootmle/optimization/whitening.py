@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Sandwich
@@ -96,7 +97,7 @@ class WhitenedObjective:
         self.sandwich = sandwich if likelihood.per_observation else None
         self.last = base  # contributions (or total) at the point evaluated last
         self.meat: Floats | None = None  # of the replicate's sandwich, at the last gradient
-        self.error: Exception | None = None  # the user's last one
+        self.error: BaseException | None = None  # the user's last one
         self.n_evaluations = 0
         self.n_gradients = 0
 
@@ -106,7 +107,7 @@ class WhitenedObjective:
         self.n_evaluations += 1
         try:
             self.base = self.last = self.likelihood.at(params)
-        except Exception as error:  # the user's code may raise anything
+        except RAISED as error:  # the user's code may raise anything
             self.error = error
 
     def value(self, z: Floats) -> float:
@@ -136,7 +137,7 @@ class WhitenedObjective:
         for place, point in enumerate(params):
             try:
                 rises[place] = self.likelihood.contributions(point)
-            except Exception as error:  # the user's code may raise anything
+            except RAISED as error:  # the user's code may raise anything
                 self.error = error
                 rises[place] = np.inf
         rises -= above
@@ -146,7 +147,7 @@ class WhitenedObjective:
         """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
         try:
             rises = self.likelihood.values_at(params) - above
-        except Exception:  # the user's code may raise anything outside its domain
+        except RAISED:  # the user's code may raise anything outside its domain
             return None
         self.n_evaluations += len(params)
         return np.asarray(rises)
@@ -190,7 +191,7 @@ class WhitenedObjective:
         self.n_gradients += 1
         try:
             gradient, scores = self.likelihood.gradient_and_scores(params)
-        except Exception as error:  # the user's code may raise anything
+        except RAISED as error:  # the user's code may raise anything
             self.error = error
             return np.full(directions.shape[1], np.nan)
         of_all = self.likelihood.parameters.of_all
@@ -229,7 +230,7 @@ class WhitenedObjective:
         """Evaluate at one full parameter vector."""
         try:
             self.last = self.likelihood.at(params)
-        except Exception as error:  # the user's code may raise anything
+        except RAISED as error:  # the user's code may raise anything
             self.error = error
             return np.inf
         rise = self.last - self.base

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.execution.raised import RAISED, describe_raised
 from bootmle.fitting.estimator import Estimator
 from bootmle.likelihood.arrays import Floats, read_estimates
 from bootmle.likelihood.data import as_args
@@ -58,8 +59,8 @@ class EstimatorRefit:
             args, weights = self._data(resample)
             found = self.fit.function(*args, **weights)
             values = self.fit.in_order(*read_estimates(found))
-        except Exception as error:  # the user's code may raise anything
-            return self._failed(Status.RAISED, f"{type(error).__name__}: {error}")
+        except RAISED as error:  # the user's code may raise anything
+            return self._failed(Status.RAISED, describe_raised(error))
         if not np.isfinite(values).all():
             return self._failed(Status.NOT_FINITE, "the estimates are not finite")
         errors, message = self._errors(args, weights)
@@ -75,8 +76,8 @@ class EstimatorRefit:
         try:
             found = read_estimates(function(*args, **weights))
             return self.fit.in_order(*found, "standard_error"), ""
-        except Exception as error:  # the user's code may raise anything
-            return None, f"standard_error raised {type(error).__name__}: {error}"
+        except RAISED as error:  # the user's code may raise anything
+            return None, f"standard_error raised {describe_raised(error)}"
 
     def _data(self, resample: Resample) -> tuple[tuple[Any, ...], dict[str, Floats]]:
         """Take a resample's data, and its weights where they are passed."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
@@ -155,7 +156,7 @@ class LikelihoodRefit:
         try:
             data = simulate(self.fit.estimate, likelihood.args)
             target.likelihood = likelihood.simulated(data)
-        except Exception as error:  # the user's code may raise anything
+        except RAISED as error:  # the user's code may raise anything
             target.error = error
             return target
         target.rebase()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.raised import describe_raised
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.additivity import measure_response
@@ -158,7 +159,7 @@ class Clustered(Plan):
         try:
             response = measure_response(part, len(self.members), self.codes.size, points, whole)
         except Exception as error:  # the user's code may raise anything
-            shown = f"on half of the clusters it raised {type(error).__name__}: {error}"
+            shown = f"on half of the clusters it raised {describe_raised(error)}"
             raise ValueError(_BELONGS.format(shown)) from error
         depends = response.kind is Additivity.EXCHANGEABLE and self.labels.have_meaning
         if response.kind is Additivity.GROUPED or depends:
