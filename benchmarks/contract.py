@@ -1,8 +1,9 @@
 """Do `fit` and `bootstrap` refuse what resamples do not mean, and nothing else?
 
-200 random regular models are fitted and bootstrapped, and must not be refused nor raise an alarm of
-a replicate's meaning; over 60 violations must be refused in words that name the cause. Evaluations
-on parts of the data are counted beside. Exits with 1 where any figure is missed.
+200 random regular models and those of the simulation studies are fitted and bootstrapped: none may
+be refused, nor raise an alarm that doubts its replicates. 60 violations must be refused in words
+that name the cause. Evaluations that the checks take are counted. Exits with 1 where any figure is
+missed.
 
     python benchmarks/contract.py [--models 200]
 """
@@ -19,7 +20,9 @@ from typing import Any
 
 from bootmle import bootstrap, fit
 from bootmle.likelihood.data import count_rows
-from contract_models import Regular, regular_models
+from bootmle.refitting.plausibility import IN_DOUBT
+from bootmle.sampling import Structure
+from contract_models import Regular, regular_models, studied_models
 from contract_violations import violations
 
 MOST_IN_FIT, MOST_IN_BOOTSTRAP = 12, 8
@@ -45,10 +48,11 @@ def main() -> None:
     count = parser.parse_args().models
     warnings.simplefilter("error")
     started = time.perf_counter()
-    refused = [said for said in map(_refusal, regular_models(count)) if said]
+    models = [*regular_models(count), *studied_models()]
+    refused = [said for said in map(_refusal, models) if said]
     tried = list(violations())
     missed = [said for said in map(_missed, tried) if said]
-    print(f"{count} regular models, {len(refused)} refused or suspected")
+    print(f"{len(models)} regular models, {len(refused)} refused or suspected")
     print(f"{len(tried)} violations, {len(missed)} missed")
     print(f"{time.perf_counter() - started:.0f} s")
     sys.exit(1 if refused or missed else 0)
@@ -57,19 +61,27 @@ def main() -> None:
 def _refusal(model: Regular) -> str:
     """Fit and bootstrap a regular model: what was wrong with it, or nothing."""
     nll = Counted(model.nll)
+    n = int(count_rows((model.args,)) or 0)
     try:
         mle = fit(nll, model.start, model.args, **model.options)
-        n = max(nll.rows)
-        parts = [rows for rows in nll.rows if rows != count_rows((model.args,))]
+        parts = [rows for rows in nll.rows if rows != n]
         nll.rows.clear()
+        model.sampling.check_fit(mle)
+        if model.sampling.structure is Structure.CLUSTERS:
+            model.sampling.prepared(mle)
+        checks = list(nll.rows)
         boot = bootstrap(mle, sampling=model.sampling, n_resamples=49, rng=0, progress=False)
     except Exception as error:
         return _said(f"{model.name}: {type(error).__name__}: {error}")
-    alarms = [str(alarm) for alarm in boot.alarms if alarm.kind.name in {"NO_SPREAD", "OFF_CENTER"}]
+    alarms = [str(alarm) for alarm in boot.alarms if alarm.kind in IN_DOUBT]
     if alarms:
         return _said(f"{model.name}: {'; '.join(alarms)}")
-    if len(parts) > MOST_IN_FIT or n > 2 * max(count_rows((model.args,)) or 1, 1):
-        return _said(f"{model.name}: {len(parts)} evaluations on parts, of up to {n} rows")
+    most = max([*parts, *checks], default=0)
+    if len(parts) > MOST_IN_FIT or len(checks) > MOST_IN_BOOTSTRAP or most > 2 * n:
+        return _said(
+            f"{model.name}: {len(parts)} evaluations on parts of the rows in fit, {len(checks)} in "
+            f"bootstrap, of up to {most} rows, there are {n}"
+        )
     return ""
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 
 from bootmle import Bayesian, Blocks, Cases, Clustered, Jackknife, Stratified, Subsample
 from bootmle.likelihood.arrays import Floats
+from studies import STUDIES
 
-__all__ = ["Regular", "regular_models"]
+__all__ = ["Regular", "regular_models", "studied_models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,23 @@ def regular_models(count: int = 200) -> Iterator[Regular]:
     for number in range(count):
         rng = np.random.default_rng([20_261_129, number])
         yield families[number % len(families)](rng)
+
+
+def studied_models() -> Iterator[Regular]:
+    """Take the models of the simulation studies, as contributions and as totals."""
+    for name, study in STUDIES.items():
+        if not study.regular:
+            continue
+        model, n = study.model, min(study.n, 120)
+        args = model.data(n, rng=1)
+        plan = study.sampling(args)
+        yield Regular(f"{name}, contributions", model.nll, model.truth, args, plan)
+        if isinstance(plan, Cases):
+            yield Regular(f"{name}, total", _total_of(model.nll), model.truth, args, plan)
+
+
+def _total_of(nll: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda params, *args: nll(params, *args).sum()
 
 
 def _terms(kind: str, eta: Floats, y: Floats) -> Floats:
