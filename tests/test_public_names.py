@@ -35,6 +35,7 @@ FIT = {
     "names": None,
     "fixed": None,
     "weights": None,
+    "weights_kind": "importance",
     "transform": None,
     "vectorized": False,
     "missing": "raise",

@@ -244,5 +244,5 @@ def test_values_of_the_rows_that_are_left() -> None:
     counts = np.array([0.0, 2.0, 1.0] * 4)
     left = likelihood.reweighted(counts)
     assert_allclose(left.rows_of(terms(AT, Y)), left.contributions(AT), rtol=1e-15)
-    assert_allclose(left.weighted(np.ones(8)), counts[counts > 0])
+    assert_allclose(left.of_observations(np.ones(8)), counts[counts > 0])
     assert_allclose(likelihood.rows_of(Y), Y)

@@ -133,12 +133,12 @@ def _information_equality(source: Source, evidence: Evidence) -> Reason | None:
 
 def _prior_weights(source: Source, evidence: Evidence) -> Reason | None:
     """Blame prior weights: they enter the curvature once, the scores' variance squared."""
-    weights = evidence.fit.likelihood.weights
+    weights = evidence.fit.likelihood.prior
     if source.name not in {*_OF_THE_MODEL, "profile"} or weights is None or np.all(weights == 1):
         return None
     return Flag.OBJECTIVE_SCALE, (
         "it treats the prior weights as numbers of rows, whereas the bootstrap draws each weighted "
-        "row as one observation; if they are frequencies, repeat the rows instead"
+        "row as one observation; if they are frequencies, pass weights_kind='frequency'"
     )
 
 
@@ -213,7 +213,7 @@ def _few_clusters(source: Source, evidence: Evidence) -> Reason | None:
 
 def _small_sample(source: Source, evidence: Evidence) -> Reason | None:
     """Blame the approximation itself, when nothing else was found."""
-    n, p = evidence.fit.likelihood.n or 0, int(evidence.fit.free.sum())
+    n, p = evidence.fit.likelihood.n_observations or 0, int(evidence.fit.free.sum())
     what = "the variance of the scores" if source.name == "opg" else "a linear approximation"
     return Flag.SMALL_SAMPLE, (
         f"it rests on {what} at one point, from {n:,} observations for {p} parameters, whereas "

@@ -146,10 +146,8 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     ]
     if expansion is None or expansion.order < 2 or not usable.size:
         return None
-    n = likelihood.n
-    assert n is not None
-    weights = np.array([draw_resample(plan, n, boot.seed, int(k)).weights for k in usable])
-    weights = likelihood.weighted(weights)
+    drawn = np.array([draw_resample(plan, fit.n, boot.seed, int(k)).weights for k in usable])
+    weights = likelihood.weights_of(drawn)
     inverse = np.linalg.pinv(fit.whitening.factor)
     hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
     # Near a plateau standard errors are large, and the objective overflows within the expansion.

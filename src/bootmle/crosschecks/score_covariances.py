@@ -25,20 +25,23 @@ class Scores:
 
     Attributes
     ----------
-    whitened : (n, r) array
-        Gradients of the weighted contributions.
+    whitened : (N, r) array
+        Gradients of the observations' weighted contributions.
     spread : (q, r) array
         The factor A of the whitening: a covariance C of z is A C Aᵀ in the free parameters.
     clusters : (n,) int array or None
         Cluster of each observation, where the plan draws clusters.
     strata : (g,) int array or None
         Stratum of each unit that is drawn, where units are drawn within strata.
+    by_row : (n, r) array or None
+        Those of one observation for each row of the data, where rows may stand for several.
     """
 
     whitened: Floats
     spread: Floats
     clusters: NDArray[np.intp] | None = None
     strata: NDArray[np.intp] | None = None
+    by_row: Floats | None = None
 
     @property
     def opg(self) -> Floats:
@@ -95,7 +98,7 @@ class Scores:
     @property
     def autocorrelation(self) -> float:
         """Largest lag-1 autocorrelation of a score in row order, in its standard errors."""
-        return autocorrelation(self.whitened)
+        return autocorrelation(self.whitened if self.by_row is None else self.by_row)
 
 
 def measure_scores(
@@ -108,4 +111,5 @@ def measure_scores(
     if whitened is None:
         return None
     slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
-    return Scores(whitened, fit.whitening.factor * slopes[:, None], clusters, strata)
+    spread = fit.whitening.factor * slopes[:, None]
+    return Scores(whitened, spread, clusters, strata, fit.likelihood.of_rows(whitened))

@@ -217,7 +217,7 @@ def _common_factor(source: Source, evidence: Evidence) -> float | None:
     scaled = Source.of(source.name, np.asarray(source.covariance) / factor)
     if _apart(scaled, hessian, evidence) > 2 * _THRESHOLDS.same:
         return None
-    n = evidence.fit.likelihood.n or 0
+    n = evidence.fit.likelihood.n_observations or 0
     recognized = (
         min(abs(factor / each - 1) for each in (0.5, max(n, 1), -1.0)) < 2 * _THRESHOLDS.same
     )
@@ -226,7 +226,7 @@ def _common_factor(source: Source, evidence: Evidence) -> float | None:
 
 def _factor_reason(factor: float, fit: Fit) -> str:
     """State what a constant factor between a matrix and the inverse Hessian means."""
-    n = fit.likelihood.n or 0
+    n = fit.likelihood.n_observations or 0
     if abs(factor + 1) < 2 * _THRESHOLDS.same:
         return "minus the inverse Hessian: its objective is the log-likelihood itself"
     if n and abs(factor / n - 1) < 2 * _THRESHOLDS.same:
@@ -242,7 +242,7 @@ def _factor_reason(factor: float, fit: Fit) -> str:
 def _path_reason(source: Source, fit: Fit, ratios: Floats) -> str:
     """State that a minimizer's matrix is an approximation, and how far off it is."""
     result: Any = source.result if source.result is not None else {}
-    nit, n = result.get("nit"), fit.likelihood.n or 0
+    nit, n = result.get("nit"), fit.likelihood.n_observations or 0
     mean = n > 1 and np.isclose(float(result.get("fun", np.nan)) * n, fit.nll, rtol=1e-4)
     scale = f"; its objective is a mean over the rows: divide by n = {n:,} as well" if mean else ""
     steps = "" if nit is None else f" built from {nit} steps in {int(fit.free.sum())} dimensions"

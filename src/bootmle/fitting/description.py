@@ -38,6 +38,7 @@ def describe_optimum(fit: Optimum) -> dict[str, Any]:
     return {
         "names": list(fit.names),
         "data": checksum(fit.args if prior is None else (*fit.args, prior)),
+        **({} if fit.likelihood.frequencies is None else {"weights_kind": "frequency"}),
         "objective": objective,
         "parameters": {
             "held": list(fit.fixed),

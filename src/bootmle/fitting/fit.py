@@ -39,10 +39,11 @@ __all__ = ["Fit", "fit"]
 
 _INNER = {
     *("args", "base", "changes", "check_data", "check_optimum", "check_repeatable"),
-    *("description", "fingerprint", "hessian_errors", "influence_functions", "likelihood"),
-    *("null_directions", "optimizer", "own_errors", "probes", "refit", "resampling_notes"),
-    *("responses", "restored", "scales", "seconds_per_evaluation", "start", "step_sizes"),
-    *("takes_weights", "whitening", "why_no_weights"),
+    *("description", "fingerprint", "hessian_errors", "influence_functions"),
+    *("labels_of_observations", "likelihood", "null_directions", "optimizer", "own_errors"),
+    *("probes", "refit", "resampling_notes", "responses", "restored", "scales"),
+    *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
+    *("why_no_weights", "written_out_args"),
 }
 """What a bootstrap asks of a fit, and tab completion leaves out."""
 
@@ -86,7 +87,7 @@ class Fit(Optimum):
     optimize_result: OptimizeResult = field(repr=False)
 
     def influence_functions(self) -> Floats | None:
-        """Return H⁻¹s_i of each observation on the working scale, (n, q); None of a total."""
+        """Return H⁻¹s_i of each observation on the working scale, (N, q); None of a total."""
         scores = whitened_scores(self)
         return None if scores is None else np.asarray(scores @ self.whitening.factor.T)
 
@@ -149,6 +150,7 @@ def fit(
     names: Sequence[str] | None = None,
     fixed: Mapping[str, float] | None = None,
     weights: ArrayLike | None = None,
+    weights_kind: str = "importance",
     transform: str | Sequence[Any] | Mapping[str, Any] | None = None,
     vectorized: bool = False,
     missing: str = "raise",
@@ -174,7 +176,12 @@ def fit(
     fixed : mapping, optional
         Parameters to fix, name to value.
     weights : (n,) array_like, optional
-        Prior (frequency or importance) weights of the contributions.
+        Weights of the contributions.
+    weights_kind : str
+        "importance": a row is one observation whatever its weight, and is drawn as one.
+        "frequency": whole numbers; a row of weight 7 stands for seven observations, drawn one by
+        one, and results are those of the data written out with seven rows. Labels of clusters and
+        strata are one for each row, or one for each observation in the order of the rows.
     transform : str, sequence or mapping, optional
         Scales to fit on: "identity", "log", "logit", ("logit", lower, upper), or an object with
         ``forward`` and ``inverse``. Results stay on the user's scale.
@@ -213,7 +220,7 @@ def fit(
             fun = check_vectorized(fun, parameters.values, as_args(args), jac)
         optimizer = Optimizer(method, read_constraints(constraints), tol, options)
         optimizer.check(parameters)
-        likelihood = read_likelihood(fun, args, jac, weights, parameters, missing)
+        likelihood = read_likelihood(fun, args, jac, weights, parameters, missing, weights_kind)
     return _search(likelihood, optimizer)
 
 

@@ -24,7 +24,7 @@ def fit_html(fit: Optimum) -> str:
 
 def _title(fit: Optimum) -> str:
     """Say what was fitted."""
-    n = fit.likelihood.n
+    n = fit.likelihood.n_observations
     observations = "" if n is None else f", {n:,} observations"
     return f"Maximum-likelihood fit: {len(fit.names)} parameters{observations}"
 
@@ -53,7 +53,18 @@ def _closing(fit: Optimum) -> list[str]:
     ]
     if fit.information.definiteness != "positive definite":
         lines.append(f"Hessian: {fit.information.definiteness}")
-    lines += fit.notes
+    lines += [*_weights(fit), *fit.notes]
     if fit.status.has_optimum:
         lines.append("Hessian SEs are a cross-check: bootstrap(mle) has the ones to report")
     return lines
+
+
+def _weights(fit: Optimum) -> list[str]:
+    """Say what the weights are, if there are any."""
+    likelihood = fit.likelihood
+    if likelihood.frequencies is not None:
+        return [f"frequency weights: {fit.n:,} observations in {likelihood.n:,} rows"]
+    # A mean over rows has a weight, too: the same for all.
+    if likelihood.weights is None or np.ptp(likelihood.weights) == 0:
+        return []
+    return [f"importance weights: each of {likelihood.n:,} rows is one observation"]

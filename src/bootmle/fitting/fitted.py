@@ -84,6 +84,15 @@ class Fitted(ABC):
         """How resamples act, where that is not what the objective's form suggests."""
         return ()
 
+    @property
+    def written_out_args(self) -> tuple[Any, ...]:
+        """The data with a row for each observation, where rows may stand for several."""
+        return self.args
+
+    def labels_of_observations(self, labels: Any) -> Any:
+        """Return labels of observations, given those of the data's rows, or of observations."""
+        return labels
+
     def check_optimum(self) -> None:
         """Refuse an estimate that no refit can start from."""
         if not self.status.has_optimum:

@@ -53,14 +53,25 @@ class Optimum(Fitted):
     @property
     def n(self) -> int:
         """Number of observations; AttributeError where they cannot be counted."""
-        if self.likelihood.n is None:
+        n = self.likelihood.n_observations
+        if n is None:
             raise AttributeError("n: the objective holds its data and returns their total")
-        return self.likelihood.n
+        return n
 
     @property
     def args(self) -> tuple[Any, ...]:
         """The data, as passed to the objective."""
         return self.likelihood.args
+
+    @property
+    def written_out_args(self) -> tuple[Any, ...]:
+        """The data with a row for each observation, where rows may stand for several."""
+        return self.likelihood.written_out().args
+
+    def labels_of_observations(self, labels: Any) -> Any:
+        """Return labels of observations, given those of the data's rows, or of observations."""
+        frequencies = self.likelihood.frequencies
+        return labels if frequencies is None else frequencies.labels(labels)
 
     @property
     def takes_weights(self) -> bool:

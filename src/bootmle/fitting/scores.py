@@ -14,7 +14,7 @@ __all__ = ["own_errors", "whitened_scores"]
 
 
 def whitened_scores(fit: Optimum) -> Floats | None:
-    """Measure the gradients (n, r) of the weighted contributions; None where there are none."""
+    """Measure the gradients (N, r) of the observations; None where there are no contributions."""
     likelihood = fit.likelihood
     if not likelihood.supports_weights or not fit.whitening.size:
         return None

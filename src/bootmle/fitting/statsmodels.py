@@ -87,10 +87,12 @@ def fit_statsmodels(results: Any) -> Fit:
     Returns
     -------
     Fit
-        At the certified optimum, found from ``results.params``. ``freq_weights`` of a GLM
-        are its prior weights; a dispersion that statsmodels estimates apart (of a normal or gamma
-        GLM, or by ``scale="X2"``) is fixed at ``results.scale``, on which the estimates do not
-        depend.
+        At the certified optimum, found from ``results.params``. A dispersion that statsmodels
+        estimates apart (of a normal or gamma GLM, or by ``scale="X2"``) is fixed at
+        ``results.scale``, on which the estimates do not depend. ``freq_weights`` of a GLM are
+        frequency weights of `fit`: a row of weight 4 is drawn as four observations. Its
+        ``var_weights`` are importance weights, part of the density of one observation; with both,
+        a row stands for several observations of that density.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def fit_statsmodels(results: Any) -> Fit:
         For anything but the result of a fit, for a model without a likelihood in its parameters,
         such as OLS, and for MixedLM, ETSModel and RecursiveLS; the message says what to do instead.
     ValueError
-        For a fit that was constrained or penalized.
+        For a fit that was constrained or penalized, and for fractional ``freq_weights``.
 
     Notes
     -----
@@ -143,6 +145,7 @@ def fit_statsmodels(results: Any) -> Fit:
         names=_names(model, found.size),
         fixed=observed.fixed,
         weights=observed.weights,
+        weights_kind="importance" if observed.weights is None else "frequency",
     )
     return _with_note(_with_rows(mle, model, observed.note), found)
 

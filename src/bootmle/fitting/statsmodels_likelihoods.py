@@ -145,6 +145,13 @@ class GeneralizedLinear:
     def weights(self) -> Floats | None:
         """Return freq_weights; var_weights are part of the density."""
         counts = np.asarray(self.model.freq_weights, dtype=float)
+        fractional = counts[counts != np.round(counts)]
+        if fractional.size:
+            raise ValueError(
+                f"results: the freq_weights of the {type(self.model).__name__} are fractional "
+                f"({fractional[0]:.4g}), and no numbers of observations to be drawn; pass them as "
+                f"var_weights, or use fit() with importance weights"
+            )
         return None if (counts == 1).all() else counts
 
     def contributions(self, params: Floats) -> Floats:

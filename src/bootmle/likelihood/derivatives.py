@@ -166,7 +166,7 @@ def gradient_and_hessian(
 
 
 def contribution_gradients(likelihood: Likelihood, coordinates: Coordinates, step: float) -> Floats:
-    """Return the gradients (n, r) of the weighted contributions at z = 0."""
+    """Return the gradients (N, r) of the observations' weighted contributions at z = 0."""
     if likelihood.scores_given:
         center = coordinates.center
         slopes = likelihood.parameters.slopes(center)
@@ -179,7 +179,7 @@ def contribution_gradients(likelihood: Likelihood, coordinates: Coordinates, ste
             for each in (unit, 2 * unit)
         )
         found = fourth_order_slope(near, far, step)
-    return likelihood.weighted(found).T
+    return likelihood.of_observations(found).T
 
 
 def contribution_curvatures(
@@ -189,14 +189,14 @@ def contribution_curvatures(
     base: Floats,
     step: float,
 ) -> Floats:
-    """Return second derivatives (n, k) of the weighted contributions along directions (k, r).
+    """Return second derivatives (N, k) of weighted contributions along directions (k, r).
 
     At z = 0, where the contributions are ``base`` (n,); not finite where a step leaves the domain.
     """
     ends = _contributions(likelihood, coordinates, step * directions) + _contributions(
         likelihood, coordinates, -step * directions
     )
-    return likelihood.weighted((ends - 2 * base) / step**2).T
+    return likelihood.of_observations((ends - 2 * base) / step**2).T
 
 
 def _free_scores(likelihood: Likelihood, working: Floats) -> Floats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.data import as_args, count_rows, take_rows
+from bootmle.likelihood.frequencies import Frequencies
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.vectorization import Vectorized
 
@@ -78,6 +79,11 @@ class Likelihood:
         Factor on a total: n where it is a mean.
     weights : (n,) array or None
         Weight of each contribution; None where all are 1.
+    frequencies : Frequencies or None
+        The observations that each contribution stands for, where it may be several: parts of its
+        weight.
+    n_drawn : int or None
+        Number of different observations in a resample of such data.
     rows : Rows
         How the objective depends on the rows.
     response : Response
@@ -100,6 +106,8 @@ class Likelihood:
     per_observation: bool
     scale: float = 1.0
     weights: Floats | None = None
+    frequencies: Frequencies | None = None
+    n_drawn: int | None = None
     rows: Rows = Rows.NO_ARGS
     rows_error: str = ""
     response: Response = Response()
@@ -153,13 +161,40 @@ class Likelihood:
         """Sum weighted contributions, or take a total as it is."""
         return float(np.sum(values) if self.weights is None else self.weights @ values)
 
-    def weighted(self, values: Floats) -> Floats:
-        """Multiply values (..., n) by the contributions' weights."""
-        return values if self.weights is None else self.weights * values
+    @property
+    def n_observations(self) -> int | None:
+        """Number N of observations that are resampled: n, but where rows stand for several."""
+        if self.n_drawn is not None:
+            return self.n_drawn
+        return self.n if self.frequencies is None else self.frequencies.total
+
+    @property
+    def prior(self) -> Floats | None:
+        """Weight that each observation of a row has, (n,); None where all are 1."""
+        if self.frequencies is None or self.weights is None:
+            return self.weights
+        counts = self.frequencies.counts
+        return np.divide(self.weights, counts, out=np.zeros(counts.size), where=counts > 0)
+
+    def weights_of(self, counts: Floats) -> Floats:
+        """Turn how often each observation is drawn, (..., N), into weights of rows, (..., n)."""
+        prior, frequencies = self.prior, self.frequencies
+        counts = counts if frequencies is None else frequencies.gathered(counts)
+        return counts if prior is None else prior * counts
+
+    def of_observations(self, values: Floats) -> Floats:
+        """Turn values of the contributions (..., n) into the observations', (..., N), weighted."""
+        prior, frequencies = self.prior, self.frequencies
+        values = values if prior is None else prior * values
+        return values if frequencies is None else values[..., frequencies.row_of]
 
     def at(self, params: Floats) -> Floats | float:
         """Evaluate the contributions, or the total where there are none."""
         return self.contributions(params) if self.per_observation else self.total(params)
+
+    def of_rows(self, values: Floats) -> Floats:
+        """Select from values of the observations (N, r) those of one for each row."""
+        return values if self.frequencies is None else values[self.frequencies.first]
 
     @property
     def has_gradient(self) -> bool:
@@ -169,8 +204,10 @@ class Likelihood:
     @property
     def score_share(self) -> float:
         """Σw/Σw²: prior weights enter the scores' variance squared, the curvature once."""
-        weights = self.weights
-        return 1.0 if weights is None else float(weights.sum() / (weights @ weights))
+        weights, prior = self.weights, self.prior
+        if weights is None or prior is None:
+            return 1.0
+        return float(weights.sum() / (weights @ prior))
 
     @property
     def supports_weights(self) -> bool:
@@ -195,13 +232,14 @@ class Likelihood:
         return np.asarray(summed), raw
 
     def reweighted(self, counts: Floats) -> Likelihood:
-        """Multiply the weights; drop rows of weight zero where contributions are separate."""
-        weights = counts if self.weights is None else counts * self.weights
+        """Count observations (N,) as drawn; drop rows of weight zero where they are separate."""
+        weights = self.weights_of(counts)
+        drawn = None if self.frequencies is None else int(np.count_nonzero(counts))
         if self.rows is not Rows.SEPARATE:
-            return replace(self, weights=weights)
+            return replace(self, weights=weights, frequencies=None, n_drawn=drawn)
         rows = np.flatnonzero(weights != 0)
-        taken, kept = take_rows(self.args, rows), weights.take(rows)
-        return replace(self, args=taken, n=rows.size, weights=kept, base_rows=rows)
+        taken = replace(self, args=take_rows(self.args, rows), n=rows.size, n_drawn=drawn)
+        return replace(taken, weights=weights.take(rows), frequencies=None, base_rows=rows)
 
     def rows_of(self, values: Floats) -> Floats:
         """Select from values of all original rows those of the rows that are left."""
@@ -219,12 +257,22 @@ class Likelihood:
         """Divide the objective, by its weights or its scale."""
         if not self.per_observation:
             return replace(self, scale=self.scale / divisor)
-        return replace(self, weights=self.weighted(np.ones(self.n_values)) / divisor)
+        weights = np.ones(self.n_values) if self.weights is None else self.weights
+        return replace(self, weights=weights / divisor)
 
     def resampled(self, rows: NDArray[np.intp]) -> Likelihood:
         """Take rows of the data, repeated as given."""
         weights = None if self.weights is None else self.weights[rows]
-        return replace(self, args=take_rows(self.args, rows), n=rows.size, weights=weights)
+        taken = replace(self, args=take_rows(self.args, rows), n=rows.size, weights=weights)
+        return taken if self.frequencies is None else replace(taken, frequencies=None)
+
+    def written_out(self) -> Likelihood:
+        """Give each observation a row of its own."""
+        if self.frequencies is None:
+            return self
+        rows, prior = self.frequencies.row_of, self.prior
+        args, weights = take_rows(self.args, rows), None if prior is None else prior[rows]
+        return replace(self, args=args, n=rows.size, weights=weights, frequencies=None)
 
     def with_args(self, args: tuple[Any, ...]) -> Likelihood:
         """Put other data of the same rows in place of the old."""
@@ -232,6 +280,8 @@ class Likelihood:
 
     def simulated(self, args: Any) -> Likelihood:
         """Put new data of the same form in place of the old."""
+        if self.frequencies is not None:
+            return self.written_out().simulated(args)
         new = as_args(args)
         rows, own = count_rows(new), count_rows(self.args)
         # The number of events of an extended likelihood is simulated, too.

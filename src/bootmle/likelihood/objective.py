@@ -15,6 +15,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.broadcasting import refuse_broadcasts
 from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, take_rows
 from bootmle.likelihood.derivatives import split_gradient
+from bootmle.likelihood.frequencies import Frequencies, observed_rows
 from bootmle.likelihood.jacobian import with_jac_form
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.missing import check_unmasked, complete_rows, drop_masked
@@ -34,37 +35,38 @@ def read_likelihood(
     weights: Any,
     parameters: Parameters,
     missing: str = "raise",
+    weights_kind: str = "importance",
 ) -> Likelihood:
     """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
     data = as_args(args)
     n_rows = count_rows(data)
     data, kept = drop_masked(data, missing)
+    observed = observed_rows(weights, weights_kind, n_rows, kept)
+    if observed is not None:
+        data, kept = take_rows(as_args(args), observed), observed
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     check_call("fun", fun, data, ("params",))
     fun, jac = split_gradient(fun, jac)
     if jac is not None:
         check_call("jac", jac, data, ("params",))
-    if missing == "drop":
-        complete = complete_rows(fun(parameters.values.copy(), *data))
-        if complete is not None:
-            data, kept = take_rows(data, complete), complete if kept is None else kept[complete]
+    complete = complete_rows(fun(parameters.values.copy(), *data)) if missing == "drop" else None
+    if complete is not None:
+        data, kept = take_rows(data, complete), complete if kept is None else kept[complete]
     values = _first_evaluation(fun, data, parameters, count_rows(data))
-    per_observation = values.ndim == 1
+    per_observation, checksums = values.ndim == 1, fingerprint(data)
     n = values.size if per_observation else count_rows(data)
-    likelihood = Likelihood(
-        fun, jac, data, parameters, n, per_observation, fingerprint=fingerprint(data)
-    )
+    likelihood = Likelihood(fun, jac, data, parameters, n, per_observation, fingerprint=checksums)
     _check_finite(values, parameters)
     likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
     refuse_broadcasts(likelihood)
-    if kept is not None and weights is not None and np.shape(weights) == (n_rows,):
-        weights = np.asarray(weights)[kept]
-    prior = _read_weights(weights, likelihood)
+    whole = kept is None or weights is None or np.shape(weights) != (n_rows,)
+    likelihood = _weighted(likelihood, weights, weights_kind, None if whole else kept)
     if per_observation and scale != 1:
-        prior = scale * (np.ones(values.size) if prior is None else prior)
-    return replace(likelihood, weights=prior, scale=scale)
+        prior = np.ones(values.size) if likelihood.weights is None else likelihood.weights
+        return replace(likelihood, weights=scale * prior, scale=scale)
+    return replace(likelihood, scale=scale)
 
 
 def _first_evaluation(
@@ -131,6 +133,19 @@ def _check_finite(values: Floats, parameters: Parameters) -> None:
     raise ValueError(
         f"x0: the objective is {float(np.sum(values))} at {start}{first}; start where the "
         f"likelihood is finite, and look for missing data"
+    )
+
+
+def _weighted(
+    likelihood: Likelihood, weights: Any, kind: str, kept: NDArray[np.intp] | None
+) -> Likelihood:
+    """Weight the contributions of the rows kept."""
+    prior = _read_weights(weights if kept is None else np.asarray(weights)[kept], likelihood)
+    if prior is None or kind == "importance":
+        return replace(likelihood, weights=prior)
+    frequencies = Frequencies.read(prior, weights, kept)
+    return replace(
+        likelihood, weights=None if frequencies is None else prior, frequencies=frequencies
     )
 
 

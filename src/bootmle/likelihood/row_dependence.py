@@ -36,7 +36,23 @@ _SEED = 20_210_929
 
 
 def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
-    """Set `Likelihood.rows`, by evaluations at ``params`` (p,) on a few subsets of the rows."""
+    """Set `Likelihood.rows`, by evaluations at ``params`` (p,) on a few subsets of the rows.
+
+    Raises
+    ------
+    ValueError
+        For frequency weights where the value on the data written out is not a weighted sum.
+    """
+    found = _with_rows(likelihood, params)
+    if found.frequencies is not None and found.rows not in {Rows.SEPARATE, Rows.NO_ARGS}:
+        raise ValueError(
+            f"weights: with weights_kind='frequency' each contribution must depend on its own row "
+            f"alone, but {found.rows.value}; write the data out, a row for each observation"
+        )
+    return found
+
+
+def _with_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
     n_rows = count_rows(likelihood.args)
     if n_rows is None:
         return replace(likelihood, rows=Rows.NO_ARGS)

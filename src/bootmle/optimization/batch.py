@@ -89,7 +89,8 @@ class BatchedNewton:
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
         least, most = _RULES.scatter
-        self.scatter = min(most, max(least, np.sqrt(size / (targets[0].likelihood.n or np.inf))))
+        n = targets[0].likelihood.n_observations or np.inf
+        self.scatter = min(most, max(least, np.sqrt(size / n)))
         self.far = np.inf if start is not None else _RULES.far * trust_radius(size)
         self.z = np.zeros((count, size)) if start is None else start.copy()
         self.value = np.zeros(count)

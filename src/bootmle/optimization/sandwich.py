@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +23,34 @@ class Sandwich:
     """How the scores of a resample are combined into the covariance of their sum."""
 
     prior: Floats | None = None
-    """Prior weights (n,) of the observations."""
+    """Prior weight (n,) that each observation of a row has."""
     units: Members | None = None
-    """Number (n,) of the unit that each observation is drawn with; None if each is drawn alone."""
+    """Number (N,) of the unit that each observation is drawn with; None if each is drawn alone."""
     strata: Members | None = None
     """Stratum (G,) of each unit; None if there is only one."""
+    row_of: Members | None = None
+    """Row (N,) of each observation; None if each has its own."""
+    drawn: Floats | None = None
+    """How often each observation was drawn, (N,), where rows may have several."""
 
     @classmethod
-    def of(cls, rows: Sequence[Members], strata: Members, prior: Floats | None) -> Sandwich:
+    def of(
+        cls,
+        rows: Sequence[Members],
+        strata: Members,
+        prior: Floats | None,
+        row_of: Members | None = None,
+    ) -> Sandwich:
         """Read which rows are drawn together, and within which strata."""
         alone = all(each.size == 1 for each in rows)
         units = np.empty(sum(each.size for each in rows), dtype=np.intp)
         for number, each in enumerate(rows):
             units[each] = number
-        return cls(prior, None if alone else units, strata if strata.any() else None)
+        return cls(prior, None if alone else units, strata if strata.any() else None, row_of)
+
+    def of_resample(self, drawn: Floats) -> Sandwich:
+        """Keep how often observations were drawn, where their rows do not tell."""
+        return self if self.row_of is None else replace(self, drawn=drawn)
 
     def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
         """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m).
@@ -50,6 +64,12 @@ class Sandwich:
         weights = np.broadcast_to(prior, scores.shape[1:]) if weights is None else weights
         if self.units is None and self.strata is None:
             return np.asarray(scores @ (scores * (weights * prior)).T)
+        if self.row_of is not None and self.drawn is not None:
+            observations = np.flatnonzero(self.drawn)
+            own = self.row_of[observations]
+            prior = 1.0 if self.prior is None else self.prior[own]
+            scores = scores[:, own if rows is None else np.searchsorted(rows, own)]
+            weights, chosen = self.drawn[observations] * prior, observations
         return self._by_units(scores, weights, prior, chosen)
 
     def _by_units(

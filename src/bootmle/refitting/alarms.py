@@ -153,7 +153,7 @@ def scores_of(refit: LikelihoodRefit) -> Floats | None:
     """Return the whitened scores of the observations, (n, r), where there are contributions."""
     if not refit.supports_weights or refit.expansion is None:
         return None
-    scores: Floats = refit.expansion.scores(refit.fit.likelihood.weights)
+    scores: Floats = refit.expansion.scores(refit.fit.likelihood)
     return np.asarray(np.sqrt(refit.dispersion) * scores)
 
 
@@ -163,11 +163,11 @@ def _curvatures(refit: LikelihoodRefit) -> Floats:
     assert expansion is not None
     size = expansion.size
     if expansion.order == 1:
-        return np.zeros(len(expansion.terms))
+        return np.zeros(refit.fit.n)
     # Second derivatives by k and j ≥ k follow the first ones, those by k and k foremost of each k.
     places = [size + k * size - k * (k - 1) // 2 for k in range(size)]
     traces = expansion.terms[:, places].sum(axis=1)
-    return refit.fit.likelihood.weighted(np.asarray(traces))
+    return refit.fit.likelihood.of_observations(np.asarray(traces))
 
 
 def _scale(equality: Equality | None, in_doubt: bool) -> Iterator[Alarm]:

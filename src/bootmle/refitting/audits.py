@@ -16,7 +16,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
-from bootmle.refitting.alarms import likelihood_alarms, scores_of
+from bootmle.refitting.alarms import likelihood_alarms
 from bootmle.refitting.modes import mode_alarms
 from bootmle.refitting.plausibility import IN_DOUBT, correlation_alarms, replicate_alarms
 from bootmle.refitting.refit import LikelihoodRefit
@@ -224,7 +224,7 @@ def examine(
     if fit.likelihood is not None and task.refit.fit.likelihood is not None:
         correlated: list[Alarm] = []
         if task.sampling.structure is Structure.ROWS and fit.likelihood.rows is Rows.SEPARATE:
-            correlated += correlation_alarms(scores_of(task.refit))
+            correlated += correlation_alarms(task.refit)
         alarms += likelihood_alarms(
             fit,
             task.refit,

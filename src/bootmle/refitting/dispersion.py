@@ -34,7 +34,7 @@ def measure_dispersion(fit: Fit, expansion: SharedExpansion | None) -> float:
     if fit.whitening.size == 0:
         return 1.0
     if fit.likelihood.per_observation and expansion is not None:
-        scores = expansion.scores(fit.likelihood.weights)
+        scores = expansion.scores(fit.likelihood)
         largest = float(np.linalg.eigvalsh(scores.T @ scores)[-1])
     # A total has no scores, but a gradient at the estimate on each sample of the rows.
     elif fit.likelihood.rows in {Rows.EXCHANGEABLE, Rows.SEPARATE} and fit.likelihood.n:

@@ -60,10 +60,9 @@ class SharedExpansion:
     size: int
     n_evaluations: int
 
-    def scores(self, prior: Floats | None) -> Floats:
-        """Return the gradients of the contributions, (n, q), times their prior weights (n,)."""
-        scores = self.terms[:, : self.size]
-        return scores if prior is None else prior[:, None] * scores
+    def scores(self, likelihood: Likelihood) -> Floats:
+        """Return the gradients of the observations' weighted contributions, (N, q)."""
+        return likelihood.of_observations(self.terms[:, : self.size].T).T
 
     def models(self, weights: Floats) -> CubicModels:
         """Combine the derivatives with weights (b, n) into b models."""

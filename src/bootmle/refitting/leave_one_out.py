@@ -139,13 +139,13 @@ def _expanded(refit: LikelihoodRefit, units: Sequence[Rows]) -> tuple[Floats, ND
     """Solve the cubic models of the data without each unit."""
     expansion = refit.expansion
     assert expansion is not None
-    whole = refit.fit.likelihood.weighted(np.ones(len(expansion.terms)))
     solved, good = [], []
     for start in range(0, len(units), _CHUNK):
         chunk = units[start : start + _CHUNK]
-        weights = np.tile(whole, (len(chunk), 1))
-        for row, rows in zip(weights, chunk, strict=True):
+        counts = np.ones((len(chunk), refit.fit.n))
+        for row, rows in zip(counts, chunk, strict=True):
             row[rows] = 0.0
+        weights = refit.fit.likelihood.weights_of(counts)
         z, accepted = maximize_models(expansion.models(weights))
         solved.append(z)
         good.append(accepted)

@@ -12,6 +12,8 @@ from bootmle.display.text import rounded
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
+from bootmle.refitting.alarms import scores_of
+from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
 __all__ = [
@@ -88,9 +90,13 @@ def replicate_alarms(
         )
 
 
-def correlation_alarms(scores: Floats | None) -> Iterator[Alarm]:
-    """Report correlated scores (n, r) of neighboring rows, which were drawn one by one."""
-    if scores is None or not abs(found := autocorrelation(scores)) > CORRELATED:
+def correlation_alarms(refit: LikelihoodRefit) -> Iterator[Alarm]:
+    """Report correlated scores of neighboring rows, which were drawn one by one."""
+    scores = scores_of(refit)
+    if scores is None:
+        return
+    found = autocorrelation(refit.fit.likelihood.of_rows(scores))
+    if not abs(found) > CORRELATED:
         return
     yield Alarm(AlarmKind.DEPENDENT_ROWS, correlation_message(found))
 

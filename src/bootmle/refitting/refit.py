@@ -77,7 +77,9 @@ class LikelihoodRefit:
 
     def with_sandwiches(self, units: Units) -> LikelihoodRefit:
         """Measure each replicate's own standard errors too, by the units that are drawn."""
-        return replace(self, sandwich=Sandwich.of(*units, self.fit.likelihood.weights))
+        likelihood = self.fit.likelihood
+        shared = None if likelihood.frequencies is None else likelihood.frequencies.row_of
+        return replace(self, sandwich=Sandwich.of(*units, likelihood.prior, shared))
 
     @property
     def supports_weights(self) -> bool:
@@ -133,11 +135,12 @@ class LikelihoodRefit:
         return self.supports_weights and self.expansion is not None and resample.simulate is None
 
     def _reweighted(self, weights: Floats) -> WhitenedObjective:
-        """Weight the contributions."""
-        fit = self.fit
+        """Weight the contributions, by how often observations are drawn (N,)."""
+        fit, sandwich = self.fit, self.sandwich
         likelihood = fit.likelihood.reweighted(weights)
         base = likelihood.rows_of(np.asarray(fit.base))
-        return WhitenedObjective(likelihood, fit.whitening, base, self.sandwich)
+        sandwich = None if sandwich is None else sandwich.of_resample(weights)
+        return WhitenedObjective(likelihood, fit.whitening, base, sandwich)
 
     def _resampled(self, resample: Resample) -> WhitenedObjective:
         """Take rows of the data."""
@@ -151,7 +154,7 @@ class LikelihoodRefit:
 
     def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> WhitenedObjective:
         """Simulate new data at the estimate; an exception is kept on the target."""
-        likelihood = self.fit.likelihood
+        likelihood = self.fit.likelihood.written_out()
         target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
         try:
             data = simulate(self.fit.estimate, likelihood.args)
@@ -163,12 +166,12 @@ class LikelihoodRefit:
         return target
 
     def _models(self, weights: Floats) -> CubicModels:
-        """Return the cubic models of resamples with weights (b, n)."""
+        """Return the cubic models of resamples that draw observations so often, (b, N)."""
         if self.expansion is None:
             size = self.fit.whitening.size
             unit = np.broadcast_to(np.eye(size), (len(weights), size, size))
             return CubicModels(np.zeros((len(weights), size)), unit, None)
-        return self.expansion.models(self.fit.likelihood.weighted(weights))
+        return self.expansion.models(self.fit.likelihood.weights_of(weights))
 
     def _from_models(self, targets: list[WhitenedObjective], weights: Floats) -> list[Outcome]:
         """Start the chunk at its own models' optima."""
@@ -183,10 +186,10 @@ class LikelihoodRefit:
         """Start the chunk at the estimate, with the original data's derivatives."""
         if self.fit.status is Status.AT_BOUND:
             return [self._fall_back(target) for target in targets]
-        rows = 1 if self.expansion is None else len(self.expansion.terms)
-        run = BatchedNewton(
-            targets, self._models(np.ones((len(targets), rows))), self.fit.step_sizes
-        )
+        likelihood = self.fit.likelihood
+        count = (likelihood.n_observations or 0) if likelihood.per_observation else 1
+        models = self._models(np.ones((len(targets), count)))
+        run = BatchedNewton(targets, models, self.fit.step_sizes)
         if run.fresh.all():
             run.start_from_gradients()
         return self._finish(targets, run)

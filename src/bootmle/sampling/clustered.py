@@ -117,13 +117,11 @@ class Clustered(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Clustered:
         """Look up columns; refuse labels of another number of observations."""
+        clusters = self._labels("clusters", self.clusters, fit)
+        strata = self._labels("strata", self.strata, fit)
         plan = self
-        if isinstance(self.clusters, str) or isinstance(self.strata, str):
-            plan = replace(
-                self,
-                clusters=resolve_labels("clusters", self.clusters, fit.args),
-                strata=resolve_labels("strata", self.strata, fit.args),
-            )
+        if clusters is not self.clusters or strata is not self.strata:
+            plan = replace(self, clusters=clusters, strata=strata)
         if plan.codes.size == fit.n:
             return plan if fit.takes_weights else plan._with_labels(fit)
         if plan.codes.size == count_rows(fit.args) and len(plan.members) == fit.n:
@@ -132,6 +130,10 @@ class Clustered(Plan):
             f"clusters: {plan.codes.size} labels for {fit.n} observations; pass one label for each "
             f"contribution, in the same order"
         )
+
+    def _labels(self, argument: str, labels: Any, fit: Fit | Estimator) -> Any:
+        """Return labels of the observations."""
+        return fit.labels_of_observations(resolve_labels(argument, labels, fit.args))
 
     def _with_labels(self, fit: Fit | Estimator) -> Clustered:
         """Find the labels among the data; refuse an objective that they do not make additive."""

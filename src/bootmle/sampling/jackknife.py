@@ -79,12 +79,16 @@ class Jackknife(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Jackknife:
         """Look up the column; refuse labels of another number of observations."""
-        groups = np.arange(fit.n) if self.groups is None else self.groups
-        plan = replace(self, groups=resolve_labels("groups", groups, fit.args))
+        groups = np.arange(fit.n) if self.groups is None else self._labels(fit)
+        plan = replace(self, groups=groups)
         size = sum(rows.size for rows in plan.members)
         if size != fit.n:
             raise ValueError(f"groups: {size} labels for {fit.n} observations; pass one for each")
         return plan
+
+    def _labels(self, fit: Fit | Estimator) -> Any:
+        """Return the label of each observation's group."""
+        return fit.labels_of_observations(resolve_labels("groups", self.groups, fit.args))
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Leave one group out; past the last one, the last again."""

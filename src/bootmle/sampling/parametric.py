@@ -76,7 +76,7 @@ class Parametric(Plan):
 
     def description(self, fit: Fit | Estimator) -> str:
         """Identify the simulator by what it makes of one stream, too."""
-        made = checksum_simulated(self.simulate, fit.estimate, fit.args)
+        made = checksum_simulated(self.simulate, fit.estimate, fit.written_out_args)
         return f"{Plan.description(self, fit)} {made}"
 
     @property

@@ -61,9 +61,9 @@ class Stratified(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Stratified:
         """Look up the column; refuse labels of another number of observations."""
-        plan = self
-        if isinstance(self.strata, str):
-            plan = replace(self, strata=resolve_labels("strata", self.strata, fit.args))
+        strata = resolve_labels("strata", self.strata, fit.args)
+        strata = fit.labels_of_observations(strata)
+        plan = self if strata is self.strata else replace(self, strata=strata)
         size = sum(rows.size for rows in plan.members)
         if size != fit.n:
             raise ValueError(f"strata: {size} labels for {fit.n} observations; pass one for each")

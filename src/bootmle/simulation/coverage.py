@@ -155,7 +155,7 @@ class _Design:
     @property
     def description(self) -> dict[str, Any]:
         """What tells the study from others in its directory."""
-        checksum = checksum_simulated(self.simulate, self.fit.estimate, self.fit.args)
+        checksum = checksum_simulated(self.simulate, self.fit.estimate, self.fit.written_out_args)
         truth = None if self.truth is None else _read_truth(self.fit, self.truth).tolist()
         return {
             "simulate": f"{name_of(self.simulate)} {checksum}",

@@ -108,7 +108,7 @@ class Experiment:
     def _refitted(self, number: int) -> Fit | Estimator:
         """Simulate one data set from its own stream, and fit it from the truth."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, 0)))
-        data = self.simulate(self.truth.copy(), rng, *self.fit.args)
+        data = self.simulate(self.truth.copy(), rng, *self.fit.written_out_args)
         return self.fit.refit(data, self.truth)
 
     def _measured(self, fit: Fit | Estimator, number: int) -> SimulatedFits:
