@@ -34,11 +34,13 @@ def checksum(args: tuple[Any, ...]) -> str:
 def describe_optimum(fit: Optimum) -> dict[str, Any]:
     """Describe names, data, objective and parameters."""
     objective = _values(fit)
-    own, prior = fit.likelihood.parameters, fit.likelihood.weights
+    likelihood = fit.likelihood
+    own, prior, frequencies = likelihood.parameters, likelihood.weights, likelihood.frequencies
+    # Whole numbers have another checksum than the same numbers as importance weights.
+    weights = () if prior is None else (prior if frequencies is None else frequencies.counts,)
     return {
         "names": list(fit.names),
-        "data": checksum(fit.args if prior is None else (*fit.args, prior)),
-        **({} if fit.likelihood.frequencies is None else {"weights_kind": "frequency"}),
+        "data": checksum((*fit.args, *weights)),
         "objective": objective,
         "parameters": {
             "held": list(fit.fixed),
