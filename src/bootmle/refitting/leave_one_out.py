@@ -112,6 +112,13 @@ def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool)
     fit.check_data()
     if fit.likelihood is None:
         return _refitted(EstimatorRefit(fit), fit.n, units)
+    frequencies = fit.likelihood.frequencies
+    if frequencies is not None and all(rows.size == 1 for rows in units):
+        # Copies of a row leave the same data.
+        own = frequencies.row_of[np.concatenate(units)]
+        _, first, copy_of = np.unique(own, return_index=True, return_inverse=True)
+        if first.size < len(units):
+            return delete_units(fit, [units[int(k)] for k in first], certify_all)[copy_of]
     refit = replace(LikelihoodRefit.prepare(fit), polished=True)
     if certify_all or not refit.supports_weights or refit.expansion is None:
         return _refitted(refit, fit.n, units)
