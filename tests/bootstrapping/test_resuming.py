@@ -263,6 +263,54 @@ def test_another_run_is_refused_naming_what_differs(kind: str, mle: Fit, tmp_pat
     assert len(chunks_in(tmp_path)) == 2
 
 
+def penalized(side: int, limit: float) -> Fit:
+    """A normal mean and log deviation of a scale of 1e4, with a penalty beyond a limit."""
+    y = np.random.default_rng(31).normal(1e4, 1e3, 100)
+
+    def nll(params: Any, y: Any) -> Any:
+        z = (y - params[0]) / np.exp(params[1])
+        beyond = np.maximum(0.0, side * (params[0] - y.mean()) / 100.0 - limit)
+        return params[1] + 0.5 * z**2 + 20.0 * beyond**2
+
+    return fit(nll, {"mean": 1e4, "log_sd": 6.9}, args=y)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("limit", [0.6, 1.5, 2.5])
+def test_a_constant_in_the_objective_that_acts_away_from_the_estimate_is_noticed(
+    side: int, limit: float, tmp_path: Path
+) -> None:
+    bootstrap(penalized(side, 100.0), n_resamples=70, rng=0, checkpoint=tmp_path)
+    bootstrap(penalized(side, 100.0), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: objective: "):
+        bootstrap(penalized(side, limit), n_resamples=70, rng=0, checkpoint=tmp_path)
+
+
+def test_another_standard_error_function_is_noticed(tmp_path: Path) -> None:
+    y = np.random.default_rng(29).gamma(2.0, size=80)
+
+    def model(factor: float) -> Estimator:
+        return Estimator(
+            lambda y: [y.mean(), 1e4 * y.mean()],
+            args=y,
+            standard_error=lambda y: y.std() / 9 * np.array([1.0, 1e4 * factor]),
+        )
+
+    bootstrap(model(1.0), n_resamples=70, rng=0, checkpoint=tmp_path)
+    bootstrap(model(1 + 1e-13), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: standard_error: "):
+        bootstrap(model(1 + 1e-6), n_resamples=140, rng=0, checkpoint=tmp_path)
+
+
+def test_a_run_of_a_version_that_compared_less_is_resumed(mle: Fit, tmp_path: Path) -> None:
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    manifest = read_manifest(tmp_path)
+    manifest["run"]["objective"] = manifest["run"]["objective"][:3]
+    write_manifest(tmp_path, manifest, replace=True)
+    again = bootstrap(mle, n_resamples=140, rng=0, checkpoint=tmp_path)
+    assert_same(again, bootstrap(mle, n_resamples=140, rng=0))
+
+
 def test_the_same_run_is_not_refused(mle: Fit, tmp_path: Path) -> None:
     bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
     build, _ = OTHERS["parameters"]
@@ -305,7 +353,7 @@ def test_the_manifest_is_small_and_says_what_the_run_is(mle: Fit, tmp_path: Path
     assert path.stat().st_size < 5000
     assert manifest["run"]["seed"] == str(2**80)
     assert manifest["run"]["names"] == list(mle.names)
-    assert len(manifest["run"]["objective"]) == 3
+    assert len(manifest["run"]["objective"]) == 3 + 2 * 3
     assert manifest["run"]["objective"][0] == pytest.approx(mle.nll, rel=1e-12)
     assert manifest["start"]["estimate"] == mle.estimate.tolist()
     assert manifest["versions"]["numpy"] == np.__version__

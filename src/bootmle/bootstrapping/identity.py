@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import scipy
 
+from bootmle.execution.checkpoint import ROUNDED
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.refitting.task import chunk_size
@@ -47,16 +48,24 @@ def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dic
 
 def differences(stored: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
     """List what differs between two descriptions, as "name: stored, now own"."""
-    return [
-        f"{name}: {stored.get(name)}, now {value}"
-        for name, value in own.items()
-        if not _same(name, stored.get(name), value)
-    ]
+    found = []
+    for name, value in own.items():
+        if name in ROUNDED:
+            found += _changed(name, stored.get(name) or [], value or [])
+        elif stored.get(name) != value:
+            found.append(f"{name}: {stored.get(name)}, now {value}")
+    return found
 
 
-def _same(name: str, stored: Any, own: Any) -> bool:
-    """Whether two entries agree; values of the objective up to rounding."""
-    if name != "objective" or not isinstance(stored, list) or len(stored) != len(own):
-        return bool(stored == own)
-    one, other = np.array(stored, dtype=float), np.array(own, dtype=float)
-    return bool(np.allclose(one, other, rtol=_VALUES_AGREE, atol=_VALUES_AGREE, equal_nan=True))
+def _changed(name: str, stored: Sequence[Any], own: Sequence[Any]) -> list[str]:
+    """Describe the first of several values that differs by more than rounding.
+
+    An earlier version compared fewer values, those that come first.
+    """
+    for one, other in zip(stored, own, strict=False):
+        pair = np.array([[one], [other]], dtype=float)
+        if not np.allclose(
+            pair[0], pair[1], rtol=_VALUES_AGREE, atol=_VALUES_AGREE, equal_nan=True
+        ):
+            return [f"{name}: {one}, now {other}"]
+    return []

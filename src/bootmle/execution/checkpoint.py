@@ -15,6 +15,8 @@ from bootmle.execution.files import write_whole
 from bootmle.execution.packing import pack, unpack
 
 __all__ = [
+    "MOST",
+    "ROUNDED",
     "Checkpoint",
     "Manifest",
     "chunks_in",
@@ -35,6 +37,8 @@ _KINDS = {
     "SimulatedFits": "data sets of coverage()",
 }
 """How messages name what the chunks of a run are."""
+ROUNDED = ("objective", "standard_error")
+"""Entries of a run's description whose last digits may differ between machines."""
 MOST = 10**9
 """Members that no run has: the estimates of one parameter alone would take 8 GB."""
 _CHUNK = re.compile(r"chunk-(\d+)\.bin")
@@ -215,8 +219,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) ->
 
 def run_id(manifest: Manifest) -> str:
     """Identify a run by its description and starting point, the same for all of its parts."""
-    # Values of the objective may differ in their last bits between machines.
-    described = {name: each for name, each in manifest["run"].items() if name != "objective"}
+    described = {name: each for name, each in manifest["run"].items() if name not in ROUNDED}
     return _checksum({"run": described, "start": manifest["start"]})
 
 

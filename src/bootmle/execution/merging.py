@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.checkpoint import Checkpoint, Manifest, read_manifest
+from bootmle.execution.checkpoint import ROUNDED, Checkpoint, Manifest, read_manifest
 from bootmle.execution.computation import Countable
 from bootmle.execution.packing import pack
 
@@ -76,7 +76,7 @@ def _check_same(first: Path, one: Manifest, path: Path, other: Manifest) -> None
     """Raise for directories of another run, or of one started from another estimate."""
     for part in ("run", "start"):
         for name, value in one[part].items():
-            if name != "objective" and other[part].get(name) != value:
+            if name not in ROUNDED and other[part].get(name) != value:
                 raise ValueError(
                     f"paths: {path} has {name} {other[part].get(name)!r}, but {first} has "
                     f"{value!r}; only parts of the same run can be merged: before computing a "

@@ -17,9 +17,10 @@ from bootmle.optimization.whitening import Whitening
 
 __all__ = ["check_near", "checksum", "describe_optimum", "read_start", "start_of"]
 
-_REACH = 0.5
-"""Distance from the estimate, in standard errors, at which objectives are compared: one that
-differs in curvature or slope alone agrees at the estimate itself."""
+_REACH, _FAR = 0.5, 3.0
+"""Distances from the estimate, in standard errors, at which objectives are compared: one that
+differs in curvature or slope alone agrees at the estimate itself, and a penalty or a kink may begin
+anywhere where replicates lie, of which 0.3% are further away than 3."""
 
 _ESTIMATES_AGREE = 1e-3
 """Largest distance, in standard errors, of an estimate that is the same but for its last digits:
@@ -87,10 +88,13 @@ def check_near(own: Floats, stored: Floats, allowed: Floats) -> None:
 
 
 def _values(fit: Optimum) -> list[float | None]:
-    """Evaluate the objective at three points: around the estimate, half a standard error away."""
+    """Evaluate the objective at the estimate, near it, and far to both sides of each parameter."""
     size = fit.whitening.size
     step = np.full(size, _REACH / np.sqrt(max(size, 1)))
-    working = fit.whitening.to_working(np.array([0 * step, step, -step]))
+    # Along these directions each parameter in turn moves by a standard error, the others with it.
+    rows = fit.whitening.factor / fit.whitening.units[:, None]
+    steps = [0 * step, step, -step, *(_FAR * rows), *(-_FAR * rows)]
+    working = fit.whitening.to_working(np.array(steps))
     with computation():
         found = [_value(fit, point) for point in fit.likelihood.parameters.to_user(working)]
     return [value if np.isfinite(value) else None for value in found]

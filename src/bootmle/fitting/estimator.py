@@ -160,6 +160,7 @@ class Estimator(Fitted):
             "data": checksum(self.args),
             "objective": [float(value) for value in self.estimate],
             "parameters": {"standard_error": self.standard_error is not None},
+            "standard_error": None if self.errors is None else self.errors.tolist(),
         }
 
     def restored(self, start: Mapping[str, Any]) -> Estimator:
