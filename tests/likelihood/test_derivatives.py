@@ -234,3 +234,19 @@ def test_nobody_else_asks_which_gradients_were_given() -> None:
         path.relative_to(root).as_posix() for path in root.rglob("*.py") if asks_for_gradients(path)
     }
     assert found == {f"likelihood/{name}.py" for name in ("derivatives", "jacobian", "likelihood")}
+
+
+def test_gradients_where_curvature_bends_within_one_standard_error() -> None:
+    # Of exp(b z) / b² - z / b at 0.001: differences over 0.01 miss its fifth derivative, b³, by
+    # b³ 0.01⁴ / 30, which is 5e-4 for b = 117; the regular coordinate beside it keeps its own.
+    b, at = 117.0, np.array([0.001, 0.3])
+    likelihood = read_likelihood(
+        lambda p: np.exp(b * p[0]) / b**2 - p[0] / b + 0.5 * p[1] ** 2,
+        (),
+        None,
+        None,
+        read_parameters(at),
+    )
+    target = WhitenedObjective(likelihood, Whitening(at, np.eye(2)), likelihood.at(at))
+    found = accurate_gradient(target, np.zeros(2), 1e-16)
+    assert_allclose(found, [(np.exp(b * at[0]) - 1) / b, 0.3], rtol=0, atol=1e-8)

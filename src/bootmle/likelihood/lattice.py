@@ -54,7 +54,7 @@ def combine_values(values: Floats, size: int, order: int, step: float) -> Floats
     return np.concatenate([slope, curvature, third]).T
 
 
-def fourth_order_slope(near: Floats, far: Floats, step: float) -> Floats:
+def fourth_order_slope(near: Floats, far: Floats, step: Floats | float) -> Floats:
     """Combine differences of values a step to both sides, and two steps, into a derivative."""
     return np.asarray((8 * near - far) / (12 * step))
 
