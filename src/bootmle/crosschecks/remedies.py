@@ -113,8 +113,12 @@ class Reparameterization:
 
 
 def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | None:
-    """Measure the Hessian's conditioning over replicates; None unless it is positive definite."""
-    if fit.information.definiteness != "positive definite":
+    """Measure the Hessian's conditioning over replicates; None unless it is positive definite.
+
+    Nor on constraints: along them it says nothing of the parameters one by one.
+    """
+    information = fit.information
+    if information.definiteness != "positive definite" or information.tangent is not None:
         return None
     (number,), (smallest,) = _conditions(fit.information.matrix[None])
     hessians = None if boot is None else _hessians(fit, boot)

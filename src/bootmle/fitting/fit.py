@@ -244,7 +244,8 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     probes = (estimate, *(_probe(likelihood, whitening, side) for side in (1.0, -1.0)))
     likelihood = examine_response(likelihood, probes, base)
     scales = tuple(likelihood.parameters.scales)
-    likelihood, whitening = working_scales(likelihood, whitening, base)
+    if information.tangent is None:  # on another scale straight constraints would bend
+        likelihood, whitening = working_scales(likelihood, whitening, base)
     return Fit(
         estimate=estimate,
         names=likelihood.parameters.names,
@@ -279,6 +280,11 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
     )
     search.n_evaluations += information.n_evaluations
     found = search.information
+    if found.tangent is not None:
+        slopes = parameters.slopes(search.working)[:, None]
+        null = orient(found.null_directions * slopes)
+        kind, tangent = found.definiteness, found.tangent * slopes
+        return replace(information, definiteness=kind, null_directions=null, tangent=tangent)
     same = found.point.size == information.point.size
     if same and found.definiteness == "singular" and information.definiteness != "singular":
         # A straight flat direction on the working scale is a curved one here, and harder to detect.

@@ -94,8 +94,11 @@ class Optimum(Fitted):
 
     @property
     def aic(self) -> float:
-        """Akaike's information criterion, 2 (nll + free parameters)."""
-        return 2 * (self.nll + self.likelihood.parameters.free.size)
+        """Akaike's information criterion, 2 (nll + free parameters), minus equality constraints."""
+        tangent = self.information.tangent
+        equalities = tangent is not None and self.status is not Status.AT_BOUND
+        n_free = self.likelihood.parameters.free.size
+        return 2 * (self.nll + (tangent.shape[1] if equalities and tangent is not None else n_free))
 
     @property
     def free(self) -> NDArray[np.bool_]:

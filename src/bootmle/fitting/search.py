@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
@@ -14,7 +15,6 @@ from bootmle.likelihood.information import Information
 from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.active_set import (
     is_optimum_at_limit,
-    optimize_on_constraint,
     optimize_within_bounds,
 )
 from bootmle.optimization.bounds import (
@@ -46,8 +46,6 @@ class _Rules:
     far: float = 100.0
     """Distance from the start, in units of its size or of 1, from which on a parameter that did not
     converge may be diverging."""
-    unit: float = 1e-3
-    """Smallest size of a parameter on a constraint."""
 
 
 _RULES = _Rules()
@@ -99,7 +97,7 @@ class Search(Descent):
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
-        if self.status is Status.NOT_CERTIFIED:
+        if self.status is Status.NOT_CERTIFIED and self.information.tangent is None:
             self.notes.append(self._why_not_certified())
 
     def _ended_inside(self) -> bool:
@@ -178,17 +176,31 @@ class Search(Descent):
     def _optimize_within_bounds(self) -> None:
         """Continue from SciPy's point to the optimum within bounds and constraints."""
         scipys_point = self.user()
-        held = optimize_within_bounds(self, scipys_point)
+        if self.optimizer.has_equalities or not self._ends_within_bounds(scipys_point):
+            self._optimize_on_constraint(scipys_point)
+        if not self._was_scipy_off():
+            self.scipy_information = None
+
+    def _ends_within_bounds(self, scipys_point: Floats) -> bool:
+        """Continue within bounds, as if there were no constraints; whether they hold there."""
+        constrained = bool(self.optimizer.constraints)
+        notes = list(self.notes)
+        try:
+            held = optimize_within_bounds(self, scipys_point)
+        except ValueError:  # unbounded below beyond its constraints
+            if not constrained:
+                raise
+            held = None
+        if constrained and (held is None or not self.optimizer.feasible(self.user())):
+            self.notes = notes
+            return False
         if held is None:
             self.status = Status.NOT_CERTIFIED
             self.notes.append("the search goes back and forth between bounds")
         elif held.size and self.status.has_optimum:
             self.status = Status.AT_BOUND
             self.notes.append(f"at a bound: {self.parameters.listed(held)}")
-        if self.optimizer.constraints and not self.optimizer.feasible(self.user()):
-            self._optimize_on_constraint(scipys_point)
-        if not self._was_scipy_off():
-            self.scipy_information = None
+        return True
 
     def optimize(self, params: Floats, held: Columns) -> Floats | None:
         """Continue from a point with some parameters held; None where the search has ended."""
@@ -237,27 +249,10 @@ class Search(Descent):
         return np.where(size > 0, size, 1.0)
 
     def _optimize_on_constraint(self, params: Floats) -> None:
-        """Return to SciPy's point on a constraint, and sharpen it there."""
+        """Return to SciPy's point, and go to the optimum on the constraints."""
         self.held = np.empty(0, dtype=np.intp)
         self.likelihood = replace(self.likelihood, parameters=self.parameters)
-        self.working = self.parameters.to_working(params)
-        self.whitening = Whitening(
-            self.working, np.diag(np.maximum(_RULES.unit, np.abs(self.working)))
-        )
-        target = self.target()
-        found = optimize_on_constraint(
-            target, params, self.optimizer, converged=bool(self.result.success)
-        )
-        self.count(target)
-        self.status = found.status
-        self.decrement = np.inf if found.status.failed else np.nan
-        if not found.status.failed:
-            self.working = self.parameters.to_working(found.params)
-        self.information = self.measure()
-        self.whitening = Whitening.from_curvature(
-            self.working, np.nan_to_num(self.information.matrix)
-        )
-        self.notes.append("the optimum lies on a constraint, where it cannot be certified")
+        end_on_constraint(self, params, converged=bool(self.result.success))
 
     def _at_scale_limit(self) -> bool:
         """Look for an optimum where a log or logit scale ends, where there is none on the scale."""
@@ -290,8 +285,7 @@ class Search(Descent):
     def _was_scipy_off(self) -> bool:
         """Whether the point where SciPy stopped was not the optimum."""
         first = self.scipy_information
-        assert first is not None
-        if first.point.size != self.whitening.center.size or first.point.size == 0:
+        if first is None or first.point.size != self.whitening.center.size or first.point.size == 0:
             return False
         moved = np.linalg.norm(self.whitening.to_whitened(first.point))
         return bool(moved > _RULES.off or first.definiteness == "indefinite")

@@ -87,6 +87,9 @@ class Information:
         of one standard error.
     n_evaluations : int
         Evaluations of the objective, or of the gradient where one was given.
+    tangent : (p, r) array or None
+        On constraints, where the definiteness is that along their tangent space: a basis of it
+        with covariance ``tangent @ tangent.T`` (the delta method).
     """
 
     names: tuple[str, ...]
@@ -102,12 +105,15 @@ class Information:
     null_directions: Floats
     noise: float
     n_evaluations: int
+    tangent: Floats | None = None
 
     @property
     def covariance(self) -> Floats:
         """Inverse (p, p) of the Hessian; NaN unless it is positive definite, never repaired."""
         if self.definiteness != "positive definite":
             return np.full_like(self.matrix, np.nan)
+        if self.tangent is not None:
+            return np.asarray(self.tangent @ self.tangent.T)
         scales = unit_diagonal(self.matrix)
         factor = cho_factor(scales[:, None] * self.matrix * scales)
         inverse: Floats = scales[:, None] * cho_solve(factor, np.diag(scales))
@@ -128,7 +134,10 @@ class Information:
         lines = [f"{'parameter':<{width}} {'at':>12} {'gradient':>12} {'std. error':>12}"]
         lines += [f"{name:<{width}} {a:>12.6g} {b:>12.3g} {c:>12.6g}" for name, a, b, c in rows]
         low, bound = self.eigenvalues[0], self.eigenvalue_errors[0]
-        lines.append(f"Hessian {self.definiteness}; smallest eigenvalue {low:.4g} ± {bound:.1g}")
+        where = "" if self.tangent is None else " on the constraints"
+        lines.append(
+            f"Hessian {self.definiteness}{where}; smallest eigenvalue {low:.4g} ± {bound:.1g}"
+        )
         kind = {"indefinite": "negative curvature along", "singular": "flat along"}
         lines += [
             f"{kind[self.definiteness]} {self.describe_direction(column)}"

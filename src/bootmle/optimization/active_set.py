@@ -20,7 +20,8 @@ from bootmle.optimization.bounds import Columns, crossed_columns, into_bounds, k
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, failed
 from bootmle.optimization.status import Status
-from bootmle.optimization.step_sizes import StepSizes
+from bootmle.optimization.step_sizes import PROMISED, StepSizes
+from bootmle.optimization.tangent_space import converge_along_tangent
 from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = [
@@ -220,11 +221,17 @@ def optimize_on_constraint(
     """
     start = target.whitening.to_whitened(target.likelihood.parameters.to_working(params))
     sharper, result = minimize_by_scipy(target, start, optimizer.polish)
+    if result.success and optimizer.has_equalities:
+        unit, working = target.whitening.units, target.likelihood.parameters.to_working(sharper)
+        found = converge_along_tangent(target, optimizer, working, unit)
+        if found and found.decrement < PROMISED and not np.any(found.space.inward):
+            params = target.likelihood.parameters.to_user(found.space.point)
+            return Outcome(params, Status.CERTIFIED_BY_FALLBACK, found.decrement)
     if result.success and optimizer.feasible(sharper):
         return Outcome(sharper, Status.AT_BOUND, np.nan, "on a constraint")
     if converged and optimizer.feasible(params):
         return Outcome(params, Status.AT_BOUND, np.nan, "on a constraint, as SciPy left it")
-    return failed(target, params, f"no point satisfies the constraints: {result.message}")
+    return failed(target, params, f"no optimum on the constraints: SLSQP says: {result.message}")
 
 
 def minimize_by_scipy(

@@ -122,6 +122,20 @@ class Optimizer:
         size = 1.0 + float(np.abs(params).max())
         return all(_margin(each, params) >= -_SLACK * size for each in self.constraints)
 
+    def limited_values(self, params: Floats) -> tuple[Floats, Floats, Floats]:
+        """Evaluate all that constraints limit at full parameters, (k,), and the limits."""
+        every = [_limited(each, params) for each in self.constraints]
+        values, lower, upper = (np.concatenate(each) for each in zip(*every, strict=True))
+        return values, lower, upper
+
+    @property
+    def has_equalities(self) -> bool:
+        """Whether some constraint holds with equality."""
+        return any(
+            each["type"] == "eq" if isinstance(each, Mapping) else bool(np.any(each.lb == each.ub))
+            for each in self.constraints
+        )
+
     def polish(
         self,
         value: Callable[[Floats], float],
@@ -208,10 +222,18 @@ def _read_constraint(constraint: Any) -> Any:
 
 def _margin(constraint: Any, params: Floats) -> float:
     """Return how far inside a constraint a point lies; at most 0 for an equality."""
+    values, lower, upper = _limited(constraint, params)
+    return float(min((values - lower).min(), (upper - values).min()))
+
+
+def _limited(constraint: Any, params: Floats) -> tuple[Floats, Floats, Floats]:
+    """Evaluate what a constraint limits, (k,), and its limits."""
     if isinstance(constraint, Mapping):
-        values = np.atleast_1d(constraint["fun"](params, *constraint.get("args", ())))
-        return float(values.min() if constraint["type"] == "ineq" else -np.abs(values).max())
-    matrix: Any = constraint.A if isinstance(constraint, LinearConstraint) else None
-    inner: Any = constraint.fun(params) if matrix is None else matrix @ params
-    values = np.atleast_1d(np.asarray(inner))
-    return float(min((values - constraint.lb).min(), (constraint.ub - values).min()))
+        inner: Any = constraint["fun"](params, *constraint.get("args", ()))
+        lower, upper = 0.0, 0.0 if constraint["type"] == "eq" else np.inf
+    else:
+        matrix: Any = constraint.A if isinstance(constraint, LinearConstraint) else None
+        inner = constraint.fun(params) if matrix is None else matrix @ params
+        lower, upper = constraint.lb, constraint.ub
+    values = np.atleast_1d(np.asarray(inner, dtype=float))
+    return values, np.broadcast_to(lower, values.shape), np.broadcast_to(upper, values.shape)

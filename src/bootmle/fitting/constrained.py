@@ -1,0 +1,107 @@
+"""The optimum on constraints: sharpened by SLSQP, certified along their tangent space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bootmle.fitting.descent import CERTIFIED, Descent
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.definiteness import orient
+from bootmle.optimization.active_set import optimize_on_constraint
+from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import PROMISED
+from bootmle.optimization.tangent_space import TangentCurvature, converge_along_tangent
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
+
+__all__ = ["end_on_constraint"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How an optimum on constraints is certified."""
+
+    pressure: float = 1e-4
+    """Fall of the nll inward, over a unit, by which a constraint is none at the optimum."""
+
+
+_RULES = _Rules()
+
+_UNCERTAIN = "on the constraints no optimum is certified: along them the Hessian is {}"
+_FALLS = "the nll falls from one of the constraints inward: start elsewhere"
+_FAR = (
+    "on the constraints no optimum is certified: {:.3g} standard errors are left; start elsewhere, "
+    "or give the parameters comparable scales"
+)
+
+
+def end_on_constraint(search: Descent, params: Floats, *, converged: bool) -> None:
+    """Go from SciPy's point (p,) to the optimum on the constraints, and take the curvature there.
+
+    Errors are those along the tangent space (the delta method: Aitchison and Silvey 1958).
+    """
+    parameters = search.likelihood.parameters
+    search.working = parameters.to_working(params)
+    sizes = np.maximum(np.abs(search.working), np.abs(search.start()))
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    search.whitening = Whitening(search.working, np.diag(sizes))
+    target = search.target()
+    found = optimize_on_constraint(target, params, search.optimizer, converged=converged)
+    search.status, search.decrement = found.status, np.inf
+    if not found.status.failed:
+        search.working = parameters.to_working(found.params)
+    search.information = search.measure()
+    matrix = np.nan_to_num(search.information.matrix)
+    search.whitening = Whitening.from_curvature(search.working, matrix)
+    if found.status.failed:
+        search.notes.append(found.message)
+    else:
+        _certify(search, target, sizes)
+    search.count(target)
+
+
+def _certify(search: Descent, target: WhitenedObjective, sizes: Floats) -> None:
+    """Converge along the tangent space by Newton steps, and say what is certified there."""
+    curvatures = np.diag(search.information.matrix)
+    seen = np.isfinite(curvatures) & (curvatures > 0)
+    unit = np.where(seen, 1 / np.sqrt(np.where(seen, curvatures, 1.0)), sizes)
+    found = converge_along_tangent(target, search.optimizer, search.working, unit)
+    if found is None:
+        if not np.isfinite(target.value_at(search.working)):
+            search.status = Status.NOT_FINITE
+            return
+        search.decrement = 0.0
+        search.notes.append("as many constraints meet at the optimum as there are parameters")
+        return
+    search.working, search.decrement = found.space.point, found.decrement
+    search.information = replace(
+        search.measure(),
+        definiteness=found.along.definiteness,
+        null_directions=orient(found.space.basis @ found.along.null_directions),
+        tangent=found.tangent,
+    )
+    search.status = _verdict(search, found)
+    if not np.any(found.space.inward):
+        search.whitening = Whitening(search.working, found.tangent)
+
+
+def _verdict(search: Descent, found: TangentCurvature) -> Status:
+    """Say what the decrement certifies, and whether the nll falls away from a constraint."""
+    kind, space = found.along.definiteness, found.space
+    if kind != "positive definite":
+        search.notes.append(_UNCERTAIN.format(kind))
+        return Status.NOT_CERTIFIED
+    gradient = search.information.gradient
+    if np.isfinite(gradient).all() and np.any(space.presses(gradient) < -_RULES.pressure):
+        search.notes.append(_FALLS)
+        return Status.NOT_CERTIFIED
+    if found.decrement > max(search.step_sizes.floor(found.step.size), PROMISED):
+        search.notes.append(_FAR.format(found.decrement))
+        return Status.NOT_CERTIFIED
+    if np.any(space.inward):
+        held = np.flatnonzero(space.at_bounds)
+        named = f"at a bound: {space.parameters.listed(held)}"
+        search.notes.append(named if held.size else "the optimum lies on a constraint")
+        return Status.AT_BOUND
+    return Status.CERTIFIED if found.decrement <= CERTIFIED else Status.NOISE_LIMITED
