@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
 from bootmle import Fit, Status, fit
 
@@ -53,6 +54,19 @@ def test_a_rate_of_no_counts_is_at_its_bound(scale: float) -> None:
     mle = fit(nll, {"rate": 1.4 * scale}, HOURS / scale, bounds=[(0, None)])
     assert mle.status is Status.AT_BOUND
     assert mle.estimate[0] == 0
+
+
+@pytest.mark.parametrize("bounds", [[(0, None)], [(1e-12, None)], None])
+@pytest.mark.parametrize("events", [1, 2, 5, 10])
+def test_a_long_fall_to_an_optimum_is_not_endless(events: int, bounds: Any) -> None:
+    def nll(params: Any, counts: Any, hours: Any) -> Any:
+        return params[0] * hours - xlogy(counts, params[0])
+
+    counts = np.where(np.arange(50) < events, 1.0, 0.0)
+    rate = events / HOURS.sum()
+    mle = fit(nll, {"rate": 1.4}, (counts, HOURS), bounds=bounds)
+    assert mle.status is Status.CERTIFIED
+    np.testing.assert_allclose(mle.estimate, rate, rtol=0, atol=1e-5 * rate)
 
 
 @SCALES

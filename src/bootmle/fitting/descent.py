@@ -46,6 +46,8 @@ class _Rules:
     """Share of that fall by which the nll may rise on it."""
     path_falls_on: float = 0.01
     """Share of that fall by which an nll without a lower bound falls beyond SciPy's point."""
+    fall_doublings: int = 200
+    """Of a step along which the nll falls, to 1e60 times its length, before it has no end."""
     flat: float = 1e-3
     """Rise over 64 standard errors that is none; a regular nll has risen by 64²/2."""
     quiet: float = 1e-8
@@ -102,8 +104,8 @@ class Descent(Position):
         self.count(target)
         if not max(beyond) <= _RULES.path_level * self.drop:
             return False
-        if min(beyond) < -_RULES.path_falls_on * self.drop:
-            self.refuse(f"falls by {-min(beyond):.3g} beyond where SciPy stopped", path)
+        if min(beyond) < -_RULES.path_falls_on * self.drop and self._fall_ends(path):
+            return False
         return self.rises_to_supremum(path)
 
     def _advance(self, start: Floats) -> bool:
@@ -165,9 +167,31 @@ class Descent(Position):
         direction = self.whitening.factor @ ray.direction
         if self.meets_bound(direction):
             return True
-        if not ray.saturating and -ray.end > _RULES.path_falls_on * max(1.0, self.drop):
-            self.refuse(f"falls by {-ray.end:.3g} beyond where SciPy stopped", direction)
+        falls = not ray.saturating and -ray.end > _RULES.path_falls_on * max(1.0, self.drop)
+        if falls and self._fall_ends(direction):
+            return False
         return self.rises_to_supremum(direction)
+
+    def _fall_ends(self, direction: Floats) -> bool:
+        """Follow a fall while it lasts, to where it ends; False where it levels off far away.
+
+        One that does not end is refused.
+        """
+        self.whitening = Whitening(self.working, direction[:, None])
+        target, falls = self.target(), [0.0]
+        for doubling in range(_RULES.fall_doublings):
+            falls.append(target.value(np.array([2.0**doubling])))
+            if not falls[-1] < falls[-2] or falls[-1] == -np.inf:
+                break
+        self.count(target)
+        if not falls[-1] < falls[-2]:
+            distance = 2.0 ** (len(falls) - 3) if len(falls) > 2 else 0.0
+            self.working = self.whitening.to_working(np.array([distance]))
+            self.information = self.measure()
+            return True
+        if falls[-1] - falls[-2] < _RULES.path_falls_on * falls[-1] / len(falls):
+            self.refuse(f"falls by {-falls[-1]:.3g} beyond where SciPy stopped", direction)
+        return False
 
     def _stands_in_valley(self, ray: Ray | None) -> bool:
         """Whether a ray's fall is that of a flat valley's side, towards its bottom."""
