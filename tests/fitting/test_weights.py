@@ -186,13 +186,36 @@ def test_simulated_data_have_a_row_for_each_observation() -> None:
         for mle in pair()
     )
     same(one.replicates, other.replicates, other.standard_error)
-    studies = [
-        coverage(mle, draw_counts, n_datasets=4, n_resamples=39, rng=0, progress=False)
-        for mle in pair()
-    ]
-    one_fits, other_fits = (study.data for study in studies)
-    same(one_fits.estimates, other_fits.estimates, other.standard_error)
-    assert_allclose(one_fits.errors, other_fits.errors, rtol=1e-5)
+
+
+@pytest.mark.parametrize("plan", ["cases", "stratified", "clustered"])
+def test_a_study_at_a_known_truth(plan: str) -> None:
+    fits = pair()
+    one, other = (
+        coverage(
+            mle, draw_counts, sampling=each, n_datasets=4, n_resamples=39, rng=0, progress=False
+        ).data
+        for mle, each in zip(fits, PLANS[plan], strict=True)
+    )
+    same(one.estimates, other.estimates, fits[1].hessian_errors)
+    assert_allclose(one.errors, other.errors, rtol=1e-5)
+
+
+@pytest.mark.parametrize("plan", [Stratified("g"), Clustered("g"), Jackknife("g")], ids=repr)
+def test_labels_in_a_column_of_the_data(plan: Any) -> None:
+    def in_columns(params: Any, data: Any) -> Any:
+        return nll(params, np.column_stack([data["x"], data["z"], data["small"]]), data["y"])
+
+    columns = {"x": X[:, 0], "z": X[:, 1], "small": X[:, 2], "y": Y, "g": CLUSTERS}
+    written = {name: column[ROWS] for name, column in columns.items()}
+    one, other = (
+        bootstrap(mle, sampling=plan, n_resamples=40, rng=0, n_jobs=1, progress=False)
+        for mle in (
+            fit(in_columns, START, columns, weights=COUNTS, weights_kind="frequency"),
+            fit(in_columns, START, written),
+        )
+    )
+    same(one.replicates, other.replicates, other.standard_error)
 
 
 def test_correlation_of_neighbors_is_that_of_rows_and_not_of_their_copies() -> None:

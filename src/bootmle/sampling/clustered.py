@@ -19,7 +19,7 @@ from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.fresh_labels import FreshLabels
-from bootmle.sampling.labels import members_of, read_codes, resolve_labels
+from bootmle.sampling.labels import members_of, read_codes
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 
@@ -72,6 +72,7 @@ class Clustered(Plan):
     """
 
     structure: ClassVar[Structure] = Structure.CLUSTERS
+    label_names: ClassVar[tuple[str, ...]] = ("clusters", "strata")
 
     clusters: Any
     strata: Any = None
@@ -117,11 +118,7 @@ class Clustered(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Clustered:
         """Look up columns; refuse labels of another number of observations."""
-        clusters = self._labels("clusters", self.clusters, fit)
-        strata = self._labels("strata", self.strata, fit)
-        plan = self
-        if clusters is not self.clusters or strata is not self.strata:
-            plan = replace(self, clusters=clusters, strata=strata)
+        plan = self.labeled(fit)
         if plan.codes.size == fit.n:
             return plan if fit.takes_weights else plan._with_labels(fit)
         if plan.codes.size == count_rows(fit.args) and len(plan.members) == fit.n:
@@ -130,10 +127,6 @@ class Clustered(Plan):
             f"clusters: {plan.codes.size} labels for {fit.n} observations; pass one label for each "
             f"contribution, in the same order"
         )
-
-    def _labels(self, argument: str, labels: Any, fit: Fit | Estimator) -> Any:
-        """Return labels of the observations."""
-        return fit.labels_of_observations(resolve_labels(argument, labels, fit.args))
 
     def _with_labels(self, fit: Fit | Estimator) -> Clustered:
         """Find the labels among the data; refuse an objective that they do not make additive."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.sampling.labels import members_of, read_codes, resolve_labels
+from bootmle.sampling.labels import members_of, read_codes
 from bootmle.sampling.plan import Plan, check_independent_rows
 from bootmle.sampling.resample import Resample
 
@@ -49,6 +49,7 @@ class Jackknife(Plan):
     members: tuple[NDArray[np.intp], ...] = field(init=False)
     supports_quantiles: ClassVar[bool] = False
     repeats_rows: ClassVar[bool] = False
+    label_names: ClassVar[tuple[str, ...]] = ("groups",)
 
     def __post_init__(self) -> None:
         """List the rows of each group."""
@@ -79,16 +80,12 @@ class Jackknife(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Jackknife:
         """Look up the column; refuse labels of another number of observations."""
-        groups = np.arange(fit.n) if self.groups is None else self._labels(fit)
-        plan = replace(self, groups=groups)
+        alone = self.groups is None
+        plan = replace(self, groups=np.arange(fit.n)) if alone else self.labeled(fit)
         size = sum(rows.size for rows in plan.members)
         if size != fit.n:
             raise ValueError(f"groups: {size} labels for {fit.n} observations; pass one for each")
         return plan
-
-    def _labels(self, fit: Fit | Estimator) -> Any:
-        """Return the label of each observation's group."""
-        return fit.labels_of_observations(resolve_labels("groups", self.groups, fit.args))
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Leave one group out; past the last one, the last again."""

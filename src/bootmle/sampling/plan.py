@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from bootmle.likelihood.likelihood import Additivity, Likelihood, Response, Rows
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.digests import digest
 from bootmle.sampling.fresh_labels import grouping_columns
+from bootmle.sampling.labels import resolve_labels
 from bootmle.sampling.resample import Resample
 
 __all__ = ["Plan", "Structure", "check_independent_rows", "draw_resample"]
@@ -58,6 +59,9 @@ class Plan(ABC):
 
     repeats_rows: ClassVar[bool] = True
     """Whether a resample may hold a row twice."""
+
+    label_names: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold labels of the data's rows, or the name of the column that does."""
 
     @property
     def fixes_size(self) -> bool:
@@ -137,6 +141,17 @@ class Plan(ABC):
             columns = grouping_columns(fit.args, fit.changes)
             if columns or self.repeats_rows:
                 raise ValueError(_grouped_message(self, response, columns))
+
+    def labeled(self, fit: Fit | Estimator, *, look_up: bool = True) -> Self:
+        """Return the plan with labels of the fit's observations; look up columns, or leave them."""
+        found = {}
+        for name in self.label_names:
+            given = getattr(self, name)
+            labels = resolve_labels(name, given, fit.args) if look_up else given
+            labels = labels if isinstance(labels, str) else fit.labels_of_observations(labels)
+            if labels is not given:
+                found[name] = labels
+        return replace(self, **found) if found else self  # type: ignore[type-var]
 
     def prepared(self, fit: Fit | Estimator) -> Plan:
         """Return the plan ready for a fit's data; raise where it does not suit them."""

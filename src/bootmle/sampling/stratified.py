@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
-from bootmle.sampling.labels import members_of, read_codes, resolve_labels
+from bootmle.sampling.labels import members_of, read_codes
 from bootmle.sampling.plan import Plan, Structure, check_independent_rows
 from bootmle.sampling.resample import Resample
 
@@ -45,6 +45,7 @@ class Stratified(Plan):
     """
 
     structure: ClassVar[Structure] = Structure.STRATA
+    label_names: ClassVar[tuple[str, ...]] = ("strata",)
 
     strata: Any
     members: tuple[NDArray[np.intp], ...] = field(init=False)
@@ -61,9 +62,7 @@ class Stratified(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Stratified:
         """Look up the column; refuse labels of another number of observations."""
-        strata = resolve_labels("strata", self.strata, fit.args)
-        strata = fit.labels_of_observations(strata)
-        plan = self if strata is self.strata else replace(self, strata=strata)
+        plan = self.labeled(fit)
         size = sum(rows.size for rows in plan.members)
         if size != fit.n:
             raise ValueError(f"strata: {size} labels for {fit.n} observations; pass one for each")

@@ -124,6 +124,8 @@ def coverage(
     refuse_unknown(unknown, "coverage")
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
+    # Simulated data have a row for each observation, frequency weights or not.
+    sampling = sampling.labeled(fit, look_up=False)
     _check_simulate(fit, simulate)
     chosen, left_out = read_methods(methods, warp, sampling, fit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
