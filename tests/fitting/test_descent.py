@@ -29,3 +29,48 @@ def test_an_infinite_estimate_is_no_certified_optimum(start: float) -> None:
     mle = fit(nll, {"a": start, "mu": 2.0}, Y, transform={"a": "log"})
     assert mle.estimate[0] == np.inf
     assert mle.status is Status.NO_FINITE_OPTIMUM
+
+
+def beale(x: Any) -> Any:
+    terms = [1.5 - x[0] + x[0] * x[1], 2.25 - x[0] + x[0] * x[1] ** 2]
+    return float(np.sum(np.square([*terms, 2.625 - x[0] + x[0] * x[1] ** 3])))
+
+
+def test_a_fit_never_ends_above_the_point_that_scipy_found() -> None:
+    # Along x1 → −∞ with x1 (1 − x2) = 0.991 Beale's function falls to 0.4520: a valley that is left
+    # by coordinates of two of its points, where it is 14.
+    with np.errstate(all="ignore"):
+        mle = fit(beale, [0.06, 2.4])
+    assert mle.nll == beale(mle.estimate)
+    assert mle.nll <= mle.optimize_result.fun < 0.4551
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_stated_decrements_hold_where_terms_bend_within_a_standard_error(size: int) -> None:
+    # A chain of cubes with the minimum 0 at 1; residuals r, so that the nll is |r|² / 2.
+    def residuals(x: Any) -> Any:
+        return np.append(x[0] - 1, 10 * (x[1:] - x[:-1] ** 3))
+
+    mle = fit(lambda x: 0.5 * residuals(x) ** 2, np.full(size, 0.5))
+    jacobian = np.diag(np.append(1.0, np.full(size - 1, 10.0)))
+    jacobian[range(1, size), range(size - 1)] = -30 * mle.estimate[:-1] ** 2
+    exact = np.linalg.norm(
+        jacobian @ np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ residuals(mle.estimate))
+    )
+    assert mle.converged
+    assert exact < max(1e-6, 10 * mle.decrement)
+    assert mle.nll <= mle.optimize_result.fun
+
+
+def test_a_valley_that_bends_within_a_standard_error_is_certified() -> None:
+    # Kowalik and Osborne's data: Moré, Garbow and Hillstrom (1981), problem 15.
+    y = [0.1957, 0.1947, 0.1735, 0.16, 0.0844, 0.0627, 0.0456, 0.0342, 0.0323, 0.0235, 0.0246]
+    u = np.array([4, 2, 1, 0.5, 0.25, 0.167, 0.125, 0.1, 0.0833, 0.0714, 0.0625])
+
+    def nll(params: Any) -> Any:
+        a, b, c, d = params
+        return 0.5 * (np.array(y) - a * (u**2 + u * b) / (u**2 + u * c + d)) ** 2
+
+    mle = fit(nll, [0.25, 0.39, 0.415, 0.39])
+    assert mle.status is Status.CERTIFIED
+    assert abs(2 * mle.nll - 3.075056038e-4) < 1e-8

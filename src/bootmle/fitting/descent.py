@@ -260,7 +260,7 @@ class Descent(Position):
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
-        if self._has_kinks():
+        if self.has_kinks():
             return Status.NOT_CERTIFIED
         if self.decrement > CERTIFIED:
             limited = self.decrement <= max(self._attainable(self.whitening.size), PROMISED)
@@ -268,7 +268,7 @@ class Descent(Position):
         flat = self.whitening.size < self.working.size
         return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
 
-    def _has_kinks(self) -> bool:
+    def has_kinks(self) -> bool:
         """Whether the curvature changes with the length of the step by more than noise makes it."""
         info, scales = self.information, unit_diagonal(self.information.matrix)
         error = float(np.max(scales[:, None] * info.error * scales))

@@ -249,7 +249,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     return Fit(
         estimate=estimate,
         names=likelihood.parameters.names,
-        nll=float(search.likelihood.total(estimate)),
+        nll=float(search.nll),
         status=search.status,
         decrement=search.decrement,
         information=information,

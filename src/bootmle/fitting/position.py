@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
@@ -27,6 +28,9 @@ _WRONG_SIGN = (
 _DOUBLINGS = 1000
 """Of a way to a bound, in either direction from 1: the range of floating-point numbers."""
 
+_SHARES = (0.0, 1 / 16, 1 / 4, 1 / 2, 1.0)
+"""Of the way to a supremum: at the first of them that is low enough infinite parameters stay."""
+
 
 @dataclass(slots=True)
 class Position:
@@ -41,6 +45,8 @@ class Position:
     decrement: float = np.inf
     lowest: float = np.inf  # nll that SciPy saw
     drop: float = 0.0  # from the start's nll to the lowest
+    best: float = np.inf  # lowest nll of a full parameter vector within its bounds
+    best_params: Floats | None = None
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
 
@@ -68,7 +74,30 @@ class Position:
     def target(self) -> WhitenedObjective:
         """See the objective in the current whitening, relative to its value here."""
         self.n_evaluations += 1
-        return WhitenedObjective(self.likelihood, self.whitening, self.likelihood.at(self.user()))
+        params = self.user()
+        base = self.likelihood.at(params)
+        self.remember(params, float(self.likelihood.summed_values(base)))
+        return WhitenedObjective(self.likelihood, self.whitening, base)
+
+    def remember(self, params: Floats, nll: float) -> None:
+        """Keep a full parameter vector if it is the lowest yet within its bounds."""
+        if nll < self.best and not crossed_columns(self.likelihood.parameters, params).size:
+            self.best, self.best_params = nll, params
+
+    def nearest_on_way(self, seen: Floats, finite: NDArray[np.bool_]) -> Floats | None:
+        """Return a point (q,) no higher than the lowest yet, on the way to where the nll fell to.
+
+        Infinite parameters stay as near to where they are as that allows.
+        """
+        whitening = Whitening(self.working, np.eye(self.working.size))
+        target = WhitenedObjective(self.likelihood, whitening, 0.0)
+        for share in _SHARES:
+            point = np.where(finite, seen, self.working + share * (seen - self.working))
+            value = target.value_at(point)
+            self.count(target)
+            if value <= self.best + self.step_sizes.slack(self.best):
+                return point
+        return None
 
     def count(self, target: WhitenedObjective) -> None:
         """Add a target's evaluations to the search's."""

@@ -29,6 +29,8 @@ class _Rules:
 
     shallow: float = 1e-5
     """Curvature, on a unit diagonal, below which it is suspected."""
+    before: float = 1e-4
+    """The same a leg before, beside the bottom of a curved valley: it is 2e-5 beside a circle."""
     distances: tuple[float, ...] = (30.0, 3.0, 0.75)
     """Conditional standard errors along it; a nearer one where the domain or the curve ends."""
     ended: float = 1e-3
@@ -50,7 +52,8 @@ _RULES = _Rules()
 def find_ridge(search: Descent) -> bool:
     """Recognize an estimate that is one of a curve of them, and say so in the search."""
     # At a certified optimum the information of the leg before is near enough to rule a ridge out.
-    near = search.status is Status.CERTIFIED and not _shallow(search.information.matrix).size
+    before = _shallow(search.information.matrix, _RULES.before)
+    near = search.status is Status.CERTIFIED and not before.size
     if near or not np.isfinite(search.user()).all():
         return False
     if not np.array_equal(search.information.point, search.working):
@@ -61,14 +64,14 @@ def find_ridge(search: Descent) -> bool:
     whitening = Whitening.from_curvature(
         search.working, search.information.matrix, directions.shape[1]
     )
-    before = search.working, search.whitening
+    left = search.working, search.whitening
     search.whitening = whitening
     target = search.target()
     z, decrement = refine(target, search.step_sizes)
     search.count(target)
     search.working = whitening.to_working(z)
     if decrement > CERTIFIED or not all(_is_ridge(search, each) for each in directions.T):
-        search.working, search.whitening = before
+        search.working, search.whitening = left
         return False
     tangents = orient(directions)
     information = search.measure()
@@ -82,14 +85,14 @@ def find_ridge(search: Descent) -> bool:
     return True
 
 
-def _shallow(matrix: Floats) -> Floats:
+def _shallow(matrix: Floats, least: float = _RULES.shallow) -> Floats:
     """Return the directions (q, k) of nearly no curvature, k at most q - 1."""
     none = np.empty((len(matrix), 0))
     if len(matrix) < 2 or not np.isfinite(matrix).all():
         return none
     scales = unit_diagonal(matrix)
     values, vectors = np.linalg.eigh(scales[:, None] * matrix * scales)
-    shallow = np.abs(values) < _RULES.shallow
+    shallow = np.abs(values) < least
     return none if shallow.all() else np.asarray(scales[:, None] * vectors[:, shallow])
 
 

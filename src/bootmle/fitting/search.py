@@ -9,8 +9,10 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
+from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.active_set import (
@@ -25,7 +27,7 @@ from bootmle.optimization.bounds import (
     is_near_limit,
 )
 from bootmle.optimization.convergence import observed_information
-from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.outcome import SUPREMUM, Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -39,8 +41,6 @@ class _Rules:
 
     off: float = 1e-2
     """Standard errors between SciPy's point and the optimum beyond which it was not there."""
-    bottom: float = 1e-3
-    """Distance to the optimum at which only a flat direction prevents a certificate."""
     unbounded: float = 1e8
     """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
     far: float = 100.0
@@ -49,25 +49,6 @@ class _Rules:
 
 
 _RULES = _Rules()
-
-_NO_DERIVATIVE = (
-    "no derivative can be measured: around this point the objective is constant, or not finite; "
-    "check that fun uses its parameters, and start elsewhere"
-)
-_KINK = (
-    "the measured curvature depends on the length of the step: the objective has a kink at its "
-    "lowest point, as absolute values do; use Estimator to bootstrap your own fit"
-)
-_FLAT = (
-    "the objective is nearly flat along some direction, perhaps a curved one, or has a kink at its "
-    "lowest point, as absolute values do: do two parameters enter only as a product, or are its "
-    "differences too small to measure? Fix one parameter (fixed=), or multiply the objective; "
-    "where it has kinks, use Estimator to bootstrap your own fit"
-)
-_NOT_CONVERGED = (
-    "SciPy reports: {message}; start elsewhere, give the parameters comparable scales, or check "
-    "whether the objective has steps, kinks or noise"
-)
 
 
 @dataclass(slots=True)
@@ -78,6 +59,7 @@ class Search(Descent):
     parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
     held: Columns = field(init=False)
     reference: WhitenedObjective | None = None  # which values beside a bound are relative to
+    nll: float = np.inf  # where the search ended
     scipy_information: Information | None = None  # where SciPy stopped, if that was no optimum
 
     def __post_init__(self) -> None:
@@ -89,6 +71,35 @@ class Search(Descent):
         """Minimize with SciPy, then continue until the optimum is certified."""
         self._minimize(self.start())
         self._optimize_within_bounds()
+        self._judge()
+        self._return_to_best()
+
+    def _return_to_best(self) -> None:
+        """Return to the lowest point of the search where it ended higher."""
+        self.nll = self.likelihood.total(self.user())
+        lower = self.best < self.nll - self.step_sizes.slack(self.best)
+        if self.optimizer.constraints or self.best_params is None or not lower:
+            return
+        had_optimum, self.nll = self.status.has_optimum, self.best
+        self.notes = [note for note in self.notes if not note.startswith(SUPREMUM)]
+        free, ends = self.best_params[self.parameters.free], self.parameters.bounds.T
+        self._hold(self.best_params, np.flatnonzero((free == ends).any(axis=0)))
+        self.status, self.decrement = Status.NOT_CERTIFIED, np.inf
+        self.whitening = Whitening(self.working, np.eye(self.working.size))
+        self.notes.append(HIGHER)
+        if not self.working.size or not np.isfinite(self.information.matrix).all():
+            return
+        self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
+        target = self.target()
+        gradient = accurate_gradient(target, np.zeros(self.working.size), self.step_sizes.noise)
+        self.count(target)
+        self.decrement = float(np.linalg.norm(gradient))
+        definite = self.information.definiteness == "positive definite"
+        if had_optimum and definite and not self.held.size:
+            self.status = self._verdict()
+
+    def _judge(self) -> None:
+        """Say what kind of point the search ended at."""
         if self._at_scale_limit():
             return
         if self._ended_inside() and not np.isfinite(self.user()).all():
@@ -98,7 +109,7 @@ class Search(Descent):
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
         if self.status is Status.NOT_CERTIFIED and self.information.tangent is None:
-            self.notes.append(self._why_not_certified())
+            self.notes.append(why_not_certified(self, str(self.result.message)))
 
     def _ended_inside(self) -> bool:
         """Whether the search ended at what may be an interior optimum over all parameters."""
@@ -120,7 +131,12 @@ class Search(Descent):
     def _ends_at(self, found: Outcome) -> bool:
         """Take over the estimates of the parameters that have them."""
         finite = np.isfinite(found.params[self.parameters.free])
-        self.working[finite] = self.parameters.to_working(found.params)[finite]
+        seen = self.parameters.to_working(found.params if found.seen is None else found.seen)
+        seen = np.where(finite | np.isfinite(seen), seen, self.working)
+        point = self.nearest_on_way(seen, finite)
+        if point is None:
+            return False
+        self.working = point
         return self.has_no_optimum(found.message)
 
     def _is_far_away(self) -> bool:
@@ -164,6 +180,7 @@ class Search(Descent):
         )
         first = likelihood.total(parameters.to_user(start))
         self.lowest, self.drop = lowest, first - lowest
+        self.remember(parameters.to_user(best), lowest)
         if lowest < first - _RULES.unbounded * (1 + abs(first)):
             self.refuse(f"falls to {lowest:.3g}", best - start)
         constrained = bool(self.optimizer.constraints)
@@ -280,6 +297,7 @@ class Search(Descent):
         self.working, self.information = other.working, other.information
         self.whitening, self.scipy_information = other.whitening, other.scipy_information
         self.status, self.decrement = other.status, other.decrement
+        self.best, self.best_params = other.best, other.best_params
         self.notes = [*other.notes, "the end of its scale is treated as a bound from here on"]
 
     def _was_scipy_off(self) -> bool:
@@ -289,15 +307,3 @@ class Search(Descent):
             return False
         moved = np.linalg.norm(self.whitening.to_whitened(first.point))
         return bool(moved > _RULES.off or first.definiteness == "indefinite")
-
-    def _why_not_certified(self) -> str:
-        """Say what keeps the search from a certificate, and what to do."""
-        if not np.isfinite(self.information.matrix).all():
-            return _NO_DERIVATIVE
-        kinked = self._has_kinks()
-        if kinked and self.information.definiteness == "positive definite":
-            return _KINK
-        flat = self.information.definiteness in {"undecided", "singular"}
-        if flat and (kinked or self.decrement < _RULES.bottom):
-            return _FLAT
-        return _NOT_CONVERGED.format(message=self.result.message)

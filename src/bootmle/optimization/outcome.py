@@ -50,6 +50,7 @@ class Outcome:
     distance: float  # to the optimum before the last step
     message: str = ""
     errors: Floats | None = None
+    seen: Floats | None = None  # where a supremum was seen, (p,), for the infinite ones of params
 
 
 def descend(
@@ -119,11 +120,12 @@ def no_finite_optimum(
 ) -> Outcome:
     """Report where some parameters diverge to from a point (q,), and the others' errors there."""
     parameters = target.likelihood.parameters
-    params = _with_ends(parameters, parameters.to_user(working), columns, ends)
+    seen = parameters.to_user(working)
+    params = _with_ends(parameters, seen.copy(), columns, ends)
     message = f"{kind} as {describe_ends(parameters, columns, ends)}"
     if errors is not None:
         errors = _with_ends(parameters, parameters.in_all(errors), columns, np.nan)
-    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, errors)
+    return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, errors, seen)
 
 
 def at_scale_ends(
