@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
-from scipy.special import digamma
+from scipy.optimize import brentq
+from scipy.special import digamma, ive
 from scipy.stats import CensoredData
 
 from bootmle import Cases, Fit, Status, bootstrap, fit_distribution
@@ -269,6 +270,93 @@ def test_shapes_are_held_by_each_of_scipys_names(key: str) -> None:
     assert mle.information.standard_errors == pytest.approx(
         GAMMA.mean() / 3 / np.sqrt(3 * N), rel=1e-4
     )
+
+
+ANGLES = stats.vonmises.rvs(2.5, loc=0.4, size=150, random_state=np.random.default_rng(227))
+
+
+def test_the_scale_of_a_circular_distribution_is_fixed() -> None:
+    # Fisher (1993), section 4.5.5: A(kappa) is the mean resultant length; its information by loc is
+    # n kappa A, by kappa n (1 - A/kappa - A²).
+    mle = fit_distribution(stats.vonmises, ANGLES)
+    vector = np.exp(1j * ANGLES).mean()
+    length = abs(vector)
+    kappa = brentq(lambda k: ive(1, k) / ive(0, k) - length, 1e-3, 100)
+    by_kappa, by_loc = 1 - length / kappa - length**2, kappa * length
+    assert mle.status is Status.CERTIFIED
+    assert mle.fixed == ("scale",)
+    assert mle.estimate == pytest.approx([kappa, np.angle(vector), 1.0], rel=1e-5)
+    assert_allclose(
+        mle.information.standard_errors, 1 / np.sqrt([150 * by_kappa, 150 * by_loc]), rtol=1e-4
+    )
+    wider = fit_distribution(stats.vonmises, 2 * ANGLES, fscale=2)
+    assert wider.estimate == pytest.approx([kappa, 2 * np.angle(vector), 2.0], rel=1e-5)
+
+
+def test_shapes_at_the_end_of_their_range() -> None:
+    # nc = 0: a gamma with shape df/2 and scale 2 scale; c = 0: a half-normal.
+    y = stats.chi2.rvs(8, size=150, random_state=np.random.default_rng(1))
+    mle = fit_distribution(stats.ncx2, y, floc=0)
+    gamma = fit_distribution(stats.gamma, y, floc=0)
+    assert mle.status is Status.AT_BOUND
+    expected = [2 * gamma.estimate[0], 0.0, 0.0, gamma.estimate[2] / 2]
+    assert mle.estimate == pytest.approx(expected, rel=1e-3)
+    assert mle.nll == pytest.approx(gamma.nll, rel=1e-8)
+    # The score in c² at 0 has the sign of 3 - kurtosis, here negative.
+    half = 50 * np.abs(stats.t.ppf((np.arange(100) + 0.5) / 100, 8))
+    folded = fit_distribution(stats.foldnorm, half, floc=0)
+    assert folded.converged
+    expected = [0.0, 0.0, np.sqrt(np.mean(half**2))]
+    assert folded.estimate == pytest.approx(expected, rel=1e-4, abs=1e-3)
+
+
+def test_noncentral_f_at_zero() -> None:
+    # nll of the central F with a scale, by BFGS and Nelder-Mead: 111.3004.
+    y = stats.f.rvs(20, 15, size=150, random_state=np.random.default_rng(1))
+    mle = fit_distribution(stats.ncf, y, floc=0)
+    assert mle.status is Status.AT_BOUND
+    assert mle.estimate[mle.names.index("nc")] == 0.0
+    assert mle.nll == pytest.approx(111.3004, abs=1e-3)
+
+
+# SAS/OR 13.2, The NLP Solver, example 6: days to vaginal cancer in rats; the last two are censored.
+DAYS = [143, 164, 188, 188, 190, 192, 206, 209, 213, 216, 220, 227, 230, 234, 246, 265, 304]
+DAYS += [216, 244]
+RATS: Any = CensoredData.right_censored(DAYS, np.arange(19) >= 17)
+
+
+def test_a_support_that_ends_outside_of_the_data_meets_sas() -> None:
+    # SciPy's own fit, by default, puts the end at 143.
+    for start in (None, {"c": 1, "loc": 100, "scale": 100}, {"loc": 110}):
+        mle = fit_distribution(stats.weibull_min, RATS, start=start)
+        assert mle.status is Status.CERTIFIED
+        assert mle.estimate == pytest.approx([2.7112, 122.03, 108.37], rel=5e-4)
+
+
+def test_an_upper_end_is_a_lower_one_mirrored() -> None:
+    y = stats.weibull_min.rvs(2.5, loc=100, scale=20, size=100, random_state=rng)
+    lower, upper = (
+        fit_distribution(family, values)
+        for family, values in ((stats.weibull_min, y), (stats.weibull_max, -y))
+    )
+    assert upper.status is lower.status is Status.CERTIFIED
+    assert upper.estimate * [1, -1, 1] == pytest.approx(lower.estimate, rel=1e-4)
+
+
+STARTS: dict[str, tuple[Any, type[Exception], str]] = {
+    "no mapping": ([1.0, 2.0], TypeError, "start: .*mapping"),
+    "unknown": ({"b": 1.0}, ValueError, r"start: 'b' is no free parameter.*'a', 'scale'"),
+    "fixed": ({"loc": 1.0}, ValueError, "start: 'loc' is no free parameter"),
+    "at an end": ({"scale": 0.0}, ValueError, "start: scale=0.0; .*ends excluded"),
+    "NaN": ({"a": np.nan}, ValueError, "start: a=nan; a is a finite number"),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_starts_that_cannot_be_used_are_named(name: str) -> None:
+    start, error, message = STARTS[name]
+    with pytest.raises(error, match=message):
+        fit_distribution(stats.gamma, GAMMA, start=start, floc=0)
 
 
 class Rate(stats.rv_continuous):

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.stats import rv_continuous, rv_discrete
+from scipy.stats import rv_continuous, rv_discrete, vonmises
 
 from bootmle.display.text import brief
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
@@ -28,6 +28,13 @@ class Domain:
     low: float = -np.inf
     high: float = np.inf
     whole: bool = False
+    closed: tuple[bool, bool] = (False, False)
+
+    @property
+    def closed_ends(self) -> list[float]:
+        """The finite ends that are values of the parameter themselves, as nc = 0 of ncx2 is."""
+        ends = zip((self.low, self.high), self.closed, strict=True)
+        return [end for end, is_closed in ends if is_closed and np.isfinite(end)]
 
     @property
     def scale(self) -> Scale:
@@ -92,7 +99,7 @@ def _read_shape(distribution: Any, info: Any) -> Domain:
     low, high = (float(end) for end in info.endpoints)
     # SciPy calls n of nbinom whole, though its probabilities are those of any n above 0.
     whole = bool(info.integrality) and distribution.name != "nbinom"
-    return Domain(info.name, low, high, whole)
+    return Domain(info.name, low, high, whole, tuple(info.inclusive))
 
 
 def read_fixed(
@@ -101,7 +108,7 @@ def read_fixed(
     """Read the parameters to fix, by SciPy's names for them."""
     by_name = {domain.name: domain for domain in domains}
     meant = _keywords(distribution, by_name)
-    values = {"loc": 0.0} if is_discrete(distribution) else {}
+    values = _fixed_by_scipy(distribution)
     for key, value in fixed.items():
         if key not in meant:
             own = ", ".join(f"f{name}=" for name in by_name)
@@ -115,6 +122,15 @@ def read_fixed(
         if domain.whole and domain.name not in values:
             raise ValueError(f"f{domain.name}: {domain}, which cannot be fitted; pass its value")
     return values
+
+
+def _fixed_by_scipy(distribution: Any) -> dict[str, float]:
+    """Return the parameters that SciPy's own fits do not vary."""
+    if is_discrete(distribution):
+        return {"loc": 0.0}
+    # Rescaled, the same angles are others; the von Mises on a line has ends, and a scale.
+    circular = isinstance(distribution, type(vonmises)) and not np.isfinite(distribution.a)
+    return {"scale": 1.0} if circular else {}
 
 
 def _keywords(distribution: Any, names: Mapping[str, Domain]) -> dict[str, str]:

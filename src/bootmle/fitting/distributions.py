@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,26 @@ from scipy.stats import CensoredData
 
 from bootmle.display.text import brief
 from bootmle.execution.threads import computation
-from bootmle.fitting.distribution_densities import CensoredDensity, Density, read_ends
-from bootmle.fitting.distribution_domains import Domain, is_discrete, read_domains, read_fixed
+from bootmle.fitting.distribution_densities import read_ends
+from bootmle.fitting.distribution_domains import is_discrete, read_domains, read_fixed
+from bootmle.fitting.distribution_starts import (
+    Model,
+    candidates,
+    end_at_extreme,
+    first_finite,
+    read_start,
+    starts_inside,
+)
 from bootmle.fitting.fit import Fit, fit
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["fit_distribution"]
 
-_AT_END = 1e-6
-"""Largest distance, as a share of the data's range, of an end of the support from an extreme value
-that it lies on: far above rounding, far below a gap between observations."""
+_NO_WORSE = 1e-6
+"""Difference in nll that is no loss: 0.001 standard errors off the optimum cost 5e-7."""
 
 
-def fit_distribution(distribution: Any, data: Any, **fixed: float) -> Fit:
+def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed: float) -> Fit:
     """Fit one of SciPy's distributions to data by maximum likelihood.
 
     Parameters
@@ -33,16 +40,19 @@ def fit_distribution(distribution: Any, data: Any, **fixed: float) -> Fit:
     data : (n,) array_like or scipy.stats.CensoredData
         The values, one row each. The rows of CensoredData come in its own order: known values,
         then those censored from the left, from the right, and to intervals.
+    start : mapping, optional
+        Where to start, such as ``{"c": 1, "loc": 100}``; SciPy's own ``fit`` starts the others.
     **fixed
         Parameters to fix, named as SciPy's ``fit`` names them: ``floc=0``, ``fscale=1``, ``fa=2``
-        (or ``f0=2``, ``fix_a=2``) for a shape ``a``. ``loc`` of a discrete distribution is fixed
-        at 0 unless given.
+        (or ``f0=2``, ``fix_a=2``) for a shape ``a``. Unless given, ``loc`` of a discrete
+        distribution is fixed at 0, and ``scale`` of the von Mises at 1, as SciPy's ``fit`` does.
 
     Returns
     -------
     Fit
         Its parameters are the shapes by SciPy's names, ``loc`` and ``scale``; refits run on log or
-        logit scales where a parameter's domain ends.
+        logit scales where a parameter's domain ends. A shape whose optimum is the end of its range,
+        such as nc = 0 of ncx2, is at a bound.
 
     Raises
     ------
@@ -51,12 +61,20 @@ def fit_distribution(distribution: Any, data: Any, **fixed: float) -> Fit:
     ValueError
         For a parameter that the distribution does not have, a value outside its domain, a whole
         number (``n`` of a binomial) that is not fixed, and data that are empty, not finite or
-        outside the support.
+        outside the support; where the support ends at an extreme value with its end free, and no
+        maximum inside is found.
 
     Notes
     -----
-    The search starts from SciPy's own ``fit``. With ``loc`` free, many likelihoods of a
-    distribution that is bounded below have no maximum: fix it where the bound is known.
+    The search starts from SciPy's own ``fit``; where that puts an end of the support onto an
+    extreme value, from ends outside of the data. With ``loc`` free, many likelihoods of a
+    distribution that is bounded below have no maximum, or none but a local one [1]_: fix it where
+    the bound is known.
+
+    References
+    ----------
+    .. [1] R. L. Smith (1985), Maximum likelihood estimation in a class of nonregular cases,
+       Biometrika 72, 67-90.
 
     Examples
     --------
@@ -74,20 +92,59 @@ def fit_distribution(distribution: Any, data: Any, **fixed: float) -> Fit:
     """
     domains = read_domains(distribution)
     values = read_fixed(distribution, domains, fixed)
-    args = _read_data(distribution, data)
-    nll = Density(distribution) if len(args) == 1 else CensoredDensity(distribution)
+    known = read_start(domains, values, start)
+    model = Model(distribution, tuple(domains), values, _read_data(distribution, data))
     with computation():
-        start = _first_finite(nll, args, domains, _starts(distribution, data, domains, values))
-    free = [domain for domain in domains if domain.name not in values]
-    _check_ends(distribution, args, start, free)
+        first = first_finite(model, candidates(model, data, known))
+        end = end_at_extreme(model, first)
+    if end is None:
+        return _at_closed_end(model, _fit(model, first))
+    for other in starts_inside(model, data, end) if start is None else ():
+        try:
+            mle = _fit(model, other)
+        except ValueError:  # unbounded on the way to the end of the support
+            continue
+        if mle.converged and end_at_extreme(model, mle.estimate) is None:
+            return mle
+    raise ValueError(end.message)
+
+
+def _fit(model: Model, start: Floats, bounded: Collection[str] = ()) -> Fit:
+    """Fit from a start, on scales where a domain ends, with some parameters bounded instead."""
     return fit(
-        nll,
-        start,
-        args,
-        method="Nelder-Mead" if is_discrete(distribution) else "BFGS",
-        fixed=values,
-        transform={domain.name: domain.scale for domain in free},
+        model.nll,
+        dict(zip(model.names, start.tolist(), strict=True)),
+        model.args,
+        method="Nelder-Mead" if is_discrete(model.distribution) and not bounded else "BFGS",
+        bounds=[(d.low, d.high) if d.name in bounded else (None, None) for d in model.domains],
+        fixed=model.fixed,
+        transform={d.name: d.scale for d in model.free if d.name not in bounded},
     )
+
+
+def _at_closed_end(model: Model, mle: Fit) -> Fit:
+    """Look for the optimum at the end of a shape's range, where none was certified inside."""
+    if not mle.status.failed:
+        return mle
+    for position, domain in enumerate(model.domains):
+        for end in domain.closed_ends if domain.name not in model.fixed else ():
+            start = mle.estimate.copy()
+            start[position] = end
+            try:
+                found = _fit(model, _with_fixed(model, start, domain.name), {domain.name})
+            except ValueError:  # no likelihood there, or none with a maximum
+                continue
+            if found.converged and found.nll <= mle.nll + _NO_WORSE:
+                return found
+    return mle
+
+
+def _with_fixed(model: Model, start: Floats, name: str) -> Floats:
+    """Fit the others with one parameter fixed where it starts."""
+    if len(model.free) == 1:
+        return start
+    value = float(start[model.names.index(name)])
+    return _fit(replace(model, fixed={**model.fixed, name: value}), start).estimate
 
 
 def _read_data(distribution: Any, data: Any) -> tuple[Floats, ...]:
@@ -111,61 +168,3 @@ def _read_data(distribution: Any, data: Any) -> tuple[Floats, ...]:
             f"scipy.stats.CensoredData where values are known in part"
         )
     return (values,)
-
-
-def _starts(
-    distribution: Any, data: Any, domains: Sequence[Domain], fixed: Mapping[str, float]
-) -> Iterator[Floats]:
-    """List places to start from: SciPy's fits, then a point inside the domain."""
-    names = [domain.name for domain in domains]
-    keys = {name: f"f{position}" for position, name in enumerate(names[:-2])}
-    known = {keys.get(name, f"f{name}"): value for name, value in fixed.items()}
-    methods = [] if is_discrete(distribution) or len(fixed) == len(names) else ["MLE", "MM"]
-    for method in methods[:1] if isinstance(data, CensoredData) else methods:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                yield np.array(distribution.fit(data, method=method, **known), dtype=float)
-            except (ValueError, RuntimeError, ArithmeticError):  # no fit, and no start
-                continue
-    yield np.array([fixed.get(domain.name, domain.inside) for domain in domains])
-
-
-def _first_finite(
-    nll: Density | CensoredDensity,
-    args: tuple[Floats, ...],
-    domains: Sequence[Domain],
-    starts: Iterator[Floats],
-) -> dict[str, float]:
-    """Return the first start at which every observation's likelihood is finite."""
-    for start in starts:
-        finite = np.isfinite(nll(start, *args))
-        if finite.all():
-            return dict(zip([domain.name for domain in domains], start.tolist(), strict=True))
-    rows = np.flatnonzero(~finite)
-    low, high = nll.distribution.support(*start)
-    at = ", ".join(f"{domain.name}={value:g}" for domain, value in zip(domains, start, strict=True))
-    more = f" (and {rows.size - 1} more)" if rows.size > 1 else ""
-    raise ValueError(
-        f"data: {args[-1][rows[0]]:g} in row {rows[0]}{more} has a likelihood of 0 or infinity "
-        f"where {at}: {nll.distribution.name} then takes values from {low:g} to {high:g}; leave "
-        f"others out, or choose a distribution, or fixed values, that allow them"
-    )
-
-
-def _check_ends(
-    distribution: Any, args: tuple[Floats, ...], start: Mapping[str, float], free: Sequence[Domain]
-) -> None:
-    """Refuse a free end of the support at an extreme value: no smooth maximum lies there."""
-    known = args[0] if len(args) == 1 else args[0][args[0] == args[1]]
-    if is_discrete(distribution) or not known.size:
-        return
-    step = _AT_END * np.ptp(known)
-    moved = {**start, **{domain.name: start[domain.name] + step for domain in free}}
-    ends, moved_ends = (distribution.support(*at.values()) for at in (start, moved))
-    for end, other, value in zip(ends, moved_ends, (known.min(), known.max()), strict=True):
-        if end != other and abs(end - value) <= step:
-            raise ValueError(
-                f"data: with its parameters free, {distribution.name} ends at the value {value:g} "
-                f"itself, which is no smooth maximum; fix what sets that end, such as floc="
-            )

@@ -1,0 +1,178 @@
+"""Where fits of SciPy's distributions start, and whether the support ends at an extreme value."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import CensoredData
+
+from bootmle.fitting.distribution_densities import CensoredDensity, Density
+from bootmle.fitting.distribution_domains import Domain, is_discrete
+from bootmle.likelihood.arrays import Floats
+
+__all__ = [
+    "End",
+    "Model",
+    "candidates",
+    "end_at_extreme",
+    "first_finite",
+    "read_start",
+    "starts_inside",
+]
+
+_AT_END = 1e-6
+"""Largest distance, as a share of the data's range, of an end of the support from an extreme value
+that it lies on: far above rounding, far below a gap between observations."""
+
+_OUTSIDE = (0.1, 0.5)
+"""Distances, as shares of the data's range, of other ends from the extreme value to start from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A distribution, its parameters, those that are fixed, and its data."""
+
+    distribution: Any
+    domains: tuple[Domain, ...]
+    fixed: Mapping[str, float]
+    args: tuple[Floats, ...]
+
+    @property
+    def nll(self) -> Density | CensoredDensity:
+        """The contributions, of values or of ranges."""
+        kind = Density if len(self.args) == 1 else CensoredDensity
+        return kind(self.distribution)
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters' names, in SciPy's order."""
+        return [domain.name for domain in self.domains]
+
+    @property
+    def free(self) -> list[Domain]:
+        """The parameters to fit."""
+        return [domain for domain in self.domains if domain.name not in self.fixed]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A free end of the support, at an extreme value of the data."""
+
+    value: float
+    is_lower: bool
+    setters: tuple[str, ...]
+    message: str
+
+
+def read_start(
+    domains: Sequence[Domain], fixed: Mapping[str, float], start: Any
+) -> dict[str, float]:
+    """Read the user's start values, by name."""
+    if start is None:
+        return {}
+    if not isinstance(start, Mapping):
+        raise TypeError(f"start: {start!r}; pass a mapping, such as {{'loc': 0.0, 'scale': 1.0}}")
+    known = {domain.name: domain for domain in domains if domain.name not in fixed}
+    for name, value in start.items():
+        if name not in known:
+            raise ValueError(f"start: {name!r} is no free parameter; those are {list(known)}")
+        domain = known[name]
+        if not domain.holds(value) or not domain.low < float(value) < domain.high:
+            raise ValueError(f"start: {name}={value!r}; {domain}, its ends excluded")
+    return {name: float(value) for name, value in start.items()}
+
+
+def candidates(model: Model, data: Any, known: Mapping[str, float]) -> Iterator[Floats]:
+    """List places to start from: SciPy's fits, then a point inside the domain."""
+    fixed = {**model.fixed, **known}
+    methods = [] if is_discrete(model.distribution) or len(fixed) == len(model.names) else ["MLE"]
+    if methods and not isinstance(data, CensoredData):
+        methods.append("MM")
+    for method in methods:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = model.distribution.fit(data, method=method, **_keywords(model, fixed))
+            except (ValueError, RuntimeError, ArithmeticError):  # no fit, and no start
+                continue
+        yield np.array(found, dtype=float)
+    yield np.array([fixed.get(domain.name, domain.inside) for domain in model.domains])
+
+
+def _keywords(model: Model, fixed: Mapping[str, float]) -> dict[str, float]:
+    """Name parameters as SciPy's fit fixes them."""
+    keys = {name: f"f{position}" for position, name in enumerate(model.names[:-2])}
+    return {keys.get(name, f"f{name}"): value for name, value in fixed.items()}
+
+
+def first_finite(model: Model, starts: Iterator[Floats]) -> Floats:
+    """Return the first start at which every observation's likelihood is finite."""
+    for start in starts:
+        finite = np.isfinite(model.nll(start, *model.args))
+        if finite.all():
+            return start
+    rows = np.flatnonzero(~finite)
+    low, high = model.distribution.support(*start)
+    at = ", ".join(f"{name}={value:g}" for name, value in zip(model.names, start, strict=True))
+    more = f" (and {rows.size - 1} more)" if rows.size > 1 else ""
+    raise ValueError(
+        f"data: {model.args[-1][rows[0]]:g} in row {rows[0]}{more} has a likelihood of 0 or "
+        f"infinity where {at}: {model.distribution.name} then takes values from {low:g} to "
+        f"{high:g}; leave others out, or choose a distribution, fixed values, or a start, that "
+        f"allow them"
+    )
+
+
+def end_at_extreme(model: Model, params: Floats) -> End | None:
+    """Find a free end of the support at an extreme value: no smooth maximum lies there."""
+    known = _known_values(model)
+    if is_discrete(model.distribution) or not known.size:
+        return None
+    step = _AT_END * np.ptp(known)
+    ends = model.distribution.support(*params)
+    for side, (end, value) in enumerate(zip(ends, (known.min(), known.max()), strict=True)):
+        if not abs(end - value) <= step:
+            continue
+        setters = tuple(_setters(model, params, side, step))
+        if setters:
+            how = " or ".join(f"f{name}=" for name in setters)
+            message = (
+                f"data: with its parameters free, {model.distribution.name} ends at the value "
+                f"{value:g} itself, which is no smooth maximum; fix what sets that end: {how}"
+            )
+            return End(float(value), side == 0, setters, message)
+    return None
+
+
+def _known_values(model: Model) -> Floats:
+    """Return the values that are not censored."""
+    lower, upper = model.args[0], model.args[-1]
+    return np.asarray(lower[lower == upper])
+
+
+def _setters(model: Model, params: Floats, side: int, step: float) -> Iterator[str]:
+    """List the free parameters that move an end of the support."""
+    for position, domain in enumerate(model.domains):
+        moved = params.copy()
+        moved[position] += step
+        ends = (model.distribution.support(*at)[side] for at in (params, moved))
+        if domain in model.free and next(ends) != next(ends):
+            yield domain.name
+
+
+def starts_inside(model: Model, data: Any, end: End) -> Iterator[Floats]:
+    """List starts whose support ends outside of the data, where its end is loc."""
+    if end.setters != ("loc",):
+        return
+    span, sign = float(np.ptp(_known_values(model))), -1.0 if end.is_lower else 1.0
+    for share in _OUTSIDE:
+        known = {"loc": end.value + sign * share * span}
+        for start in candidates(model, data, known):
+            finite = np.isfinite(model.nll(start, *model.args)).all()
+            if finite and end_at_extreme(model, start) is None:
+                yield start
+                break
