@@ -7,8 +7,15 @@ import numpy as np
 from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
 from bootmle.fitting.optimum import Optimum
+from bootmle.likelihood.likelihood import Additivity
 
 __all__ = ["fit_html", "fit_text"]
+
+_PLANS = {
+    Additivity.EXTENDED: ", sampling=Cases(size='poisson')",
+    Additivity.GROUPED: ", sampling=Clustered(labels)",
+}
+"""Plans for objectives whose rows are not drawn one by one in a fixed number."""
 
 
 def fit_text(fit: Optimum) -> str:
@@ -54,9 +61,16 @@ def _closing(fit: Optimum) -> list[str]:
     if fit.information.definiteness != "positive definite":
         lines.append(f"Hessian: {fit.information.definiteness}")
     lines += [*_weights(fit), *fit.notes]
-    if fit.status.has_optimum:
-        lines.append("Hessian SEs are a cross-check: bootstrap(mle) has the ones to report")
+    if fit.status.has_optimum and (call := _call(fit)):
+        lines.append(f"Hessian SEs are a cross-check: {call} has the ones to report")
     return lines
+
+
+def _call(fit: Optimum) -> str:
+    """Write the bootstrap that suits how the objective responds to its rows; empty without one."""
+    if fit.likelihood.n is None:
+        return ""
+    return f"bootstrap(mle{_PLANS.get(fit.likelihood.response.kind, '')})"
 
 
 def _weights(fit: Optimum) -> list[str]:
