@@ -33,7 +33,8 @@ def _title(fit: Optimum) -> str:
     """Say what was fitted."""
     n = fit.likelihood.n_observations
     observations = "" if n is None else f", {n:,} observations"
-    return f"Maximum-likelihood fit: {len(fit.names)} parameters{observations}"
+    parameters = "1 parameter" if len(fit.names) == 1 else f"{len(fit.names)} parameters"
+    return f"Maximum-likelihood fit: {parameters}{observations}"
 
 
 def _table(fit: Optimum) -> tuple[list[str], list[list[str]]]:
