@@ -74,3 +74,28 @@ def test_a_valley_that_bends_within_a_standard_error_is_certified() -> None:
     mle = fit(nll, [0.25, 0.39, 0.415, 0.39])
     assert mle.status is Status.CERTIFIED
     assert abs(2 * mle.nll - 3.075056038e-4) < 1e-8
+
+
+@pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
+def test_a_flat_line_from_which_the_nll_falls_is_no_optimum(reduce: bool) -> None:
+    # Two rates merge; their amplitudes may be exchanged, and where both are positive the rates
+    # part. The data are the curve itself, so that the minimum is 0.
+    t = np.arange(20) * 0.2
+    y = 0.5 * np.exp(-t) + 0.5 * np.exp(-3 * t)
+
+    def nll(p: Any) -> Any:
+        values = 5e5 * (y - p[0] * np.exp(-p[1] * t) - p[2] * np.exp(-p[3] * t)) ** 2
+        return values.sum() if reduce else values
+
+    mle = fit(nll, [2.0, 1.5, -1.0, 1.6])
+    assert mle.status is Status.CERTIFIED
+    np.testing.assert_allclose(np.sort(mle.estimate), [0.5, 0.5, 1.0, 3.0], rtol=1e-4)
+    assert any("flat along" in note for note in mle.notes)
+
+
+def test_a_line_on_which_nothing_changes_is_told_by_two_points() -> None:
+    # A regression on two copies of one column, whose Hessian is the same all along the line.
+    x = np.random.default_rng(1).normal(size=(60, 1)) * [1.0, 10.0]
+    mle = fit(lambda b: 0.5 * (Y - b[0] - x[:, 0] * b[1] - x[:, 0] * 10 * b[2]) ** 2, [3, 0.5, 0.2])
+    assert mle.status is Status.NOT_IDENTIFIED
+    assert mle.n_evaluations < 500

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bootmle.fitting.flat_lines import leaves_flat_line
 from bootmle.fitting.position import Position
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
@@ -237,6 +238,12 @@ class Descent(Position):
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
+        uncertain = self.information.definiteness in {"singular", "undecided"}
+        if uncertain and self.status.has_optimum and leaves_flat_line(self):
+            self.status, target = Status.NOT_CERTIFIED, self.target()
+            self._minimize_again(target, np.zeros(self.working.size))
+            self.count(target)
+            return False
         failed = self.status is Status.NOT_CERTIFIED and not z.any()
         if failed and self.n_damped < _RULES.damped:
             # Where a valley bends, full steps from inside it lead up its side.

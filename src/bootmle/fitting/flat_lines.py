@@ -1,0 +1,130 @@
+"""Flat lines along which, further on, the nll falls.
+
+Where two rates have merged the nll is flat along an exchange of their amplitudes, say: where both
+amplitudes are positive, it falls as the rates part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.fitting.position import Position
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.definiteness import orient, unit_diagonal
+from bootmle.likelihood.information import Information
+from bootmle.optimization.bounds import crossed_columns
+from bootmle.optimization.convergence import FLAT, furthest_fall, observed_information
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
+
+__all__ = ["leaves_flat_line"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Where along a flat line the curvature is measured, in sizes of what moves."""
+
+    probes: tuple[float, ...] = (1.0,)
+    """Where a line that the nll does not depend on at all shows: the Hessian is the same there."""
+    same: float = 1e-3
+    """Difference of Hessians, on a unit diagonal, that is none."""
+    first: float = 1e-2
+    """Nearest point."""
+    ratio: float = 1.1
+    """Of the distances: by doubling, the window of NIST's Lanczos2, 12.2 to 14.3, is missed."""
+    points: int = 77
+    """Up to 14 sizes."""
+
+
+_RULES = _Rules()
+
+
+def leaves_flat_line(search: Position) -> bool:
+    """Whether a point was found that is lower than a flat line through here: stand there then."""
+    if not np.array_equal(search.information.point, search.working):
+        search.information = search.measure()
+    for direction in _flat_directions(search.information).T:
+        lower = _lower_along(search, direction)
+        if lower is not None:
+            name = search.information.describe_direction(direction)
+            search.notes.append(
+                f"the objective is flat along {name} and falls from further on; the fit left it "
+                f"there"
+            )
+            search.working, search.whitening = lower, Whitening(lower, np.eye(lower.size))
+            return True
+    return False
+
+
+def _flat_directions(information: Information) -> Floats:
+    """Return the flat directions (q, k), or the flattest where it is undecided whether it is."""
+    if information.definiteness != "undecided":
+        return information.null_directions
+    scales = unit_diagonal(information.matrix)
+    vectors = np.linalg.eigh(scales[:, None] * information.matrix * scales)[1]
+    return orient(scales[:, None] * vectors[:, :1])
+
+
+def _lower_along(search: Position, direction: Floats) -> Floats | None:
+    """Follow a flat direction (q,) both ways; return a lower point (q,) that is left from it."""
+    sizes = np.maximum(np.abs(search.working), unit_diagonal(search.information.matrix))
+    unit = direction / np.max(np.abs(direction) / sizes)
+    sides = [side * unit for side in (1.0, -1.0)]
+    if all(_is_same(search, share * side) for side in sides for share in _RULES.probes):
+        return None
+    for side in sides:
+        for k in range(_RULES.points):
+            there = search.working + _RULES.first * _RULES.ratio**k * side
+            rise = _rise(search, there)
+            if rise < -search.step_sizes.slack(search.best):
+                return there
+            if not rise < FLAT:
+                break
+            information = _measure(search, there)
+            if information.definiteness == "indefinite":
+                lower = _beside(search, information)
+                if lower is not None:
+                    return lower
+    return None
+
+
+def _rise(search: Position, working: Floats) -> float:
+    """Return how much higher the nll is; infinite beyond the bounds or the domain."""
+    parameters = search.likelihood.parameters
+    if crossed_columns(parameters, parameters.to_user(working)).size:
+        return np.inf
+    target = search.target()
+    rise = target.value_at(working)
+    search.count(target)
+    return rise
+
+
+def _measure(search: Position, working: Floats) -> Information:
+    """Measure the information at another point."""
+    information = observed_information(search.likelihood, working)
+    search.n_evaluations += information.n_evaluations
+    return information
+
+
+def _is_same(search: Position, step: Floats) -> bool:
+    """Whether the Hessian is the same a step on, or cannot be measured there."""
+    if not np.isfinite(_rise(search, search.working + step)):
+        return True
+    scales = unit_diagonal(search.information.matrix)
+    change = _measure(search, search.working + step).matrix - search.information.matrix
+    largest = np.max(np.abs(scales[:, None] * change * scales))
+    return not largest > _RULES.same
+
+
+def _beside(search: Position, information: Information) -> Floats | None:
+    """Leave a point along its direction of negative curvature; None where nothing is lower."""
+    whitening = Whitening.from_curvature(information.point, information.matrix)
+    down = whitening.to_whitened(information.point + information.directions[:, 0])
+    params = search.likelihood.parameters.to_user(information.point)
+    target = WhitenedObjective(search.likelihood, whitening, search.likelihood.at(params))
+    sides = [furthest_fall(target, side * down / np.linalg.norm(down)) for side in (1.0, -1.0)]
+    z, value = min(sides, key=lambda side: side[1])
+    search.count(target)
+    lower = whitening.to_working(z)
+    return lower if value < 0 and _rise(search, lower) < 0 else None
