@@ -426,6 +426,19 @@ def test_the_nile() -> None:
     assert -with_trend.nll >= trend.llf
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", [3, 15])
+def test_searches_do_not_go_astray_among_negative_variances(seed: int) -> None:
+    # There the Kalman filter's values are no likelihoods: as high as -4, those inside -122.
+    draws = np.random.default_rng(seed)
+    y = np.cumsum(np.cumsum(0.1 * draws.normal(size=80))) + draws.normal(size=80)
+    results = UnobservedComponents(y, "lltrend").fit(disp=0, maxiter=500)
+    mle = fit_statsmodels(results)
+    assert mle.converged
+    assert np.all(mle.estimate >= 0)
+    assert results.llf - 1e-4 < -mle.nll < results.llf + 1
+
+
 def autoregression(coefficients: list[float], n: int = 200) -> Any:
     noise, y = np.random.default_rng(1).normal(size=n), np.zeros(n)
     for t in range(2, n):

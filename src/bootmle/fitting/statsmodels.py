@@ -137,16 +137,9 @@ def fit_statsmodels(results: Any) -> Fit:
     model = _model_of(results)
     found = np.asarray(results.params, dtype=float).ravel(order="F")
     observed = _observe(model, results, found)
-    mle = fit(
-        observed.contributions,
-        onto_bounds(observed.contributions, found, observed.bounds),
-        jac=observed.scores,
-        bounds=observed.bounds,
-        names=_names(model, found.size),
-        fixed=observed.fixed,
-        weights=observed.weights,
-        weights_kind="importance" if observed.weights is None else "frequency",
-    )
+    mle = _fit(model, observed, found)
+    if observed.inside is not None and not mle.converged:
+        mle = _fit(model, replace(observed, contributions=observed.inside), found)
     return _with_note(_with_rows(mle, model, observed.note), found)
 
 
@@ -160,6 +153,22 @@ class Observed:
     bounds: Floats | None = None
     fixed: Mapping[str, float] | None = None
     note: str = ""
+    inside: Callable[[Floats], Any] | None = None
+    """The contributions inside of all ranges, where a search went astray outside."""
+
+
+def _fit(model: Any, observed: Observed, found: Floats) -> Fit:
+    """Fit from statsmodels' estimate."""
+    return fit(
+        observed.contributions,
+        onto_bounds(observed.contributions, found, observed.bounds),
+        jac=observed.scores,
+        bounds=observed.bounds,
+        names=_names(model, found.size),
+        fixed=observed.fixed,
+        weights=observed.weights,
+        weights_kind="importance" if observed.weights is None else "frequency",
+    )
 
 
 def _model_of(results: Any) -> Any:
@@ -211,9 +220,12 @@ def _by_observation(model: Any, results: Any, start: Floats) -> Observed:
         observed = LogLikeObs(model)
         return Observed(observed.contributions, observed.scores if _has_scores(model) else None)
     ranges = read_ranges(model, start.size)
-    switching = "MLEModel" not in _kinds(model)
-    owner = LogLikeObs(model) if switching else StateSpace(model, ranges.closed)
-    return Observed(owner.contributions, bounds=ranges.bounds, fixed=_fixed(results))
+    bounds, fixed = ranges.bounds, _fixed(results)
+    if "MLEModel" not in _kinds(model):
+        return Observed(LogLikeObs(model).contributions, bounds=bounds, fixed=fixed)
+    contributions = StateSpace(model, ranges.closed).contributions
+    inside = None if ranges.closed else StateSpace(model, closed=True).contributions
+    return Observed(contributions, bounds=bounds, fixed=fixed, inside=inside)
 
 
 def _fixed(results: Any) -> Mapping[str, float] | None:

@@ -72,7 +72,8 @@ class StateSpace:
         # Its likelihood goes on beyond invertibility, as its mirror image (Hamilton 1994, ch. 3.7).
         mirrored = np.array([name.startswith("ma.") for name in self.model.param_names])
         try:
-            inverse = self.model.untransform_params(np.where(mirrored, 0.0, params))
+            with np.errstate(all="ignore"):
+                inverse = self.model.untransform_params(np.where(mirrored, 0.0, params))
             return not np.isnan(inverse).any()
         except np.linalg.LinAlgError:
             return False
