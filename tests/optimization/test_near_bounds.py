@@ -151,3 +151,40 @@ def test_a_variance_in_small_units_is_inside_its_bound() -> None:
     errors = percent.information.standard_errors
     scaled = decimal.estimate * [1e4, 1.0, 1.0]
     np.testing.assert_allclose(scaled / errors, percent.estimate / errors, rtol=0, atol=1e-5)
+
+
+STOPS: dict[str, Any] = {
+    "BFGS": None,
+    "Nelder-Mead": {"maxiter": 60},
+    "Powell": {"maxiter": 1},
+    "SLSQP": {"maxiter": 3},
+    "TNC": None,
+    "COBYLA": {"maxiter": 40},
+    "L-BFGS-B": {"maxiter": 2},
+}
+
+
+@pytest.mark.parametrize("method", STOPS)
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_a_variance_whose_optimum_is_zero_is_found_where_the_model_ends(
+    scale: float, method: str
+) -> None:
+    # Random effects of groups whose means vary less than by chance: the rest is one normal sample.
+    def random_effects(params: Any, y: Any) -> Any:
+        mean, log_sd, between = params
+        if between < 0:
+            return np.full(len(y), np.nan)
+        within, size, residual = np.exp(2 * log_sd), y.shape[1], y - mean
+        shared = between / (within + size * between) * residual.sum(axis=1) ** 2
+        squares = ((residual**2).sum(axis=1) - shared) / within
+        return 0.5 * (size * np.log(within) + np.log1p(size * between / within) + squares)
+
+    y = 1 + 2 * np.random.default_rng(3).standard_normal((30, 4))
+    y = scale * (y - 0.9 * (y.mean(axis=1, keepdims=True) - y.mean()))
+    x0 = [0.5 * scale, np.log(scale), 0.5 * scale**2]
+    bounds = [(None, None), (None, None), (0, None)]
+    mle = fit(random_effects, x0, y, bounds=bounds, method=method, options=STOPS[method])
+    assert mle.status is Status.AT_BOUND
+    found = [mle.estimate[0] / scale, mle.estimate[1] - np.log(scale), mle.estimate[2] / scale**2]
+    right = [y.mean() / scale, np.log(y.std() / scale), 0.0]
+    np.testing.assert_allclose(found, right, rtol=0, atol=1e-6)

@@ -93,13 +93,17 @@ class BoundedSearch(Protocol):
 
 def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | None:
     """Optimize from (p,); return the columns held at bounds, None if they keep changing."""
-    parameters = search.parameters
+    parameters, params = search.parameters, params.copy()
     held = _active_columns(search, params)
     # Each parameter may be held and released once, before and after the first search.
     for _ in range(2 * parameters.free.size + 2):
         found = search.optimize(params, held)
         if found is None:
-            return held
+            lowered = _lowered_column(search, params, held)
+            if lowered is None:
+                return held
+            held = np.union1d(held, [lowered])
+            continue
         crossed = crossed_columns(parameters, found)
         params = into_bounds(parameters, found)
         released = {column: _step_inward(search, params, column) for column in held}
@@ -119,6 +123,24 @@ def _active_columns(search: BoundedSearch, params: Floats) -> Columns:
     near = np.flatnonzero((gaps <= _RULES.beside * units) & (gaps > 0))
     own = [gaps[column] <= _RULES.at * _Inward(search, params, int(column)).unit for column in near]
     return np.union1d(np.flatnonzero(gaps == 0), near[np.array(own, dtype=bool)])
+
+
+def _lowered_column(search: BoundedSearch, params: Floats, held: Columns) -> int | None:
+    """Move the parameter whose nearer bound lowers the nll most to it; None where none does.
+
+    A model that ends at a bound keeps a search from crossing it.
+    """
+    parameters, lowest, best = search.parameters, search.value(params), None
+    for column in np.setdiff1d(np.arange(parameters.free.size), held):
+        position, bounds = parameters.free[column], parameters.bounds[column]
+        moved = params.copy()
+        moved[position] = bounds[np.argmin(np.abs(bounds - params[position]))]
+        value = search.value(moved) if np.isfinite(moved[position]) else np.inf
+        if value < lowest:
+            lowest, best, point = value, int(column), moved
+    if best is not None:
+        params[:] = point
+    return best
 
 
 @dataclass(slots=True)
