@@ -36,7 +36,7 @@ def test_a_panel_for_each_parameter_but_held_ones(plot: Any, boot_of: BootOf) ->
 def test_names_choose_the_panels_and_their_order(plot: Any, two: BootOf) -> None:
     _, panels = plot(two(), names=NAMES[::-1])
     assert [panel.get_title() for panel in panels] == list(NAMES[::-1])
-    with pytest.raises(ValueError, match="names: got \\['sigma'\\]"):
+    with pytest.raises(ValueError, match="names: \\['sigma'\\]"):
         plot(two(), names=["sigma"])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.record import Record
+from bootmle.display.checks import check_choice
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
@@ -70,9 +71,7 @@ def check_plan(fit: Any, sampling: Any) -> None:
 
 def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Raise for an unknown kind of refit, and for an expansion without contributions."""
-    if refit not in _REFITS:
-        raise ValueError(f"refit: {refit!r} is unknown; use one of {', '.join(_REFITS)}")
-    if refit != "expansion":
+    if check_choice("refit", refit, _REFITS) != "expansion":
         return
     if fit.likelihood is None or not fit.takes_weights:
         lacks = "an Estimator does not have; bootstrap a Fit instead"
@@ -167,6 +166,7 @@ def read_extension(boot: Record, n: Any, sampling: Plan | None) -> tuple[Fit | E
         )
     boot.fit.check_data()
     if sampling is not None:
+        check_plan(boot.fit, sampling)
         plan = sampling.prepared(boot.fit)
         if str(plan) != str(boot.sampling):
             raise ValueError(f"sampling: got {plan}, but the run's plan is {boot.sampling}")

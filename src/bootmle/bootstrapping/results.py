@@ -17,6 +17,7 @@ from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import percentile_ends, summary_html, summary_text
 from bootmle.bootstrapping.traces import plot_trace
 from bootmle.display import html
+from bootmle.display.checks import check_choice, check_names
 from bootmle.display.text import data_frame
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
@@ -86,7 +87,8 @@ class Bootstrap(Sensitivity):
         >>> boot.derive(lambda p: {"variation": p[1] / p[0]}).names
         ('variation',)
         """
-        estimate, labels = derive_at(function, self.estimate, names)
+        given = check_names(names, "derived quantity")
+        estimate, labels = derive_at(function, self.estimate, given)
         derived = derive_all(function, self.replicates)
         center = None if self.center is None else derive_at(function, self.center, labels)[0]
         return replace(
@@ -260,10 +262,8 @@ class Bootstrap(Sensitivity):
         'mean'
         """
         options: dict[str, Any] = {"names": names, "confidence_level": confidence_level}
-        if kind == "trace":
+        if check_choice("kind", kind, ("histogram", "trace")) == "trace":
             return plot_trace(self, ax, method=method, **options)
-        if kind != "histogram":
-            raise ValueError(f"kind: {kind!r} is unknown; use 'histogram' or 'trace'")
         errors = None if self.fit is None or self.derived else self.fit.hessian_errors
         return plot_histograms(self, ax, method=method, hessian_errors=errors, **options)
 

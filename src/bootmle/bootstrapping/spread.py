@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.record import Record
+from bootmle.display.checks import check_names
+from bootmle.display.text import brief
 from bootmle.inference import standard_errors as errors_of
 from bootmle.likelihood.arrays import Floats
 
@@ -107,10 +109,10 @@ class Spread(Record):
         if names is None:
             errors = self.standard_error
             return [j for j in range(len(self.names)) if errors[j] > 0]
-        unknown = [name for name in names if name not in self.names]
-        if isinstance(names, str) or unknown or not len(names):
-            raise ValueError(f"names: got {names!r}; pass a list of some of {list(self.names)}")
-        return [self.names.index(name) for name in names]
+        given = [] if isinstance(names, str) else check_names(names)
+        if not given or not set(given) <= set(self.names):
+            raise ValueError(f"names: {brief(names)}; pass a list of some of {list(self.names)}")
+        return [self.names.index(name) for name in given]
 
     def flat(self) -> NDArray[np.bool_]:
         """Whether each parameter is not identified, (p,)."""

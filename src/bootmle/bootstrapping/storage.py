@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 import zlib
 from dataclasses import fields
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from bootmle.display.text import brief
 from bootmle.execution.files import write_whole
 from bootmle.refitting.replicates import Replicates
 
@@ -27,6 +29,8 @@ _DAMAGE = (
 
 def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None:
     """Write a record and its replicates; OSError if the directory does not exist."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: got {brief(path)}; pass the path of a file")
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"path: {target} is a directory; name a file in it")

@@ -18,6 +18,7 @@ from bootmle.crosschecks.remedies import measure_conditioning, suggest_transform
 from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
 from bootmle.crosschecks.user_matrices import judge_user_matrix
 from bootmle.crosschecks.verdicts import judge, judge_reference
+from bootmle.display.checks import check_flag
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import ConfidenceInterval
@@ -81,6 +82,7 @@ def crosscheck(
     >>> check.verdicts["hessian"].agrees
     True
     """
+    check_flag("profile", profile)
     if not (isinstance(boot, Bootstrap) and boot.origin is not None):
         with computation():
             return _check(boot, covariances, simulate, profile)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from numbers import Integral
 from typing import Any, TypeVar
 
 from joblib import effective_n_jobs
@@ -24,7 +25,8 @@ _AS_READY = "generator_unordered"
 
 def check_n_jobs(n_jobs: Any) -> int:
     """Return the number of workers that joblib makes of ``n_jobs``; inside a worker it is one."""
-    if n_jobs == 0 or isinstance(n_jobs, float | str):
+    whole: bool = n_jobs is None or isinstance(n_jobs, Integral)
+    if not whole or n_jobs == 0:
         raise ValueError(f"n_jobs: got {n_jobs!r}; pass a number of workers, or -1 for all cores")
     return 1 if _inside_a_worker() else int(effective_n_jobs(n_jobs))
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from bootmle.display.checks import check_flag
 from bootmle.display.text import duration
 from bootmle.execution.computation import Countable
 
@@ -22,7 +23,9 @@ _EVERY = 60.0
 
 def shown(progress: bool | None) -> bool:
     """Whether to show progress: as requested, by default on a terminal or in a notebook."""
-    return _watched() if progress is None else progress and (_in_notebook() or _has_console())
+    if progress is None:
+        return _watched()
+    return check_flag("progress", progress) and (_in_notebook() or _has_console())
 
 
 def announce(seconds: float, count: int, workers: int) -> None:

@@ -104,7 +104,8 @@ class Estimator(Fitted):
         self.errors = None
         if standard_error is not None:
             self.errors = self.in_order(
-                *read_estimates(standard_error(*self.args, **given)), "standard_error"
+                *read_estimates(standard_error(*self.args, **given), "standard_error"),
+                "standard_error",
             )
             self._check("standard_error", "standard errors", self.errors)
             if np.any(self.errors < 0):

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
+from bootmle.display.checks import check_flag
 from bootmle.execution.threads import computation
 from bootmle.fitting.description import describe_optimum, read_start, start_of
 from bootmle.fitting.fit_text import fit_html, fit_text
@@ -216,7 +217,7 @@ def fit(
     """
     with computation():
         parameters = read_parameters(x0, names, fixed, bounds, transform)
-        if vectorized:
+        if check_flag("vectorized", vectorized):
             fun = check_vectorized(fun, parameters.values, as_args(args), jac)
         optimizer = Optimizer(method, read_constraints(constraints), tol, options)
         optimizer.check(parameters)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 """An array of double precision numbers, of any shape."""
 
 
-def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+def read_estimates(raw: Any, argument: str = "function") -> tuple[Floats, tuple[str, ...] | None]:
     """Read what a function returns: a vector, and its names where it has any."""
     own: tuple[str, ...] | None = None
     if isinstance(raw, Mapping):
@@ -23,17 +23,17 @@ def read_estimates(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
         own, raw = tuple(map(str, raw.index)), raw.to_numpy()
     raw = unmasked(raw)
     if raw is None:
-        raise TypeError("function: returned None; return an array, a mapping or a Series")
+        raise TypeError(f"{argument}: returned None; return an array, a mapping or a Series")
     if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
-        raise TypeError(f"function: returned complex numbers ({brief(raw)}); estimates are real")
+        raise TypeError(f"{argument}: returned complex numbers ({brief(raw)}); estimates are real")
     try:
         values = np.atleast_1d(np.asarray(raw, dtype=float))
     except (TypeError, ValueError):
         raise TypeError(
-            f"function: returned {brief(raw)}; return an array, a mapping or a Series"
+            f"{argument}: returned {brief(raw)}; return an array, a mapping or a Series"
         ) from None
     if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"function: returned shape {values.shape}; return a vector")
+        raise ValueError(f"{argument}: returned shape {values.shape}; return a vector")
     return values, own
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.checks import check_names
 from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale, apply_scale, read_scale
@@ -130,10 +131,9 @@ def read_parameters(
     """Read the arguments of `fit` that describe the parameters."""
     values, own_names = _read_start(x0)
     labels = settle_names(names, own_names, values.size)
-    values = _with_fixed(values, labels, fixed or {})
-    free = np.array(
-        [j for j, name in enumerate(labels) if name not in (fixed or {})], dtype=np.intp
-    )
+    fixed = {} if fixed is None else fixed
+    values = _with_fixed(values, labels, fixed)
+    free = np.array([j for j, name in enumerate(labels) if name not in fixed], dtype=np.intp)
     if free.size == 0:
         raise ValueError(f"fixed: all of {list(labels)} are fixed; leave at least one free")
     limits = _read_bounds(bounds, values.size)[free]
@@ -196,13 +196,8 @@ def settle_names(
     what: str = "parameters in x0",
 ) -> tuple[str, ...]:
     """Settle the names: given ones, then the object's own, then x1 ... xp."""
-    if isinstance(names, str):
-        raise TypeError(
-            f"names: {names!r} is one string; pass a list with a name for each parameter"
-        )
-    if names is not None and not isinstance(names, Iterable):
-        raise TypeError(f"names: {names!r}; pass a list with a name for each parameter")
-    labels = tuple(map(str, names)) if names is not None else own
+    given = check_names(names)
+    labels = tuple(given) if given is not None else own
     labels = labels if labels is not None else tuple(f"x{j + 1}" for j in range(size))
     if len(labels) != size:
         raise ValueError(

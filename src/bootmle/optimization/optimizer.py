@@ -81,6 +81,8 @@ class Optimizer:
             tol=self.tol,
             options=options,
         )
+        if not hasattr(result, "x"):
+            raise TypeError(f"method: returned {brief(result)}; return an OptimizeResult with x")
         result.x = result.x * unit
         return result
 
@@ -197,7 +199,9 @@ class Optimizer:
 
 def read_constraints(constraints: Any) -> tuple[Any, ...]:
     """Read one constraint or a sequence of them."""
-    single = not isinstance(constraints, Iterable) or isinstance(constraints, Mapping | str)
+    single = not isinstance(constraints, Iterable) or isinstance(
+        constraints, Mapping | str | np.ndarray
+    )
     found = (constraints,) if single else tuple(constraints)
     return tuple(map(_read_constraint, found))
 

@@ -74,7 +74,7 @@ class EstimatorRefit:
         if function is None:
             return None, ""
         try:
-            found = read_estimates(function(*args, **weights))
+            found = read_estimates(function(*args, **weights), "standard_error")
             return self.fit.in_order(*found, "standard_error"), ""
         except RAISED as error:  # the user's code may raise anything
             return None, f"standard_error raised {describe_raised(error)}"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.checks import check_choice
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
@@ -58,8 +59,7 @@ class Blocks(Plan):
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
-        if self.kind not in _KINDS:
-            raise ValueError(f"kind: {self.kind!r} is unknown; use one of {', '.join(_KINDS)}")
+        check_choice("kind", self.kind, _KINDS)
         if self.length is None:
             return
         real = isinstance(self.length, Real) and not isinstance(self.length, bool)

@@ -84,7 +84,7 @@ class Clustered(Plan):
 
     def __post_init__(self) -> None:
         """Read the labels, and list the rows of each cluster and the clusters of each stratum."""
-        if self.within not in {None, "cases"}:
+        if not (self.within is None or (isinstance(self.within, str) and self.within == "cases")):
             raise ValueError(f"within: {self.within!r} is unknown; use 'cases', or leave it out")
         none: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         object.__setattr__(self, "codes", none)

@@ -19,6 +19,7 @@ from bootmle.bootstrapping.arguments import (
     refuse_unknown,
 )
 from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
+from bootmle.display.checks import check_flag
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
@@ -127,6 +128,9 @@ def coverage(
     # Simulated data have a row for each observation, frequency weights or not.
     sampling = sampling.labeled(fit, look_up=False)
     _check_simulate(fit, simulate)
+    warp = check_flag("warp", warp)
+    if derive is not None and not callable(derive):
+        raise TypeError(f"derive: {brief(derive)} is not callable; pass derive(params)")
     chosen, left_out = read_methods(methods, warp, sampling, fit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
     total = check_n_resamples(n_datasets, Cases(), "n_datasets")

@@ -23,7 +23,8 @@ def read_methods(
     methods: Any, warp: bool, sampling: Plan, fit: Fit | Estimator
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the intervals asked for, and a note on each default that is not available."""
-    if not isinstance(methods, Iterable):
+    # An array without dimensions is an Iterable that cannot be iterated over.
+    if not isinstance(methods, Iterable) or getattr(methods, "ndim", 1) == 0:
         raise TypeError(f"methods: {methods!r}; pass a list of names, such as ['bca']")
     named = (methods,) if isinstance(methods, str) else tuple(methods)
     chosen = tuple(str(name).lower() for name in named)

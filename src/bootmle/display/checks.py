@@ -1,0 +1,41 @@
+"""Arguments of the wrong kind, refused by their name: flags, choices and lists of names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from bootmle.display.text import brief
+
+__all__ = ["check_choice", "check_flag", "check_names"]
+
+
+def check_flag(argument: str, value: Any) -> bool:
+    """Return a flag as a bool; TypeError for what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        raise TypeError(f"{argument}: got {brief(value)}; pass True or False")
+    return bool(value)
+
+
+def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
+    """Return one of several words; ValueError for anything else."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{argument}: {brief(value)} is unknown; use one of {', '.join(choices)}")
+    return value
+
+
+def check_names(names: Any, what: str = "parameter") -> list[str] | None:
+    """List names in their order; TypeError for what is no list, or has no order."""
+    if names is None:
+        return None
+    if isinstance(names, set | frozenset):
+        raise TypeError(
+            f"names: {brief(names)} is a set, whose order changes from process to process; pass a "
+            f"list with a name for each {what}"
+        )
+    zero_d = isinstance(names, np.ndarray) and names.ndim == 0
+    if isinstance(names, str) or not isinstance(names, Iterable) or zero_d:
+        raise TypeError(f"names: got {brief(names)}; pass a list with a name for each {what}")
+    return [str(name) for name in names]
