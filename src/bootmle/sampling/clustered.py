@@ -84,7 +84,8 @@ class Clustered(Plan):
 
     def __post_init__(self) -> None:
         """Read the labels, and list the rows of each cluster and the clusters of each stratum."""
-        if not (self.within is None or (isinstance(self.within, str) and self.within == "cases")):
+        given: Any = self.within  # lists and arrays have no hash
+        if given is not None and not (isinstance(given, str) and given == "cases"):
             raise ValueError(f"within: {self.within!r} is unknown; use 'cases', or leave it out")
         none: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         object.__setattr__(self, "codes", none)
