@@ -20,6 +20,7 @@ from bootmle.optimization.divergence import divergence_along, follow_curvature, 
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, certified, descend, failed, or_noise_limited
 from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
@@ -164,7 +165,8 @@ class _Fallback:
             ray = probe_rays(target, stopped, value, run.steps[0], step_sizes)
             if ray is not None:
                 break
-            found = follow_curvature(target, run, step_sizes)
+            found = along_recession(target, stopped, run.steps[0], step_sizes)
+            found = found or follow_curvature(target, run, step_sizes)
             if found is None and start is z:
                 found = at_plateau(target, stopped, value, step_sizes, _ALLOWANCE)
                 found = found or self._walk_on(stopped)

@@ -1,0 +1,203 @@
+"""Optima at infinity along any direction, found by going there and fitting the rest across it.
+
+A direction of recession (Rockafellar 1970, Convex Analysis, section 8) is one along which the nll
+never rises: a quasi-separated logit has one that is no coordinate axis (Albert and Anderson 1984).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import gradient_and_hessian
+from bootmle.optimization.bounds import scale_ends
+from bootmle.optimization.divergence import Ray, divergence_along
+from bootmle.optimization.outcome import SUPREMUM, Outcome, descend, no_finite_optimum
+from bootmle.optimization.plateaus import fit_others
+from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
+
+__all__ = ["along_recession"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How a direction of recession is found, and what the nll does along one."""
+
+    shallow: float = 0.05
+    """Curvature, in the original fit's standard errors, up to which a direction may be one."""
+    legs: int = 6
+    """Times that the distance is doubled and the rest fitted, before the search is given up."""
+    steps: int = 4
+    """Newton steps of such a fit."""
+    doublings: int = 7
+    """Of the last leg, forward and back, along which the nll is looked at."""
+    level: float = 1e-7
+    """Change of the nll that is none: what an error of 4e-4 standard errors across makes."""
+    saturating: float = 0.1
+    """Share of the whole fall that the last doubling may have where there is a supremum."""
+    involved: float = 1e-4
+    """Part of a parameter in the direction, in standard errors, by which it diverges, too; the
+    direction is known to 1e-6."""
+    table: float = 1e-4
+    """Spacing of the points whose third differences show the noise."""
+    noises: float = 4.0
+    """Noise levels by which equal values may differ."""
+
+
+_RULES = _Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A point (q,) where the rest is fitted, and how it came there."""
+
+    z: Floats
+    value: float
+    came: Floats
+    n_flat: int  # directions in which the nll is nearly flat there
+
+    @property
+    def length(self) -> float:
+        """Length of the last leg."""
+        return float(np.linalg.norm(self.came))
+
+
+def along_recession(
+    target: WhitenedObjective, z: Floats, step: Floats, step_sizes: StepSizes
+) -> Outcome | None:
+    """Find that the likelihood rises toward a supremum along a direction, or is flat along it.
+
+    None where there is no direction in which the nll is nearly flat, or it rises along it.
+    """
+    path = _follow(target, z, step, step_sizes)
+    if path is None or not path.length > 0:
+        return None
+    direction = path.came / path.length
+    forward = _forward(target, path, direction, step_sizes)
+    if forward is None:
+        return None
+    distance, falls, tolerance = forward
+    total = float(np.sum(falls))
+    back = -path.length * 2.0 ** np.arange(-2, _RULES.doublings)
+    rises = target.values(path.z + back[:, None] * direction) - path.value
+    rises = rises[np.isfinite(rises)]
+    if max(rises.max(initial=0.0), total) <= tolerance:
+        return _not_identified(target, path, direction, step_sizes)
+    if rises.min(initial=0.0) < -tolerance or not falls[-1] <= max(
+        tolerance, _RULES.saturating * (total + float(rises.max(initial=0.0)))
+    ):
+        return None
+    if path.n_flat > 1:
+        far = Ray(path.z, direction, path.value - total, distance, saturating=True)
+        return divergence_along(target, far, step_sizes)
+    pace = target.whitening.factor @ direction / target.whitening.units
+    signs = np.where(np.abs(pace) > _RULES.involved * np.abs(pace).max(), np.sign(pace), 0.0)
+    columns = np.flatnonzero(signs)
+    far_out = target.whitening.to_working(path.z + distance * direction)
+    fitted = fit_others(target, columns, far_out, step_sizes)
+    ends = scale_ends(target.likelihood.parameters, columns, signs[columns])
+    if fitted is None:
+        return no_finite_optimum(target, far_out, columns, ends, SUPREMUM)
+    return no_finite_optimum(target, fitted.working, columns, ends, SUPREMUM, fitted.errors)
+
+
+def _follow(
+    target: WhitenedObjective, z: Floats, step: Floats, step_sizes: StepSizes
+) -> _Path | None:
+    """Double the distance along the flattest directions, the rest fitted across them each time."""
+    came, settled = z if z.any() else step, 0
+    value = target.value(z)
+    for _ in range(_RULES.legs):
+        gradient, hessian = gradient_and_hessian(
+            target, z, value, np.ones(z.size), step_sizes.hessian_step
+        )
+        if not np.isfinite(hessian).all():
+            return None
+        curvatures, vectors = np.linalg.eigh(hessian)
+        flat = curvatures < _RULES.shallow
+        if not flat.any():
+            return None
+        if settled > 1:
+            return _Path(z, value, came, int(flat.sum()))
+        space = vectors[:, flat]
+        along = space @ (space.T @ came)
+        if not np.linalg.norm(along) > _RULES.level:
+            along = -space @ (space.T @ gradient)
+        length = float(np.linalg.norm(along))
+        if not length > 0:
+            return None
+        reach = max(1.0, float(np.linalg.norm(space.T @ z)))
+        across = vectors[:, ~flat] / np.sqrt(curvatures[~flat])
+        following, done = _fit_across(target, z + reach / length * along, across, step_sizes)
+        below = target.value(following)
+        if not below <= value + max(_RULES.level, step_sizes.slack(value)) and settled:
+            return None
+        settled = settled + 1 if done else 0
+        came, z, value = following - z, following, below
+    return None
+
+
+def _fit_across(
+    target: WhitenedObjective, z: Floats, across: Floats, step_sizes: StepSizes
+) -> tuple[Floats, bool]:
+    """Fit along some directions only, (q, r); return where that ends, and whether it converged."""
+    if not across.shape[1]:
+        return z, True
+    whitening = target.whitening
+    here = target.seen_in(Whitening(whitening.to_working(z), whitening.factor @ across))
+    here.sandwich = None
+    start = np.zeros(across.shape[1])
+    run = descend(here, start, step_sizes, rounds=_RULES.steps, ceiling=np.inf)
+    target.n_evaluations += here.n_evaluations
+    return z + across @ run.z[0], bool(run.done[0])
+
+
+def _forward(
+    target: WhitenedObjective, path: _Path, direction: Floats, step_sizes: StepSizes
+) -> tuple[float, Floats, float] | None:
+    """Return the furthest distance looked at, the falls, and what counts as none.
+
+    None where the nll rises by more than its noise there.
+    """
+    tolerance = max(_RULES.level, step_sizes.slack(path.value))
+    values, reached = [path.value], 0.0
+    for doubling in range(_RULES.doublings):
+        distance = path.length * 2.0**doubling
+        point = path.z + distance * direction
+        value = target.value(point)
+        if not value <= values[-1] + tolerance:
+            noise = _RULES.noises * _noise_at(target, point, direction)
+            if not np.isfinite(value) or value - values[-1] <= noise:
+                break
+            return None
+        values.append(value)
+        reached = distance
+    return (reached, -np.diff(values), tolerance) if len(values) > 2 else None
+
+
+def _noise_at(target: WhitenedObjective, z: Floats, direction: Floats) -> float:
+    """Measure the noise where it is used, by third differences (Moré and Wild 2011)."""
+    values = target.values(z + _RULES.table * np.arange(8)[:, None] * direction)
+    return float(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20))
+
+
+def _not_identified(
+    target: WhitenedObjective, path: _Path, direction: Floats, step_sizes: StepSizes
+) -> Outcome:
+    """Report an optimum that is flat along a direction: the parameters in it have no value."""
+    pace = target.whitening.factor @ direction / target.whitening.units
+    columns = np.flatnonzero(np.abs(pace) > _RULES.involved * np.abs(pace).max())
+    fitted = fit_others(target, columns, target.whitening.to_working(path.z), step_sizes)
+    parameters = target.likelihood.parameters
+    working = target.whitening.to_working(path.z) if fitted is None else fitted.working
+    params = parameters.to_user(working)
+    params[parameters.free[columns]] = np.nan
+    errors = None
+    if fitted is not None:
+        errors = parameters.in_all(fitted.errors)
+    message = f"flat along a direction of {parameters.listed(columns)}"
+    return Outcome(params, Status.NOT_IDENTIFIED, np.nan, message, errors)
