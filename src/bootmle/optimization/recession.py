@@ -14,6 +14,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import gradient_and_hessian
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.divergence import Ray, divergence_along
+from bootmle.optimization.newton import TINY
 from bootmle.optimization.outcome import SUPREMUM, Outcome, descend, no_finite_optimum
 from bootmle.optimization.plateaus import fit_others
 from bootmle.optimization.status import Status
@@ -29,14 +30,16 @@ class _Rules:
 
     shallow: float = 0.05
     """Curvature, in the original fit's standard errors, up to which a direction may be one."""
+    apart: float = 10.0
+    """Ratio of two such curvatures from which on only the smaller one's is followed."""
     legs: int = 6
     """Times that the distance is doubled and the rest fitted, before the search is given up."""
     steps: int = 4
     """Newton steps of such a fit."""
-    doublings: int = 7
+    doublings: int = 5
     """Of the last leg, forward and back, along which the nll is looked at."""
-    level: float = 1e-7
-    """Change of the nll that is none: what an error of 4e-4 standard errors across makes."""
+    level: float = 1e-4
+    """Change of the nll that is none: 2e-4 of what it rises by over one standard error."""
     saturating: float = 0.1
     """Share of the whole fall that the last doubling may have where there is a supremum."""
     involved: float = 1e-4
@@ -112,33 +115,91 @@ def _follow(
     came, settled = z if z.any() else step, 0
     value = target.value(z)
     for _ in range(_RULES.legs):
-        gradient, hessian = gradient_and_hessian(
-            target, z, value, np.ones(z.size), step_sizes.hessian_step
-        )
-        if not np.isfinite(hessian).all():
+        spaces = _split(target, z, value, step_sizes)
+        if spaces is None:
             return None
-        curvatures, vectors = np.linalg.eigh(hessian)
-        flat = curvatures < _RULES.shallow
-        if not flat.any():
-            return None
+        flat = spaces.flat
         if settled > 1:
-            return _Path(z, value, came, int(flat.sum()))
-        space = vectors[:, flat]
-        along = space @ (space.T @ came)
-        if not np.linalg.norm(along) > _RULES.level:
-            along = -space @ (space.T @ gradient)
-        length = float(np.linalg.norm(along))
-        if not length > 0:
-            return None
-        reach = max(1.0, float(np.linalg.norm(space.T @ z)))
-        across = vectors[:, ~flat] / np.sqrt(curvatures[~flat])
-        following, done = _fit_across(target, z + reach / length * along, across, step_sizes)
+            return _Path(z, value, came, flat.shape[1])
+        allowed = value + max(_RULES.level, step_sizes.slack(value))
+        following, done = _go_on(target, z, came, spaces, step_sizes)
         below = target.value(following)
-        if not below <= value + max(_RULES.level, step_sizes.slack(value)) and settled:
+        if not below <= allowed and flat.shape[1] > 1:
+            following, done = _go_on(target, z, came, spaces.narrowed(), step_sizes)
+            below = target.value(following)
+        if not below <= allowed and settled:
             return None
         settled = settled + 1 if done else 0
         came, z, value = following - z, following, below
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Spaces:
+    """Orthonormal directions in which the nll is nearly flat (r, k), flattest first, and others."""
+
+    flat: Floats
+    across: Floats  # (r, r - k), each of the length over which the nll rises by one half
+    slope: Floats  # (r,)
+    lengths: Floats  # (k,) over which it does in the flat ones
+
+    def narrowed(self) -> _Spaces:
+        """Keep the flattest direction alone."""
+        moved = self.flat[:, 1:] * self.lengths[1:]
+        return _Spaces(
+            self.flat[:, :1], np.hstack([self.across, moved]), self.slope, self.lengths[:1]
+        )
+
+
+def _split(
+    target: WhitenedObjective, z: Floats, value: float, step_sizes: StepSizes
+) -> _Spaces | None:
+    """Split the directions by the curvature at a point; None where it is flat along none."""
+    unit = np.ones(z.size)
+    slope, hessian = gradient_and_hessian(target, z, value, unit, step_sizes.hessian_step)
+    if not np.isfinite(hessian).all():
+        return None
+    curvatures, vectors = np.linalg.eigh(hessian)
+    shallow = curvatures < _RULES.shallow
+    count = int(shallow.sum())
+    if not count:
+        return None
+    flat, lengths = vectors[:, shallow], np.ones(count)
+    across = vectors[:, ~shallow] / np.sqrt(curvatures[~shallow])
+    if count > 1:
+        # The error of a whole Hessian's mixed differences hides which of them is flatter.
+        whitening = target.whitening
+        there = Whitening(whitening.to_working(z), whitening.factor @ flat)
+        inside = target.seen_in(there)
+        inside.sandwich = None
+        origin = np.zeros(count)
+        _, hessian = gradient_and_hessian(
+            inside, origin, value, np.ones(count), step_sizes.hessian_step
+        )
+        target.n_evaluations += inside.n_evaluations
+        if not np.isfinite(hessian).all():
+            return None
+        curvatures, turned = np.linalg.eigh(hessian)
+        flat = flat @ turned
+        least = max(float(np.abs(curvatures).min()), step_sizes.noise / step_sizes.hessian_step**2)
+        lengths = 1 / np.sqrt(np.maximum(curvatures, least))
+        steep = curvatures > _RULES.apart * least
+        across = np.hstack([across, flat[:, steep] * lengths[steep]])
+        flat, lengths = flat[:, ~steep], lengths[~steep]
+    return _Spaces(flat, across, slope, lengths)
+
+
+def _go_on(
+    target: WhitenedObjective, z: Floats, came: Floats, spaces: _Spaces, step_sizes: StepSizes
+) -> tuple[Floats, bool]:
+    """Go as far again along the flat directions, and fit across them."""
+    flat = spaces.flat
+    along = flat @ (flat.T @ came)
+    if not np.linalg.norm(along) > 0:
+        along = -flat @ (flat.T @ spaces.slope)
+    length = max(float(np.linalg.norm(along)), TINY)
+    reach = max(1.0, float(np.linalg.norm(flat.T @ z)))
+    return _fit_across(target, z + reach / length * along, spaces.across, step_sizes)
 
 
 def _fit_across(
