@@ -29,6 +29,7 @@ from bootmle.optimization.bounds import (
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import SUPREMUM, Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -104,6 +105,8 @@ class Search(Descent):
             return
         if self._ended_inside() and not np.isfinite(self.user()).all():
             self.rises_to_supremum(self.working - self.start())
+        if self._recedes():
+            return
         if self._ended_inside() and (find_ridge(self) or self._is_far_away()):
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
@@ -115,6 +118,25 @@ class Search(Descent):
         """Whether the search ended at what may be an interior optimum over all parameters."""
         ended = self.status in {Status.CERTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
         return ended and not self.held.size and not self.optimizer.constraints
+
+    def _recedes(self) -> bool:
+        """Look for an optimum at infinity along any direction, where none is certified."""
+        ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
+        bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
+        if not ended or self.held.size or bounded:
+            return False
+        curvatures, start = np.diag(self.information.matrix), self.start()
+        if not (np.isfinite(self.information.matrix).all() and np.isfinite(self.working).all()):
+            return False
+        sizes = np.maximum(1.0, np.abs(start))
+        units = 1 / np.sqrt(np.maximum(np.abs(curvatures), 1 / sizes**2))
+        whitening = Whitening(start, np.diag(units))
+        target = self.target().seen_in(whitening)
+        z = whitening.to_whitened(self.working)
+        found = along_recession(target, z, z, self.step_sizes)
+        self.count(target)
+        infinite = found is not None and found.status is Status.NO_FINITE_OPTIMUM
+        return infinite and found is not None and self._ends_at(found)
 
     def _is_beside_plateau(self) -> bool:
         """Look for an optimum at infinity beside SciPy's point."""

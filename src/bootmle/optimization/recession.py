@@ -81,6 +81,9 @@ def along_recession(
         return None
     direction = path.came / path.length
     forward = _forward(target, path, direction, step_sizes)
+    if forward is None and path.n_flat > 1:
+        direction = _nearest_axis(target, direction)
+        forward = _forward(target, path, direction, step_sizes)
     if forward is None:
         return None
     distance, falls, tolerance = forward
@@ -119,8 +122,6 @@ def _follow(
         if spaces is None:
             return None
         flat = spaces.flat
-        if settled > 1:
-            return _Path(z, value, came, flat.shape[1])
         allowed = value + max(_RULES.level, step_sizes.slack(value))
         following, done = _go_on(target, z, came, spaces, step_sizes)
         below = target.value(following)
@@ -131,6 +132,8 @@ def _follow(
             return None
         settled = settled + 1 if done else 0
         came, z, value = following - z, following, below
+        if settled > 1:
+            return _Path(z, value, came, flat.shape[1])
     return None
 
 
@@ -238,6 +241,17 @@ def _forward(
         values.append(value)
         reached = distance
     return (reached, -np.diff(values), tolerance) if len(values) > 2 else None
+
+
+def _nearest_axis(target: WhitenedObjective, direction: Floats) -> Floats:
+    """Return the direction (r,) in which the parameter that moves most moves alone."""
+    whitening = target.whitening
+    pace = whitening.factor @ direction
+    column = int(np.argmax(np.abs(pace / whitening.units)))
+    moved = whitening.center.copy()
+    moved[column] += pace[column]
+    alone = whitening.to_whitened(moved)
+    return np.asarray(alone / np.linalg.norm(alone))
 
 
 def _noise_at(target: WhitenedObjective, z: Floats, direction: Floats) -> float:
