@@ -61,6 +61,9 @@ class _Rules:
     """Distance that the last step may leave: half of what is promised."""
     wide: float = 3e-2
     """Largest distance from which a last step is taken, however good its Hessian seems."""
+    undecided: float = 5e-4
+    """Curvature that a measured Hessian's error may hide, half of the forward step of its mixed
+    differences; measured on twelve Poisson regressions with a column of zeros: up to 1e-4."""
     small_samples: float = 5e-4
     """The same for few parameters, in whose small samples a Hessian changes over short steps."""
 
@@ -241,10 +244,16 @@ class BatchedNewton:
         self.contraction[members] = distance / np.maximum(self.distance[members], TINY)
         self.steps[members], self.distance[members] = steps, distance
         close = definite & (distance <= self._tolerance(members))
+        close[close] = self._is_curved(members[close])
         accepted = members[close]
         self.z[accepted] += steps[close]
         self.done[accepted] = True
         self.fresh[members] |= (self.contraction[members] > _RULES.slow) | ~definite
+
+    def _is_curved(self, members: Members) -> NDArray[np.bool_]:
+        """Whether the curvature is more than the error of a measured Hessian in all directions."""
+        curvatures = np.linalg.eigvalsh(self.hessian[members])
+        return np.asarray(curvatures[:, 0] > _RULES.undecided)
 
     def _tolerance(self, members: Members) -> Floats:
         """Return the distance from which the last step ends within the promised one."""

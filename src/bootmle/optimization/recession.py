@@ -34,6 +34,8 @@ class _Rules:
     """Ratio of two such curvatures from which on only the smaller one's is followed."""
     legs: int = 6
     """Times that the distance is doubled and the rest fitted, before the search is given up."""
+    shorter: tuple[float, ...] = (1 / 4, 1 / 16)
+    """Shares of that distance, where noise, or the end of the domain, lies at the whole of it."""
     steps: int = 4
     """Newton steps of such a fit."""
     doublings: int = 5
@@ -45,6 +47,8 @@ class _Rules:
     involved: float = 1e-4
     """Part of a parameter in the direction, in standard errors, by which it diverges, too; the
     direction is known to 1e-6."""
+    slow: float = 0.2
+    """Part up to which a parameter may converge: whether it does is tried far out."""
     table: float = 1e-4
     """Spacing of the points whose third differences show the noise."""
     noises: float = 4.0
@@ -100,8 +104,7 @@ def along_recession(
     if path.n_flat > 1:
         far = Ray(path.z, direction, path.value - total, distance, saturating=True)
         return divergence_along(target, far, step_sizes)
-    pace = target.whitening.factor @ direction / target.whitening.units
-    signs = np.where(np.abs(pace) > _RULES.involved * np.abs(pace).max(), np.sign(pace), 0.0)
+    signs = _signs(target, path, direction, distance)
     columns = np.flatnonzero(signs)
     far_out = target.whitening.to_working(path.z + distance * direction)
     fitted = fit_others(target, columns, far_out, step_sizes)
@@ -111,29 +114,52 @@ def along_recession(
     return no_finite_optimum(target, fitted.working, columns, ends, SUPREMUM, fitted.errors)
 
 
+def _signs(target: WhitenedObjective, path: _Path, direction: Floats, distance: float) -> Floats:
+    """Return the signs (q,) of a divergence; 0 for parameters that can as well stay where they are.
+
+    One that moves little may only be on its way to its limit.
+    """
+    whitening = target.whitening
+    pace = whitening.factor @ direction / whitening.units
+    share = np.abs(pace) / np.abs(pace).max()
+    kept = np.where(share > _RULES.slow, pace, 0.0)
+    if np.any((share > _RULES.involved) & (kept == 0)):
+        moved = whitening.to_whitened(whitening.center + distance * kept * whitening.units)
+        if not target.value(path.z + moved) <= path.value + _RULES.level:
+            kept = np.where(share > _RULES.involved, pace, 0.0)
+    return np.sign(kept)
+
+
 def _follow(
     target: WhitenedObjective, z: Floats, step: Floats, step_sizes: StepSizes
 ) -> _Path | None:
     """Double the distance along the flattest directions, the rest fitted across them each time."""
     came, settled = z if z.any() else step, 0
-    value = target.value(z)
+    value, spaces = target.value(z), None
     for _ in range(_RULES.legs):
-        spaces = _split(target, z, value, step_sizes)
+        before, spaces = spaces, _split(target, z, value, step_sizes)
+        if spaces is None and before is not None and _hides_curvature(target, z, came, step_sizes):
+            spaces = before
         if spaces is None:
             return None
         flat = spaces.flat
         allowed = value + max(_RULES.level, step_sizes.slack(value))
-        following, done = _go_on(target, z, came, spaces, step_sizes)
-        below = target.value(following)
+        following, below, done = _go_on(target, z, came, spaces, step_sizes)
         if not below <= allowed and flat.shape[1] > 1:
-            following, done = _go_on(target, z, came, spaces.narrowed(), step_sizes)
-            below = target.value(following)
+            spaces = spaces.narrowed()
+            following, below, done = _go_on(target, z, came, spaces, step_sizes)
+        for share in _RULES.shorter:
+            if done and below <= allowed:
+                break
+            nearer = _go_on(target, z, came, spaces, step_sizes, share)
+            if nearer[2] and nearer[1] <= allowed:
+                following, below, done = nearer
         if not below <= allowed and settled:
             return None
         settled = settled + 1 if done else 0
         came, z, value = following - z, following, below
         if settled > 1:
-            return _Path(z, value, came, flat.shape[1])
+            return _Path(z, value, came, spaces.n_shallow)
     return None
 
 
@@ -145,13 +171,26 @@ class _Spaces:
     across: Floats  # (r, r - k), each of the length over which the nll rises by one half
     slope: Floats  # (r,)
     lengths: Floats  # (k,) over which it does in the flat ones
+    n_shallow: int  # directions of little curvature, k or more
 
     def narrowed(self) -> _Spaces:
         """Keep the flattest direction alone."""
         moved = self.flat[:, 1:] * self.lengths[1:]
         return _Spaces(
-            self.flat[:, :1], np.hstack([self.across, moved]), self.slope, self.lengths[:1]
+            self.flat[:, :1],
+            np.hstack([self.across, moved]),
+            self.slope,
+            self.lengths[:1],
+            self.n_shallow,
         )
+
+
+def _hides_curvature(
+    target: WhitenedObjective, z: Floats, direction: Floats, step_sizes: StepSizes
+) -> bool:
+    """Whether the noise at a point may make the curvature that is measured there."""
+    noise = _noise_at(target, z, direction / np.linalg.norm(direction))
+    return bool(_RULES.noises * noise / step_sizes.hessian_step**2 > _RULES.shallow)
 
 
 def _split(
@@ -189,20 +228,30 @@ def _split(
         steep = curvatures > _RULES.apart * least
         across = np.hstack([across, flat[:, steep] * lengths[steep]])
         flat, lengths = flat[:, ~steep], lengths[~steep]
-    return _Spaces(flat, across, slope, lengths)
+    return _Spaces(flat, across, slope, lengths, count)
 
 
 def _go_on(
-    target: WhitenedObjective, z: Floats, came: Floats, spaces: _Spaces, step_sizes: StepSizes
-) -> tuple[Floats, bool]:
-    """Go as far again along the flat directions, and fit across them."""
+    target: WhitenedObjective,
+    z: Floats,
+    came: Floats,
+    spaces: _Spaces,
+    step_sizes: StepSizes,
+    share: float = 1.0,
+) -> tuple[Floats, float, bool]:
+    """Go as far again along the flat directions, or a share of it, and fit across them.
+
+    Return the point, its value, and whether that fit converged.
+    """
     flat = spaces.flat
     along = flat @ (flat.T @ came)
     if not np.linalg.norm(along) > 0:
         along = -flat @ (flat.T @ spaces.slope)
     length = max(float(np.linalg.norm(along)), TINY)
-    reach = max(1.0, float(np.linalg.norm(flat.T @ z)))
-    return _fit_across(target, z + reach / length * along, spaces.across, step_sizes)
+    reach = share * max(1.0, float(np.linalg.norm(flat.T @ z)))
+    far = z + reach / length * along
+    following, done = _fit_across(target, far, spaces.across, step_sizes)
+    return following, target.value(following), done
 
 
 def _fit_across(
@@ -233,14 +282,16 @@ def _forward(
         distance = path.length * 2.0**doubling
         point = path.z + distance * direction
         value = target.value(point)
-        if not value <= values[-1] + tolerance:
+        change = abs(value - values[-1])
+        if not change <= tolerance:
             noise = _RULES.noises * _noise_at(target, point, direction)
-            if not np.isfinite(value) or value - values[-1] <= noise:
+            if not np.isfinite(value) or not change > noise:
                 break
-            return None
+            if value > values[-1]:
+                return None
         values.append(value)
         reached = distance
-    return (reached, -np.diff(values), tolerance) if len(values) > 2 else None
+    return (reached, -np.diff(values), tolerance) if len(values) > 1 else None
 
 
 def _nearest_axis(target: WhitenedObjective, direction: Floats) -> Floats:
