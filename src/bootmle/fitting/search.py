@@ -135,8 +135,13 @@ class Search(Descent):
         z = whitening.to_whitened(self.working)
         found = along_recession(target, z, z, self.step_sizes)
         self.count(target)
-        infinite = found is not None and found.status is Status.NO_FINITE_OPTIMUM
-        return infinite and found is not None and self._ends_at(found)
+        if found is None or found.status is not Status.NO_FINITE_OPTIMUM:
+            return False
+        before, here = self.working.copy(), self.likelihood.total(self.user())
+        self._ends_at(found)
+        if not self.likelihood.total(self.user()) <= here:
+            self.working = before
+        return True
 
     def _is_beside_plateau(self) -> bool:
         """Look for an optimum at infinity beside SciPy's point."""

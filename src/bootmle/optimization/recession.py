@@ -32,6 +32,9 @@ class _Rules:
     """Curvature, in the original fit's standard errors, up to which a direction may be one."""
     apart: float = 10.0
     """Ratio of two such curvatures from which on only the smaller one's is followed."""
+    vanishing: float = 1e-3
+    """Curvature far out that is none: an error of a measured Hessian, and what is left of one that
+    falls exponentially."""
     legs: int = 6
     """Times that the distance is doubled and the rest fitted, before the search is given up."""
     shorter: tuple[float, ...] = (1 / 4, 1 / 16)
@@ -40,8 +43,8 @@ class _Rules:
     """Newton steps of such a fit."""
     doublings: int = 5
     """Of the last leg, forward and back, along which the nll is looked at."""
-    level: float = 1e-4
-    """Change of the nll that is none: 2e-4 of what it rises by over one standard error."""
+    level: float = 1e-6
+    """Change of the nll that is none: what an error of 1e-3 standard errors across makes."""
     saturating: float = 0.1
     """Share of the whole fall that the last doubling may have where there is a supremum."""
     involved: float = 1e-4
@@ -94,14 +97,16 @@ def along_recession(
     total = float(np.sum(falls))
     back = -path.length * 2.0 ** np.arange(-2, _RULES.doublings)
     rises = target.values(path.z + back[:, None] * direction) - path.value
-    rises = rises[np.isfinite(rises)]
-    if max(rises.max(initial=0.0), total) <= tolerance:
-        return _not_identified(target, path, direction, step_sizes)
-    if rises.min(initial=0.0) < -tolerance or not falls[-1] <= max(
-        tolerance, _RULES.saturating * (total + float(rises.max(initial=0.0)))
+    seen = rises[np.isfinite(rises)]
+    highest = max(float(seen.max(initial=0.0)), total)
+    if highest <= tolerance:
+        whole = seen.size == rises.size
+        return _not_identified(target, path, direction, step_sizes) if whole else None
+    if seen.min(initial=0.0) < -tolerance or not falls[-1] <= max(
+        tolerance, _RULES.saturating * highest
     ):
         return None
-    if path.n_flat > 1:
+    if _n_vanishing(target, path.z + distance * direction, path.value - total, step_sizes) > 1:
         far = Ray(path.z, direction, path.value - total, distance, saturating=True)
         return divergence_along(target, far, step_sizes)
     signs = _signs(target, path, direction, distance)
@@ -110,8 +115,16 @@ def along_recession(
     fitted = fit_others(target, columns, far_out, step_sizes)
     ends = scale_ends(target.likelihood.parameters, columns, signs[columns])
     if fitted is None:
-        return no_finite_optimum(target, far_out, columns, ends, SUPREMUM)
+        return None
     return no_finite_optimum(target, fitted.working, columns, ends, SUPREMUM, fitted.errors)
+
+
+def _n_vanishing(target: WhitenedObjective, z: Floats, value: float, step_sizes: StepSizes) -> int:
+    """Count the directions without curvature far out: of more than one the cone has an inside."""
+    unit = np.ones(z.size)
+    _, hessian = gradient_and_hessian(target, z, value, unit, step_sizes.hessian_step)
+    finite = np.isfinite(hessian).all()
+    return int((np.linalg.eigvalsh(hessian) < _RULES.vanishing).sum()) if finite else 1
 
 
 def _signs(target: WhitenedObjective, path: _Path, direction: Floats, distance: float) -> Floats:

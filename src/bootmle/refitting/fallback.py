@@ -151,11 +151,14 @@ class _Fallback:
         value = target.value(z) if z.any() else at_zero
         if not np.isfinite(value):
             z, value = np.zeros_like(z), at_zero
-        at_infinity = along_recession(target, z, step, step_sizes) if z.any() else None
-        at_infinity = at_infinity or at_plateau(target, z, value, step_sizes)
+        at_infinity = at_plateau(target, z, value, step_sizes)
         if at_infinity is not None:
             return at_infinity
         ray = probe_rays(target, z, value, step, step_sizes) if z.any() else None
+        if ray is None and z.any():
+            at_infinity = along_recession(target, z, step, step_sizes)
+            if at_infinity is not None:
+                return at_infinity
         for start in (z, np.zeros_like(z)) if z.any() else (z,):
             if ray is not None:
                 break
