@@ -296,7 +296,8 @@ class Descent(Position):
             self.status = Status.NOT_CERTIFIED
             self.notes.append(f"stands at {where} that could not be left")
             return True
-        self.notes.append(f"SciPy stopped at {where}; the fit left it along that direction")
+        if not any("a saddle (" in note for note in self.notes):  # SciPy stopped once
+            self.notes.append(f"SciPy stopped at {where}; the fit left it along that direction")
         self._minimize_again(target, lowest)
         self.count(target)
         return False
