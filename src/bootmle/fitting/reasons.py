@@ -9,9 +9,9 @@ from bootmle.fitting.descent import Descent
 __all__ = ["HIGHER", "why_not_certified"]
 
 HIGHER = (
-    "the search ended above a point that it had passed, and returned there: where the objective "
-    "is not smooth, or its valleys are narrow, start elsewhere or give the parameters "
-    "comparable scales"
+    "the search ended above a point that it had passed, or out of bounds, and returned there: "
+    "where the objective is not smooth, or its valleys are narrow, start elsewhere or give the "
+    "parameters comparable scales"
 )
 
 _BOTTOM = 1e-3

@@ -76,10 +76,11 @@ class Search(Descent):
         self._return_to_best()
 
     def _return_to_best(self) -> None:
-        """Return to the lowest point of the search where it ended higher."""
+        """Return to the lowest point of the search where it ended higher, or out of bounds."""
         self.nll = self.likelihood.total(self.user())
         lower = self.best < self.nll - self.step_sizes.slack(self.best)
-        if self.optimizer.constraints or self.best_params is None or not lower:
+        outside = crossed_columns(self.parameters, self.user()).size > 0
+        if self.optimizer.constraints or self.best_params is None or not (lower or outside):
             return
         had_optimum, self.nll = self.status.has_optimum, self.best
         self.notes = [note for note in self.notes if not note.startswith(SUPREMUM)]
