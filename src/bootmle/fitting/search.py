@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.reasons import HIGHER, why_not_certified
+from bootmle.fitting.recessions import find_recession
 from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
@@ -29,7 +30,6 @@ from bootmle.optimization.bounds import (
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import SUPREMUM, Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
-from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -126,17 +126,8 @@ class Search(Descent):
         bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
         if not ended or self.held.size or bounded:
             return False
-        curvatures, start = np.diag(self.information.matrix), self.start()
-        if not (np.isfinite(self.information.matrix).all() and np.isfinite(self.working).all()):
-            return False
-        sizes = np.maximum(1.0, np.abs(start))
-        units = 1 / np.sqrt(np.maximum(np.abs(curvatures), 1 / sizes**2))
-        whitening = Whitening(start, np.diag(units))
-        target = self.target().seen_in(whitening)
-        z = whitening.to_whitened(self.working)
-        found = along_recession(target, z, z, self.step_sizes)
-        self.count(target)
-        if found is None or found.status is not Status.NO_FINITE_OPTIMUM:
+        found = find_recession(self)
+        if found is None:
             return False
         before, here = self.working.copy(), self.likelihood.total(self.user())
         self._ends_at(found)

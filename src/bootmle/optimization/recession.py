@@ -14,6 +14,12 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import gradient_and_hessian
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.divergence import Ray, divergence_along
+from bootmle.optimization.flat_spaces import (
+    FlatSpaces,
+    hides_curvature,
+    noise_at,
+    split_by_curvature,
+)
 from bootmle.optimization.newton import TINY
 from bootmle.optimization.outcome import SUPREMUM, Outcome, descend, no_finite_optimum
 from bootmle.optimization.plateaus import fit_others
@@ -28,10 +34,6 @@ __all__ = ["along_recession"]
 class _Rules:
     """How a direction of recession is found, and what the nll does along one."""
 
-    shallow: float = 0.05
-    """Curvature, in the original fit's standard errors, up to which a direction may be one."""
-    apart: float = 10.0
-    """Ratio of two such curvatures from which on only the smaller one's is followed."""
     vanishing: float = 1e-3
     """Curvature far out that is none: an error of a measured Hessian, and what is left of one that
     falls exponentially."""
@@ -52,10 +54,6 @@ class _Rules:
     direction is known to 1e-6."""
     slow: float = 0.2
     """Part up to which a parameter may converge: whether it does is tried far out."""
-    table: float = 1e-4
-    """Spacing of the points whose third differences show the noise."""
-    noises: float = 4.0
-    """Noise levels by which equal values may differ."""
 
 
 _RULES = _Rules()
@@ -150,8 +148,8 @@ def _follow(
     came, settled = z if z.any() else step, 0
     value, spaces = target.value(z), None
     for _ in range(_RULES.legs):
-        before, spaces = spaces, _split(target, z, value, step_sizes)
-        if spaces is None and before is not None and _hides_curvature(target, z, came, step_sizes):
+        before, spaces = spaces, split_by_curvature(target, z, value, step_sizes)
+        if spaces is None and before is not None and hides_curvature(target, z, came, step_sizes):
             spaces = before
         if spaces is None:
             return None
@@ -176,79 +174,11 @@ def _follow(
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Spaces:
-    """Orthonormal directions in which the nll is nearly flat (r, k), flattest first, and others."""
-
-    flat: Floats
-    across: Floats  # (r, r - k), each of the length over which the nll rises by one half
-    slope: Floats  # (r,)
-    lengths: Floats  # (k,) over which it does in the flat ones
-    n_shallow: int  # directions of little curvature, k or more
-
-    def narrowed(self) -> _Spaces:
-        """Keep the flattest direction alone."""
-        moved = self.flat[:, 1:] * self.lengths[1:]
-        return _Spaces(
-            self.flat[:, :1],
-            np.hstack([self.across, moved]),
-            self.slope,
-            self.lengths[:1],
-            self.n_shallow,
-        )
-
-
-def _hides_curvature(
-    target: WhitenedObjective, z: Floats, direction: Floats, step_sizes: StepSizes
-) -> bool:
-    """Whether the noise at a point may make the curvature that is measured there."""
-    noise = _noise_at(target, z, direction / np.linalg.norm(direction))
-    return bool(_RULES.noises * noise / step_sizes.hessian_step**2 > _RULES.shallow)
-
-
-def _split(
-    target: WhitenedObjective, z: Floats, value: float, step_sizes: StepSizes
-) -> _Spaces | None:
-    """Split the directions by the curvature at a point; None where it is flat along none."""
-    unit = np.ones(z.size)
-    slope, hessian = gradient_and_hessian(target, z, value, unit, step_sizes.hessian_step)
-    if not np.isfinite(hessian).all():
-        return None
-    curvatures, vectors = np.linalg.eigh(hessian)
-    shallow = curvatures < _RULES.shallow
-    count = int(shallow.sum())
-    if not count:
-        return None
-    flat, lengths = vectors[:, shallow], np.ones(count)
-    across = vectors[:, ~shallow] / np.sqrt(curvatures[~shallow])
-    if count > 1:
-        # The error of a whole Hessian's mixed differences hides which of them is flatter.
-        whitening = target.whitening
-        there = Whitening(whitening.to_working(z), whitening.factor @ flat)
-        inside = target.seen_in(there)
-        inside.sandwich = None
-        origin = np.zeros(count)
-        _, hessian = gradient_and_hessian(
-            inside, origin, value, np.ones(count), step_sizes.hessian_step
-        )
-        target.n_evaluations += inside.n_evaluations
-        if not np.isfinite(hessian).all():
-            return None
-        curvatures, turned = np.linalg.eigh(hessian)
-        flat = flat @ turned
-        least = max(float(np.abs(curvatures).min()), step_sizes.noise / step_sizes.hessian_step**2)
-        lengths = 1 / np.sqrt(np.maximum(curvatures, least))
-        steep = curvatures > _RULES.apart * least
-        across = np.hstack([across, flat[:, steep] * lengths[steep]])
-        flat, lengths = flat[:, ~steep], lengths[~steep]
-    return _Spaces(flat, across, slope, lengths, count)
-
-
 def _go_on(
     target: WhitenedObjective,
     z: Floats,
     came: Floats,
-    spaces: _Spaces,
+    spaces: FlatSpaces,
     step_sizes: StepSizes,
     share: float = 1.0,
 ) -> tuple[Floats, float, bool]:
@@ -297,7 +227,7 @@ def _forward(
         value = target.value(point)
         change = abs(value - values[-1])
         if not change <= tolerance:
-            noise = _RULES.noises * _noise_at(target, point, direction)
+            noise = noise_at(target, point, direction)
             if not np.isfinite(value) or not change > noise:
                 break
             if value > values[-1]:
@@ -316,12 +246,6 @@ def _nearest_axis(target: WhitenedObjective, direction: Floats) -> Floats:
     moved[column] += pace[column]
     alone = whitening.to_whitened(moved)
     return np.asarray(alone / np.linalg.norm(alone))
-
-
-def _noise_at(target: WhitenedObjective, z: Floats, direction: Floats) -> float:
-    """Measure the noise where it is used, by third differences (Moré and Wild 2011)."""
-    values = target.values(z + _RULES.table * np.arange(8)[:, None] * direction)
-    return float(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20))
 
 
 def _not_identified(
