@@ -12,7 +12,7 @@ import numpy as np
 from bootmle.fitting.description import check_near, checksum
 from bootmle.fitting.fitted import Fitted
 from bootmle.likelihood.arrays import Floats, read_estimates
-from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint
+from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, laid_out
 from bootmle.likelihood.parameters import settle_names
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
@@ -81,7 +81,7 @@ class Estimator(Fitted):
     ) -> None:
         """Call the function once on the data."""
         self.function = function
-        self.args = as_args(args)
+        self.args = laid_out(as_args(args))
         self.standard_error = standard_error
         n = count_rows(self.args)
         if n is None:

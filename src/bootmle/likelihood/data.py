@@ -16,6 +16,7 @@ __all__ = [
     "check_unchanged",
     "count_rows",
     "fingerprint",
+    "laid_out",
     "map_leaves",
     "take_rows",
     "walk_leaves",
@@ -25,6 +26,26 @@ __all__ = [
 def as_args(args: Any) -> tuple[Any, ...]:
     """Wrap a bare argument in a tuple, as `scipy.optimize.minimize` does."""
     return args if isinstance(args, tuple) else (args,)
+
+
+def laid_out(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copy what is not contiguous in memory, as a worker process receives it.
+
+    The last bits of products depend on the layout, and results must not depend on n_jobs.
+    """
+    own: tuple[Any, ...] = map_leaves(lambda _, leaf: _laid_out(leaf), args)
+    return own
+
+
+def _laid_out(leaf: Any) -> Any:
+    """Copy one leaf unless its rows are contiguous; of a data frame, its columns."""
+    if isinstance(leaf, np.ndarray):
+        return leaf if leaf.flags.c_contiguous else leaf.copy(order="C")
+    if hasattr(leaf, "iloc") and hasattr(leaf, "copy"):
+        columns = [leaf.iloc[:, k] for k in range(leaf.shape[1])] if leaf.ndim > 1 else [leaf]
+        parts = [column.to_numpy() for column in columns]
+        return leaf if all(part.flags.c_contiguous for part in parts) else leaf.copy()
+    return leaf
 
 
 def check_call(

@@ -13,7 +13,14 @@ from bootmle.display.text import brief
 from bootmle.likelihood.additivity import beside, constant_message, square_message
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.broadcasting import refuse_broadcasts
-from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, take_rows
+from bootmle.likelihood.data import (
+    as_args,
+    check_call,
+    count_rows,
+    fingerprint,
+    laid_out,
+    take_rows,
+)
 from bootmle.likelihood.derivatives import split_gradient
 from bootmle.likelihood.frequencies import Frequencies, observed_rows
 from bootmle.likelihood.jacobian import with_jac_form
@@ -38,12 +45,12 @@ def read_likelihood(
     weights_kind: str = "importance",
 ) -> Likelihood:
     """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
-    data = as_args(args)
-    n_rows = count_rows(data)
-    data, kept = drop_masked(data, missing)
+    given = laid_out(as_args(args))
+    n_rows = count_rows(given)
+    data, kept = drop_masked(given, missing)
     observed = observed_rows(weights, weights_kind, n_rows, kept)
     if observed is not None:
-        data, kept = take_rows(as_args(args), observed), observed
+        data, kept = take_rows(given, observed), observed
     if not callable(fun):
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     check_call("fun", fun, data, ("params",))
