@@ -138,6 +138,7 @@ def test_the_types_of_an_information() -> None:
     assert_type(info.null_directions, Floats)
     assert_type(info.point, Floats)
     assert_type(info.standard_errors, Floats)
+    assert_type(info.tangent, Floats | None)
 
 
 def test_the_types_of_an_estimator() -> None:

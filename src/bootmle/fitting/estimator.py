@@ -101,19 +101,21 @@ class Estimator(Fitted):
         self.estimate = values
         self.names = settle_names(names, self.labels, values.size, "estimates")
         self._check("function", "estimates", values)
-        self.errors = None
-        if standard_error is not None:
-            self.errors = self.in_order(
-                *read_estimates(standard_error(*self.args, **given), "standard_error"),
-                "standard_error",
-            )
-            self._check("standard_error", "standard errors", self.errors)
-            if np.any(self.errors < 0):
-                raise ValueError(
-                    f"standard_error: {self.errors} is negative somewhere; return standard errors"
-                )
+        self.errors = None if standard_error is None else self._own_standard_errors(given)
         self.seconds = time.perf_counter() - started
         self._fingerprint = fingerprint(self.args)
+
+    def _own_standard_errors(self, given: dict[str, Floats]) -> Floats:
+        """Call the user's standard errors on the data; refuse what cannot be any."""
+        assert self.standard_error is not None
+        found = read_estimates(self.standard_error(*self.args, **given), "standard_error")
+        errors = self.in_order(*found, "standard_error")
+        self._check("standard_error", "standard errors", errors)
+        if np.any(errors < 0):
+            raise ValueError(
+                f"standard_error: {errors} is negative somewhere; return standard errors"
+            )
+        return errors
 
     @property
     def fingerprint(self) -> tuple[int, ...] | None:

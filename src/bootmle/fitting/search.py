@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.reasons import HIGHER, why_not_certified
-from bootmle.fitting.recessions import find_recession
+from bootmle.fitting.recessions import find_recession, follow_far_parameter
 from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
@@ -29,7 +29,7 @@ from bootmle.optimization.bounds import (
 )
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import SUPREMUM, Outcome
-from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.plateaus import at_plateau
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -38,15 +38,12 @@ __all__ = ["Search"]
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What counts as SciPy's failure, and as a parameter that went far."""
+    """What counts as SciPy's failure."""
 
     off: float = 1e-2
     """Standard errors between SciPy's point and the optimum beyond which it was not there."""
     unbounded: float = 1e8
     """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
-    far: float = 100.0
-    """Distance from the start, in units of its size or of 1, from which on a parameter that did not
-    converge may be diverging."""
 
 
 _RULES = _Rules()
@@ -160,24 +157,8 @@ class Search(Descent):
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter went far from its start, to where the nll is lowest."""
-        converged = self.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
-        if self.parameters.curved or converged:
-            return False
-        start = self.start()
-        whitening = Whitening(start, np.diag(_RULES.far * np.maximum(1.0, np.abs(start))))
-        z = whitening.to_whitened(self.working)
-        if np.abs(z).max() < 1:
-            return False
-        target = self.target().seen_in(whitening)
-        found = along_profile(target, z, self.step_sizes)
-        self.count(target)
-        if isinstance(found, Outcome):
-            return self._ends_at(found)
-        if found is not None:
-            self.working = whitening.to_working(found)
-            self.information = self.measure()
-            self.converge()
-        return False
+        found = follow_far_parameter(self)
+        return found is not None and self._ends_at(found)
 
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""
