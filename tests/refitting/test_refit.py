@@ -1,14 +1,59 @@
 """Refits against an independent Newton solver, replicate by replicate, in standard errors."""
 
+import gc
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from bootmle import Bootstrap, Cases, Given, Status, bootstrap, fit
 from models import exponential, gamma, logit, nb2, normal, normal_mixture, poisson, weibull
 
 CERTIFIED = {Status.CERTIFIED, Status.CERTIFIED_BY_FALLBACK}
+
+
+class Counted:
+    """A logit that counts its evaluations."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, params: Any, X: Any, y: Any) -> Any:
+        self.calls += 1
+        return logit(7).nll(params, X, y)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1000.0], ids=["likelihood", "rescaled"])
+def test_what_refits_share_is_measured_once_for_a_fit(factor: float) -> None:
+    nll, model = Counted(), logit(7)
+    mle = fit(lambda *args: factor * nll(*args), model.truth, model.data(400, rng=83))
+
+    def beside(call: Callable[[], Bootstrap], first: int = 0) -> tuple[Bootstrap, int]:
+        """Evaluations besides those of new refits, and one each for the alarms."""
+        nll.calls = 0
+        boot = call()
+        return boot, nll.calls - int(boot.data.n_evaluations[first:].sum()) - len(boot.data)
+
+    boot, first = beside(lambda: bootstrap(mle, n_resamples=64, rng=1))
+    assert first > boot.n_shared > 200
+    _, again = beside(lambda: bootstrap(mle, n_resamples=64, rng=2))
+    longer, more = beside(lambda: boot.extend(64), first=64)
+    assert max(again, more) < 0.2 * boot.n_shared
+    fresh = fit(lambda *args: factor * nll(*args), model.truth, mle.args)
+    assert_array_equal(bootstrap(fresh, n_resamples=128, rng=1).replicates, longer.replicates)
+
+
+def test_what_is_shared_is_forgotten_with_its_fit() -> None:
+    model = logit(2)
+    mle = fit(model.nll, model.truth, model.data(60, rng=1))
+    bootstrap(mle, n_resamples=4, rng=0)
+    alive = weakref.ref(mle)
+    del mle
+    gc.collect()
+    assert alive() is None
 
 
 def draw(seed: int, n: int, replicate: int) -> Any:

@@ -49,7 +49,7 @@ _INNER = {
 """What a bootstrap asks of a fit, and tab completion leaves out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Fit(Optimum):
     """A maximum-likelihood fit at its certified optimum.
 

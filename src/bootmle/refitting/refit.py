@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,22 @@ median, which the audit reports."""
 _GRADIENTS, _GRADIENTS_OF_TOTALS = 2, 6
 """Gradients of p + 1 evaluations each that a refit takes, from the expansion and without it: 16 to
 24 and 65 to 70 evaluations, measured on the logit, negative binomial and Weibull, p=12, n=1500."""
+
+
+_Shared = tuple[Fit | None, SharedExpansion | None, float]
+
+_SHARED: WeakKeyDictionary[Fit, _Shared] = WeakKeyDictionary()
+"""What `_measure` found for each fit that is alive."""
+
+
+def _measure(fit: Fit) -> _Shared:
+    """Expand a fit, and rescale it if its objective is far from a log-likelihood in scale."""
+    expansion = expand_shared(fit.likelihood, fit.whitening)
+    dispersion = measure_dispersion(fit, expansion)
+    if dispersion == 1:
+        return None, expansion, 1.0
+    rescaled = rescale(fit, dispersion)
+    return rescaled, expand_shared(rescaled.likelihood, rescaled.whitening), dispersion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,16 +81,13 @@ class LikelihoodRefit:
 
     @classmethod
     def prepare(cls, fit: Fit, *, verified: bool = True) -> LikelihoodRefit:
-        """Measure what all refits share."""
+        """Measure what all refits share, once for each fit."""
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
-        expansion = expand_shared(fit.likelihood, fit.whitening)
-        dispersion = measure_dispersion(fit, expansion)
-        if dispersion == 1:
-            return cls(fit, expansion, verified)
-        rescaled = rescale(fit, dispersion)
-        expansion = expand_shared(rescaled.likelihood, rescaled.whitening)
-        return cls(rescaled, expansion, verified, dispersion)
+        if fit not in _SHARED:
+            _SHARED[fit] = _measure(fit)
+        rescaled, expansion, dispersion = _SHARED[fit]
+        return cls(rescaled or fit, expansion, verified, dispersion)
 
     def with_sandwiches(self, units: Units) -> LikelihoodRefit:
         """Measure each replicate's own standard errors too, by the units that are drawn."""
