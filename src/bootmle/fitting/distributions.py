@@ -124,7 +124,7 @@ def _fit(model: Model, start: Floats, bounded: Collection[str] = ()) -> Fit:
 
 def _at_closed_end(model: Model, mle: Fit) -> Fit:
     """Look for the optimum at the end of a shape's range, where none was certified inside."""
-    if not mle.status.failed:
+    if mle.converged:
         return mle
     for position, domain in enumerate(model.domains):
         for end in domain.closed_ends if domain.name not in model.fixed else ():

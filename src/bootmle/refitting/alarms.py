@@ -146,7 +146,7 @@ def _search_from(fit: Fit, start: Floats) -> tuple[Search, str]:
         search.run()
     except ValueError as error:
         return search, str(error)
-    return search, search.status.message if search.status.failed else ""
+    return search, "" if search.status.has_optimum else search.status.message
 
 
 def scores_of(refit: LikelihoodRefit) -> Floats | None:
