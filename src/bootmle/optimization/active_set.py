@@ -130,9 +130,9 @@ def _lowered_column(search: BoundedSearch, params: Floats, held: Columns) -> int
 
     A model that ends at a bound keeps a search from crossing it.
     """
-    parameters, best = search.parameters, None
+    parameters, here, best = search.parameters, search.value(params), None
     # Beside a bound the nll may be level, and noise says which side is lower.
-    lowest = search.value(params) + search.step_sizes.slack(search.value(params))
+    lowest = here + search.step_sizes.slack(here)
     for column in np.setdiff1d(np.arange(parameters.free.size), held):
         position, bounds = parameters.free[column], parameters.bounds[column]
         moved = params.copy()
