@@ -92,8 +92,8 @@ class BatchedNewton:
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
         least, most = _RULES.scatter
-        n = targets[0].likelihood.n_observations or np.inf
-        self.scatter = min(most, max(least, np.sqrt(size / n)))
+        n = np.array([each.likelihood.n_observations or np.inf for each in targets])
+        self.scatter = np.clip(np.sqrt(size / n), least, most)
         self.far = np.inf if start is not None else _RULES.far * trust_radius(size)
         self.z = np.zeros((count, size)) if start is None else start.copy()
         self.value = np.zeros(count)
@@ -263,10 +263,11 @@ class BatchedNewton:
         # but not less than √(q/n), by which a resample's Hessian scatters around the original's;
         # 1.5 is a margin.
         floor = self.step_sizes.floor(self.z.shape[1])
-        left = _RULES.left * _RULES.scatter[0] / self.scatter
+        scatter = self.scatter[members]
+        left = _RULES.left * _RULES.scatter[0] / scatter
         far = np.linalg.norm(self.z[members], axis=1)
         modelled = np.minimum(np.sqrt(left * far / 3), _RULES.wide)
-        ratio = np.clip(self.contraction[members], self.scatter, 1.0)
+        ratio = np.clip(self.contraction[members], scatter, 1.0)
         contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), _RULES.wide)
         first = self.trusted[members] & (self.rounds[members] == 1)
         tolerance = np.where(first, modelled, np.where(self.rounds[members] == 1, 0.0, contracted))

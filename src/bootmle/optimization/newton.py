@@ -68,7 +68,7 @@ class CubicModels:
         """Evaluate the models' Hessians at one point each, (b, q, q)."""
         return self.at(z)[2]
 
-    def take(self, members: NDArray[np.intp]) -> CubicModels:
+    def take(self, members: NDArray[np.intp] | slice) -> CubicModels:
         """Take some of the models."""
         third = None if self.third is None else self.third[members]
         return CubicModels(self.slope[members], self.curvature[members], third)
@@ -93,11 +93,7 @@ def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, N
 
 def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
     """Try a Cholesky factor of each matrix."""
-    try:
-        factors = np.linalg.cholesky(curvature)
-    except np.linalg.LinAlgError:
-        return _are_sound(_pivots(curvature))
-    return _are_sound(np.diagonal(factors, axis1=1, axis2=2))
+    return _are_sound(_pivots(curvature))
 
 
 def _pivots(curvature: Floats) -> Floats:
@@ -151,7 +147,8 @@ def maximize_models(
         reach = fraction * np.minimum(1.0, radius / np.maximum(length, TINY))
         trial = z + steps * reach[:, None]
         trial_value, trial_gradient, trial_hessian = models.at(trial)
-        lower = trial_value <= value + _RULES.rounding
+        # A model that has converged moves no more, whatever the others do.
+        lower = (trial_value <= value + _RULES.rounding) & (length >= _RULES.converged)
         fraction = np.where(lower, 1.0, fraction / 4)
         value = np.where(lower, trial_value, value)
         z = np.where(lower[:, None], trial, z)

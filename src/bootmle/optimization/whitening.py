@@ -63,8 +63,9 @@ class Whitening:
         return np.where(lengths > 0, lengths, 1.0)
 
     def to_working(self, z: Floats) -> Floats:
-        """Map whitened points (..., r) to the working scale."""
-        return np.asarray(self.center + z @ self.factor.T)
+        """Map whitened points (..., r) to the working scale, each by a product of its own."""
+        # The last bits of a product of matrices depend on their number of rows.
+        return np.asarray(self.center + np.matmul(self.factor, z[..., None])[..., 0])
 
     def to_whitened(self, working: Floats) -> Floats:
         """Map points (..., q) of the working scale to the nearest whitened ones."""

@@ -22,6 +22,7 @@ class EstimatorRefit:
     """Calls of an Estimator's function on resamples."""
 
     n_shared = 0
+    works_together = False
 
     def __init__(self, fit: Estimator) -> None:
         """Take the estimator."""
@@ -48,10 +49,11 @@ class EstimatorRefit:
         return self.fit.seconds
 
     def __call__(
-        self, resamples: Sequence[Resample]
+        self, resamples: Sequence[Resample], chosen: slice = slice(None)
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Estimate on one chunk of resamples."""
-        return [self._estimate(resample) for resample in resamples], [(1, 0)] * len(resamples)
+        """Estimate on members of a chunk of resamples."""
+        outcomes = [self._estimate(resample) for resample in resamples[chosen]]
+        return outcomes, [(1, 0)] * len(outcomes)
 
     def _estimate(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""

@@ -101,6 +101,11 @@ class LikelihoodRefit:
         return self.fit.likelihood.supports_weights
 
     @property
+    def works_together(self) -> bool:
+        """Whether members of a chunk take the resamples of the whole chunk."""
+        return self.supports_weights and self.expansion is not None
+
+    @property
     def n_params(self) -> int:
         """Number of parameters, fixed ones included."""
         return self.fit.estimate.size
@@ -122,15 +127,18 @@ class LikelihoodRefit:
         return 0 if self.expansion is None else self.expansion.n_evaluations
 
     def __call__(
-        self, resamples: Sequence[Resample]
+        self, resamples: Sequence[Resample], chosen: slice = slice(None)
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Refit one chunk; return the outcomes, and evaluations of objective and gradient."""
+        """Refit members of a chunk; return the outcomes, and evaluations of fun and jac.
+
+        The models of a whole chunk are one product, whose bits depend on the number of rows.
+        """
         if self._expands(resamples[0]):
             weights = np.array([each.weights for each in resamples])
-            targets = [self._reweighted(each) for each in weights]
-            outcomes = self._from_models(targets, weights)
+            targets = [self._reweighted(each) for each in weights[chosen]]
+            outcomes = self._from_models(targets, self._models(weights).take(chosen))
         else:
-            targets = [self.target(each) for each in resamples]
+            targets = [self.target(each) for each in resamples[chosen]]
             outcomes = self._from_estimate(targets)
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
@@ -146,7 +154,7 @@ class LikelihoodRefit:
 
     def _expands(self, resample: Resample) -> bool:
         """Whether a resample acts through weights, so that the expansion serves it."""
-        return self.supports_weights and self.expansion is not None and resample.simulate is None
+        return self.works_together and resample.simulate is None
 
     def _reweighted(self, weights: Floats) -> WhitenedObjective:
         """Weight the contributions, by how often observations are drawn (N,)."""
@@ -187,9 +195,8 @@ class LikelihoodRefit:
             return CubicModels(np.zeros((len(weights), size)), unit, None)
         return self.expansion.models(self.fit.likelihood.weights_of(weights))
 
-    def _from_models(self, targets: list[WhitenedObjective], weights: Floats) -> list[Outcome]:
-        """Start the chunk at its own models' optima."""
-        models = self._models(weights)
+    def _from_models(self, targets: list[WhitenedObjective], models: CubicModels) -> list[Outcome]:
+        """Start at the replicates' own models' optima."""
         if not self.verified:
             return self._expanded(targets, models)
         run = BatchedNewton(targets, models, self.fit.step_sizes)
@@ -202,7 +209,7 @@ class LikelihoodRefit:
             return [self._fall_back(target) for target in targets]
         likelihood = self.fit.likelihood
         count = (likelihood.n_observations or 0) if likelihood.per_observation else 1
-        models = self._models(np.ones((len(targets), count)))
+        models = self._models(np.ones((1, count))).take(np.zeros(len(targets), dtype=np.intp))
         run = BatchedNewton(targets, models, self.fit.step_sizes)
         if run.fresh.all():
             run.start_from_gradients()

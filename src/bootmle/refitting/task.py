@@ -73,14 +73,19 @@ class Task:
         return chunk_size(self.n)
 
     def __call__(self, chunk: int) -> Replicates:
-        """Compute one whole chunk, whose shape must not depend on how many are asked for."""
+        """Compute one whole chunk."""
         return self.part(chunk, 0, self.size)
 
     def part(self, chunk: int, first: int, last: int) -> Replicates:
-        """Compute some replicates of a chunk."""
+        """Compute some replicates of a chunk: each is the same to the last bit as in any other."""
         with computation():
-            numbers = range(chunk * self.size + first, chunk * self.size + last)
-            return Replicates.from_outcomes(*self.refit([self.draw(number) for number in numbers]))
+            start, chosen = chunk * self.size, slice(first, last)
+            if self.refit.works_together:
+                drawn = [self.draw(number) for number in range(start, start + self.size)]
+            else:
+                drawn = [self.draw(number) for number in range(start + first, start + last)]
+                chosen = slice(None)
+            return Replicates.from_outcomes(*self.refit(drawn, chosen))
 
     def lost(self, chunk: int, first: int, last: int, reason: str) -> Replicates:
         """Record that some replicates of a chunk cannot be computed."""
