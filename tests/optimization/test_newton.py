@@ -103,9 +103,9 @@ def test_optima_of_separable_cubics_are_the_closed_form() -> None:
     distance = np.linalg.norm(exact, axis=1)
     assert 300 < good.sum() < 790
     assert np.isfinite(exact[good]).all()
-    # Each model ends where its next Newton step is shorter than 1e-3, which differs from the
-    # distance to the optimum by its square times the bend, at most 1e-5 here.
-    assert np.abs(z - exact)[good].max() < 1e-3 + 1e-5
+    # The last Newton step is shorter than 1e-3 and leaves its square times the bend, which is
+    # below 100 here.
+    assert np.abs(z - exact)[good].max() < 1e-4
     assert distance[good].max() < trust_radius(2) + 1e-3
 
 
