@@ -192,7 +192,9 @@ def _descend_exactly(run: Run, x: Floats) -> float:
         return total if np.isfinite(total) else 1e300
 
     def slope(z: Floats) -> Floats:
-        return np.asarray(metric.T @ scores(run.total, x + metric @ z))
+        # Where the slope is not finite it reads as zero, which ends the descent there.
+        found = metric.T @ scores(run.total, x + metric @ z)
+        return np.nan_to_num(np.asarray(found, float), posinf=0.0, neginf=0.0)
 
     def curvature(z: Floats) -> Floats:
         at, _, local = derivatives(run, x + metric @ z)
