@@ -194,7 +194,7 @@ def _descend_exactly(run: Run, x: Floats) -> float:
     def slope(z: Floats) -> Floats:
         # Where the slope is not finite it reads as zero, which ends the descent there.
         found = metric.T @ scores(run.total, x + metric @ z)
-        return np.nan_to_num(np.asarray(found, float), posinf=0.0, neginf=0.0)
+        return np.asarray(np.where(np.isfinite(found), found, 0.0))
 
     def curvature(z: Floats) -> Floats:
         at, _, local = derivatives(run, x + metric @ z)
