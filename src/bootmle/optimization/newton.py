@@ -84,21 +84,17 @@ def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, N
 
     Where it is not, the step uses the absolute eigenvalues: a descent direction, no certificate.
     """
-    definite = _is_definite(curvature)
+    definite = _are_sound(_pivots(curvature))
     usable = curvature if definite.all() else _made_definite(curvature, definite)
     steps = np.asarray(-np.linalg.solve(usable, gradient[..., None])[..., 0], dtype=float)
     decrements: Floats = np.sqrt(np.maximum(0.0, -(gradient * steps).sum(axis=-1)))
     return steps, decrements, definite
 
 
-def _is_definite(curvature: Floats) -> NDArray[np.bool_]:
-    """Try a Cholesky factor of each matrix."""
-    return _are_sound(_pivots(curvature))
-
-
 def _pivots(curvature: Floats) -> Floats:
     """Return the diagonals of all Cholesky factors (b, q), NaN from where there is none."""
-    # numpy.linalg.cholesky raises for the whole batch if one matrix has no factor.
+    # numpy.linalg.cholesky raises for the whole batch if one matrix has no factor, and a member's
+    # bits must not depend on the others.
     left, pivots = curvature.copy(), np.full(curvature.shape[:2], np.nan)
     for k in range(curvature.shape[1]):
         pivots[:, k] = np.sqrt(left[:, k, k])
