@@ -357,8 +357,10 @@ def test_a_result_of_scipy_without_a_name() -> None:
     mle = standard()
     parts = ["covariances", "OptimizeResult", '{"BFGS": res}']
     refused(TypeError, parts, lambda: crosscheck(mle, covariances=mle.optimize_result))
-    parts = ["covariances", "'mine'", "(2,)", "np.diag(se**2)"]
-    refused(ValueError, parts, lambda: crosscheck(mle, covariances={"mine": [1.0, 2.0]}))
+    parts = ["covariances", "'mine'", "(3,)", "2 standard errors"]
+    refused(ValueError, parts, lambda: crosscheck(mle, covariances={"mine": [1.0, 2.0, 3.0]}))
+    parts = ["covariances", "'mine'", "-2", "NaN where one is missing"]
+    refused(ValueError, parts, lambda: crosscheck(mle, covariances={"mine": [1.0, -2.0]}))
 
 
 def test_a_refit_that_does_not_exist() -> None:

@@ -13,10 +13,12 @@ from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.delta import check_derived
 from bootmle.crosschecks.diagnoses import diagnose
 from bootmle.crosschecks.evidence import gather, measure_scores_under
+from bootmle.crosschecks.identification import context_of
 from bootmle.crosschecks.profiles import profile_likelihood
 from bootmle.crosschecks.remedies import measure_conditioning, suggest_transforms
-from bootmle.crosschecks.sources import OWN, Source, fitted_sources, read_sources
-from bootmle.crosschecks.user_matrices import judge_user_matrix
+from bootmle.crosschecks.sources import OWN, Source, fitted_sources
+from bootmle.crosschecks.user_matrices import judge_user_source
+from bootmle.crosschecks.user_sources import read_sources
 from bootmle.crosschecks.verdicts import judge, judge_reference
 from bootmle.display.checks import check_flag
 from bootmle.execution.threads import computation
@@ -45,7 +47,10 @@ def crosscheck(
         delta method. A Fit alone is compared with its sandwich, or with its Hessian if the
         objective returns only a total.
     covariances : mapping, optional
-        Sources in doubt: name to (p, p) matrix, LbfgsInvHessProduct or OptimizeResult.
+        Sources in doubt, by name: a (p, p) matrix, DataFrame or LbfgsInvHessProduct; p standard
+        errors as an array, mapping, Series or DataFrame column, by name where they are named,
+        missing ones NaN or left out; an OptimizeResult, or a result of statsmodels, lmfit,
+        iminuit, arch, lifelines, biogeme or xlogit. The formula that they follow is named.
     simulate : callable, optional
         ``simulate(params, rng, *args) -> args``: adds the parametric bootstrap, with as many
         replicates as ``boot`` has (999 for a Fit).
@@ -63,7 +68,8 @@ def crosscheck(
     Raises
     ------
     ValueError, TypeError
-        For a Bootstrap without its fit, one of an Estimator, or a matrix of another shape.
+        For a Bootstrap without its fit, one of an Estimator, a matrix of another shape, or labels
+        that are no parameters of the fit.
 
     Notes
     -----
@@ -119,7 +125,9 @@ def _check(
     sources = [evidence.reference, *own, *users]
     verdicts = {name: judge_reference(evidence)}
     verdicts |= {source.name: judge(source, evidence) for source in own}
-    verdicts |= {source.name: judge_user_matrix(source, evidence) for source in users}
+    if users:
+        context = context_of(evidence, simulate)
+        verdicts |= {each.name: judge_user_source(each, evidence, context) for each in users}
     check = Crosscheck(
         names=fit.names,
         estimate=fit.estimate,

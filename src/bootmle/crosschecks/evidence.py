@@ -127,12 +127,12 @@ class Evidence:
         reference = (other or self.reference).standard_errors
         outside = np.abs(source.standard_errors - reference) > self.tolerance(source, other)
         lacking = ~np.isfinite(source.standard_errors) & np.isfinite(reference)
-        return np.asarray(outside | lacking)
+        return np.asarray((outside | lacking) & ~source.missing)
 
     def lacks(self, source: Source) -> bool:
         """Whether a source lacks a standard error that the reference has."""
         given = np.isfinite(self.reference.standard_errors)
-        return bool(np.any(given & ~np.isfinite(source.standard_errors)))
+        return bool(np.any(given & ~np.isfinite(source.standard_errors) & ~source.missing))
 
     def distance(self, source: Source, other: Source) -> Floats:
         """Return the difference of two sources in its standard errors, (p,)."""

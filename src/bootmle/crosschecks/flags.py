@@ -30,6 +30,7 @@ class Flag(Enum):
     SMALL_SAMPLE = "a sample too small for a local approximation"
     NONLINEAR = "a function too nonlinear for the delta method"
     SEARCH_PATH = "a quasi-Newton approximation, not the inverse Hessian"
+    OTHER_FORMULA = "numbers that are no standard errors of these parameters together"
     ROUNDING = "second differences dominated by rounding error"
     UNEXPLAINED = "a disagreement without a measured explanation"
 

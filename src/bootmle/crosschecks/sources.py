@@ -1,21 +1,19 @@
-"""Sources of standard errors: matrices computed from the fit, and those the user passes."""
+"""Sources of standard errors, and those that are computed from the fit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult
+from numpy.typing import NDArray
 
 from bootmle.crosschecks.score_covariances import Scores
-from bootmle.display.text import brief
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 
-__all__ = ["OWN", "Source", "fitted_sources", "read_sources"]
+__all__ = ["OWN", "Source", "fitted_sources"]
 
 OWN = ("bootstrap", "parametric", "hessian", "opg", "sandwich", "cluster", "profile")
 """Names of the sources that the cross-check computes itself."""
@@ -38,6 +36,12 @@ class Source:
         The minimizer's result that the matrix comes from.
     quasi_newton : bool
         Whether the matrix is a minimizer's quasi-Newton approximation.
+    library : str
+        The library whose result it is; empty where it is none's.
+    point : (p,) array or None
+        That library's estimates.
+    absent : (p,) bool array or None
+        Which parameters the user gave no number for.
     """
 
     name: str
@@ -46,6 +50,24 @@ class Source:
     covariance: Floats | None = None
     result: Any = None
     quasi_newton: bool = False
+    library: str = ""
+    point: Floats | None = None
+    absent: NDArray[np.bool_] | None = None
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which parameters the user gave no number for, (p,); none of a source of its own."""
+        nothing = np.zeros(len(self.standard_errors), dtype=bool)
+        return nothing if self.absent is None else self.absent
+
+    @property
+    def has_covariances(self) -> bool:
+        """Whether a matrix is more than its diagonal; so is one of a single parameter."""
+        matrix = self.covariance
+        if matrix is None:
+            return False
+        varies = np.flatnonzero(np.diag(matrix))
+        return varies.size < 2 or bool(np.any(matrix != np.diag(np.diag(matrix))))
 
     @classmethod
     def of(cls, name: str, covariance: Floats, mcse: Floats | None = None, **about: Any) -> Source:
@@ -70,48 +92,6 @@ def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
         if scores.clusters is not None:
             covariances["cluster"] = scores.clustered_sandwich if definite else withheld
     return [Source.of(name, _in_all(fit, matrix)) for name, matrix in covariances.items()]
-
-
-def read_sources(fit: Fit, covariances: Mapping[str, Any] | None) -> list[Source]:
-    """Read the user's matrices, LbfgsInvHessProducts and OptimizeResults."""
-    unnamed = isinstance(covariances, OptimizeResult) or not isinstance(covariances, Mapping)
-    if covariances is not None and unnamed:
-        raise TypeError(
-            f"covariances: {type(covariances).__name__}; pass a mapping from name to matrix or "
-            f'OptimizeResult, such as {{"BFGS": res}}'
-        )
-    for name in covariances or {}:
-        if name in OWN:
-            raise ValueError(
-                f"covariances: {name!r} is a source that the cross-check computes itself; give "
-                f"yours another name"
-            )
-    return [_read(fit, name, given) for name, given in (covariances or {}).items()]
-
-
-def _read(fit: Fit, name: str, given: Any) -> Source:
-    """Read one of the user's sources."""
-    result = given if isinstance(given, Mapping) and "x" in given else None
-    raw = given if result is None else result.get("hess_inv")
-    if raw is None:
-        lacks = "is None" if given is None else "has no hess_inv (its method computes none)"
-        raise ValueError(f"covariances: {name!r} {lacks}; leave it out")
-    quasi_newton = result is not None or hasattr(raw, "todense")
-    if hasattr(raw, "reindex") and sorted(map(str, raw.index)) == sorted(fit.names):
-        raw = raw.reindex(index=list(fit.names), columns=list(fit.names))
-    try:
-        matrix = np.asarray(raw.todense() if hasattr(raw, "todense") else raw, dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"covariances: {name!r} is {brief(raw)}; pass a (p, p) matrix or an OptimizeResult"
-        ) from None
-    p, q = len(fit.names), int(fit.free.sum())
-    if matrix.shape == (q, q) and q != p:
-        matrix = _in_all(fit, matrix)
-    if matrix.shape != (p, p):
-        hint = "; of standard errors, np.diag(se**2)" if matrix.shape == (p,) else ""
-        raise ValueError(f"covariances: {name!r} has shape {matrix.shape}; pass ({p}, {p}){hint}")
-    return Source.of(name, matrix, result=result, quasi_newton=quasi_newton)
 
 
 def _in_all(fit: Fit, matrix: Floats) -> Floats:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag, Verdict
+from bootmle.crosschecks.formula_verdicts import describe_matches, judge_matches, judge_unknown
+from bootmle.crosschecks.formulas import Context
+from bootmle.crosschecks.identification import given_of, identify
+from bootmle.crosschecks.matching import Match
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import (
-    agreement,
     describe_difference,
     judge,
     judge_reference,
@@ -22,7 +26,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.convergence import observed_information
 
-__all__ = ["judge_user_matrix"]
+__all__ = ["judge_user_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +47,53 @@ class _Thresholds:
 _THRESHOLDS = _Thresholds()
 
 
-def judge_user_matrix(source: Source, evidence: Evidence) -> Verdict:
-    """Judge a matrix that the user passed against the reference."""
+def judge_user_source(source: Source, evidence: Evidence, context: Context) -> Verdict:
+    """Judge numbers that the user passed, by the formula that they follow."""
+    verdict = _judge(source, evidence, context)
+    missing = evidence.named(source.missing & evidence.fit.free)
+    if not missing or len(missing) == evidence.fit.free.sum():
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason}; it has none for {', '.join(missing)}")
+
+
+def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
+    """Judge the numbers that are there."""
     fit = evidence.fit
-    if fit.information.definiteness == "singular":
-        return _judge_flat(source, fit)
-    if not np.isfinite(np.asarray(source.covariance)).all():
+    given = given_of(source, evidence)
+    if _is_broken(source, fit):
         return Verdict(False, "the matrix is not finite", Flag.NOT_POSITIVE_DEFINITE)
+    if source.missing[fit.free].all():
+        return Verdict(False, "it has no standard error", Flag.NOT_POSITIVE_DEFINITE)
+    if fit.information.definiteness == "singular":
+        return _judge_flat(source, fit, identify(given, source, evidence, context))
     away = _distance(source, fit)
-    if away > _THRESHOLDS.away:
+    if away > _THRESHOLDS.away and source.result is not None:
         return _judge_elsewhere(source, fit, away)
     withheld = withheld_from(evidence)
     if withheld is not None:
         return withheld
-    return (
-        _judge_as_known(source, evidence)
-        or agreement(source, evidence)
-        or _judge_curvature(source, evidence)
-    )
+    if source.quasi_newton:
+        return _judge_as_near_inverse(source, evidence) or _judge_curvature(source, evidence)
+    matches = identify(given, source, evidence, context)
+    if matches:
+        return judge_matches(matches, source, evidence)
+    unknown = judge_unknown(source, evidence)
+    if given.matrix is None or unknown.agrees:
+        return unknown
+    return _judge_curvature(source, evidence)
 
 
-def _judge_flat(source: Source, fit: Fit) -> Verdict:
+def _is_broken(source: Source, fit: Fit) -> bool:
+    """Whether a matrix is not finite even where it has variances, or has none."""
+    if source.covariance is None:
+        return False
+    there = np.flatnonzero(fit.free & ~source.missing)
+    return not there.size or not np.isfinite(source.covariance[np.ix_(there, there)]).all()
+
+
+def _judge_flat(source: Source, fit: Fit, matches: Sequence[Match]) -> Verdict:
     """Reject every standard error along a flat direction."""
+    said = f"{describe_matches(matches)}: " if matches else ""
     directions = [
         fit.information.describe_direction(each) for each in fit.information.null_directions.T
     ]
@@ -76,7 +105,7 @@ def _judge_flat(source: Source, fit: Fit) -> Verdict:
     shown = "no standard error exists"
     if finite:
         shown = f"its standard errors for {', '.join(finite)} are artifacts"
-    reason = f"{shown}: the data do not identify {' and '.join(directions)}"
+    reason = f"{said}{shown}: the data do not identify {' and '.join(directions)}"
     return Verdict(False, reason, Flag.NOT_IDENTIFIED)
 
 
@@ -107,6 +136,9 @@ def _judge_curvature(source: Source, evidence: Evidence) -> Verdict:
         reason = f"{head}: {_factor_reason(factor, evidence.fit)}"
         return Verdict(False, reason, Flag.OBJECTIVE_SCALE)
     ratios = _along_eigenvectors(source, evidence.fit)
+    few = _along_few(source, evidence)
+    if few is not None and not source.quasi_newton:
+        return Verdict(False, f"{head}: {few}", Flag.OTHER_FORMULA, ratios)
     if source.quasi_newton:
         reason = f"{head}: {_path_reason(source, evidence.fit, ratios)}"
         return Verdict(False, reason, Flag.SEARCH_PATH, ratios)
@@ -142,24 +174,6 @@ def _judge_differences(source: Source, evidence: Evidence, head: str, ratios: Fl
         Flag.ROUNDING,
         ratios,
     )
-
-
-def _judge_as_known(source: Source, evidence: Evidence) -> Verdict | None:
-    """Take over the verdict on the closest known source, if a matrix equals it."""
-    if source.quasi_newton:
-        return _judge_as_near_inverse(source, evidence)
-    apart = {
-        name: _apart(source, own, evidence)
-        for name, own in evidence.known.items()
-        if own.covariance is not None
-    }
-    name = min(apart, key=lambda each: apart[each])
-    if not apart[name] < _THRESHOLDS.same:
-        return None
-    own = evidence.known[name]
-    given = judge_reference(evidence) if own is evidence.reference else judge(own, evidence)
-    matrix = "the inverse Hessian" if name == "hessian" else f"the {name} matrix"
-    return Verdict(given.agrees, f"equals {matrix}: {given.reason}", given.flag)
 
 
 def _judge_as_near_inverse(source: Source, evidence: Evidence) -> Verdict | None:
@@ -208,20 +222,53 @@ def _in_full(fit: Fit, x: Floats) -> Floats:
 
 def _common_factor(source: Source, evidence: Evidence) -> float | None:
     """Return c where a matrix is c times the inverse Hessian, c not 1; -1 for its negative."""
-    hessian, free = evidence.known["hessian"], evidence.fit.likelihood.parameters.free
-    matrix = np.asarray(source.covariance)[np.ix_(free, free)]
-    inverse = np.asarray(hessian.covariance)[np.ix_(free, free)]
-    factor = float(np.trace(matrix / np.diag(inverse)[:, None]) / free.size)
-    if factor == 0 or not np.isfinite(factor):
+    values = _relative(source, evidence)[0]
+    if not np.isfinite(values).all() or (values == 0).any():
         return None
-    scaled = Source.of(source.name, np.asarray(source.covariance) / factor)
-    if _apart(scaled, hessian, evidence) > 2 * _THRESHOLDS.same:
+    factor = float(values.mean())
+    if factor == 0 or np.abs(values / factor - 1).max() > 2 * _THRESHOLDS.same:
         return None
     n = evidence.fit.likelihood.n_observations or 0
     recognized = (
         min(abs(factor / each - 1) for each in (0.5, max(n, 1), -1.0)) < 2 * _THRESHOLDS.same
     )
-    return factor if free.size > 1 or recognized else None
+    return factor if values.size > 1 or recognized else None
+
+
+def _relative(source: Source, evidence: Evidence) -> tuple[Floats, Floats]:
+    """Return a matrix's variances over the inverse Hessian's, (q,), and along what, (q, q)."""
+    free = np.ix_(*[evidence.fit.likelihood.parameters.free] * 2)
+    matrix = np.asarray(source.covariance)[free]
+    inverse = np.asarray(evidence.known["hessian"].covariance)[free]
+    nothing = np.full(len(matrix), np.nan)
+    if not np.isfinite(matrix).all():
+        return nothing, np.full_like(matrix, np.nan)
+    try:
+        factor = np.linalg.cholesky(inverse)
+    except np.linalg.LinAlgError:
+        return nothing, np.full_like(matrix, np.nan)
+    half = np.linalg.solve(factor, (matrix + matrix.T) / 2)
+    values, vectors = np.linalg.eigh(np.linalg.solve(factor, half.T))
+    return np.asarray(values), np.asarray(factor @ vectors)
+
+
+def _along_few(source: Source, evidence: Evidence) -> str | None:
+    """Say along what a matrix differs from the inverse Hessian, if along fewer than all."""
+    values, directions = _relative(source, evidence)
+    same = np.abs(values - 1) < _THRESHOLDS.same
+    if not (values > 0).all() or not 0 < (~same).sum() <= same.sum():
+        return None
+    information = evidence.fit.information
+    parts = [
+        f"{rounded(float(values[k]), 2)} times that of the inverse Hessian along "
+        f"{information.describe_direction(directions[:, k])}"
+        for k in np.flatnonzero(~same)
+    ]
+    others = "the other direction" if same.sum() == 1 else "all other directions"
+    return (
+        f"its variance is {' and '.join(parts)}, and 1 times along {others}: its eigenvalues were "
+        f"forced positive definite, clipped or regularized"
+    )
 
 
 def _factor_reason(factor: float, fit: Fit) -> str:

@@ -1,0 +1,239 @@
+"""Which formula a given column of standard errors, or matrix, follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bootmle.crosschecks.evidence import Evidence
+from bootmle.crosschecks.expected_information import expected_information
+from bootmle.crosschecks.formulas import Context, Formula, Kind, listed, plain_formulas
+from bootmle.crosschecks.held_formulas import held_formulas
+from bootmle.crosschecks.matching import (
+    EXACT,
+    Given,
+    Match,
+    best_of,
+    is_evidence,
+    measure,
+    rounding,
+)
+from bootmle.crosschecks.other_formulas import (
+    elsewhere_formulas,
+    pseudo_inverse_formulas,
+    rescaled_formula,
+    search_formulas,
+    wrong_step_formulas,
+)
+from bootmle.crosschecks.scaled_formulas import (
+    dispersed_formulas,
+    scaled_formulas,
+    small_sample_formulas,
+)
+from bootmle.crosschecks.sources import Source
+from bootmle.display.text import rounded
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["context_of", "given_of", "identify"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Thresholds:
+    """What counts as a match after the exact ones."""
+
+    loose: float = 5e-3
+    """Relative difference up to which numbers are those of a plain formula, roughly: other
+    software's differenced derivatives and optima leave so much."""
+    shared: int = 3
+    """Numbers from which an unknown common factor counts before formulas without one."""
+    ahead: float = 0.5
+    """Share of the numbers that a formula must match to be named for them alone."""
+
+
+_THRESHOLDS = _Thresholds()
+_SOURCES = ("hessian", "opg", "sandwich", "cluster", "bootstrap", "parametric")
+_BOOTSTRAPS = {"bootstrap", "parametric"}
+
+
+def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Context:
+    """Gather what formulas are made of."""
+    fit, scores = evidence.fit, evidence.scores
+    free = np.ix_(fit.likelihood.parameters.free, fit.likelihood.parameters.free)
+    known = {**evidence.known, evidence.reference.name: evidence.reference}
+    covariances: dict[str, Floats] = {}
+    for name in _SOURCES:
+        matrix = known[name].covariance if name in known else None
+        if matrix is not None:
+            covariances[name] = matrix[free]
+    expected = None
+    if evidence.regular and scores is not None:
+        expected = expected_information(fit, scores, simulate)
+    if expected is not None:
+        first = {"hessian": covariances.pop("hessian"), "expected": expected.covariance}
+        covariances = {**first, **covariances}
+    clusters = None if scores is None else scores.clusters
+    pearson = None if expected is None else expected.pearson
+    return Context(
+        names=fit.likelihood.parameters.free_names,
+        estimate=fit.estimate[fit.free],
+        covariances=covariances,
+        errors={} if expected is None else {"expected": expected.error},
+        dispersions={} if pearson is None else {"Pearson's chi-squared": pearson},
+        n=fit.likelihood.n_observations or 0,
+        clusters=0 if clusters is None else int(clusters.max()) + 1,
+        nll=fit.nll,
+    )
+
+
+def given_of(source: Source, evidence: Evidence) -> Given:
+    """Take a source's numbers for the free parameters: a matrix, unless its covariances are 0."""
+    free = evidence.fit.likelihood.parameters.free
+    column = source.standard_errors[free]
+    if source.covariance is None or not source.has_covariances:
+        return Given(column)
+    return Given(column, source.covariance[np.ix_(free, free)])
+
+
+def identify(given: Given, source: Source, evidence: Evidence, context: Context) -> list[Match]:
+    """Return the formulas that the numbers equal and that cannot be told apart; none if none do."""
+    if not given.present.any():
+        return []
+    for tier in _tiers(given, source, evidence, context):
+        if tier:
+            return tier
+    return []
+
+
+def _tiers(
+    given: Given, source: Source, evidence: Evidence, context: Context
+) -> Iterator[list[Match]]:
+    """Try formulas, the plain ones first; yield the matches of each kind."""
+    fit, missing = evidence.fit, ~given.present
+    bases = plain_formulas(context)
+    own = _distinct([each for each in bases if each.source not in _BOOTSTRAPS])
+    yield _plain(given, bases, own, context)
+    yield _by_a_factor(given, own, _THRESHOLDS.shared)
+    for base in sorted(own, key=lambda each: each.source != "hessian"):
+        yield _likely(given, list(held_formulas(base, context.names, missing)))
+    yield _simplest(
+        [
+            match
+            for base in own
+            if given.matrix is None and (made := rescaled_formula(base, given, context)) is not None
+            for match in _likely(given, [made], 13 ** len(context.names) // 1, made.complexity - 1)
+        ]
+    )
+    base = own[0] if own else Formula("", np.full((len(missing),) * 2, np.nan))
+    meat = None
+    if evidence.scores is not None and "sandwich" in context.covariances:
+        meat = fit.information.matrix @ context.covariances["sandwich"] @ fit.information.matrix
+    yield _likely(given, list(pseudo_inverse_formulas(base, fit.information, meat)))
+    searches = list(search_formulas(base, fit))
+    if (given.column[given.present] == 1.0).all() and given.present.sum() > 1:
+        yield best_of(given, searches[:1])
+    yield _likely(given, searches)
+    yield _likely(given, list(elsewhere_formulas(base, fit, source.point)))
+    yield _likely(given, list(wrong_step_formulas(base, fit, context)))
+    yield _loosely(given, own)
+    yield _by_a_factor(given, own, 2)
+    yield _in_part(given, own, context)
+
+
+def _distinct(bases: list[Formula]) -> list[Formula]:
+    """Leave out the expected information where it is the observed one, as for canonical links."""
+    twins = {
+        each.source
+        for each in bases[1:2]
+        if each.source == "expected"
+        and np.abs(np.log(each.column / bases[0].column)).max() < EXACT + each.error
+    }
+    return [each for each in bases if each.source not in twins]
+
+
+def _plain(given: Given, bases: list[Formula], own: list[Formula], context: Context) -> list[Match]:
+    """Match formulas as they are and by known factors; as they are, if both match."""
+    scaled = [
+        made
+        for base in own
+        for make in (small_sample_formulas, scaled_formulas, dispersed_formulas)
+        for made in make(base, context)
+    ]
+    found = best_of(given, [*bases, *scaled])
+    return _simplest(found)
+
+
+def _simplest(matches: list[Match]) -> list[Match]:
+    """Keep the matches of least complexity."""
+    least = min((each.formula.complexity for each in matches), default=0)
+    return [each for each in matches if each.formula.complexity == least]
+
+
+def _likely(given: Given, formulas: list[Formula], count: int = 0, spent: int = 0) -> list[Match]:
+    """Match formulas so many that chance has to be ruled out."""
+    if not is_evidence(given, count or len(formulas), spent):
+        return []
+    return _simplest(best_of(given, formulas))
+
+
+def _by_a_factor(given: Given, bases: list[Formula], fewest: int) -> list[Match]:
+    """Match formulas by a common factor that is none of the known."""
+    if given.present.sum() < fewest or not is_evidence(given, 2 * len(bases), spent=1):
+        return []
+    scaled = []
+    for base in bases:
+        factor = float(np.exp(2 * np.mean(np.log(given.column / base.column)[given.present])))
+        if np.isfinite(factor):
+            shown = rounded(factor, 3)
+            scaled.append(
+                replace(
+                    base,
+                    name=f"{shown} times {base.name} in every parameter",
+                    covariance=factor * base.covariance,
+                    kind=Kind.DISPERSED,
+                    advice="a dispersion factor, or a scaled objective",
+                )
+            )
+    return best_of(given, scaled)
+
+
+def _loosely(given: Given, bases: list[Formula]) -> list[Match]:
+    """Match plain formulas roughly; the closest one."""
+    close = [measure(given, each) for each in bases]
+    close = [each for each in close if each.excess <= _THRESHOLDS.loose]
+    if given.present.sum() < 2:
+        return []
+    return sorted(close, key=lambda each: each.excess)[:1]
+
+
+def _in_part(given: Given, bases: list[Formula], context: Context) -> list[Match]:
+    """Match a formula by most of the numbers, but not all."""
+    present = given.present
+    for base in bases:
+        with np.errstate(all="ignore"):
+            off = np.abs(np.log(given.column / base.column))
+        allowed = np.full(len(off), np.inf)
+        allowed[present] = rounding(given.column[present]) + EXACT + base.error
+        same = present & (off <= allowed)
+        kept = Given(np.where(same, given.column, np.nan))
+        if same.sum() < 2 or same.sum() <= _THRESHOLDS.ahead * present.sum():
+            continue
+        if not is_evidence(kept, 2 ** len(off) * len(bases)):
+            continue
+        other = present & ~same
+        ratios = (given.column / base.column)[other]
+        names = [name for name, one in zip(context.names, other, strict=True) if one]
+        shown = ", ".join(
+            f"{name} (×{rounded(float(ratio), 3)})"
+            for name, ratio in zip(names, ratios, strict=True)
+        )
+        part = replace(
+            base,
+            name=f"{base.name} for {listed(context.names, same)}, but not for {shown}",
+            kind=Kind.OTHER,
+            advice="look for another scale, or a slip, in what differs",
+        )
+        return [replace(measure(kept, base), formula=part)]
+    return []

@@ -1,0 +1,149 @@
+"""How closely given numbers match a formula, allowing for the digits they were given to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.crosschecks.formulas import Formula
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["EXACT", "Given", "Match", "best_of", "rounding"]
+
+EXACT = 2e-4
+"""Relative difference of standard errors, beyond rounding, up to which numbers equal a formula:
+twice the error of second differences in other software, about 1e-4."""
+_FULL = 11
+"""Significant digits from which numbers count as not rounded."""
+_FLOOR = 1e-6
+"""Relative error of the measured Hessian's standard errors that never tells two formulas apart."""
+_BEATEN = 10.0
+"""Ratio of two formulas' residuals from which the worse one is ruled out."""
+_COARSEST = 0.1
+"""Relative rounding beyond which no more is allowed for: numbers of one digit tell little."""
+_CHANCE = 0.01
+"""Chance at most, over all formulas of a kind, that one matches numbers it has no part in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """A column of numbers for the q free parameters, NaN where missing, or a matrix of them."""
+
+    column: Floats
+    matrix: Floats | None = None
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which entries are there, (q,)."""
+        return np.isfinite(self.column) & (self.column > 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """A formula and how far the numbers are from it.
+
+    Attributes
+    ----------
+    formula : Formula
+    away : float
+        The largest relative difference of standard errors.
+    excess : float
+        What the rounding of the numbers leaves of it.
+    """
+
+    formula: Formula
+    away: float
+    excess: float
+
+    @property
+    def closeness(self) -> str:
+        """State to how many digits they match, at most 6."""
+        digits = int(np.clip(np.floor(-np.log10(max(self.away, 1e-12)) + 0.3), 1, 6))
+        return f"to {digits} digit{'s' if digits > 1 else ''}"
+
+
+def best_of(
+    given: Given, formulas: list[Formula], tolerance: float = EXACT, floor: float = 0.0
+) -> list[Match]:
+    """Return the formulas that the numbers equal, and that no other equals far more closely."""
+    matches = [measure(given, each) for each in formulas]
+    matches = [each for each in matches if each.excess <= tolerance + each.formula.error]
+    if not matches:
+        return []
+    least = min(each.excess for each in matches)
+    limit = max(_BEATEN * least, _FLOOR, floor)
+    kept = [each for each in matches if each.excess <= limit + each.formula.error]
+    return sorted(kept, key=lambda each: (each.formula.complexity, each.excess))
+
+
+def is_evidence(given: Given, count: int, spent: int = 0) -> bool:
+    """Whether one of ``count`` formulas is unlikely to match the numbers by chance.
+
+    Each number matches with about twice its tolerance, as ratios spread over a factor of e;
+    ``spent`` numbers went into the formula itself.
+    """
+    window = 2 * (rounding(given.column[given.present]) + EXACT)
+    informative = np.sort(window)[: max(len(window) - spent, 0)]
+    return bool(informative.size) and count * float(np.prod(informative)) < _CHANCE
+
+
+def measure(given: Given, formula: Formula) -> Match:
+    """Compare numbers with a formula: a column by ratios, a matrix by its relative eigenvalues."""
+    present = given.present
+    if not present.any() or not np.isfinite(formula.column[present]).all():
+        return Match(formula, np.inf, np.inf)
+    if given.matrix is not None:
+        return _measure_matrix(given, formula)
+    numbers, made = given.column[present], formula.column[present]
+    if not (made > 0).all():
+        return Match(formula, np.inf, np.inf)
+    off = np.abs(np.log(numbers / made)) / (2 if formula.variances else 1)
+    excess = off - rounding(numbers) / (2 if formula.variances else 1)
+    return Match(formula, float(off.max()), max(float(excess.max()), 0.0))
+
+
+def _measure_matrix(given: Given, formula: Formula) -> Match:
+    """Compare a matrix C with V = L Lᵀ by the eigenvalues of L⁻¹ C L⁻ᵀ."""
+    assert given.matrix is not None
+    inside = np.ix_(given.present, given.present)
+    matrix, made = given.matrix[inside], formula.covariance[inside]
+    try:
+        factor = np.linalg.cholesky(made)
+    except np.linalg.LinAlgError:
+        return Match(formula, np.inf, np.inf)
+    if formula.variances or not np.isfinite(matrix).all():
+        return Match(formula, np.inf, np.inf)
+    half = np.linalg.solve(factor, matrix)
+    values = np.linalg.eigvalsh(np.linalg.solve(factor, half.T))
+    if not values[0] > 0:
+        return Match(formula, np.inf, np.inf)
+    off = float(np.abs(np.log(values)).max()) / 2
+    inverse = np.abs(np.linalg.inv(factor))
+    entries = np.abs(matrix) * rounding(matrix.ravel()).reshape(matrix.shape)
+    allowed = float(np.linalg.norm(inverse @ entries @ inverse.T)) / 2
+    return Match(formula, off, max(off - min(allowed, _COARSEST), 0.0))
+
+
+def rounding(numbers: Floats) -> Floats:
+    """Return half a unit of the last digit given, relative to each number, (k,).
+
+    All are taken to have as many decimals, or as many significant digits, as the longest.
+    """
+    shown = [_digits(float(each)) for each in numbers]
+    significant, decimals = (np.array(each, dtype=float) for each in zip(*shown, strict=True))
+    if significant.max(initial=0) >= _FULL:
+        return np.zeros(len(numbers))
+    size = np.abs(np.where(numbers == 0, 1.0, numbers))
+    by_size = 0.5 * 10.0 ** (np.floor(np.log10(size)) - significant.max() + 1)
+    by_place = 0.5 * 10.0 ** -decimals.max()
+    unit = np.minimum(np.maximum(by_size, by_place), 0.5 * 10.0**-decimals)
+    return np.asarray(np.minimum(unit / size, _COARSEST))
+
+
+def _digits(number: float) -> tuple[int, int]:
+    """Count a number's significant digits and its decimals, without trailing zeros."""
+    mantissa, exponent = f"{number:.14e}".split("e")
+    digits = len(mantissa.replace(".", "").lstrip("-").rstrip("0")) or 1
+    return digits, digits - 1 - int(exponent)
