@@ -79,7 +79,7 @@ def _not_at_optimum(evidence: Evidence) -> Iterator[Diagnosis]:
 def _not_identified(evidence: Evidence) -> Iterator[Diagnosis]:
     """Report directions that the data do not identify."""
     fit, information = evidence.fit, evidence.fit.information
-    if information.definiteness != "singular":
+    if information.definiteness != "singular" or not fit.status.has_optimum:
         return
     directions = [information.describe_direction(each) for each in information.null_directions.T]
     more = ""
@@ -100,7 +100,7 @@ def _not_positive_definite(evidence: Evidence) -> Iterator[Diagnosis]:
     definiteness = evidence.fit.information.definiteness
     if definiteness in {"positive definite", "singular"}:
         return
-    if evidence.fit.status is not Status.AT_BOUND:
+    if evidence.fit.status not in {Status.AT_BOUND, Status.NO_FINITE_OPTIMUM}:
         yield Diagnosis(
             Flag.NOT_POSITIVE_DEFINITE,
             f"the Hessian at the estimate is {definiteness}, so it gives no standard errors",

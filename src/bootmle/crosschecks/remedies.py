@@ -115,10 +115,11 @@ class Reparameterization:
 def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | None:
     """Measure the Hessian's conditioning over replicates; None unless it is positive definite.
 
-    Nor on constraints: along them it says nothing of the parameters one by one.
+    Nor on constraints, at bounds or at infinity: it says nothing of the parameters one by one.
     """
     information = fit.information
-    if information.definiteness != "positive definite" or information.tangent is not None:
+    on_edge = information.tangent is not None or information.limit is not None
+    if information.definiteness != "positive definite" or on_edge:
         return None
     (number,), (smallest,) = _conditions(fit.information.matrix[None])
     hessians = None if boot is None else _hessians(fit, boot)

@@ -80,17 +80,16 @@ class Source:
 
 def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
     """List the sources computed from the fit itself: Hessian, OPG, sandwiches."""
-    # All are NaN where the Hessian is not positive definite, or the gradient not 0 as at a bound:
-    # OPG and sandwich are positive semi-definite whatever the Hessian is, and would hide it.
-    withheld = np.full_like(fit.information.matrix, np.nan)
-    definite = fit.information.definiteness == "positive definite"
-    definite &= fit.status is not Status.AT_BOUND
-    covariances = {"hessian": fit.information.covariance if definite else withheld}
+    # All are NaN where the Hessian is not positive definite, the gradient not 0 as at a bound, or the
+    # parameter infinite: OPG and sandwich are positive semi-definite whatever the Hessian is, and
+    # would hide it.
+    known = np.isfinite(fit.information.covariance) & (fit.status is not Status.AT_BOUND)
+    covariances = {"hessian": np.where(known, fit.information.covariance, np.nan)}
     if scores is not None:
-        covariances["opg"] = scores.opg if definite else withheld
-        covariances["sandwich"] = scores.sandwich if definite else withheld
+        covariances["opg"] = np.where(known, scores.opg, np.nan)
+        covariances["sandwich"] = np.where(known, scores.sandwich, np.nan)
         if scores.clusters is not None:
-            covariances["cluster"] = scores.clustered_sandwich if definite else withheld
+            covariances["cluster"] = np.where(known, scores.clustered_sandwich, np.nan)
     return [Source.of(name, _in_all(fit, matrix)) for name, matrix in covariances.items()]
 
 

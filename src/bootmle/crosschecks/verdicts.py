@@ -30,6 +30,8 @@ def withheld_from(evidence: Evidence) -> Verdict | None:
     withheld = evidence.fit.status.withheld
     if evidence.fit.status is Status.AT_BOUND:
         return Verdict(False, f"withheld: {withheld}, where the gradient is not 0", Flag.AT_BOUND)
+    if evidence.fit.status is Status.NO_FINITE_OPTIMUM:
+        return Verdict(False, _withheld_in_limit(evidence), Flag.NOT_AT_OPTIMUM)
     if information.definiteness != "positive definite":
         directions = [
             information.describe_direction(each) for each in information.null_directions.T
@@ -43,6 +45,19 @@ def withheld_from(evidence: Evidence) -> Verdict | None:
     if not np.isfinite(evidence.reference.standard_errors[evidence.varies]).all():
         return Verdict(False, "not comparable: the reference is not finite", Flag.UNEXPLAINED)
     return None
+
+
+def _withheld_in_limit(evidence: Evidence) -> str:
+    """Say which parameters have no standard error where there is no finite optimum."""
+    fit = evidence.fit
+    lost = [
+        name
+        for name, error, free in zip(fit.names, fit.hessian_errors, fit.free, strict=True)
+        if free and not np.isfinite(error)
+    ]
+    if len(lost) == np.count_nonzero(fit.free):
+        return f"withheld: {fit.status.withheld}"
+    return f"withheld for {', '.join(lost)}: {fit.status.withheld}; the others are in the limit"
 
 
 def _missing(source: Source, evidence: Evidence) -> Verdict | None:

@@ -245,6 +245,9 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     probes = (estimate, *(_probe(likelihood, whitening, side) for side in (1.0, -1.0)))
     likelihood = examine_response(likelihood, probes, base)
     scales = tuple(likelihood.parameters.scales)
+    if search.status.withheld and information.limit is None and information.tangent is None:
+        nothing = np.full((information.point.size, 1), np.nan)
+        information = replace(information, limit=nothing)
     if information.tangent is None:  # on another scale straight constraints would bend
         likelihood, whitening = working_scales(likelihood, whitening, base)
     return Fit(
@@ -281,6 +284,9 @@ def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats
     )
     search.n_evaluations += information.n_evaluations
     found = search.information
+    if found.limit is not None:
+        slopes = parameters.slopes(search.working)[:, None]
+        return replace(information, limit=found.limit * slopes)
     if found.tangent is not None:
         slopes = parameters.slopes(search.working)[:, None]
         null = orient(found.null_directions * slopes)

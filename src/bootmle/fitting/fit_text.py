@@ -8,6 +8,7 @@ from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
 from bootmle.fitting.optimum import Optimum
 from bootmle.likelihood.likelihood import Additivity
+from bootmle.optimization.status import Status
 
 __all__ = ["fit_html", "fit_text"]
 
@@ -59,7 +60,8 @@ def _closing(fit: Optimum) -> list[str]:
         f"nll {fit.nll:.10g}, AIC {fit.aic:.10g}, {fit.n_evaluations:,} evaluations",
         f"{fit.status.message}{distance}",
     ]
-    if fit.information.definiteness != "positive definite":
+    definite = fit.information.definiteness == "positive definite"
+    if not (definite or fit.status is Status.NO_FINITE_OPTIMUM):
         lines.append(f"Hessian: {fit.information.definiteness}")
     lines += [*_weights(fit), *fit.notes]
     if fit.status.has_optimum and (call := _call(fit)):

@@ -110,7 +110,7 @@ class Optimum(Fitted):
     @property
     def not_identified(self) -> tuple[str, ...]:
         """Names of the parameters with a part in a direction that the data do not identify."""
-        if self.information.definiteness != "singular":
+        if self.information.definiteness != "singular" or not self.status.has_optimum:
             return ()
         curvatures, errors = np.diag(self.information.matrix), np.diag(self.information.error)
         sizes = np.maximum(1.0, np.abs(self.information.point))
@@ -129,8 +129,10 @@ class Optimum(Fitted):
     def hessian_errors(self) -> Floats:
         """Standard errors by the Hessian, (p,); NaN where none follow from it."""
         errors = self.information.standard_errors
-        withheld = np.full_like(errors, np.nan)
-        return self.likelihood.parameters.in_all(withheld if self.status.withheld else errors)
+        at_bound = self.status is Status.AT_BOUND
+        return self.likelihood.parameters.in_all(
+            np.full_like(errors, np.nan) if at_bound else errors
+        )
 
     def check_repeatable(self) -> None:
         """Do nothing more: `fit` has called the objective twice."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.optimization.bounds import crossed_columns, scale_ends
+from bootmle.optimization.bounds import Columns, crossed_columns, scale_ends
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import SUPREMUM, describe_ends, divergence_signs
@@ -47,6 +47,7 @@ class Position:
     drop: float = 0.0  # from the start's nll to the lowest
     best: float = np.inf  # lowest nll of a full parameter vector within its bounds
     best_params: Floats | None = None
+    infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
 
@@ -106,8 +107,9 @@ class Position:
 
     def rises_to_supremum(self, direction: Floats) -> bool:
         """Record that the likelihood rises toward its supremum along a direction, or to a bound."""
+        columns = np.flatnonzero(divergence_signs(np.nan_to_num(direction)))
         return self.meets_bound(direction) or self.has_no_optimum(
-            f"{SUPREMUM} as {self._ends(direction)}"
+            f"{SUPREMUM} as {self._ends(direction)}", columns
         )
 
     def meets_bound(self, direction: Floats) -> bool:
@@ -124,9 +126,9 @@ class Position:
                 return True
         return False
 
-    def has_no_optimum(self, why: str) -> bool:
-        """Record that there is no finite optimum."""
-        self.status, self.decrement = Status.NO_FINITE_OPTIMUM, np.inf
+    def has_no_optimum(self, why: str, infinite: Columns) -> bool:
+        """Record that there is no finite optimum, and which parameters are infinite."""
+        self.status, self.decrement, self.infinite = Status.NO_FINITE_OPTIMUM, np.inf, infinite
         self.notes.append(why)
         return True
 

@@ -9,6 +9,7 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
+from bootmle.fitting.limits import take_limit
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import find_recession, follow_far_parameter
 from bootmle.fitting.ridges import find_ridge
@@ -71,6 +72,7 @@ class Search(Descent):
         self._optimize_within_bounds()
         self._judge()
         self._return_to_best()
+        take_limit(self, self.parameters)
 
     def _return_to_best(self) -> None:
         """Return to the lowest point of the search where it ended higher, or out of bounds."""
@@ -153,7 +155,7 @@ class Search(Descent):
         if point is None:
             return False
         self.working = point
-        return self.has_no_optimum(found.message)
+        return self.has_no_optimum(found.message, np.flatnonzero(~finite))
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter went far from its start, to where the nll is lowest."""

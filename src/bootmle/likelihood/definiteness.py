@@ -90,6 +90,9 @@ class Information:
     tangent : (p, r) array or None
         On constraints, where the definiteness is that along their tangent space: a basis of it
         with covariance ``tangent @ tangent.T`` (the delta method).
+    limit : (p, r) array or None
+        Where no interior optimum was certified: a factor of the covariance in the limit, as
+        ``tangent``. Its rows are NaN for infinite parameters; all are where no limit is known.
     """
 
     names: tuple[str, ...]
@@ -106,10 +109,13 @@ class Information:
     noise: float
     n_evaluations: int
     tangent: Floats | None = None
+    limit: Floats | None = None
 
     @property
     def covariance(self) -> Floats:
         """Inverse (p, p) of the Hessian; NaN unless it is positive definite, never repaired."""
+        if self.limit is not None:
+            return np.asarray(self.limit @ self.limit.T)
         if self.definiteness != "positive definite":
             return np.full_like(self.matrix, np.nan)
         if self.tangent is not None:
