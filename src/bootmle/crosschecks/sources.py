@@ -80,9 +80,9 @@ class Source:
 
 def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
     """List the sources computed from the fit itself: Hessian, OPG, sandwiches."""
-    # All are NaN where the Hessian is not positive definite, the gradient not 0 as at a bound, or the
-    # parameter infinite: OPG and sandwich are positive semi-definite whatever the Hessian is, and
-    # would hide it.
+    # All are NaN where the Hessian is not positive definite, the gradient not 0 as at a bound, or
+    # the parameter infinite: OPG and sandwich are positive semi-definite whatever the Hessian is,
+    # and would hide it.
     known = np.isfinite(fit.information.covariance) & (fit.status is not Status.AT_BOUND)
     covariances = {"hessian": np.where(known, fit.information.covariance, np.nan)}
     if scores is not None:

@@ -129,10 +129,9 @@ class Optimum(Fitted):
     def hessian_errors(self) -> Floats:
         """Standard errors by the Hessian, (p,); NaN where none follow from it."""
         errors = self.information.standard_errors
-        at_bound = self.status is Status.AT_BOUND
-        return self.likelihood.parameters.in_all(
-            np.full_like(errors, np.nan) if at_bound else errors
-        )
+        if self.status is Status.AT_BOUND:
+            errors = np.full_like(errors, np.nan)
+        return self.likelihood.parameters.in_all(errors)
 
     def check_repeatable(self) -> None:
         """Do nothing more: `fit` has called the objective twice."""
