@@ -204,7 +204,7 @@ def test_an_unknown_keyword() -> None:
     mle = standard()
     refused(
         TypeError,
-        ["bootstrap()", "'nresamples'", "help(bootmle.bootstrap)"],
+        ["bootstrap()", "'nresamples'", "use n_resamples"],
         lambda: bootstrap(mle, nresamples=9),  # type: ignore[arg-type]
     )
 

@@ -75,7 +75,8 @@ COVERAGE = {
 
 def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     every = inspect.signature(function).parameters.values()
-    return [each for each in every if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    # *others and **unknown only catch what other libraries take, to say what to use.
+    return [each for each in every if each.name not in {"others", "unknown"}]
 
 
 def positional(function: Callable[..., Any]) -> list[str]:

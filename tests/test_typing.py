@@ -46,6 +46,7 @@ from bootmle import (
 from bootmle.crosschecks.diagnoses import Diagnosis
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
+from bootmle.display.exports import Summary
 from bootmle.inference.influence import Influence
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.worst_case import WorstCase
@@ -94,6 +95,15 @@ def test_the_types_of_a_fit(mle: Fit) -> None:
     assert_type(fit(nll, pd.Series({"log_mean": 0.0}), Y, weights=np.ones(60)), Fit)
     assert_type(fit_distribution(stats.expon, Y, floc=0.0), Fit)
     assert_type(mle.aic, float)
+    assert_type(mle.bic, float)
+    assert_type(mle.covariance, Floats)
+    assert_type(mle.fun, float)
+    assert_type(mle.llf, float)
+    assert_type(mle.params, Floats)
+    assert_type(mle.standard_error, Floats)
+    assert_type(mle.summary(), Summary)
+    assert_type(mle.to_frame(), pd.DataFrame)
+    assert_type(mle.x, Floats)
     assert_type(mle.converged, bool)
     assert_type(mle.decrement, float)
     assert_type(mle.estimate, Floats)
@@ -214,6 +224,12 @@ def test_the_types_of_what_a_bootstrap_computes(boot: Bootstrap) -> None:
     assert_type(boot.plot(ax=Figure().subplots()), tuple[Figure, NDArray[Any]])
     assert_type(boot.simultaneous(0.8, names=["log_mean"]), ConfidenceInterval)
     assert_type(boot.to_frame(0.8), pd.DataFrame)
+    assert_type(boot.conf_int(0.1), Floats)
+    assert_type(boot.standard_errors, Floats)
+    assert_type(boot.summary(), Summary)
+    assert_type(boot.to_csv(), str | None)
+    assert_type(boot.to_latex(), str)
+    assert_type(boot.to_markdown(), str)
     assert_type(boot.worst_case(0.8), WorstCase)
     bounds = boot.confidence_interval()
     assert_type(bounds.low, Floats)
@@ -328,7 +344,8 @@ def test_every_public_attribute_is_typed_and_is_what_its_type_says(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     result = information(nll, [0.7], Y) if name == "info" else request.getfixturevalue(name)
-    seen = {"save", "load"} & set(dir(result))
+    # xarray may not be installed.
+    seen = {"save", "load", "to_xarray"} & set(dir(result))
     for value, kind in ASSERTED:
         for node in ast.walk(value):
             if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == name:

@@ -26,18 +26,9 @@ __all__ = [
     "read_extension",
     "read_seed",
     "read_shard",
-    "refuse_unknown",
 ]
 
 _REFITS = ("verified", "expansion")
-
-
-def refuse_unknown(unknown: dict[str, Any], verb: str = "bootstrap") -> None:
-    """Raise for unknown keywords, naming the right one where it can be guessed."""
-    for name in unknown:
-        if name in {"seed", "random_state"}:
-            raise TypeError(f"{name}: use rng={unknown[name]!r}, SciPy's name for the seed")
-        raise TypeError(f"{verb}() has no argument {name!r}; help(bootmle.{verb}) lists them")
 
 
 def check_n_resamples(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:

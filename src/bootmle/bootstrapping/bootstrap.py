@@ -19,10 +19,10 @@ from bootmle.bootstrapping.arguments import (
     check_refit,
     read_directory,
     read_shard,
-    refuse_unknown,
 )
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_or_resume
+from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import announce, shown
@@ -47,7 +47,7 @@ from a fourth moment, known at 100 normal replicates to about a third (√(96/9B
 
 def bootstrap(
     fit: Fit | Estimator,
-    *,
+    *others: Never,
     sampling: Plan = Cases(),  # noqa: B008  (frozen)
     n_resamples: int = 1999,
     precision: float | None = None,
@@ -121,7 +121,12 @@ def bootstrap(
     >>> boot.replicates.shape, boot.n_failed
     ((199, 1), 0)
     """
-    refuse_unknown(unknown)
+    refuse_keywords(unknown, "bootstrap", bootstrap)
+    if others:
+        raise TypeError(
+            "bootstrap() takes the fit, then keywords; SciPy's bootstrap((y,), np.mean) is here "
+            "bootstrap(Estimator(np.mean, args=y))"
+        )
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
     check_precision(precision, sampling)

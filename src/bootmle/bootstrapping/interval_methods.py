@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.bootstrapping.spread import Spread
+from bootmle.display.known_names import refuse_keywords
 from bootmle.display.text import brief
 from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
@@ -46,6 +47,7 @@ class Inference(Spread):
         method: str = "percentile",
         confidence_level: float = 0.95,
         alternative: str = "two-sided",
+        **unknown: Never,
     ) -> ConfidenceInterval:
         """Compute confidence intervals.
 
@@ -57,7 +59,7 @@ class Inference(Spread):
             "studentized", with each replicate's own sandwich, or what an `Estimator`'s
             ``standard_error`` returns. In any case.
         confidence_level : float
-            Between 0 and 1.
+            At least 0.5 and below 1: the probability of covering, 0.95 for 95% intervals.
         alternative : str
             "two-sided", "less" (an upper limit only) or "greater" (a lower limit only).
 
@@ -90,6 +92,7 @@ class Inference(Spread):
         >>> bool(bounds.low[0] < boot.estimate[0] < bounds.high[0])
         True
         """
+        refuse_keywords(unknown, "confidence_interval", Inference.confidence_interval)
         return self._expanded(self._prepared(method).interval(confidence_level, alternative))
 
     def interval_where_possible(self, method: str, confidence_level: float) -> ConfidenceInterval:
@@ -100,6 +103,8 @@ class Inference(Spread):
         """Prepare one kind of interval of the parameters that are identified."""
         kind = METHODS.get(str(method).lower())
         if kind is None:
+            if isinstance(method, float):
+                raise ValueError(f"method: {method!r} is a level; use confidence_level={method!r}")
             raise ValueError(f"method: {method!r} is unknown; use one of {', '.join(METHODS)}")
         reason = why_not(kind, self.lacks)
         if reason:

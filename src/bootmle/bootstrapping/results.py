@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.histograms import plot_histograms
-from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.bootstrapping.storage import write_run
-from bootmle.bootstrapping.summary_text import percentile_ends, summary_html, summary_text
+from bootmle.bootstrapping.summary_text import summary_html, summary_text
 from bootmle.bootstrapping.traces import plot_trace
+from bootmle.bootstrapping.views import Views
 from bootmle.display import html
 from bootmle.display.checks import check_choice, check_names
-from bootmle.display.text import data_frame
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, sigterm_interrupts
@@ -34,7 +33,6 @@ from bootmle.sampling import Plan
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 __all__ = ["Bootstrap"]
 
@@ -51,7 +49,7 @@ derived quantity, relative to the step, that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap(Sensitivity):
+class Bootstrap(Views):
     """Bootstrap replicates of a fit; the attributes are those of `Record`."""
 
     def derive(
@@ -200,19 +198,6 @@ class Bootstrap(Sensitivity):
             numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
             audits, alarms = examine(self.fit, known, self.data, numbers)
         return replace(self, audits=audits, alarms=alarms)
-
-    def to_frame(self, confidence_level: float = 0.95) -> DataFrame:
-        """Return estimates, bias, standard errors and percentile intervals as a DataFrame."""
-        low, high = percentile_ends(self, confidence_level)
-        columns = {
-            "estimate": self.estimate,
-            "bias": self.bias,
-            "standard_error": self.standard_error,
-            "standard_error_mcse": self.standard_error_mcse,
-            "low": low,
-            "high": high,
-        }
-        return data_frame(columns, self.names)
 
     def plot(
         self,

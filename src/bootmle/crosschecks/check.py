@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from bootmle.crosschecks.user_matrices import judge_user_source
 from bootmle.crosschecks.user_sources import read_sources
 from bootmle.crosschecks.verdicts import judge, judge_reference
 from bootmle.display.checks import check_flag
+from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import ConfidenceInterval
@@ -37,6 +38,7 @@ def crosscheck(
     covariances: Mapping[str, Any] | None = None,
     simulate: Callable[..., Any] | None = None,
     profile: bool = False,
+    **unknown: Never,
 ) -> Crosscheck:
     """Compare standard errors from every source with the bootstrap's, and explain differences.
 
@@ -88,6 +90,7 @@ def crosscheck(
     >>> check.verdicts["hessian"].agrees
     True
     """
+    refuse_keywords(unknown, "crosscheck", crosscheck)
     check_flag("profile", profile)
     if not (isinstance(boot, Bootstrap) and boot.origin is not None):
         with computation():

@@ -15,6 +15,7 @@ from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.display import html
+from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import align, data_frame, rounded, rounded_like
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.likelihood.arrays import Floats
@@ -83,6 +84,9 @@ class Crosscheck:
     percentile: ConfidenceInterval | None = field(default=None, repr=False)
     conditioning: Conditioning | None = field(default=None, repr=False)
     reparameterizations: tuple[Reparameterization, ...] = field(default=(), repr=False)
+
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_attribute
 
     @property
     def flags(self) -> frozenset[Flag]:

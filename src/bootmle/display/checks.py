@@ -9,7 +9,7 @@ import numpy as np
 
 from bootmle.display.text import brief
 
-__all__ = ["check_choice", "check_flag", "check_names"]
+__all__ = ["as_name", "check_choice", "check_flag", "check_names"]
 
 
 def check_flag(argument: str, value: Any) -> bool:
@@ -38,4 +38,9 @@ def check_names(names: Any, what: str = "parameter") -> list[str] | None:
     zero_d = isinstance(names, np.ndarray) and names.ndim == 0
     if isinstance(names, str) or not isinstance(names, Iterable) or zero_d:
         raise TypeError(f"names: got {brief(names)}; pass a list with a name for each {what}")
-    return [str(name) for name in names]
+    return [as_name(name) for name in names]
+
+
+def as_name(key: Any) -> str:
+    """Return a label as a name; a tuple, as of a MultiIndex, becomes "lambda_: x"."""
+    return ": ".join(map(str, key)) if isinstance(key, tuple) else str(key)

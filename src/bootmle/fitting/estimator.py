@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from bootmle.display.known_names import refuse_attribute, refuse_keywords
 from bootmle.fitting.description import check_near, checksum
 from bootmle.fitting.fitted import Fitted
 from bootmle.likelihood.arrays import Floats, read_estimates
@@ -78,8 +79,10 @@ class Estimator(Fitted):
         args: Any = (),
         names: Sequence[str] | None = None,
         standard_error: Callable[..., Any] | None = None,
+        **unknown: Never,
     ) -> None:
         """Call the function once on the data."""
+        refuse_keywords(unknown, "Estimator", Estimator)
         self.function = function
         self.args = laid_out(as_args(args))
         self.standard_error = standard_error
@@ -104,6 +107,9 @@ class Estimator(Fitted):
         self.errors = None if standard_error is None else self._own_standard_errors(given)
         self.seconds = time.perf_counter() - started
         self._fingerprint = fingerprint(self.args)
+
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_attribute
 
     def _own_standard_errors(self, given: dict[str, Floats]) -> Floats:
         """Call the user's standard errors on the data; refuse what cannot be any."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,21 +13,24 @@ from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
 from bootmle.display.checks import check_flag
+from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.threads import computation
 from bootmle.fitting.description import describe_optimum, read_start, start_of
 from bootmle.fitting.fit_text import fit_html, fit_text
-from bootmle.fitting.optimum import Optimum
+from bootmle.fitting.fit_views import FitViews
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
 from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.additivity import beside
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.column_names import names_of_columns
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.definiteness import orient
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.named_params import ByName, reads_by_name
 from bootmle.likelihood.objective import read_likelihood
-from bootmle.likelihood.parameters import read_parameters
+from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.likelihood.row_dependence import describe_data, examine_response, examine_rows
 from bootmle.likelihood.scales import Identity
 from bootmle.likelihood.vectorization import check_vectorized
@@ -50,7 +53,7 @@ _INNER = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Fit(Optimum):
+class Fit(FitViews):
     """A maximum-likelihood fit at its certified optimum.
 
     Attributes
@@ -155,6 +158,7 @@ def fit(
     transform: str | Sequence[Any] | Mapping[str, Any] | None = None,
     vectorized: bool = False,
     missing: str = "raise",
+    **unknown: Never,
 ) -> Fit:
     """Fit a model by maximum likelihood, and continue until the optimum is certified.
 
@@ -164,7 +168,8 @@ def fit(
         ``fun(params, *args)``, the negative log-likelihood: its total, or the n contributions of
         the observations ((n,), (n, 1), a Series), which makes resampling many times faster.
     x0 : array_like, mapping, Series or OptimizeResult
-        Start values, (p,); a mapping or Series names the parameters.
+        Start values, (p,); a mapping or Series names the parameters, which ``fun`` may then read as
+        ``params["name"]`` too.
     args : tuple or bare argument
         The data: arrays, lists, data frames, series, nested tuples and dicts of them, n rows each.
     method, bounds, constraints, tol, options
@@ -173,7 +178,8 @@ def fit(
     jac : callable or True, optional
         The gradient, (p,), or (n, p) by contribution; True where ``fun`` returns both.
     names : sequence of str, optional
-        Names of the p parameters.
+        Names of the p parameters; by default those of x0, else the columns of a data frame or a
+        design matrix (patsy, formulaic) in ``args`` that the parameters multiply, else x1 … xp.
     fixed : mapping, optional
         Parameters to fix, name to value.
     weights : (n,) array_like, optional
@@ -215,14 +221,52 @@ def fit(
     >>> mle.converged, bool(np.isclose(mle.estimate[0], y.mean()))
     (True, True)
     """
+    refuse_keywords(unknown, "fit", fit)
     with computation():
         parameters = read_parameters(x0, names, fixed, bounds, transform)
-        if check_flag("vectorized", vectorized):
-            fun = check_vectorized(fun, parameters.values, as_args(args), jac)
         optimizer = Optimizer(method, read_constraints(constraints), tol, options)
         optimizer.check(parameters)
-        likelihood = read_likelihood(fun, args, jac, weights, parameters, missing, weights_kind)
-    return _search(likelihood, optimizer)
+        note: tuple[str, ...] = ()
+        if _unnamed(x0, names, fixed, transform):
+            parameters, note = _named_by_columns(fun, as_args(args), parameters)
+        rest = (args, jac, vectorized, parameters, (weights, missing, weights_kind))
+        try:
+            likelihood = _read(fun, *rest)
+        except (IndexError, ValueError) as error:
+            if not reads_by_name(error):
+                raise
+            own = ByName(jac, parameters.names) if callable(jac) else jac
+            likelihood = _read(ByName(fun, parameters.names), args, own, *rest[2:])
+    found = _search(likelihood, optimizer)
+    return replace(found, notes=(*note, *found.notes)) if note else found
+
+
+def _unnamed(x0: Any, names: Any, fixed: Any, transform: Any) -> bool:
+    """Whether no argument names the parameters."""
+    own = isinstance(x0, Mapping) or hasattr(x0, "to_numpy")
+    return names is None and not (own or fixed or isinstance(transform, Mapping))
+
+
+def _named_by_columns(
+    fun: Callable[..., Any], args: tuple[Any, ...], parameters: Parameters
+) -> tuple[Parameters, tuple[str, ...]]:
+    """Name the parameters by the columns that they multiply, with a note, where they do."""
+    named = names_of_columns(fun, args, parameters.values)
+    if named is None:
+        return parameters, ()
+    own, places = named
+    note = f"parameters are named by the columns of {places} that they multiply (names=X.columns)"
+    return replace(parameters, names=own), (note,)
+
+
+def _read(
+    fun: Any, args: Any, jac: Any, vectorized: bool, parameters: Parameters, rest: tuple[Any, ...]
+) -> Likelihood:
+    """Read the objective and its data."""
+    if check_flag("vectorized", vectorized):
+        fun = check_vectorized(fun, parameters.values, as_args(args), jac)
+    weights, missing, kind = rest
+    return read_likelihood(fun, args, jac, weights, parameters, missing, kind)
 
 
 def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:

@@ -25,6 +25,8 @@ __all__ = [
     "read_level",
 ]
 
+LOWEST_LEVEL = 0.5
+"""Levels below are refused: nobody wants them, and many mean the complement, as alpha=0.05."""
 ALTERNATIVES = ("two-sided", "less", "greater")
 
 
@@ -157,7 +159,14 @@ def _tail(confidence_level: Any, side: str) -> float:
         raise ValueError(
             f"confidence_level: {confidence_level!r} is not between 0 and 1 (such as 0.95)"
         )
-    return (1 - float(confidence_level)) / (2 if side == "two-sided" else 1)
+    level = float(confidence_level)
+    if level < LOWEST_LEVEL:
+        raise ValueError(
+            f"confidence_level: {confidence_level!r} means {100 * (1 - level):.3g}% in half of all "
+            f"libraries and {100 * level:.3g}% in the other half; pass the probability of "
+            f"covering, confidence_level={1 - level:.6g}"
+        )
+    return (1 - level) / (2 if side == "two-sided" else 1)
 
 
 def read_alternative(alternative: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.checks import as_name
 from bootmle.display.text import brief
 
 __all__ = ["Floats", "read_estimates", "unmasked"]
@@ -18,9 +19,9 @@ def read_estimates(raw: Any, argument: str = "function") -> tuple[Floats, tuple[
     """Read what a function returns: a vector, and its names where it has any."""
     own: tuple[str, ...] | None = None
     if isinstance(raw, Mapping):
-        own, raw = tuple(map(str, raw)), list(raw.values())
+        own, raw = tuple(map(as_name, raw)), list(raw.values())
     elif hasattr(raw, "index") and hasattr(raw, "to_numpy"):
-        own, raw = tuple(map(str, raw.index)), raw.to_numpy()
+        own, raw = tuple(map(as_name, raw.index)), raw.to_numpy()
     raw = unmasked(raw)
     if raw is None:
         raise TypeError(f"{argument}: returned None; return an array, a mapping or a Series")

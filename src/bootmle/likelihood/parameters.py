@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.display.checks import check_names
+from bootmle.display.checks import as_name, check_names
 from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale, apply_scale, read_scale
@@ -150,10 +150,10 @@ def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
     labels: tuple[str, ...] | None = None
     if isinstance(x0, Mapping):
         _check_single(x0)
-        labels, x0 = tuple(map(str, x0)), list(x0.values())
+        labels, x0 = tuple(map(as_name, x0)), list(x0.values())
     elif hasattr(x0, "index") and hasattr(x0, "to_numpy"):
         index = list(x0.index)
-        labels = tuple(map(str, index)) if not all(isinstance(i, int) for i in index) else None
+        labels = tuple(map(as_name, index)) if not all(isinstance(i, int) for i in index) else None
         x0 = x0.to_numpy()
     return _as_start(x0), labels
 

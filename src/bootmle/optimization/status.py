@@ -47,6 +47,10 @@ class Status(IntEnum):
         """
         return not (self.failed or self is Status.NO_FINITE_OPTIMUM)
 
+    def __str__(self) -> str:
+        """Return the status in words."""
+        return self.message
+
     @property
     def message(self) -> str:
         """The status in words."""

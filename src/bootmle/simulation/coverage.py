@@ -16,10 +16,10 @@ from bootmle.bootstrapping.arguments import (
     check_plan,
     read_directory,
     read_shard,
-    refuse_unknown,
 )
 from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
 from bootmle.display.checks import check_flag
+from bootmle.display.known_names import refuse_keywords
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
@@ -122,7 +122,7 @@ def coverage(
     >>> bool(abs(study.se_ratio["hessian"][0] - 1) < 0.2)
     True
     """
-    refuse_unknown(unknown, "coverage")
+    refuse_keywords(unknown, "coverage", coverage)
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
     # Simulated data have a row for each observation, frequency weights or not.

@@ -11,6 +11,7 @@ import numpy as np
 
 from bootmle.crosschecks import Flag
 from bootmle.display import html
+from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import data_frame
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.alarm_kinds import AlarmKind
@@ -31,6 +32,9 @@ __all__ = ["Coverage", "study_of"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage(Measures):
     """A simulation study of a model at a known truth, as `coverage` returns it."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_attribute
 
     @classmethod
     def load(cls, *paths: str | Path) -> Coverage:

@@ -1,0 +1,112 @@
+"""A bootstrap as tables for other programs, and under the names of other libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bootmle.bootstrapping.sensitivity import Sensitivity
+from bootmle.bootstrapping.summary_text import percentile_ends, summary_text
+from bootmle.display.exports import Summary, as_csv, as_latex, as_markdown
+from bootmle.display.known_names import refuse_attribute
+from bootmle.display.text import data_frame
+from bootmle.likelihood.arrays import Floats
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["Views"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views(Sensitivity):
+    """Replicates of a fit, and their tables; attributes as of `Spread`."""
+
+    @property
+    def standard_errors(self) -> Floats:
+        """`standard_error`, (p,)."""
+        return self.standard_error
+
+    def summary(self) -> Summary:
+        """Return what ``print`` shows."""
+        return Summary(summary_text(self))
+
+    def conf_int(self, alpha: float = 0.05, method: str = "percentile") -> Floats:
+        """Return both ends of intervals of level 1 − ``alpha``, (p, 2), as statsmodels does.
+
+        Parameters
+        ----------
+        alpha : float
+            Probability outside of the interval, below 0.5.
+        method : str
+            As of `confidence_interval`.
+
+        Raises
+        ------
+        ValueError
+            As of `confidence_interval`.
+        """
+        if not 0 < alpha < 0.5:
+            raise ValueError(f"alpha: {alpha!r} is not between 0 and 0.5; 95% intervals have 0.05")
+        bounds = self.confidence_interval(method, 1 - alpha)
+        return np.column_stack([bounds.low, bounds.high])
+
+    def to_frame(self, confidence_level: float = 0.95) -> DataFrame:
+        """Return estimates, bias, standard errors and percentile intervals as a DataFrame."""
+        return data_frame(self._columns(confidence_level), self.names)
+
+    def to_csv(self, path: str | Path | None = None, confidence_level: float = 0.95) -> str | None:
+        """Write the columns of `to_frame` to a file, or return them as text; without pandas."""
+        return as_csv(self._columns(confidence_level), self.names, path)
+
+    def to_markdown(self, confidence_level: float = 0.95) -> str:
+        """Return the columns of `to_frame`, rounded as in print, as a Markdown table."""
+        return as_markdown(self._columns(confidence_level), self.names)
+
+    def to_latex(self, confidence_level: float = 0.95) -> str:
+        """Return the columns of `to_frame`, rounded as in print, as a LaTeX tabular."""
+        return as_latex(self._columns(confidence_level), self.names)
+
+    def to_xarray(self) -> Any:
+        """Return the replicates as an xarray Dataset, which ArviZ reads.
+
+        Its variables are ``replicates`` (draw, parameter), ``estimate`` (parameter) and ``status``
+        (draw). Failed replicates are NaN.
+
+        Raises
+        ------
+        ImportError
+            Without xarray; pip install "bootmle[xarray]".
+        """
+        try:
+            import xarray
+        except ImportError:
+            raise ImportError('to_xarray needs xarray: pip install "bootmle[xarray]"') from None
+        numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
+        return xarray.Dataset(
+            {
+                "replicates": (("draw", "parameter"), self.replicates),
+                "estimate": (("parameter",), self.estimate),
+                "status": (("draw",), self.status),
+            },
+            coords={"draw": numbers, "parameter": list(self.names)},
+            attrs={"sampling": str(self.sampling), "seed": str(self.seed)},
+        )
+
+    def _columns(self, confidence_level: float) -> dict[str, Floats]:
+        """Compute the columns of every table."""
+        low, high = percentile_ends(self, confidence_level)
+        return {
+            "estimate": self.estimate,
+            "bias": self.bias,
+            "standard_error": self.standard_error,
+            "standard_error_mcse": self.standard_error_mcse,
+            "low": low,
+            "high": high,
+        }
+
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_attribute
