@@ -5,7 +5,7 @@ are kill, kill-parallel, workers, disk, damage, shards, checkpoint and parallel,
 each under three minutes on two idle cores; a share of 0.1 is the short form. Exits with 1 if a
 replicate was lost, a result differed or a fault was not named.
 
-The run is a logit of n=1500 and p=12, B=999 in 16 chunks: about 1 ms per refit. One row for each
+The run is a logit of n=1500 and p=12, B=999 in 16 pieces: about 1 ms per refit. One row for each
 kind of fault:
 
 tried
@@ -84,7 +84,7 @@ from models import logit
 mle, options = model(), json.loads(sys.argv[1])
 started = time.time()
 bootstrap(mle, **options)
-print(min(path.stat().st_mtime for path in Path(options["checkpoint"]).glob("chunk-*")) - started)
+print(min(path.stat().st_mtime for path in Path(options["checkpoint"]).glob("piece-*.bin")) - started)
 """
 
 
@@ -330,7 +330,7 @@ def stage(run: Path) -> str:
         return "while writing"
     if not (run / "run.json").exists():
         return "in start-up"
-    return "between chunks" if list(run.glob("chunk-*")) else "before a chunk"
+    return "between pieces" if list(run.glob("piece-*.bin")) else "before a piece"
 
 
 def size(path: Path) -> int:
@@ -428,10 +428,10 @@ def fill(tally: Tally, mle: Fit, folder: Path, n_jobs: int) -> None:
     except OSError as error:
         tally.unnamed += str(folder) not in str(error) or "free some space" not in str(error)
     run = folder / "run"
-    chunks = list(run.glob("chunk-*")) if run.is_dir() else []
-    tally.seen["some chunks" if chunks else "none"] += 1
+    pieces = list(run.glob("piece-*.bin")) if run.is_dir() else []
+    tally.seen["some pieces" if pieces else "none"] += 1
     tally.seen["half-written files"] += half_written(run)
-    if chunks:
+    if pieces:
         part = load(run)
         tally.differed += not np.array_equal(
             part.replicates, tally.whole.replicates[places(part)], equal_nan=True
@@ -446,12 +446,13 @@ def damage(effort: Effort) -> Iterator[Row]:
     mle, first = undisturbed()
     with TemporaryDirectory() as name:
         sound = Path(name) / "sound"
-        resume(mle, sound)
+        for i in range(1, 17):  # a shard is written to a file of its own
+            bootstrap(mle, n_resamples=B, rng=SEED, shard=(i, 16), checkpoint=sound / "run")
         for kind, spoil in (("cut", cut), ("flipped", flip)):
             tally, rng = Tally(first.whole), effort.rng()
             for _ in range(effort.of(100)):
-                spoil_chunks(tally, mle, sound, Path(name) / "spoilt", rng, spoil)
-            yield tally.row(f"chunks {kind}")
+                spoil_pieces(tally, mle, sound, Path(name) / "spoilt", rng, spoil)
+            yield tally.row(f"pieces {kind}")
         for kind, spoil in (("cut", cut), ("flipped", flip)):
             tally, rng = Tally(first.whole), effort.rng()
             for _ in range(effort.of(200)):
@@ -461,7 +462,7 @@ def damage(effort: Effort) -> Iterator[Row]:
 
 
 def lose_manifest(mle: Fit, sound: Path, folder: Path) -> Row:
-    """Delete run.json, and begin another run: refused, or without the chunks of the first."""
+    """Delete run.json, and begin another run: refused, or without the pieces of the first."""
     copied(sound, folder)
     (folder / "run" / "run.json").unlink()
     tally = Tally(bootstrap(mle, n_resamples=B, rng=SEED + 1), tried=1)
@@ -487,13 +488,13 @@ def flip(stored: bytes, rng: Generator) -> bytes:
 Spoil = Callable[[bytes, Generator], bytes]
 
 
-def spoil_chunks(
+def spoil_pieces(
     tally: Tally, mle: Fit, sound: Path, folder: Path, rng: Generator, spoil: Spoil
 ) -> None:
-    """Damage up to three chunks; each must be named, and on disk again afterwards."""
+    """Damage up to three pieces; each must be named, and on disk again afterwards."""
     copied(sound, folder)
-    chunks = sorted((folder / "run").glob("chunk-*"))
-    spoilt = [chunks[k] for k in rng.choice(len(chunks), int(rng.integers(1, 4)), replace=False)]
+    pieces = sorted((folder / "run").glob("piece-*.bin"))
+    spoilt = [pieces[k] for k in rng.choice(len(pieces), int(rng.integers(1, 4)), replace=False)]
     for path in spoilt:
         path.write_bytes(spoil(path.read_bytes(), rng))
     tally.tried += len(spoilt)
@@ -511,7 +512,8 @@ def spoil_manifest(
     path = folder / "run" / "run.json"
     path.write_bytes(spoil(path.read_bytes(), rng))
     spoilt = path.read_bytes()
-    (folder / "run" / f"chunk-{int(rng.integers(B // 64 + 1)):07d}.bin").unlink()
+    pieces = sorted((folder / "run").glob("piece-*.bin"))
+    pieces[int(rng.integers(len(pieces)))].unlink()
     tally.tried += 1
     try:
         done = resume(mle, folder)
@@ -606,7 +608,7 @@ def parallel(effort: Effort) -> Iterator[Row]:
     mle = model()
     yield from efficiencies(mle, B_TIMED, 0.75, effort.of(9), "0.05 ms per evaluation")
     yield from efficiencies(lasting(), 384, 0.9, effort.of(3), "5 ms per evaluation")
-    yield figure("s to the first chunk, loky cold", first_chunk, effort.of(5), 1.5)
+    yield figure("s to the first piece, loky cold", first_piece, effort.of(5), 1.5)
     yield from bytes_sent(mle)
 
 
@@ -697,8 +699,8 @@ def worker_seconds() -> dict[int, float]:
     return {pid: (int(each[13]) + int(each[14])) / tick for pid, each in fields.items()}
 
 
-def first_chunk() -> float:
-    """Time from the call in a fresh process to the first chunk on disk."""
+def first_piece() -> float:
+    """Time from the call in a fresh process to the first piece on disk."""
     with TemporaryDirectory() as folder:
         return float(finished(start(Path(folder), n_jobs=2)))
 

@@ -61,7 +61,7 @@ def mle() -> Fit:
 
 @pytest.fixture(scope="module")
 def whole(mle: Fit) -> Bootstrap:
-    """The run that was never stopped: five chunks, the last one cut."""
+    """The run that was never stopped: five chunks, the last one shorter."""
     return bootstrap(mle, n_resamples=300, rng=0)
 
 
@@ -71,8 +71,14 @@ def assert_same(one: Bootstrap, other: Bootstrap) -> None:
     assert dict(one.data.messages) == dict(other.data.messages)
 
 
-def chunks_in(path: Path) -> list[str]:
-    return sorted(each.name for each in path.glob("chunk-*"))
+def pieces_in(path: Path) -> list[str]:
+    return sorted(each.name for each in path.glob("piece-*.bin"))
+
+
+def in_five_pieces(model: Fit, path: Path, rng: int = 0) -> None:
+    """Run in shards of one chunk each, which are written to files of their own."""
+    for i in range(1, 6):
+        bootstrap(model, n_resamples=300, rng=rng, checkpoint=path, shard=(i, 5))
 
 
 def test_a_finished_run_is_read_and_not_computed_again(
@@ -89,17 +95,17 @@ def test_a_finished_run_is_read_and_not_computed_again(
 
 
 @pytest.mark.parametrize("lost", [{0}, {4}, {1, 3}, {0, 1, 2, 3, 4}], ids=str)
-def test_only_missing_chunks_are_computed(
+def test_only_missing_pieces_are_computed(
     lost: set[int], mle: Fit, whole: Bootstrap, tmp_path: Path
 ) -> None:
-    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
-    names = chunks_in(tmp_path)
-    for chunk in lost:
-        (tmp_path / names[chunk]).unlink()
-    kept = {name: (tmp_path / name).stat().st_mtime_ns for name in chunks_in(tmp_path)}
+    in_five_pieces(mle, tmp_path)
+    names = pieces_in(tmp_path)
+    for piece in lost:
+        (tmp_path / names[piece]).unlink()
+    kept = {name: (tmp_path / name).stat().st_mtime_ns for name in pieces_in(tmp_path)}
     assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
-    assert chunks_in(tmp_path) == names
     assert kept == {name: (tmp_path / name).stat().st_mtime_ns for name in kept}
+    assert_same(load(tmp_path), whole)
 
 
 def test_the_seed_of_a_run_without_one_is_that_of_its_first_sitting(
@@ -133,11 +139,11 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_a_damaged_chunk_is_named_and_computed_again(
+def test_a_damaged_piece_is_named_and_computed_again(
     kind: str, mle: Fit, whole: Bootstrap, tmp_path: Path
 ) -> None:
-    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
-    path = tmp_path / chunks_in(tmp_path)[2]
+    in_five_pieces(mle, tmp_path)
+    path = tmp_path / pieces_in(tmp_path)[2]
     sound = path.read_bytes()
     path.write_bytes(DAMAGES[kind](sound))
     partial = load(tmp_path)
@@ -149,41 +155,41 @@ def test_a_damaged_chunk_is_named_and_computed_again(
     assert path.read_bytes()[-100:] == sound[-100:]
 
 
-def of_another_seed(mle: Fit, folder: Path, chunk: str) -> bytes:
-    bootstrap(mle, n_resamples=300, rng=1, checkpoint=folder)
-    return (folder / chunk).read_bytes()
+def of_another_seed(mle: Fit, folder: Path, name: str) -> bytes:
+    in_five_pieces(mle, folder, rng=1)
+    return (folder / name).read_bytes()
 
 
-def of_other_data(mle: Fit, folder: Path, chunk: str) -> bytes:
-    bootstrap(logit_fit(seed=2), n_resamples=300, rng=0, checkpoint=folder)
-    return (folder / chunk).read_bytes()
+def of_other_data(mle: Fit, folder: Path, name: str) -> bytes:
+    in_five_pieces(logit_fit(seed=2), folder)
+    return (folder / name).read_bytes()
 
 
-def shortened(mle: Fit, folder: Path, chunk: str) -> bytes:
-    bootstrap(mle, n_resamples=300, rng=0, checkpoint=folder)
-    number, data, seconds = unpack((folder / chunk).read_bytes(), Replicates)
+def shortened(mle: Fit, folder: Path, name: str) -> bytes:
+    in_five_pieces(mle, folder)
+    number, data, seconds = unpack((folder / name).read_bytes(), Replicates)
     return pack(number, data.first(10), seconds, run_id(read_manifest(folder)))
 
 
-def without_an_array(mle: Fit, folder: Path, chunk: str) -> bytes:
-    stored = shortened(mle, folder, chunk)[32:].replace(b'"distance"', b'"whatever"')
+def without_an_array(mle: Fit, folder: Path, name: str) -> bytes:
+    stored = shortened(mle, folder, name)[32:].replace(b'"distance"', b'"whatever"')
     return hashlib.sha256(stored).digest() + stored
 
 
 FOREIGN: dict[str, tuple[Callable[[Fit, Path, str], bytes], str]] = {
-    "another seed": (of_another_seed, "it is a chunk of another run"),
-    "other data": (of_other_data, "it is a chunk of another run"),
+    "another seed": (of_another_seed, "it is a piece of another run"),
+    "other data": (of_other_data, "it is a piece of another run"),
     "shortened": (shortened, "it holds 10 of 64 members"),
-    "another version": (without_an_array, "it is not a chunk that this version reads"),
+    "another version": (without_an_array, "it is not a piece that this version reads"),
 }
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_a_foreign_chunk_whose_checksum_matches_is_named_and_computed_again(
+def test_a_foreign_piece_whose_checksum_matches_is_named_and_computed_again(
     kind: str, mle: Fit, whole: Bootstrap, tmp_path: Path
 ) -> None:
-    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path / "run")
-    path = tmp_path / "run" / chunks_in(tmp_path / "run")[2]
+    in_five_pieces(mle, tmp_path / "run")
+    path = tmp_path / "run" / pieces_in(tmp_path / "run")[2]
     make, reason = FOREIGN[kind]
     path.write_bytes(make(mle, tmp_path / "other", path.name))
     partial = load(tmp_path / "run")
@@ -216,31 +222,31 @@ def test_a_manifest_with_numbers_of_no_run_is_refused_at_once(
     assert f"run.json is damaged: {name} is {value}" in capsys.readouterr().err
 
 
-def test_chunks_without_their_manifest_are_not_taken_for_those_of_a_new_run(
+def test_pieces_without_their_manifest_are_not_taken_for_those_of_a_new_run(
     mle: Fit, whole: Bootstrap, tmp_path: Path
 ) -> None:
     bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
     manifest = (tmp_path / "run.json").read_bytes()
     (tmp_path / "run.json").unlink()
-    before = {name: (tmp_path / name).read_bytes() for name in chunks_in(tmp_path)}
+    before = {name: (tmp_path / name).read_bytes() for name in pieces_in(tmp_path)}
     for model in (mle, logit_fit(seed=2)):
         with pytest.raises(ValueError, match=r"checkpoint: .* but not its run\.json; restore"):
             bootstrap(model, n_resamples=300, rng=0, checkpoint=tmp_path)
     simulate = logit(2).simulate
     with pytest.raises(ValueError, match=r"checkpoint: .* but not its run\.json; restore"):
         coverage(mle, simulate, n_datasets=2, warp=True, rng=0, checkpoint=tmp_path)
-    assert before == {name: (tmp_path / name).read_bytes() for name in chunks_in(tmp_path)}
+    assert before == {name: (tmp_path / name).read_bytes() for name in pieces_in(tmp_path)}
     (tmp_path / "run.json").write_bytes(manifest)
     assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
 
 
-def test_a_chunk_under_another_name_is_noticed(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
-    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
-    names = chunks_in(tmp_path)
+def test_a_piece_under_another_name_is_noticed(mle: Fit, whole: Bootstrap, tmp_path: Path) -> None:
+    in_five_pieces(mle, tmp_path)
+    names = pieces_in(tmp_path)
     (tmp_path / names[1]).write_bytes((tmp_path / names[0]).read_bytes())
     again = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
     assert_same(again, whole)
-    assert "it holds chunk 0" in str(again)
+    assert "it begins with number 0" in str(again)
 
 
 OTHERS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
@@ -260,7 +266,7 @@ def test_another_run_is_refused_naming_what_differs(kind: str, mle: Fit, tmp_pat
     build, options = OTHERS[kind]
     with pytest.raises(ValueError, match=f"checkpoint: .* holds another run: .*{kind}: "):
         bootstrap(build(), **{"n_resamples": 70, "rng": 0, "checkpoint": tmp_path, **options})
-    assert len(chunks_in(tmp_path)) == 2
+    assert len(load(tmp_path).data) == 70
 
 
 def penalized(side: int, limit: float) -> Fit:
@@ -420,11 +426,11 @@ def test_an_overlap_must_agree(mle: Fit, whole: Bootstrap, tmp_path: Path) -> No
     bootstrap(mle, n_resamples=200, rng=0, checkpoint=one)
     bootstrap(mle, n_resamples=300, rng=0, checkpoint=other)
     assert_same(load(one, other), whole)
-    chunk, data, seconds = unpack((one / chunks_in(one)[0]).read_bytes(), Replicates)
+    chunk, data, seconds = unpack((one / pieces_in(one)[0]).read_bytes(), Replicates)
     moved = replace(data, estimates=data.estimates + 1e-12)
     run = run_id(read_manifest(one))
-    (one / chunks_in(one)[0]).write_bytes(pack(chunk, moved, seconds, run))
-    with pytest.raises(ValueError, match=r"paths: chunk 0 of .*other differs"):
+    (one / pieces_in(one)[0]).write_bytes(pack(chunk, moved, seconds, run))
+    with pytest.raises(ValueError, match=r"paths: number 0 in .*other differs"):
         load(one, other)
 
 
@@ -467,9 +473,9 @@ def test_a_deadline_leaves_the_rest_for_the_next_call(
     mle: Fit, whole: Bootstrap, tmp_path: Path
 ) -> None:
     first = bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path, deadline=1e-9)
-    assert len(first.data) == 64
+    assert len(first.data) == 1
     assert first.stopped == "the deadline"
-    assert "236 of 300 replicates are missing: 64 to 299" in str(load(tmp_path))
+    assert "299 of 300 replicates are missing: 1 to 299" in str(load(tmp_path))
     assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
 
 
@@ -489,9 +495,9 @@ class Interrupting:
 def test_an_interrupted_run_says_how_to_go_on_and_does(tmp_path: Path) -> None:
     y = np.random.default_rng(0).normal(size=30)
     usual = bootstrap(Estimator(Interrupting(-1), y), n_resamples=300, rng=0)
-    with pytest.raises(Interrupted, match=r"they are in .*; repeat the call to resume"):
+    with pytest.raises(Interrupted, match=r"they are in .*; repeat the call to resume") as stop:
         bootstrap(Estimator(Interrupting(150), y), n_resamples=300, rng=0, checkpoint=tmp_path)
-    assert len(chunks_in(tmp_path)) == 2
+    assert_same(load(tmp_path), stop.value.partial)
     again = bootstrap(Estimator(Interrupting(-1), y), n_resamples=300, rng=0, checkpoint=tmp_path)
     assert_same(again, usual)
 
@@ -505,22 +511,20 @@ def test_a_precision_that_is_reached_early_hides_no_stored_replicate(
     assert 64 <= len(few.data) < 256
     assert few.stopped == "precision=0.1"
     again = load(tmp_path)
-    # The last chunk is computed whole, and is on disk.
-    count = 300 if limit == 300 else 320
-    assert_array_equal(again.replicates[:300], whole.replicates)
-    assert (len(again.data), again.stopped, again.remarks) == (count, "", ())
+    assert_same(again, whole)
+    assert (again.stopped, again.remarks) == ("", ())
 
 
-def test_finished_chunks_are_on_disk_while_an_earlier_one_is_computed(tmp_path: Path) -> None:
+def test_finished_pieces_are_on_disk_while_an_earlier_one_is_computed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y, rows = rng.normal(size=25), rng.integers(0, 25, (640, 25))
     rows[3] = 11
-    last = tmp_path / "chunk-0000009.bin"
+    last = "-0000639.bin"
 
     def waiting(y: Any) -> Any:
-        """Wait for the last chunk to be on disk, at one of the first replicates."""
+        """Wait for the last piece to be on disk, at one of the first replicates."""
         for _ in range(200 if y.max() == y.min() else 0):
-            if last.exists():
+            if any(name.endswith(last) for name in os.listdir(tmp_path)):
                 return [1.0, 1000.0]
             time.sleep(0.05)
         return [y.mean(), 1000 * y.std()]
@@ -528,7 +532,7 @@ def test_finished_chunks_are_on_disk_while_an_earlier_one_is_computed(tmp_path: 
     what, plan = Estimator(waiting, y), Given(indices=rows)
     options: dict[str, Any] = {"sampling": plan, "n_resamples": 640, "checkpoint": tmp_path}
     boot = bootstrap(what, n_jobs=2, **options)
-    assert boot.replicates[3].tolist() == [1.0, 1000.0], "it saw the last chunk on disk"
+    assert boot.replicates[3].tolist() == [1.0, 1000.0], "it saw the last piece on disk"
     assert_array_equal(boot.replicates[4:, 0], y[rows[4:]].mean(axis=1))
     assert_same(load(tmp_path), boot)
 
@@ -539,18 +543,20 @@ def test_a_directory_that_cannot_be_written_loses_nothing(
     sync, count = os.fsync, iter(range(1000))
 
     def full(descriptor: int) -> None:
-        if next(count) >= 4:
+        if next(count) >= 4:  # the manifest, its directory, and two pieces
             raise OSError(28, "No space left on device")
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(
-        OSError, match=r"checkpoint: .*No space left.*free some space or change"
-    ) as caught:
+    bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path, shard=(1, 3))
+    message = (
+        r"checkpoint: .*No space left.*108 finished members are safe.*free some space or change"
+    )
+    with pytest.raises(OSError, match=message) as caught:
         bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path)
     assert caught.value.errno == 28
     monkeypatch.undo()
-    assert 1 <= len(chunks_in(tmp_path)) <= 3
+    assert len(pieces_in(tmp_path)) == 2
     assert not list(tmp_path.glob(".*tmp"))
     assert_same(bootstrap(mle, n_resamples=300, rng=0, checkpoint=tmp_path), whole)
 
@@ -603,9 +609,9 @@ def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
     script, run = tmp_path / "job.py", tmp_path / "run"
     script.write_text(textwrap.dedent(SCRIPT))
     command = [sys.executable, str(script), str(run), "2000"]
-    for wanted in (1, 6, 15):
+    for wanted in (1, 2, 4):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while process.poll() is None and (not run.exists() or len(chunks_in(run)) < wanted):
+        while process.poll() is None and (not run.exists() or len(pieces_in(run)) < wanted):
             pass
         process.kill()
         process.wait()
@@ -616,7 +622,7 @@ def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
     assert_same(load(run), bootstrap(mle, n_resamples=2000, rng=0))
 
 
-def test_a_part_without_chunks_says_so(mle: Fit, tmp_path: Path) -> None:
+def test_a_part_without_replicates_says_so(mle: Fit, tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"shard: part 2 of 2 has no replicates: .*consists of 1 chunks"
     ):
@@ -627,7 +633,7 @@ def test_a_deadline_before_the_precision_leaves_the_run_unfinished(
     mle: Fit, tmp_path: Path
 ) -> None:
     bootstrap(mle, n_resamples=500, rng=0, precision=0.001, deadline=1e-9, checkpoint=tmp_path)
-    assert "436 of 500 replicates are missing" in str(load(tmp_path))
+    assert "499 of 500 replicates are missing" in str(load(tmp_path))
 
 
 def draw(params: Any, rng: Any, design: Any, y: Any, shift: float = 0.0) -> Any:

@@ -13,7 +13,8 @@ from joblib import parallel_config
 from threadpoolctl import threadpool_info
 
 from bootmle import Estimator, bootstrap
-from bootmle.execution.parallel import check_n_jobs, compute_chunks
+from bootmle.execution.parallel import check_n_jobs, compute_pieces
+from bootmle.execution.pieces import join
 from bootmle.refitting.replicates import Replicates
 
 distributed = pytest.importorskip("distributed", reason="the extra bootmle[dask] is not installed")
@@ -36,17 +37,19 @@ def client() -> Iterator[Any]:
 
 
 def run(task: Any, count: int) -> Replicates:
+    """Compute so many members."""
     with parallel_config(backend="dask"):
-        numbers, chunks = zip(*compute_chunks(task, range(count), -1), strict=True)
-    assert numbers == tuple(range(count))
-    return Replicates.concatenate(chunks)
+        pieces = sorted(compute_pieces(task, [(0, count)], -1), key=lambda piece: piece.first)
+    together, numbers = join(pieces)
+    assert numbers.tolist() == list(range(count))
+    return together
 
 
 def test_replicates_are_those_of_one_worker_and_the_task_travels_once(
     client: Any, computation: Computation, expected: Expected, tmp_path: Path
 ) -> None:
     task = computation(data=np.zeros(3_000_000), log=tmp_path / "log", late=(0, 1, 2))
-    assert run(task, 40).estimates.tobytes() == expected(80).tobytes()
+    assert run(task, 80).estimates.tobytes() == expected(80).tobytes()
     packed, *opened = (tmp_path / "log").read_text().splitlines()
     assert packed == f"pickled {os.getpid()}"
     workers = client.run(os.getpid).values()
@@ -57,7 +60,7 @@ def test_replicates_are_those_of_one_worker_and_the_task_travels_once(
 def test_a_death_costs_at_most_the_replicate_that_kills_its_worker(
     client: Any, computation: Computation, expected: Expected, tmp_path: Path
 ) -> None:
-    together = run(computation(kills=(9,), kills_once=(30,), marker=tmp_path / "killed"), 20)
+    together = run(computation(kills=(9,), kills_once=(30,), marker=tmp_path / "killed"), 40)
     assert (tmp_path / "killed").exists()
     assert dict(together.messages) == {9: "its worker process died: SIGKILL(-9)"}
     assert np.flatnonzero(together.failed).tolist() == [9]
@@ -76,7 +79,7 @@ def test_an_exception_surfaces_as_itself_and_stops_the_others(
     client: Any, computation: Computation
 ) -> None:
     with pytest.raises(ZeroDivisionError, match="replicate 5") as caught:
-        run(computation(fails_at=5, late=tuple(range(1000))), 1000)
+        run(computation(fails_at=5, late=tuple(range(1000))), 2000)
     # Whoever keeps the exception keeps its frames, and in them what was to be computed.
     assert_idle_soon(client)
     assert caught.tb is not None
@@ -84,9 +87,9 @@ def test_an_exception_surfaces_as_itself_and_stops_the_others(
 
 def test_closing_early_leaves_nothing_to_do(client: Any, computation: Computation) -> None:
     with parallel_config(backend="dask"):
-        chunks = compute_chunks(computation(late=tuple(range(1000))), range(1000), -1)
-        next(chunks)
-        chunks.close()
+        pieces = compute_pieces(computation(late=tuple(range(1000))), [(0, 2000)], -1)
+        next(pieces)
+        pieces.close()
     assert_idle_soon(client)
 
 

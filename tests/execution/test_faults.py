@@ -52,7 +52,7 @@ def assert_same(one: Bootstrap, other: Bootstrap) -> None:
 
 def test_a_killed_run_with_workers_is_gone_on_with(mle: Fit, tmp_path: Path) -> None:
     run, process = tmp_path / "run", start(tmp_path, n_resamples=20_000, rng=0, n_jobs=2)
-    while process.poll() is None and len(list(run.glob("chunk-*"))) < 2:
+    while process.poll() is None and len(list(run.glob("piece-*"))) < 2:
         time.sleep(0.01)
     process.kill()
     process.wait()

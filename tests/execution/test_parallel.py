@@ -1,11 +1,10 @@
-"""Workers: chunks in order, failures as themselves, the task sent once, threads as they were."""
+"""Workers: all that is asked for, failures as themselves, the task once, threads as they were."""
 
 import _thread
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from bootmle import Estimator, bootstrap, fit
 from bootmle.execution import parallel
-from bootmle.execution.parallel import check_n_jobs, compute_chunks
+from bootmle.execution.pace import compute_order
+from bootmle.execution.parallel import check_n_jobs, compute_pieces
+from bootmle.execution.pieces import Piece, join
 from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
 
@@ -38,16 +39,20 @@ def blas_threads() -> list[int]:
     return [int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
+def in_order(pieces: Iterable[Piece[Replicates]]) -> tuple[Replicates, list[int]]:
+    together, numbers = join(sorted(pieces, key=lambda piece: piece.first))
+    return together, numbers.tolist()
+
+
 @WORKERS
-def test_chunks_come_in_the_order_asked_for_though_the_first_is_done_last(
+def test_whatever_is_asked_for_is_computed_once(
     backend: str, n_jobs: int, computation: Computation, expected: Expected
 ) -> None:
-    order = [5, 0, 7, 3, 2, 11, 4]
+    asked = [(4, 5), (7, 40), (45, 59), (60, 61)]
     with parallel_config(backend=backend):
-        numbers, chunks = zip(*compute_chunks(computation(late=(5,)), order, n_jobs), strict=True)
-    assert list(numbers) == order
-    values = expected(24).reshape(12, 2, 2)[order].reshape(-1, 2)
-    assert Replicates.concatenate(chunks).estimates.tobytes() == values.tobytes()
+        together, numbers = in_order(compute_pieces(computation(size=8), asked, n_jobs))
+    assert numbers == [4, *range(7, 40), *range(45, 59), 60]
+    assert together.estimates.tobytes() == expected(61)[numbers].tobytes()
 
 
 @WORKERS
@@ -58,7 +63,7 @@ def test_an_exception_outside_the_users_code_surfaces_as_itself(
         parallel_config(backend=backend),
         pytest.raises(ZeroDivisionError, match="replicate 5"),
     ):
-        list(compute_chunks(computation(fails_at=5), range(5), n_jobs))
+        list(compute_pieces(computation(fails_at=5), [(0, 10)], n_jobs))
 
 
 class ListingBackend(ThreadingBackend):
@@ -72,8 +77,7 @@ def test_a_backend_without_generators_gives_the_same(
     computation: Computation, expected: Expected, tmp_path: Path
 ) -> None:
     with parallel_config(backend=ListingBackend()):
-        computed = list(compute_chunks(computation(log=tmp_path / "log"), range(5), 2))
-    together = Replicates.concatenate([chunk for _, chunk in computed])
+        together, _ = in_order(compute_pieces(computation(log=tmp_path / "log"), [(0, 10)], 2))
     np.testing.assert_array_equal(together.estimates, expected(10))
     events = (tmp_path / "log").read_text().split()
     assert events == ["pickled", str(os.getpid()), "opened", str(os.getpid())]
@@ -84,32 +88,14 @@ def test_loky_stands_in_for_multiprocessing_which_notices_no_death(
 ) -> None:
     asked: list[Any] = []
 
-    def pool(source: Any, chunks: list[int], **settings: Any) -> Any:
+    def pool(source: Any, orders: Any, **settings: Any) -> Any:
         asked.append(settings["backend"])
-        yield from ((chunk, source.open()(chunk)) for chunk in chunks)
+        yield from ((order, compute_order(source.open(), order)) for order in orders)
 
     monkeypatch.setattr(parallel, "joblib_pool", pool)
     with parallel_config(backend="multiprocessing"):
-        assert len(list(compute_chunks(computation(), range(5), 2))) == 5
+        assert in_order(compute_pieces(computation(), [(0, 10)], 2))[1] == list(range(10))
     assert asked == ["loky"]
-
-
-def test_whoever_takes_the_last_chunk_does_not_stop_the_workers(
-    computation: Computation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended: list[bool] = []
-
-    def pool(source: Any, chunks: list[int], **settings: Any) -> Any:
-        yield from ((chunk, source(chunk)) for chunk in chunks)
-        ended.append(True)
-
-    monkeypatch.setattr(parallel, "joblib_pool", pool)
-    with (
-        parallel_config(backend="threading"),
-        closing(compute_chunks(computation(), range(3), 2)) as chunks,
-    ):
-        assert [next(chunks)[0] for _ in range(3)] == [0, 1, 2]
-        assert ended == [True]
 
 
 def test_an_exception_that_cannot_be_read_is_no_death() -> None:
@@ -120,46 +106,44 @@ def test_an_exception_that_cannot_be_read_is_no_death() -> None:
     class Raising:
         size = 2
 
-        def __call__(self, chunk: int) -> Replicates:
+        def part(self, chunk: int, first: int, last: int) -> Replicates:
             raise TwoArguments(1, 2)
 
     with pytest.raises(RuntimeError, match=r"n_jobs: what a worker .* raised cannot be unpickled"):
-        list(compute_chunks(Raising(), range(3), 2))  # type: ignore[arg-type]
+        list(compute_pieces(Raising(), [(0, 6)], 2))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_results_are_handed_over_when_they_arrive_and_come_in_order(
-    n_jobs: int, computation: Computation
-) -> None:
-    seen: list[int] = []
-    task = computation(late=(0,), seconds=1.0)
-    arrived = compute_chunks(task, range(6), n_jobs, lambda chunk, _: seen.append(chunk))
-    assert [chunk for chunk, _ in arrived] == list(range(6))
-    assert sorted(seen) == list(range(6))
-    assert (seen[0] == 0) is (n_jobs == 1)
+@pytest.mark.parametrize(("backend", "n_jobs"), [("threading", 2), ("loky", 2)])
+def test_a_slow_member_holds_no_other(backend: str, n_jobs: int, computation: Computation) -> None:
+    """Numbers 0 and 1 are in pieces of their own, since the pace is not known yet."""
+    task = computation(size=1, late=(0,), seconds=1.0)
+    with parallel_config(backend=backend):
+        computed = [piece.span for piece in compute_pieces(task, [(0, 60)], n_jobs)]
+    assert computed[-1] == (0, 1)
 
 
-def test_one_worker_computes_a_chunk_only_when_it_is_asked_for(computation: Computation) -> None:
-    chunks = compute_chunks(computation(fails_at=4), range(1000), 1)
-    assert next(chunks)[0] == 0
-    assert next(chunks)[0] == 1
+def test_one_worker_computes_a_member_only_when_it_is_asked_for(computation: Computation) -> None:
+    pieces = compute_pieces(computation(fails_at=4), [(0, 2000)], 1)
+    assert next(pieces).span == (0, 1)
+    assert next(pieces).span == (1, 2)
+    assert next(pieces).span == (2, 4)
     with pytest.raises(ZeroDivisionError):
-        next(chunks)
+        next(pieces)
 
 
-@pytest.mark.parametrize(("chunks", "n_jobs"), [([3], 2), (range(4), 1)])
-def test_a_single_chunk_and_a_single_worker_start_no_process(
-    chunks: Any, n_jobs: int, computation: Computation, tmp_path: Path
+@pytest.mark.parametrize(("span", "n_jobs"), [((3, 4), 2), ((0, 8), 1)])
+def test_a_single_member_and_a_single_worker_start_no_process(
+    span: tuple[int, int], n_jobs: int, computation: Computation, tmp_path: Path
 ) -> None:
-    computed = list(compute_chunks(computation(log=tmp_path / "log"), chunks, n_jobs))
-    assert [number for number, _ in computed] == list(chunks)
+    _, numbers = in_order(compute_pieces(computation(log=tmp_path / "log"), [span], n_jobs))
+    assert numbers == list(range(*span))
     assert not (tmp_path / "log").exists()
 
 
 @WORKERS
-def test_no_chunks_are_nothing(backend: str, n_jobs: int, computation: Computation) -> None:
+def test_nothing_asked_for_is_nothing(backend: str, n_jobs: int, computation: Computation) -> None:
     with parallel_config(backend=backend):
-        assert list(compute_chunks(computation(), [], n_jobs)) == []
+        assert list(compute_pieces(computation(), [], n_jobs)) == []
 
 
 def written() -> int:
@@ -176,8 +160,7 @@ def test_processes_get_the_task_and_its_data_once_and_are_there_for_the_next_run
     task = computation(log=tmp_path / "log", data=data, late=(0, 1, 2, 3))
     for _ in range(2):
         before = written() if Path("/proc/self/io").exists() else 0
-        with closing(compute_chunks(task, range(40), 2)) as chunks:
-            together = Replicates.concatenate([next(chunks)[1] for _ in range(40)])
+        together, _ = in_order(compute_pieces(task, [(0, 80)], 2))
         if before:
             assert 1_800_000 < written() - before < 2_200_000
         assert together.estimates.tobytes() == expected(80).tobytes()
@@ -191,7 +174,7 @@ def test_processes_get_the_task_and_its_data_once_and_are_there_for_the_next_run
 
 def test_threads_get_the_task_itself(computation: Computation, tmp_path: Path) -> None:
     with parallel_config(backend="threading"):
-        list(compute_chunks(computation(log=tmp_path / "log"), range(4), 2))
+        list(compute_pieces(computation(log=tmp_path / "log"), [(0, 8)], 2))
     assert not (tmp_path / "log").exists()
 
 
@@ -201,25 +184,25 @@ def test_closing_early_stops_the_workers_without_a_word(
 ) -> None:
     task = computation(late=tuple(range(2, 1000)), seconds=0.5 if backend == "threading" else 60)
     with parallel_config(backend=backend):
-        chunks = compute_chunks(task, range(1000), 2)
-        assert [next(chunks)[0], next(chunks)[0]] == [0, 1]
+        pieces = compute_pieces(task, [(0, 2000)], 2)
+        assert {next(pieces).first, next(pieces).first} <= set(range(4))
         start = time.monotonic()
-        chunks.close()
+        pieces.close()
         assert time.monotonic() - start < 5.0
-        again = [chunk for _, chunk in compute_chunks(computation(), range(3), 2)]
-    np.testing.assert_array_equal(Replicates.concatenate(again).estimates, expected(6))
+        again, _ = in_order(compute_pieces(computation(), [(0, 6)], 2))
+    np.testing.assert_array_equal(again.estimates, expected(6))
 
 
 @NESTING
 def test_an_interrupt_while_waiting_ends_the_wait(backend: str, computation: Computation) -> None:
     task = computation(late=tuple(range(2, 40)), seconds=0.5 if backend == "threading" else 60)
     with parallel_config(backend=backend):
-        chunks = compute_chunks(task, range(40), 2)
-        next(chunks)
+        pieces = compute_pieces(task, [(0, 80)], 2)
+        next(pieces)
         start = time.monotonic()
         threading.Timer(0.2, _thread.interrupt_main).start()
         with pytest.raises(KeyboardInterrupt):
-            list(chunks)
+            list(pieces)
         assert time.monotonic() - start < 5.0
 
 

@@ -1,6 +1,6 @@
 """Workers that die: the culprit is found and named, everybody else is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,19 @@ import pytest
 
 from bootmle import Status
 from bootmle.execution import recovery
-from bootmle.execution.parallel import compute_chunks
+from bootmle.execution.parallel import compute_pieces
 from bootmle.execution.payload import Payload, StoredPayload
+from bootmle.execution.pieces import Piece, join
 from bootmle.execution.recovery import Recovery
 from bootmle.refitting.replicates import Replicates
 
 Computation = Callable[..., Any]
 Expected = Callable[[int], Any]
+
+
+def in_order(pieces: Iterable[Piece[Replicates]]) -> tuple[Replicates, list[int]]:
+    together, numbers = join(sorted(pieces, key=lambda piece: piece.first))
+    return together, numbers.tolist()
 
 
 class Deaths:
@@ -26,12 +32,11 @@ class Deaths:
         self.culprits, self.size = culprits, size
         self.tries: list[tuple[int, int]] = []
 
-    def __call__(self, function: Any, payload: Any, chunk: int, *span: int) -> Any:
-        first, last = span or (0, self.size)
-        self.tries.append((first, last))
-        if self.culprits & set(range(first, last)):
+    def __call__(self, function: Any, payload: Any, span: tuple[int, int]) -> Any:
+        self.tries.append(span)
+        if self.culprits & {number % self.size for number in range(*span)}:
             raise BrokenExecutor("The exit codes of the workers are {SIGSEGV(-11)}")
-        return function(payload, chunk, *span)
+        return function(payload, span)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +54,7 @@ def test_halving_ends_at_the_culprits_and_keeps_the_others(
     monkeypatch.setattr(recovery, "call_alone", alone)
     task = computation(size=size)
     with Payload.pack(task).stored() as payload:
-        found = Recovery(task, payload).compute(3)
+        found = Recovery(task, payload).compute((3 * size, 4 * size))
     reason = "its worker process died: SIGSEGV(-11)"
     assert set(np.flatnonzero(found.status == Status.WORKER_DIED)) == culprits
     assert dict(found.messages) == dict.fromkeys(sorted(culprits), reason)
@@ -61,15 +66,14 @@ def test_halving_ends_at_the_culprits_and_keeps_the_others(
     assert len(alone.tries) == len(set(alone.tries)) <= 1 + 2 * levels * len(culprits)
 
 
-def test_a_chunk_that_survives_alone_is_computed_whole(
+def test_a_piece_that_survives_alone_is_computed_whole(
     computation: Computation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Its shape decides the last bits of a product, so an innocent chunk must not be halved.
     alone = Deaths(set(), 64)
     monkeypatch.setattr(recovery, "call_alone", alone)
     task = computation(size=64)
     with Payload.pack(task).stored() as payload:
-        Recovery(task, payload).compute(0)
+        Recovery(task, payload).compute((0, 64))
     assert alone.tries == [(0, 64)]
 
 
@@ -82,7 +86,7 @@ def test_an_exception_in_the_second_try_surfaces_as_itself(
         Payload.pack(task).stored() as payload,
         pytest.raises(ZeroDivisionError, match="replicate 2"),
     ):
-        Recovery(task, payload).compute(0)
+        Recovery(task, payload).compute((0, 4))
 
 
 def test_the_reason_does_without_an_exit_code(
@@ -93,7 +97,7 @@ def test_the_reason_does_without_an_exit_code(
 
     monkeypatch.setattr(recovery, "call_alone", dies)
     task = computation(size=1)
-    (reason,) = Recovery(task, StoredPayload("", "")).compute(0).messages.values()
+    (reason,) = Recovery(task, StoredPayload("", "")).compute((0, 1)).messages.values()
     assert reason == "its worker process died"
 
 
@@ -101,10 +105,9 @@ def test_a_worker_that_is_killed_once_costs_nothing(
     computation: Computation, expected: Expected, tmp_path: Path
 ) -> None:
     task = computation(kills_once=(9,), marker=tmp_path / "killed")
-    numbers, chunks = zip(*compute_chunks(task, range(12), 2), strict=True)
-    together = Replicates.concatenate(chunks)
+    together, numbers = in_order(compute_pieces(task, [(0, 24)], 2))
     assert (tmp_path / "killed").exists()
-    assert numbers == tuple(range(12))
+    assert numbers == list(range(24))
     assert together.failed.sum() == 0
     assert together.estimates.tobytes() == expected(24).tobytes()
 
@@ -112,8 +115,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(
 def test_a_replicate_that_kills_its_process_is_named_and_all_others_are_kept(
     computation: Computation, expected: Expected
 ) -> None:
-    chunks = [chunk for _, chunk in compute_chunks(computation(kills=(9,)), range(8), 2)]
-    together = Replicates.concatenate(chunks)
+    together, _ = in_order(compute_pieces(computation(kills=(9,)), [(0, 16)], 2))
     assert np.flatnonzero(together.failed).tolist() == [9]
     assert together.status[9] == Status.WORKER_DIED
     assert dict(together.messages) == {9: "its worker process died: SIGKILL(-9)"}

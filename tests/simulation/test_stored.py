@@ -43,7 +43,7 @@ def study(model: Fit | Estimator, **options: Any) -> Coverage:
 
 @pytest.fixture(scope="module")
 def whole(model: Estimator) -> Coverage:
-    """The study that was never kept: five chunks of four data sets, the last one cut."""
+    """The study that was never kept: five chunks of four data sets, the last one shorter."""
     return study(model)
 
 
@@ -58,8 +58,8 @@ def assert_same(one: Coverage, other: Coverage) -> None:
             assert_array_equal(getattr(one, field.name), getattr(other, field.name))
 
 
-def chunks_in(path: Path) -> list[Path]:
-    return sorted(path.glob("chunk-*"))
+def pieces_in(path: Path) -> list[Path]:
+    return sorted(path.glob("piece-*.bin"))
 
 
 def test_a_directory_is_the_study_bit_for_bit(
@@ -118,11 +118,11 @@ def test_an_overlap_must_agree(model: Estimator, whole: Coverage, tmp_path: Path
     study(model, checkpoint=one, n_datasets=8)
     study(model, checkpoint=other)
     assert_same(Coverage.load(one, other), whole)
-    path = chunks_in(one)[1]
+    path = pieces_in(one)[0]
     chunk, data, seconds = unpack(path.read_bytes(), SimulatedFits)
     moved = replace(data, low=data.low + 1e-12)
     path.write_bytes(pack(chunk, moved, seconds, run_id(read_manifest(one))))
-    with pytest.raises(ValueError, match=r"paths: chunk 1 of .*other differs"):
+    with pytest.raises(ValueError, match=r"paths: number 0 in .*other differs"):
         Coverage.load(one, other)
 
 
@@ -130,15 +130,16 @@ def test_a_study_that_was_stopped_is_read_with_a_note(model: Estimator, tmp_path
     part = study(model, checkpoint=tmp_path, deadline=1e-9)
     again = Coverage.load(tmp_path)
     assert again.data.estimates.tobytes() == part.data.estimates.tobytes()
-    assert again.notes == ("14 of 18 data sets are missing: 4 to 17",)
+    assert again.notes == ("17 of 18 data sets are missing: 1 to 17",)
     assert again.notes[0] in str(again)
 
 
-def test_a_damaged_chunk_between_others_is_named(
+def test_a_damaged_piece_between_others_is_named(
     model: Estimator, whole: Coverage, tmp_path: Path
 ) -> None:
-    study(model, checkpoint=tmp_path)
-    path = chunks_in(tmp_path)[2]
+    for i in range(1, 6):
+        study(model, checkpoint=tmp_path, shard=(i, 5))
+    path = pieces_in(tmp_path)[2]
     path.write_bytes(path.read_bytes()[:-9])
     (note,) = Coverage.load(tmp_path).notes
     assert f"missing: 8 to 11; damaged: {path}" in note
@@ -183,7 +184,7 @@ def test_a_study_is_told_from_a_bootstrap(model: Estimator, tmp_path: Path) -> N
 def test_flags_are_stored_by_name(model: Estimator, tmp_path: Path) -> None:
     """A member added to an enumeration later changes nothing that an old study says."""
     study(model, checkpoint=tmp_path, n_datasets=4)
-    (path,) = chunks_in(tmp_path)
+    (path,) = pieces_in(tmp_path)
     chunk, data, seconds = unpack(path.read_bytes(), SimulatedFits)
     flags = np.array(["SKEWED", "HEAVY_TAILED SKEWED", "", ""])
     alarms = np.array(["", "AT_BOUND", "", ""])
@@ -207,7 +208,7 @@ def test_a_fit_stores_the_names_of_its_own_flags(tmp_path: Path) -> None:
     mle = fit(lambda p, y: 2 * own.nll(p, y), own.truth, own.data(800, rng=1))
     options: dict[str, Any] = {"methods": ["hessian"], "warp": True, "n_datasets": 4, "rng": 0}
     coverage(mle, own.simulate, checkpoint=tmp_path, **options)
-    (path,) = chunks_in(tmp_path)
+    (path,) = pieces_in(tmp_path)
     assert b"OBJECTIVE_SCALE" in path.read_bytes().replace(b"\0", b"")
     assert Coverage.load(tmp_path).flagged[Flag.OBJECTIVE_SCALE.value] == 1.0
 
@@ -240,7 +241,7 @@ def test_a_directory_without_a_record_is_gone_on_with_and_then_read(
 ) -> None:
     study(model, checkpoint=tmp_path, n_datasets=8)
     without_record(tmp_path)
-    written = {path: path.stat().st_mtime_ns for path in chunks_in(tmp_path)}
+    written = {path: path.stat().st_mtime_ns for path in pieces_in(tmp_path)}
     with pytest.raises(
         ValueError, match=r"begun by an earlier version.*; call coverage\(\.\.\., c"
     ):

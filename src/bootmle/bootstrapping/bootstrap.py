@@ -88,13 +88,14 @@ def bootstrap(
         Whether to show a progress bar and a forecast, by default on a terminal and in a notebook;
         in a log file one line per minute.
     checkpoint : str or Path, optional
-        A directory that keeps every finished chunk. Repeating the call computes what is missing,
-        and more if n_resamples is larger; `load` reads the directory at any time.
+        A directory that keeps what is finished. Repeating the call computes what is missing, and
+        more if n_resamples is larger; `load` reads the directory at any time.
     shard : (int, int), optional
         (i, k): only the i-th of k parts of the run, counted from 1; requires ``checkpoint``, with
         one directory for all parts or several that `load` merges.
     deadline : float or datetime, optional
-        Seconds from now, or the time, at which to stop; at least one chunk is computed.
+        Seconds from now, or the time, at which to stop, within the time of one refit; at least
+        one replicate is computed.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def bootstrap(
     Interrupted
         On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds the finished part.
     OSError
-        If a checkpoint cannot be written; earlier chunks are safe.
+        If a checkpoint cannot be written; what was written is safe.
 
     Examples
     --------

@@ -152,11 +152,7 @@ class Bootstrap(Views):
         count = len(self.data) + n
         with computation():
             task = Task.prepare(fit, plan, self.refit, self.seed)
-            whole = range(len(self.data) // task.size)
-            known = {
-                chunk: self.data.take(chunk * task.size + np.arange(task.size)) for chunk in whole
-            }
-            run = Run(task, count, n_jobs, shown(progress), known=known).collect()
+            run = Run(task, count, n_jobs, shown(progress), known=self.data).collect()
             longer = replace(self, sampling=plan).holding(task, run, self.seconds)
         if run.interrupted:
             done = f"{len(run.data):,} of {count:,} replicates are done; they are in .partial"

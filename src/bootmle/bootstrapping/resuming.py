@@ -1,4 +1,4 @@
-"""Starting and resuming runs: what a run computes, and the directory that keeps its chunks."""
+"""Starting and resuming runs: what a run computes, and the directory that keeps its pieces."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from bootmle.bootstrapping.identity import describe, differences, versions
 from bootmle.execution.checkpoint import (
     Checkpoint,
     Manifest,
-    chunks_in,
     is_run,
     read_manifest,
+    spans_in,
     write_manifest,
 )
+from bootmle.execution.computation import Countable
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan
 
 __all__ = ["StartedRun", "open_checkpoint", "record_stop", "start_or_resume"]
 
-Kind = TypeVar("Kind")
+Kind = TypeVar("Kind", bound=Countable)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,11 +65,11 @@ def start_or_resume(
     Raises ValueError if the directory holds another run, naming what differs.
     """
     # In this order, since another process may be starting the run: its manifest comes first.
-    chunks = [] if checkpoint is None else chunks_in(checkpoint)
+    pieces = [] if checkpoint is None else spans_in(checkpoint)
     begun = checkpoint if checkpoint is not None and is_run(checkpoint) else None
-    if chunks and begun is None:
+    if pieces and begun is None:
         raise ValueError(
-            f"checkpoint: {checkpoint} holds the chunks of a run, but not its run.json; restore a "
+            f"checkpoint: {checkpoint} holds the pieces of a run, but not its run.json; restore a "
             f"copy of it, or use another directory"
         )
     manifest = None if begun is None else read_manifest(begun)
@@ -136,6 +137,6 @@ def open_checkpoint(
 def record_stop(store: Checkpoint[Any], count: int, reason: str) -> None:
     """Record that a run is complete with fewer replicates than planned, unless it had more."""
     manifest = read_manifest(store.path)
-    if (before := store.size * (max(store.found, default=-1) + 1)) > count:
+    if (before := max((last for _, last in store.found), default=0)) > count:
         count, reason = min(before, manifest["n_resamples"]), ""
     write_manifest(store.path, {**manifest, "n_resamples": count, "stopped": reason}, replace=True)

@@ -26,8 +26,8 @@ examples:
 """
 
 RUN = """\
-Bootstrap the model of a job file into a directory that keeps every finished
-chunk: repeat the command to resume it. Exit status: 0 finished, 1 failed,
+Bootstrap the model of a job file into a directory that keeps what is
+finished: repeat the command to resume it. Exit status: 0 finished, 1 failed,
 2 invalid arguments, 3 stopped early (deadline, Ctrl-C, SIGTERM) with the
 finished part saved.
 """
@@ -133,7 +133,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.set_defaults(handler=_run)
     add = command.add_argument
     add("job", metavar="FILE:MODEL", help="a Fit or Estimator, or a function that returns one")
-    add("--out", required=True, metavar="DIR", help="directory for the finished chunks")
+    add("--out", required=True, metavar="DIR", help="directory for what is finished")
     add("--sampling", metavar="NAME", help="name of a plan in the job file (default: Cases())")
     add(
         "--shard",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bootmle.commands.run import BAD_ARGUMENTS, DONE
 from bootmle.display.text import duration
 from bootmle.execution.checkpoint import Checkpoint, is_run, read_manifest
+from bootmle.execution.pieces import cut_to
 from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
 from bootmle.simulation.simulated_fits import SimulatedFits
@@ -24,7 +25,7 @@ _LATE = 5.0
 """Mean intervals of silence after which a run is taken for stopped: workers finish together, so
 that gaps of a few intervals are normal."""
 _LATELY = 20
-"""Latest chunks that the rate averages over: its error is 1/√20 of that of a single interval."""
+"""Latest pieces that the rate averages over: its error is 1/√20 of that of a single interval."""
 _KINDS: dict[str, tuple[type[Replicates | SimulatedFits], str, str]] = {
     "Replicates": (Replicates, "replicates", "refits"),
     "SimulatedFits": (SimulatedFits, "data sets", "data sets"),
@@ -56,39 +57,37 @@ def _lines(path: Path) -> Iterator[str]:
     """Describe the progress of one run."""
     manifest = read_manifest(path)
     kind, members, computed = _KINDS[manifest["kind"]]
-    size, count = manifest["run"]["chunk"], manifest["n_resamples"]
+    count = manifest["n_resamples"]
     with Checkpoint.of(path, kind, manifest) as store:
-        chunks = [chunk for chunk in store.chunks() if chunk * size < count]
-        stored = {chunk: store.read(chunk) for chunk in chunks}
-        moments = [store.file_of(chunk).stat().st_mtime for chunk in chunks]
+        pieces = list(cut_to(store.pieces([(0, count)]), [(0, count)]))
+        written = [(each.stat().st_mtime, n) for each, n in store.files([(0, count)])]
         damaged = store.damaged
-    kept = {chunk: each[0] for chunk, each in stored.items() if each is not None}
-    parts = [data.first(count - chunk * size) for chunk, data in kept.items()]
-    done = sum(map(len, parts))
+    done = sum(len(piece.data) for piece in pieces)
     yield f"{path}: {done:,} of {count:,} {members} ({done / count:.0%})"
     if done < count:
-        yield _forecast(moments, size, count - done, time.time(), computed)
+        yield _forecast(written, count - done, time.time(), computed)
     elif manifest["stopped"]:
         yield f"complete: {manifest['stopped']}"
-    if parts:
-        yield from _failures(np.concatenate([part.status for part in parts]))
+    if pieces:
+        yield from _failures(np.concatenate([piece.data.status for piece in pieces]))
     yield from (f"damaged, will be computed again: {text}" for text in damaged)
 
 
 def _forecast(
-    moments: list[float], size: int, left: int, now: float, computed: str = "refits"
+    written: list[tuple[float, int]], left: int, now: float, computed: str = "refits"
 ) -> str:
-    """Describe the rate of the latest chunks, and when the rest will be done at that rate."""
-    latest = np.sort(moments)[-_LATELY:]
-    if len(latest) < 2 or latest[-1] <= latest[0]:
+    """Describe the rate of the latest pieces, given the moments of writing and their lengths."""
+    latest = sorted(written)[-_LATELY:]
+    if len(latest) < 2 or latest[-1][0] <= latest[0][0]:
         return "no rate yet"
-    interval = float(latest[-1] - latest[0]) / (len(latest) - 1)
-    rate, since = size / interval, now - float(latest[-1])
+    elapsed = latest[-1][0] - latest[0][0]
+    interval, since = elapsed / (len(latest) - 1), now - latest[-1][0]
+    rate = sum(count for _, count in latest[1:]) / elapsed
     per = f"{rate:,.1f} {computed} per second"
     if rate < 1:
         per = f"{60 * rate:,.1f} {computed} per minute"
     if since > _LATE * interval + 1:
-        return f"{per}; not running: the last chunk was written {duration(since)} ago"
+        return f"{per}; not running: the last piece was written {duration(since)} ago"
     seconds = left / rate
     end = time.strftime("%Y-%m-%d %H:%M", time.localtime(now + seconds))
     return f"{per}; about {duration(seconds)} left, until {end}"

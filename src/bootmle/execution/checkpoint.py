@@ -1,33 +1,37 @@
-"""A run on disk: a directory with a manifest and one file for every finished chunk."""
+"""A run on disk: a directory with a manifest and a file for every finished piece."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
+from bootmle.execution.computation import Countable
 from bootmle.execution.files import write_whole
 from bootmle.execution.packing import pack, unpack
+from bootmle.execution.pieces import Piece, Span, length_of, overlapping, spans_missing
+from bootmle.execution.writing import Writer
 
 __all__ = [
     "MOST",
     "ROUNDED",
     "Checkpoint",
     "Manifest",
-    "chunks_in",
     "is_run",
     "read_manifest",
     "run_id",
+    "spans_in",
     "write_manifest",
 ]
 
 Manifest = dict[str, Any]
-Kind = TypeVar("Kind")
+Kind = TypeVar("Kind", bound=Countable)
 
 FORMAT = 1
 """Version of the manifest; raise it when older code could misread a newer one."""
@@ -36,99 +40,112 @@ _KINDS = {
     "Replicates": "replicates of bootstrap()",
     "SimulatedFits": "data sets of coverage()",
 }
-"""How messages name what the chunks of a run are."""
+"""How messages name what the pieces of a run are."""
 ROUNDED = ("objective", "standard_error")
 """Entries of a run's description whose last digits may differ between machines."""
 MOST = 10**9
 """Members that no run has: the estimates of one parameter alone would take 8 GB."""
-_CHUNK = re.compile(r"chunk-(\d+)\.bin")
+_PIECE = re.compile(r"piece-(\d{7,})-(\d{7,})\.bin")
 
 
 @dataclass(slots=True)
 class Checkpoint(Generic[Kind]):
-    """The chunks of one run in one directory."""
+    """The pieces of one run in one directory."""
 
     path: Path
     kind: type[Kind]
-    """What a chunk is: `Replicates`, or another dataclass of arrays and messages."""
+    """What a piece holds: `Replicates`, or another dataclass of arrays and messages."""
     run: str
-    """The identity of the run, which every chunk names."""
-    size: int
-    """Members of a chunk."""
-    found: tuple[int, ...] = ()
-    """Chunks on disk when the directory was opened."""
-    damaged: list[str] = field(default_factory=list)
-    """Files that could not be read; their chunks are computed again."""
-    _writer: ThreadPoolExecutor = field(init=False, repr=False)
-    _writing: list[Future[None]] = field(default_factory=list, repr=False)
+    """The identity of the run, which every piece names."""
+    found: tuple[Span, ...] = ()
+    """Members on disk when the directory was opened."""
+    _damaged: dict[Path, str] = field(default_factory=dict, repr=False)
+    _writer: Writer[Kind] = field(init=False, repr=False)
 
     @classmethod
     def of(cls, path: Path, kind: type[Kind], manifest: Manifest) -> Checkpoint[Kind]:
         """Open the directory of the run that a manifest describes."""
-        found = tuple(chunks_in(path))
-        return cls(path, kind, run_id(manifest), manifest["run"]["chunk"], found)
+        return cls(path, kind, run_id(manifest), tuple(spans_in(path)))
 
     def __post_init__(self) -> None:
-        """Start the thread that writes in the background."""
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="bootmle-checkpoint")
+        """Write in the background."""
+        self._writer = Writer(self._store)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.shutdown(wait=True)
+        self._writer.close()
 
-    def chunks(self) -> list[int]:
-        """List the numbers of the chunks on disk."""
-        return chunks_in(self.path)
+    def spans(self) -> list[Span]:
+        """Name the members on disk."""
+        return spans_in(self.path)
 
-    def file_of(self, chunk: int) -> Path:
-        """Return the path of a chunk's file."""
-        return self.path / f"chunk-{chunk:07d}.bin"
+    def file_of(self, span: Span) -> Path:
+        """Return the path of a piece's file."""
+        return self.path / f"piece-{span[0]:07d}-{span[1] - 1:07d}.bin"
 
-    def read(self, chunk: int) -> tuple[Kind, float] | None:
-        """Read a chunk and its seconds; None if it is damaged, which `damaged` then lists."""
-        path = self.file_of(chunk)
+    @property
+    def damaged(self) -> list[str]:
+        """Files that could not be read, and why; their members are computed again."""
+        return [f"{path}: {why}" for path, why in self._damaged.items()]
+
+    def files(self, wanted: Sequence[Span]) -> list[tuple[Path, int]]:
+        """Name the files with members that are wanted, and how many members they hold."""
+        spans = overlapping(self.spans(), wanted)
+        return [(self.file_of(span), length_of([span])) for span in spans]
+
+    def pieces(self, wanted: Sequence[Span]) -> list[Piece[Kind]]:
+        """Read all pieces with members that are wanted, except damaged ones."""
+        read = (self.read(span) for span in overlapping(self.spans(), wanted))
+        return [piece for piece in read if piece is not None]
+
+    def read(self, span: Span) -> Piece[Kind] | None:
+        """Read a piece; None if it is damaged, which `damaged` then lists."""
+        path = self.file_of(span)
         try:
-            number, data, seconds = unpack(path.read_bytes(), self.kind, self.run)
-            if number != chunk:
-                raise ValueError(f"it holds chunk {number}")
+            first, data, seconds = unpack(path.read_bytes(), self.kind, self.run)
+            if first != span[0]:
+                raise ValueError(f"it begins with number {first}")
             lengths = {len(getattr(data, each.name)) for each in _arrays_of(self.kind)}
-            if lengths != {self.size}:
-                raise ValueError(f"it holds {min(lengths)} of {self.size} members")
+            if lengths != {length_of([span])}:
+                raise ValueError(f"it holds {min(lengths)} of {length_of([span])} members")
         except (OSError, ValueError) as error:
-            self.damaged.append(f"{path}: {error}")
+            self._damaged[path] = str(error)
             return None
-        return data, seconds
+        return Piece(first, data, seconds)
 
-    def write(self, chunk: int, data: Kind, seconds: float) -> None:
-        """Write a chunk in the background; raise if an earlier write failed."""
-        self._await([future for future in self._writing if future.done()])
-        stored, path = pack(chunk, data, seconds, self.run), self.file_of(chunk)
-        # A chunk lost in a power failure is computed again, so its name is not forced to disk.
-        write = self._writer.submit(
-            write_whole, path, lambda file: file.write(stored), durable=False
-        )
-        self._writing.append(write)
+    def set_aside(self) -> None:
+        """Rename what is damaged, so that it is not read again."""
+        for path in self._damaged:
+            with suppress(OSError):
+                path.replace(path.with_suffix(".damaged"))
+
+    def write(self, piece: Piece[Kind]) -> None:
+        """Write a piece in the background; raise if an earlier write failed."""
+        try:
+            self._writer.put(piece)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
     def flush(self) -> None:
-        """Wait until all chunks are on disk."""
-        self._await(list(self._writing))
+        """Wait until all pieces are on disk."""
+        try:
+            self._writer.flush()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
-    def _await(self, futures: list[Future[None]]) -> None:
-        """Wait for writes; explain what a failed one means."""
-        for future in futures:
-            self._writing.remove(future)
-            try:
-                future.result()
-            except OSError as error:
-                raise _unwritable(self.path, error) from error
+    def _store(self, piece: Piece[Kind]) -> None:
+        """Write a piece."""
+        stored = pack(piece.first, piece.data, piece.seconds, self.run)
+        # A piece lost in a power failure is computed again, so its name is not forced to disk.
+        write_whole(self.file_of(piece.span), lambda file: file.write(stored), durable=False)
 
 
 def _unwritable(path: Path, error: OSError) -> OSError:
     """Explain an error on writing to a run's directory: what is safe, and what to do."""
     if path.is_dir():
-        done = f"{len(chunks_in(path))} finished chunks are safe there"
+        done = f"{length_of(spans_missing(spans_in(path), [])):,} finished members are safe there"
         advice = "free some space or change its permissions"
     else:
         done, advice = "there is no such directory (any more)", "choose one that lasts"
@@ -144,12 +161,12 @@ def _arrays_of(kind: Any) -> list[Field[Any]]:
     return [each for each in fields(kind) if each.name != "messages"]
 
 
-def chunks_in(path: Path) -> list[int]:
-    """List the numbers of the chunks in a directory."""
+def spans_in(path: Path) -> list[Span]:
+    """Name the members of the pieces in a directory, in order."""
     if not path.is_dir():
         return []
-    found = (_CHUNK.fullmatch(each.name) for each in path.iterdir())
-    return sorted(int(match[1]) for match in found if match)
+    found = (_PIECE.fullmatch(name) for name in os.listdir(path))
+    return sorted((int(match[1]), int(match[2]) + 1) for match in found if match)
 
 
 def is_run(path: Path) -> bool:

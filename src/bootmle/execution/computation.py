@@ -1,4 +1,4 @@
-"""What workers compute: chunks of replicates, or of any other results that can be joined."""
+"""What workers compute: replicates, or any other results that can be joined."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Joinable(Protocol):
 
 
 class Countable(Joinable, Protocol):
-    """Results whose members can be counted and truncated."""
+    """Results whose members can be counted and cut."""
 
     def __len__(self) -> int:
         """Count the members."""
         ...
 
-    def first(self, count: int, /) -> Self:
-        """Keep the first members."""
+    def between(self, first: int, last: int, /) -> Self:
+        """Keep the members at places first, ..., last - 1."""
         ...
 
     @property
@@ -46,10 +46,6 @@ class Computation(Protocol[Result_co]):
     @property
     def size(self) -> int:
         """Number of members in a chunk."""
-        ...
-
-    def __call__(self, chunk: int, /) -> Result_co:
-        """Compute a whole chunk."""
         ...
 
     def part(self, chunk: int, first: int, last: int, /) -> Result_co:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bootmle.execution.checkpoint import ROUNDED, Checkpoint, Manifest, read_manifest
 from bootmle.execution.computation import Countable
 from bootmle.execution.packing import pack
+from bootmle.execution.pieces import Piece, Span, cut_to, join, length_of, spans_missing
 
 __all__ = ["Merged", "read_directories"]
 
@@ -24,7 +25,7 @@ _LISTED = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merged(Generic[Kind]):
-    """The chunks of one run, from all its directories."""
+    """The results of one run, from all its directories."""
 
     manifest: Manifest
     data: Kind
@@ -42,33 +43,24 @@ def read_directories(
     manifests = [read_manifest(path, kind) for path in paths]
     for path, manifest in zip(paths[1:], manifests[1:], strict=True):
         _check_same(paths[0], manifests[0], path, manifest)
-    chunks: dict[int, Kind] = {}
-    seconds, damaged = 0.0, []
+    count = max(each["n_resamples"] for each in manifests)
+    wanted, pieces, damaged = [(0, count)], list[Piece[Kind]](), list[str]()
     for path, manifest in zip(paths, manifests, strict=True):
         with Checkpoint.of(path, kind, manifest) as store:
-            for chunk in store.chunks():
-                stored = store.read(chunk)
-                if stored is not None:
-                    _add(chunks, chunk, stored[0], path)
-                    seconds += stored[1]
+            found = store.pieces(wanted)
+            _check_equal(pieces, found, path)
+            pieces += found
             damaged += store.damaged
-    size, count = manifests[0]["run"]["chunk"], max(each["n_resamples"] for each in manifests)
-    wanted = range(-(-count // size))
-    there = [chunk for chunk in wanted if chunk in chunks]
-    if not there:
-        raise ValueError(
-            f"paths: {_named(paths)} holds no finished chunk yet; load it when there is one"
-        )
-    lengths = [min(size, count - chunk * size) for chunk in there]
-    parts = [chunks[chunk].first(length) for chunk, length in zip(there, lengths, strict=True)]
-    numbers = [chunk * size + np.arange(n) for chunk, n in zip(there, lengths, strict=True)]
-    lost = [chunk for chunk in wanted if chunk not in chunks]
+    kept = list(cut_to(pieces, wanted))
+    if not kept:
+        bad = f"; damaged: {', '.join(damaged)}" if damaged else "; load it when there are some"
+        raise ValueError(f"paths: {_named(paths)} holds no finished {unit} yet{bad}")
+    missing = spans_missing(wanted, [piece.span for piece in kept])
     return Merged(
         manifests[0],
-        kind.concatenate(parts),
-        np.concatenate(numbers),
-        seconds,
-        _missing(lost, size, count, damaged, unit),
+        *join(kept),
+        sum(piece.seconds for piece in kept),
+        _missing(missing, count, damaged, unit),
     )
 
 
@@ -84,26 +76,34 @@ def _check_same(first: Path, one: Manifest, path: Path, other: Manifest) -> None
                 )
 
 
-def _add(chunks: dict[int, Kind], chunk: int, data: Kind, path: Path) -> None:
-    """Add a chunk; if it is known already, both copies must be equal."""
-    known = chunks.setdefault(chunk, data)
-    if known is not data and pack(chunk, known, 0.0) != pack(chunk, data, 0.0):
-        raise ValueError(
-            f"paths: chunk {chunk} of {path} differs from that of another directory of the same "
-            f"run; leave one of them out"
-        )
+def _check_equal(known: list[Piece[Kind]], found: list[Piece[Kind]], path: Path) -> None:
+    """Raise if a directory holds other results for members that are known already."""
+    ours = list(cut_to(known, [piece.span for piece in found]))
+    theirs = list(cut_to(found, [piece.span for piece in ours]))
+    if not ours:
+        return
+    (one, numbers), (other, _) = join(ours), join(theirs)
+    if pack(0, one, 0.0) == pack(0, other, 0.0):
+        return
+    member = next(
+        number
+        for k, number in enumerate(numbers)
+        if pack(0, one.between(k, k + 1), 0.0) != pack(0, other.between(k, k + 1), 0.0)
+    )
+    raise ValueError(
+        f"paths: number {member} in {path} differs from that in another directory of the same "
+        f"run; leave one of them out"
+    )
 
 
-def _missing(chunks: list[int], size: int, count: int, damaged: list[str], unit: str) -> str:
+def _missing(spans: list[Span], count: int, damaged: list[str], unit: str) -> str:
     """Describe which results are missing and which files are damaged."""
-    if not chunks:
+    if not spans:
         return ""
-    breaks = np.flatnonzero(np.diff(chunks) > 1) + 1
-    spans = [(int(span[0]), int(span[-1])) for span in np.split(np.array(chunks), breaks)]
-    listed = [f"{a * size} to {min((b + 1) * size, count) - 1}" for a, b in spans[:_LISTED]]
+    listed = [f"{first} to {last - 1}" for first, last in spans[:_LISTED]]
     more = f" and {len(spans) - _LISTED} more ranges" if len(spans) > _LISTED else ""
-    lost = sum(min(size, count - chunk * size) for chunk in chunks)
     bad = f"; damaged: {', '.join(damaged)}" if damaged else ""
+    lost = length_of(spans)
     return f"{lost:,} of {count:,} {unit} are missing: {', '.join(listed)}{more}{bad}"
 
 

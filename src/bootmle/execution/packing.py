@@ -1,4 +1,4 @@
-"""One chunk of results as bytes: a checksum, a line of JSON, then the arrays."""
+"""One piece of results as bytes: a checksum, a line of JSON, then the arrays."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Kind = TypeVar("Kind")
 _DIGEST = hashlib.sha256().digest_size
 
 
-def pack(chunk: int, data: Any, seconds: float, run: str = "") -> bytes:
-    """Write a chunk's number, results and seconds, and the identity of its run, as bytes."""
+def pack(first: int, data: Any, seconds: float, run: str = "") -> bytes:
+    """Write the first member's number, results, seconds and the identity of the run as bytes."""
     names = [field.name for field in fields(data) if field.name != "messages"]
     arrays = {name: np.ascontiguousarray(getattr(data, name)) for name in names}
     header = {
         "run": run,
-        "chunk": chunk,
+        "first": first,
         "seconds": seconds,
         "messages": {str(place): text for place, text in data.messages.items()},
         "arrays": {name: [array.dtype.str, array.shape] for name, array in arrays.items()},
@@ -34,7 +34,7 @@ def pack(chunk: int, data: Any, seconds: float, run: str = "") -> bytes:
 
 
 def unpack(stored: bytes, kind: type[Kind], run: str | None = None) -> tuple[int, Kind, float]:
-    """Read number, results and seconds; ValueError if the chunk is damaged or of another run."""
+    """Read number, results and seconds; ValueError if the piece is damaged or of another run."""
     digest, payload = stored[:_DIGEST], stored[_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError("its checksum does not match")
@@ -45,10 +45,10 @@ def unpack(stored: bytes, kind: type[Kind], run: str | None = None) -> tuple[int
         contents: dict[str, Any] = {**_arrays(header["arrays"], body), "messages": messages}
         data = kind(**contents)
         if run is not None and header.get("run") != run:
-            raise ValueError("it is a chunk of another run, or of an earlier version")
-        return int(header["chunk"]), data, float(header["seconds"])
+            raise ValueError("it is a piece of another run, or of an earlier version")
+        return int(header["first"]), data, float(header["seconds"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is not a chunk that this version reads ({error})") from error
+        raise ValueError(f"it is not a piece that this version reads ({error})") from error
 
 
 def _arrays(forms: dict[str, Any], body: bytes) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Chunks of replicates, in order, on any number of workers."""
+"""Pieces of a run, as they are completed, on any number of workers."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from numbers import Integral
 from typing import Any, TypeVar
@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 from joblib import effective_n_jobs
 from joblib.parallel import MultiprocessingBackend, get_active_backend
 
-from bootmle.execution.computation import Computation, Joinable
+from bootmle.execution.computation import Computation, Countable
+from bootmle.execution.pace import Cutter, Order, Pace, compute_in_steps
 from bootmle.execution.payload import Payload, StoredPayload
+from bootmle.execution.pieces import Piece, Span, length_of
 from bootmle.execution.pools import dask_pool, joblib_pool
 from bootmle.execution.recovery import Recovery
 
-__all__ = ["Computation", "check_n_jobs", "compute_chunks"]
+__all__ = ["Computation", "check_n_jobs", "compute_pieces"]
 
-Result = TypeVar("Result", bound=Joinable)
+Result = TypeVar("Result", bound=Countable)
 
 _AS_READY = "generator_unordered"
 
@@ -31,84 +33,81 @@ def check_n_jobs(n_jobs: Any) -> int:
     return 1 if _inside_a_worker() else int(effective_n_jobs(n_jobs))
 
 
-def compute_chunks(
+def compute_pieces(
     task: Computation[Result],
-    chunks: Iterable[int],
+    spans: Iterable[Span],
     n_jobs: int | None,
-    arrived: Callable[[int, Result], object] = lambda chunk, result: None,
-) -> Generator[tuple[int, Result], None, None]:
-    """Compute chunks on joblib's workers and yield (chunk, result) in the order given.
+    until: float | None = None,
+) -> Generator[Piece[Result], None, None]:
+    """Compute members on joblib's workers and yield them piece by piece as they are completed.
 
-    ``arrived`` gets every result at once, so that a slow chunk keeps no later one from the disk.
+    A piece is as many members as take about a second. After ``until``, on the clock of `time.time`,
+    none begins, except the first one.
 
-    A chunk that was running when a worker process died (killed, out of memory, a segmentation
+    A piece that was running when a worker process died (killed, out of memory, a segmentation
     fault) is computed again on this machine in a process of its own; if that one dies too, the
-    chunk is halved until only the member that kills its process is left, which ``task.lost``
-    reports. One worker, a single chunk and threads run in the caller's process, whose death
+    piece is halved until only the member that kills its process is left, which ``task.lost``
+    reports. One worker, a single member and threads run in the caller's process, whose death
     nothing survives.
 
     The backend is that of `joblib.parallel_config`, with loky in place of multiprocessing, whose
     pool does not notice a death. Each worker process gets the task and its data once. Closing the
-    iterator early stops the workers; Dask's and threads finish their chunk first.
+    iterator early stops the workers; Dask's and threads finish their piece first.
     """
-    wanted = list(chunks)
-    if check_n_jobs(n_jobs) == 1 or len(wanted) == 1:
-        for chunk in wanted:
-            result = task(chunk)
-            arrived(chunk, result)
-            yield chunk, result
+    wanted, workers = list(spans), check_n_jobs(n_jobs)
+    if workers == 1 or length_of(wanted) <= 1:
+        yield from _compute_here(task, wanted, until)
         return
-    with closing(_compute_unordered(task, wanted, n_jobs)) as results:
-        yield from _in_order(wanted, results, arrived)
+    orders = Cutter(wanted, task.size, workers, until)
+    with closing(_compute_unordered(task, orders, n_jobs)) as results:
+        for order, (data, seconds) in results:
+            if data is not None:
+                piece = Piece(order.span[0], data, seconds)
+                orders.pace.measure(length_of([piece.span]), seconds)
+                yield piece
+
+
+def _compute_here(
+    task: Computation[Result], spans: Iterable[Span], until: float | None
+) -> Iterator[Piece[Result]]:
+    """Compute members one short step after the other."""
+    pace, certain = Pace(), True
+    for span in spans:
+        for (first, _), data, seconds in compute_in_steps(task, span, pace, until, certain=certain):
+            yield Piece(first, data, seconds)
+        certain = False
 
 
 def _compute_unordered(
-    task: Computation[Result], chunks: list[int], n_jobs: int | None
-) -> Generator[tuple[int, Result], None, None]:
-    """Compute chunks on the active backend, and those lost with a worker a second time."""
+    task: Computation[Result], orders: Cutter, n_jobs: int | None
+) -> Generator[tuple[Order, tuple[Result | None, float]], None, None]:
+    """Compute pieces on the active backend, and those lost with a worker a second time."""
     backend, _ = get_active_backend()
     if getattr(backend, "supports_sharedmem", False):
-        yield from joblib_pool(task, chunks, n_jobs=n_jobs, return_as=_AS_READY)
+        yield from joblib_pool(task, orders, n_jobs=n_jobs, return_as=_AS_READY)
         return
     payload = Payload.pack(task)
     with (
         payload.stored() as stored,
-        closing(_pool(backend, payload, stored, chunks, n_jobs)) as pool,
+        closing(_pool(backend, payload, stored, orders, n_jobs)) as pool,
     ):
         recovery = Recovery(task, stored)
-        for chunk, result in pool:
-            yield chunk, recovery.compute(chunk) if result is None else result
+        for order, result in pool:
+            yield order, (recovery.compute(order.span), 0.0) if result is None else result
 
 
 def _pool(
-    backend: Any, payload: Payload, stored: StoredPayload, chunks: list[int], n_jobs: int | None
-) -> Generator[tuple[int, Any], None, None]:
+    backend: Any, payload: Payload, stored: StoredPayload, orders: Cutter, n_jobs: int | None
+) -> Generator[tuple[Order, Any], None, None]:
     """Choose the pool for a backend of processes."""
     if hasattr(backend, "client"):
-        return dask_pool(backend.client, payload, chunks, **backend.submit_kwargs)
+        return dask_pool(backend.client, payload, orders, **backend.submit_kwargs)
     # The pool of multiprocessing waits forever for a worker that died, so loky replaces it.
     if type(backend) is MultiprocessingBackend:
-        return joblib_pool(stored, chunks, n_jobs=n_jobs, return_as=_AS_READY, backend="loky")
-    return_as = _AS_READY if backend.supports_return_generator else "list"
-    return joblib_pool(stored, chunks, n_jobs=n_jobs, return_as=return_as)
-
-
-def _in_order(
-    chunks: list[int],
-    results: Iterator[tuple[int, Result]],
-    arrived: Callable[[int, Result], object],
-) -> Iterator[tuple[int, Result]]:
-    """Yield results in order; the last one only after the pool has ended by itself."""
-    ready, awaited = dict[int, Result](), set(chunks)
-    for chunk in chunks:
-        while chunk not in ready:
-            number, ready[number] = next(results)
-            awaited.remove(number)
-            arrived(number, ready[number])
-        if not awaited:
-            # Closing an iterator early stops the workers, which the next run could reuse.
-            next(results, None)
-        yield chunk, ready.pop(chunk)
+        return joblib_pool(stored, orders, n_jobs=n_jobs, return_as=_AS_READY, backend="loky")
+    if backend.supports_return_generator:
+        return joblib_pool(stored, orders, n_jobs=n_jobs, return_as=_AS_READY)
+    return joblib_pool(stored, orders.in_chunks(), n_jobs=n_jobs, return_as="list")
 
 
 def _inside_a_worker() -> bool:

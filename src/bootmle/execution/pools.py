@@ -12,39 +12,47 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
+from bootmle.execution.pace import Order, compute_order
 from bootmle.execution.payload import Payload, StoredPayload
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
 
 _AHEAD = 2
-"""Chunks in flight per Dask core: one that runs, and one that is there when it ends."""
+"""Pieces in flight per Dask core: one that runs, and one that is there when it ends."""
 
-Numbered = Generator[tuple[int, Any], None, None]
-"""(chunk, result) in order of completion; the result is None if the worker died."""
+Answered = Generator[tuple[Order, Any], None, None]
+"""(order, answer) as they are completed; the answer is None if the worker died."""
 
 
-def joblib_pool(source: Any, chunks: list[int], **settings: Any) -> Numbered:
-    """Compute chunks with `joblib.Parallel`, from the computation itself or from its payload.
+def joblib_pool(source: Any, orders: Iterator[Order], **settings: Any) -> Answered:
+    """Compute pieces with `joblib.Parallel`, from the computation itself or from its payload.
 
-    A worker that dies breaks joblib's pool: all running chunks are lost, and the remaining ones
+    A worker that dies breaks joblib's pool: all running pieces are lost, and the remaining ones
     go to a new pool.
     """
-    left = dict.fromkeys(chunks)
-    while left:
-        sent: list[int] = []
-        calls = (delayed(_numbered)(source, chunk) for chunk in _noted([*left], sent))
+    running: dict[Order, None] = {}
+    ended = False
+
+    def calls() -> Iterator[Any]:
+        nonlocal ended
+        for order in orders:
+            running[order] = None
+            yield delayed(_answered)(source, order)
+        ended = True
+
+    while not ended:
         try:
-            with _quietly_closed(_results(calls, **settings)) as results:
-                for chunk, result in results:
-                    del left[chunk]
-                    yield chunk, result
+            with _quietly_closed(_results(calls(), **settings)) as results:
+                for order, answer in results:
+                    del running[order]
+                    yield order, answer
         except BrokenExecutor:
-            lost = [chunk for chunk in sent if chunk in left]
+            lost = list(running)
             if not lost:
                 raise
-            for chunk in lost:
-                del left[chunk]
-                yield chunk, None
+            running.clear()
+            for order in lost:
+                yield order, None
 
 
 def call_alone(function: Callable[..., Any], *args: Any) -> Any:
@@ -54,29 +62,29 @@ def call_alone(function: Callable[..., Any], *args: Any) -> Any:
     return result
 
 
-def dask_pool(client: Any, source: Payload, chunks: list[int], **options: Any) -> Numbered:
-    """Compute chunks on a Dask cluster; only a chunk that Dask gives up on is lost.
+def dask_pool(client: Any, source: Payload, orders: Iterator[Order], **options: Any) -> Answered:
+    """Compute pieces on a Dask cluster; only a piece that Dask gives up on is lost.
 
-    Not through `joblib.Parallel`, which waits forever for a chunk whose workers died.
+    Not through `joblib.Parallel`, which waits forever for a piece whose workers died.
     """
-    left, numbers = iter(chunks), {}
+    sent: dict[Any, Order] = {}
     data = _sent_to_dask(client, source)
 
     def submit(count: int) -> list[Any]:
         futures = {
-            client.submit(_compute, data, chunk, pure=False, **options): chunk
-            for chunk in islice(left, count)
+            client.submit(_compute, data, order, pure=False, **options): order
+            for order in islice(orders, count)
         }
-        numbers.update(futures)
+        sent.update(futures)
         return list(futures)
 
     try:
         running = _distributed().as_completed(submit(_AHEAD * sum(client.ncores().values())))
         for future in running:
+            yield sent.pop(future), _result_or_none(future)
             running.update(submit(1))
-            yield numbers.pop(future), _result_or_none(future)
     finally:
-        client.cancel([data, *numbers])
+        client.cancel([data, *sent])
 
 
 def _sent_to_dask(client: Any, source: Payload) -> Any:
@@ -100,7 +108,7 @@ def _distributed() -> Any:
 
 
 def _results(calls: Iterable[Any], **settings: Any) -> Generator[Any, None, None]:
-    """Start joblib's workers, with one chunk per message."""
+    """Start joblib's workers, with one piece per message."""
     with _unpickling_explained():
         yield from Parallel(batch_size=1, **settings)(calls)
 
@@ -119,16 +127,9 @@ def _unpickling_explained() -> Iterator[None]:
         ) from error
 
 
-def _noted(chunks: Iterable[int], sent: list[int]) -> Iterator[int]:
-    """Record which chunks have been sent."""
-    for chunk in chunks:
-        sent.append(chunk)
-        yield chunk
-
-
 @contextmanager
 def _quietly_closed(results: Generator[Any, None, None]) -> Iterator[Generator[Any, None, None]]:
-    """Stop the workers at the end, without joblib's warning about abandoned chunks."""
+    """Stop the workers at the end, without joblib's warning about abandoned pieces."""
     try:
         yield results
     finally:
@@ -137,15 +138,15 @@ def _quietly_closed(results: Generator[Any, None, None]) -> Iterator[Generator[A
             results.close()
 
 
-def _numbered(source: Any, chunk: int) -> tuple[int, Any]:
-    """Compute a chunk and return it with its number."""
-    return chunk, _compute(source, chunk)
+def _answered(source: Any, order: Order) -> tuple[Order, Any]:
+    """Compute a piece and return it with its order."""
+    return order, _compute(source, order)
 
 
-def _compute(source: Any, chunk: int) -> Any:
-    """Compute a chunk in the worker."""
+def _compute(source: Any, order: Order) -> Any:
+    """Compute a piece in the worker."""
     task = source.open() if isinstance(source, Payload | StoredPayload) else source
-    return task(chunk)
+    return compute_order(task, order)
 
 
 def _itself(source: Payload) -> Payload:

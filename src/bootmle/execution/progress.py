@@ -41,7 +41,7 @@ class Progress:
     def __init__(self, total: int, *, show: bool, unit: str = "refit") -> None:
         """Start counting toward a total."""
         self.total, self.unit = total, unit
-        self.done = self.failures = 0
+        self.done = self.failures = self.taken = 0
         self.started = self.told = time.monotonic()
         self.bar: Any = None
         self.lines = show and not _watched()
@@ -60,8 +60,13 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
+    def take(self, data: Countable) -> None:
+        """Count members that were there before, which took no time."""
+        self.taken += len(data)
+        self.advance(data)
+
     def advance(self, data: Countable) -> None:
-        """Count the members of a finished chunk."""
+        """Count the members of a finished piece."""
         self.done += len(data)
         self.failures += int(data.failed.sum())
         if self.bar is not None:
@@ -73,7 +78,7 @@ class Progress:
 
     def line(self, seconds: float) -> str:
         """Describe the progress after so many seconds."""
-        left = duration(seconds * (self.total - self.done) / max(self.done, 1))
+        left = duration(seconds * (self.total - self.done) / max(self.done - self.taken, 1))
         return (
             f"{time.strftime('%H:%M')} {self.done:,} of {self.total:,} {self.unit}s, "
             f"{self.failures:,} failed, about {left} left"

@@ -1,4 +1,4 @@
-"""Recovery of a chunk whose worker died: alone, then halved until the culprit is found."""
+"""Recovery of a piece whose worker died: alone, then halved until the culprit is found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from bootmle.execution.computation import Computation, Joinable
 from bootmle.execution.payload import StoredPayload
+from bootmle.execution.pieces import Span, compute_span
 from bootmle.execution.pools import call_alone
 
 __all__ = ["Recovery"]
@@ -23,37 +24,27 @@ class Recovery(Generic[Result]):
     task: Computation[Result]
     payload: StoredPayload
 
-    def compute(self, chunk: int) -> Result:
-        """Compute a chunk alone, and in halves if it kills its process again."""
+    def compute(self, span: Span) -> Result:
+        """Compute members alone, and in halves if they kill their process."""
         try:
-            return call_alone(_whole, self.payload, chunk)  # type: ignore[no-any-return]
+            return call_alone(_compute, self.payload, span)  # type: ignore[no-any-return]
         except BrokenExecutor as death:
-            return self._halves(chunk, 0, self.task.size, death)
+            return self._halves(span, death)
 
-    def _part(self, chunk: int, first: int, last: int) -> Result:
-        """Compute part of a chunk alone, and in halves if it kills its process."""
-        try:
-            return call_alone(_part, self.payload, chunk, first, last)  # type: ignore[no-any-return]
-        except BrokenExecutor as death:
-            return self._halves(chunk, first, last, death)
-
-    def _halves(self, chunk: int, first: int, last: int, death: BrokenExecutor) -> Result:
+    def _halves(self, span: Span, death: BrokenExecutor) -> Result:
         """Compute both halves of what killed its process; a single member is reported as failed."""
+        first, last = span
         if last - first == 1:
-            return self.task.lost(chunk, first, last, _reason(death))
+            chunk, start = divmod(first, self.task.size)
+            return self.task.lost(chunk, start, start + 1, _reason(death))
         middle = (first + last) // 2
-        parts = [self._part(chunk, first, middle), self._part(chunk, middle, last)]
+        parts = [self.compute((first, middle)), self.compute((middle, last))]
         return type(parts[0]).concatenate(parts)
 
 
-def _whole(payload: StoredPayload, chunk: int) -> object:
-    """Compute a chunk in the worker."""
-    return payload.open()(chunk)
-
-
-def _part(payload: StoredPayload, chunk: int, first: int, last: int) -> object:
-    """Compute part of a chunk in the worker."""
-    return payload.open().part(chunk, first, last)
+def _compute(payload: StoredPayload, span: Span) -> object:
+    """Compute members in the worker."""
+    return compute_span(payload.open(), span)
 
 
 def _reason(death: BrokenExecutor) -> str:

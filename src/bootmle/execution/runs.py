@@ -1,12 +1,12 @@
-"""Running a task: chunk by chunk, read from disk or computed, until it is done or stopped."""
+"""Running a task: piece by piece, read from disk or computed, until it is done or stopped."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.computation import Computation, Countable
-from bootmle.execution.parallel import compute_chunks
+from bootmle.execution.parallel import compute_pieces
+from bootmle.execution.pieces import Piece, Span, cut_to, join, length_of, spans_missing
 from bootmle.execution.progress import Progress
 from bootmle.execution.stopping import Deadline, Interrupted, sigterm_interrupts
 
@@ -46,7 +47,7 @@ class Collected(Generic[Result]):
     seconds: float
     """Computing time in all sessions."""
     reason: str = ""
-    """What stopped the run before its last chunk; empty if nothing did."""
+    """What stopped the run before its last member; empty if nothing did."""
     interrupted: bool = False
     """Whether that was Ctrl-C or SIGTERM."""
 
@@ -61,8 +62,8 @@ class Run(Generic[Result]):
     n_jobs: int | None
     show: bool
     """Whether to show progress."""
-    known: Mapping[int, Result] = field(default_factory=dict)
-    """Chunks that are already in memory."""
+    known: Result | None = None
+    """Members 0, 1, ... that are already in memory."""
     store: Checkpoint[Result] | None = None
     shard: tuple[int, int] = (1, 1)
     """Which part of how many, counted from 1."""
@@ -71,25 +72,33 @@ class Run(Generic[Result]):
     """Returns the reason to stop with these results; empty if there is none."""
     unit: str = "refit"
     """What progress counts."""
-    _done: dict[int, Result] = field(default_factory=dict)
+    _pieces: dict[int, Piece[Result]] = field(default_factory=dict)
+    """What is done, by the number of the first member; no member twice."""
     _seconds: float = 0.0
+    _consecutive: int = 0
+    """Members 0, 1, ... that are done without a gap."""
     _checked: int = 0
     _last: float = 0.0
 
     @property
-    def chunks(self) -> range:
-        """Numbers of this part's chunks."""
+    def wanted(self) -> list[Span]:
+        """Numbers of this part's members."""
         part, parts = self.shard
-        return range(part - 1, -(-self.count // self.task.size), parts)
+        if parts == 1:
+            return [(0, self.count)]
+        size = self.task.size
+        starts = range((part - 1) * size, self.count, parts * size)
+        return [(start, min(start + size, self.count)) for start in starts]
 
     @property
     def n_missing(self) -> int:
         """Number of members still to be computed."""
-        there = set(self.known) | set(() if self.store is None else self.store.chunks())
-        return sum(self._length(chunk) for chunk in self.chunks if chunk not in there)
+        known = [] if self.known is None else [(0, len(self.known))]
+        stored = [] if self.store is None else self.store.spans()
+        return length_of(spans_missing(self.wanted, [*known, *stored]))
 
     def collect(self) -> Collected[Result]:
-        """Go through the chunks in order until the end or a reason to stop."""
+        """Take what there is, and compute the rest until the end or a reason to stop."""
         reason, interrupted = "", False
         with ExitStack() as stack:
             if self.store is not None:
@@ -106,77 +115,79 @@ class Run(Generic[Result]):
         return self._collected(reason, interrupted)
 
     def _go_through(self) -> str:
-        """Take each chunk from memory or disk, or compute it; return what stopped the run."""
-        at_hand = self._at_hand()
-        missing = [chunk for chunk in self.chunks if chunk not in at_hand]
-        total = sum(self._length(chunk) for chunk in self.chunks)
+        """Take each member from memory or disk, or compute it; return what stopped the run."""
+        self._take_at_hand()
+        missing = spans_missing(self.wanted, [piece.span for piece in self._pieces.values()])
+        reason = self._reason_to_stop()
+        if reason or not missing:
+            return reason
+        until = None if self.deadline is None else self.deadline.on_the_clock
         self._last = time.perf_counter()
         with (
-            Progress(total, show=self.show, unit=self.unit) as progress,
-            closing(
-                compute_chunks(self.task, missing, self.n_jobs, partial(self._keep, progress))
-            ) as computed,
+            Progress(length_of(self.wanted), show=self.show, unit=self.unit) as progress,
+            closing(compute_pieces(self.task, missing, self.n_jobs, until)) as computed,
         ):
-            for chunk in self.chunks:
-                if chunk in at_hand:
-                    self._count(progress, chunk, at_hand[chunk])
-                elif self._done and self.deadline is not None and self.deadline.passed():
-                    return "the deadline"
-                else:
-                    at_hand.update([next(computed)])
-                self._done[chunk] = at_hand.pop(chunk)
+            for piece in self._pieces.values():
+                progress.take(piece.data)
+            for piece in computed:
+                self._keep(piece)
+                progress.advance(piece.data)
                 reason = self._reason_to_stop()
                 if reason:
                     return reason
-        return ""
+        return "" if length_of(self._spans()) == length_of(self.wanted) else "the deadline"
 
-    def _at_hand(self) -> dict[int, Result]:
-        """Return the chunks that are in memory or on disk."""
-        found = {chunk: data for chunk, data in self.known.items() if chunk in self.chunks}
+    def _spans(self) -> Iterator[Span]:
+        """Name the members that are done."""
+        return (piece.span for piece in self._pieces.values())
+
+    def _take_at_hand(self) -> None:
+        """Take the members that are in memory or on disk."""
+        found = [] if self.known is None else [Piece(0, self.known)]
         if self.store is not None:
-            for chunk in set(self.store.chunks()) & set(self.chunks):
-                stored = self.store.read(chunk)
-                if stored is not None:
-                    found[chunk] = stored[0]
-                    self._seconds += stored[1]
-        return found
+            found += self.store.pieces(self.wanted)
+            self.store.set_aside()
+        for piece in cut_to(found, self.wanted):
+            self._pieces[piece.first] = piece
+            self._seconds += piece.seconds
 
-    def _keep(self, progress: Progress, chunk: int, data: Result) -> None:
-        """Store a chunk as soon as it is computed, with the time since the last one."""
+    def _keep(self, piece: Piece[Result]) -> None:
+        """Store a piece as soon as it is computed, with the time since the last one."""
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
         self._seconds += seconds
+        self._pieces[piece.first] = piece
         if self.store is not None:
-            self.store.write(chunk, data, seconds)
-        self._count(progress, chunk, data)
-
-    def _count(self, progress: Progress, chunk: int, data: Result) -> None:
-        """Show that a chunk is done."""
-        progress.advance(data.first(self._length(chunk)))
-
-    def _length(self, chunk: int) -> int:
-        """Count the members of a chunk that the run asks for."""
-        return min(self.task.size, self.count - chunk * self.task.size)
+            self.store.write(Piece(piece.first, piece.data, seconds))
 
     def _reason_to_stop(self) -> str:
-        """Return why the results so far are enough; empty if they are not."""
-        done = len(self._done) * self.task.size
-        last = len(self._done) == len(self.chunks)
-        if self.enough is None or last or done < _EVERY * self._checked:
-            return ""
-        self._checked = done
-        return self.enough(self._joined()[0])
+        """Return why the first replicates are enough; empty if they are not.
 
-    def _joined(self) -> tuple[Result, NDArray[np.intp]]:
-        """Join the finished chunks, and number their members."""
+        They are counted in whole chunks, so that pieces, which follow the time, decide nothing.
+        """
+        if self.enough is None:
+            return ""
+        while self._consecutive in self._pieces:
+            self._consecutive = self._pieces[self._consecutive].span[1]
         size = self.task.size
-        lengths = {chunk: self._length(chunk) for chunk in self._done}
-        parts = [data.first(lengths[chunk]) for chunk, data in self._done.items()]
-        numbers = [chunk * size + np.arange(lengths[chunk]) for chunk in self._done]
-        return type(parts[0]).concatenate(parts), np.concatenate(numbers)
+        first = max(size, math.ceil(_EVERY * self._checked / size) * size)
+        for done in range(first, min(self._consecutive + 1, self.count), size):
+            if done < _EVERY * self._checked:
+                continue
+            self._checked = done
+            reason = self.enough(join(list(self._up_to(done)))[0])
+            if reason:
+                self._pieces = {piece.first: piece for piece in self._up_to(done)}
+                return reason
+        return ""
+
+    def _up_to(self, count: int) -> Iterator[Piece[Result]]:
+        """Cut what is done to the first members."""
+        return cut_to(self._pieces.values(), [(0, count)])
 
     def _collected(self, reason: str, interrupted: bool) -> Collected[Result]:
         """Collect what is done."""
-        if not self._done:
+        if not self._pieces:
             return Collected(self.task.none(), np.empty(0, np.intp), 0.0, reason, interrupted)
-        return Collected(*self._joined(), self._seconds, reason, interrupted)
+        pieces = [self._pieces[first] for first in sorted(self._pieces)]
+        return Collected(*join(pieces), self._seconds, reason, interrupted)

@@ -1,4 +1,4 @@
-"""What stops a run before its last chunk: a deadline, Ctrl-C or SIGTERM."""
+"""What stops a run before its last member: a deadline, Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from numbers import Real
 from typing import Any
@@ -34,20 +34,16 @@ class Interrupted(KeyboardInterrupt):
         return str(self.args[0])
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """A time by which a run has to end, on the clock of `time.monotonic`."""
 
     at: float
-    _last: float = field(default_factory=time.monotonic)
-    _longest: float = 0.0
 
-    def passed(self) -> bool:
-        """Whether another interval as long as the longest between two calls would be too long."""
-        now = time.monotonic()
-        self._longest = max(self._longest, now - self._last)
-        self._last = now
-        return now + self._longest > self.at
+    @property
+    def on_the_clock(self) -> float:
+        """The same on the clock of `time.time`, which workers on other machines share."""
+        return time.time() + self.at - time.monotonic()
 
 
 def read_deadline(deadline: Any) -> Deadline | None:

@@ -63,7 +63,7 @@ class Replicates:
     def from_outcomes(
         cls, outcomes: Sequence[Outcome], evaluations: Sequence[tuple[int, int]]
     ) -> Replicates:
-        """Collect the outcomes of one chunk."""
+        """Collect the outcomes of some refits."""
         counts = np.array(evaluations, dtype=np.int64).reshape(-1, 2)
         nothing = np.full_like(outcomes[0].params, np.nan)
         return cls(
@@ -77,28 +77,45 @@ class Replicates:
         )
 
     @classmethod
-    def concatenate(cls, chunks: Sequence[Replicates]) -> Replicates:
-        """Join chunks in order."""
-        starts = np.cumsum([0, *map(len, chunks)])
+    def concatenate(cls, parts: Sequence[Replicates]) -> Replicates:
+        """Join parts in order."""
+        starts = np.cumsum([0, *map(len, parts)])
         messages = {
             int(start) + k: message
-            for start, chunk in zip(starts, chunks, strict=False)
-            for k, message in chunk.messages.items()
+            for start, part in zip(starts, parts, strict=False)
+            for k, message in part.messages.items()
         }
         return cls(
-            np.concatenate([chunk.estimates for chunk in chunks]),
-            np.concatenate([chunk.status for chunk in chunks]),
-            np.concatenate([chunk.distance for chunk in chunks]),
-            np.concatenate([chunk.n_evaluations for chunk in chunks]),
-            np.concatenate([chunk.n_gradients for chunk in chunks]),
+            np.concatenate([part.estimates for part in parts]),
+            np.concatenate([part.status for part in parts]),
+            np.concatenate([part.distance for part in parts]),
+            np.concatenate([part.n_evaluations for part in parts]),
+            np.concatenate([part.n_gradients for part in parts]),
             messages,
-            np.concatenate([chunk.standard_errors for chunk in chunks]),
+            np.concatenate([part.standard_errors for part in parts]),
         )
 
     def take(self, chosen: NDArray[np.intp]) -> Replicates:
         """Take some replicates."""
-        places = {int(number): place for place, number in enumerate(chosen)}
-        messages = {places[k]: text for k, text in self.messages.items() if k in places}
+        messages: dict[int, str] = {}
+        if self.messages:
+            places = {int(number): place for place, number in enumerate(chosen)}
+            messages = {places[k]: text for k, text in self.messages.items() if k in places}
+        return self._at(chosen, messages)
+
+    def between(self, first: int, last: int) -> Replicates:
+        """Keep the replicates at places first, ..., last - 1."""
+        if first == 0 and last == len(self):
+            return self
+        kept = {k - first: text for k, text in self.messages.items() if first <= k < last}
+        return self._at(slice(first, last), kept)
+
+    def first(self, count: int) -> Replicates:
+        """Keep the first replicates."""
+        return self.between(0, min(count, len(self)))
+
+    def _at(self, chosen: NDArray[np.intp] | slice, messages: Mapping[int, str]) -> Replicates:
+        """Index all arrays."""
         return Replicates(
             self.estimates[chosen],
             self.status[chosen],
@@ -108,10 +125,6 @@ class Replicates:
             messages,
             self.standard_errors[chosen],
         )
-
-    def first(self, count: int) -> Replicates:
-        """Keep the first replicates."""
-        return self.take(np.arange(min(count, len(self))))
 
     @property
     def failed(self) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""A run's task: any chunk of its replicates, computed from its number alone."""
+"""A run's task: any of its replicates, computed from its number alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHUNK_CAP = 2**22
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker needs to compute any chunk of a run.
+    """What a worker needs to compute any replicate of a run.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ __all__ = ["CHUNK", "WALD_METHODS", "Experiment"]
 WALD_METHODS = ("hessian", "sandwich", "cluster", "opg")
 
 CHUNK = 4
-"""Data sets that are computed and stored together: few, for each takes a whole bootstrap."""
+"""Data sets that shards are dealt: few, for each takes a whole bootstrap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +68,6 @@ class Experiment:
             return self.truth, tuple(self.fit.names)
         values, names = derive_at(self.derive, self.truth, None)
         return np.concatenate([self.truth, values]), (*self.fit.names, *names)
-
-    def __call__(self, chunk: int) -> SimulatedFits:
-        """Compute a chunk of data sets."""
-        return self.part(chunk, 0, self.size)
 
     def part(self, chunk: int, first: int, last: int) -> SimulatedFits:
         """Compute some data sets of a chunk."""

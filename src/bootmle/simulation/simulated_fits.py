@@ -98,11 +98,11 @@ class SimulatedFits:
         }
         return cls(**arrays, messages=messages)
 
-    def first(self, count: int) -> SimulatedFits:
-        """Keep the first data sets."""
-        kept = {place: text for place, text in self.messages.items() if place < count}
+    def between(self, first: int, last: int) -> SimulatedFits:
+        """Keep the data sets at places first, ..., last - 1."""
+        kept = {k - first: text for k, text in self.messages.items() if first <= k < last}
         return SimulatedFits(
-            **{name: getattr(self, name)[:count] for name in _ARRAYS}, messages=kept
+            **{name: getattr(self, name)[first:last] for name in _ARRAYS}, messages=kept
         )
 
     def where(self, chosen: NDArray[np.bool_]) -> SimulatedFits:
