@@ -84,7 +84,8 @@ from models import logit
 mle, options = model(), json.loads(sys.argv[1])
 started = time.time()
 bootstrap(mle, **options)
-print(min(path.stat().st_mtime for path in Path(options["checkpoint"]).glob("piece-*.bin")) - started)
+found = Path(options["checkpoint"]).glob("piece-*.bin")
+print(min(path.stat().st_mtime for path in found) - started)
 """
 
 
