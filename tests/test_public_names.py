@@ -64,6 +64,7 @@ COVERAGE = {
     "truth": None,
     "derive": None,
     "warp": False,
+    "refit": "verified",
     "n_jobs": 1,
     "rng": None,
     "progress": None,

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 
 from bootmle import Bootstrap, Cases, Estimator, Subsample, bootstrap, fit, load
 from bootmle.execution.checkpoint import read_manifest, write_manifest
+from bootmle.inference.correction import Correction
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.audits import ColdAudit
 from bootmle.refitting.leave_one_out import LeaveOneOut
@@ -33,6 +34,7 @@ OTHERS: dict[str, Any] = {
     "center": np.array([1.5, -2000.0]),
     "own_standard_error": np.array([0.1, np.nan]),
     "refit": "expansion",
+    "correction": Correction(np.ones((4, 2)) * [1.0, 1e4], np.full((4, 2), 0.1), 7, 11),
     "fixed": ("x2",),
     "not_identified": ("x1",),
     "notes": ("one", "two"),

@@ -28,7 +28,7 @@ __all__ = [
     "read_shard",
 ]
 
-_REFITS = ("verified", "expansion")
+_REFITS = ("verified", "corrected", "expansion")
 
 
 def check_n_resamples(n_resamples: Any, sampling: Plan, argument: str = "n_resamples") -> int:
@@ -62,16 +62,21 @@ def check_plan(fit: Any, sampling: Any) -> None:
 
 def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Raise for an unknown kind of refit, and for an expansion without contributions."""
-    if check_choice("refit", refit, _REFITS) != "expansion":
+    if check_choice("refit", refit, _REFITS) == "verified":
         return
+    if refit == "corrected" and not sampling.is_random:
+        raise ValueError(
+            f"refit: 'corrected' corrects by a random sample, but the samples of {sampling!r} are "
+            f"not random; use 'verified'"
+        )
     if fit.likelihood is None or not fit.takes_weights:
         lacks = "an Estimator does not have; bootstrap a Fit instead"
         raise ValueError(
-            f"refit: 'expansion' weights the observations' contributions, which "
+            f"refit: {refit!r} weights the observations' contributions, which "
             f"{lacks if fit.likelihood is None else fit.why_no_weights}; or use 'verified'"
         )
     if sampling.structure is Structure.MODEL:
-        raise ValueError("refit: 'expansion' does not work for simulated data; use 'verified'")
+        raise ValueError(f"refit: {refit!r} does not work for simulated data; use 'verified'")
 
 
 def read_seed(rng: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ from bootmle.bootstrapping.arguments import (
     read_directory,
     read_shard,
 )
+from bootmle.bootstrapping.correcting import SHARE, VERIFIED, correct_run
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_or_resume
 from bootmle.display.known_names import refuse_keywords
@@ -79,7 +80,10 @@ def bootstrap(
     refit : str
         "verified": every replicate is certified at its optimum. "expansion": the optimum of a
         third-order expansion shared by all replicates, without evaluations of the objective; its
-        error is measured on a random sample of verified refits.
+        error is measured on a random sample of verified refits. "corrected": such a sample corrects
+        the expansion of the other replicates, as a control variate (Davison and Hinkley 1997,
+        section 9.3), and grows until the correction's error, which the Monte Carlo errors include,
+        is at most a third of them.
     n_jobs : int
         Number of workers, as in joblib; -1 for all cores. Results do not depend on it.
     rng : int, Generator or None
@@ -133,21 +137,24 @@ def bootstrap(
     check_precision(precision, sampling)
     part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
     path = read_directory(checkpoint)
+    place: dict[str, Any] = {"shard": part, "deadline": until, "enough": _enough(precision, refit)}
     with computation():
         setup = _set_up(fit, sampling, refit, rng, n_resamples, path)
-        run = Run(
-            setup.task,
-            setup.count,
-            n_jobs,
-            shown(progress),
-            store=setup.store,
-            shard=part,
-            deadline=until,
-            enough=None if precision is None else partial(precise_enough, precision=precision),
-        )
+        run = Run(setup.task, setup.count, n_jobs, shown(progress), store=setup.store, **place)
         if run.show:
             announce(run.n_missing * setup.task.refit.seconds / workers, run.n_missing, workers)
-        return _result(setup, run.collect(), part, precision)
+        collected = run.collect()
+        if refit == "corrected" and not (collected.interrupted or collected.data.failed.all()):
+            setup, collected = setup.corrected(sampling, path, run, collected)
+        return _result(setup, collected, part, precision)
+
+
+def _enough(precision: float | None, refit: str) -> Callable[[Replicates], str] | None:
+    """Return what stops a run at a precision; a correction adds its own error to what is left."""
+    if precision is None:
+        return None
+    bound = precision / np.sqrt(1 + SHARE**2) if refit == "corrected" else precision
+    return partial(precise_enough, precision=precision, bound=bound)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +165,25 @@ class _SetUp:
     count: int
     blank: Bootstrap
     store: Checkpoint[Replicates] | None
+
+    @property
+    def fit(self) -> Fit | Estimator:
+        """The fit as the run was started with it."""
+        assert self.blank.fit is not None
+        return self.blank.fit
+
+    def corrected(
+        self, sampling: Plan, path: Path | None, run: Run[Replicates], found: Collected[Replicates]
+    ) -> tuple[_SetUp, Collected[Replicates]]:
+        """Correct what a run found, in a folder of its directory; note how that was done."""
+        below = None if path is None else path / VERIFIED
+        own = _set_up(self.fit, sampling, "verified", self.task.seed, self.count, below)
+        place: dict[str, Any] = {"shard": run.shard, "deadline": run.deadline}
+        place |= {} if own.store is None else {"store": own.store}
+        found, how = correct_run(own.task, found, run.n_jobs, run.show, **place)
+        remarks = (*self.blank.remarks, *how.remarks)
+        blank = replace(self.blank, correction=how.correction, remarks=remarks)
+        return replace(self, blank=blank), found
 
 
 def _set_up(
@@ -235,13 +261,14 @@ def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int)
     raise RuntimeError(f"all {len(replicates)} replicates failed; {times} times: {reason}")
 
 
-def precise_enough(data: Replicates, precision: float) -> str:
-    """Return the reason to stop once a precision is reached; empty before."""
-    return f"precision={precision:g}" if worst_relative_error(data) <= precision else ""
+def precise_enough(data: Replicates, precision: float, bound: float | None = None) -> str:
+    """Return the reason to stop once a precision, or a lower bound, is reached; empty before."""
+    reached = worst_relative_error(data) <= (precision if bound is None else bound)
+    return f"precision={precision:g}" if reached else ""
 
 
 def worst_relative_error(data: Replicates) -> float:
-    """Return the largest relative Monte Carlo error of a standard error."""
+    """Return the largest relative Monte Carlo error of a SE, by the replicates alone."""
     kept: Floats = data.estimates[~data.failed]
     if np.isfinite(kept).sum(axis=0).min() < _FEWEST:
         return np.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Never
 
 import numpy as np
@@ -93,11 +93,36 @@ class Inference(Spread):
         True
         """
         refuse_keywords(unknown, "confidence_interval", Inference.confidence_interval)
-        return self._expanded(self._prepared(method).interval(confidence_level, alternative))
+        prepared = self._prepared(method)
+        bounds = self._with_correction(prepared, prepared.interval(confidence_level, alternative))
+        return self._expanded(bounds)
 
     def interval_where_possible(self, method: str, confidence_level: float) -> ConfidenceInterval:
         """Compute an interval, with NaN for endpoints that so few replicates cannot show."""
-        return self._expanded(self._prepared(method).interval(confidence_level, withhold=True))
+        prepared = self._prepared(method)
+        bounds = prepared.interval(confidence_level, withhold=True)
+        return self._expanded(self._with_correction(prepared, bounds))
+
+    def _with_correction(
+        self, method: IntervalMethod, bounds: ConfidenceInterval
+    ) -> ConfidenceInterval:
+        """Add the error of the correction of expanded replicates to the Monte Carlo errors."""
+        known = self.rescaled_correction()
+        if known is None:
+            return bounds
+        correction = known.take(~self.flat())
+        mirror = 2 * self.estimate[~self.flat()]
+
+        def error(end: Floats, mcse: Floats) -> Floats:
+            place = mirror - end if method.reflects else end
+            added = np.where(np.isfinite(end), correction.error_at(place), 0.0)
+            return np.hypot(mcse, added)
+
+        return replace(
+            bounds,
+            low_mcse=error(bounds.low, bounds.low_mcse),
+            high_mcse=error(bounds.high, bounds.high_mcse),
+        )
 
     def _prepared(self, method: Any) -> IntervalMethod:
         """Prepare one kind of interval of the parameters that are identified."""

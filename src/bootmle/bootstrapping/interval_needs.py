@@ -29,10 +29,10 @@ def why_lacking(
             "the standard error of each replicate needs the observations' contributions, each "
             "from its own row (return them: delete .sum())"
         )
-    if refit == "expansion":
+    if refit != "verified":
         return (
-            "refit='expansion' computes no standard error of each replicate (bootstrap with "
-            "refit='verified')"
+            f"refit={refit!r} computes no standard error of each replicate (bootstrap with "
+            f"refit='verified')"
         )
     if not plan.studentizes or plan.units(fit.n) is None:
         return f"{shown} does not draw units whole, as the standard error of each replicate needs"

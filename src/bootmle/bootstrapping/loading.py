@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.bootstrapping.correcting import VERIFIED, Corrected, correct_by, leading
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.storage import read_run
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import is_run, read_manifest
-from bootmle.execution.merging import read_directories
+from bootmle.execution.merging import Merged, read_directories
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.refitting.leave_one_out import LeaveOneOut
@@ -138,15 +139,33 @@ def _read(places: Sequence[Path]) -> list[_Stored]:
 def _read_parts(parts: Sequence[Path]) -> _Stored:
     """Merge the directories of one run."""
     merged = read_directories(parts, Replicates)
+    record, data, found = merged.manifest["record"], merged.data, None
+    if record.get("refit") == "corrected":
+        found = _corrected(parts, merged)
+        data = found.data
     consecutive = np.array_equal(merged.numbers, np.arange(len(merged.numbers)))
     run = replace(
-        Bootstrap.from_json(merged.manifest["record"], merged.data),
+        Bootstrap.from_json(record, data),
         numbers=None if consecutive else merged.numbers,
         seconds=merged.seconds,
         stopped=merged.manifest["stopped"],
-        remarks=tuple(filter(None, [merged.missing])),
+        remarks=(*filter(None, [merged.missing]), *(() if found is None else found.remarks)),
+        correction=None if found is None else found.correction,
     )
     return _Stored(", ".join(map(str, parts)), run, merged.manifest["start"])
+
+
+def _corrected(parts: Sequence[Path], merged: Merged[Replicates]) -> Corrected:
+    """Correct the replicates of a run by those of its first ones that are verified so far."""
+    folders = [part / VERIFIED for part in parts if is_run(part / VERIFIED)]
+    try:
+        verified = read_directories(folders, Replicates) if folders else None
+    except ValueError:  # none is finished yet
+        verified = None
+    if verified is None:
+        return correct_by(merged.data, merged.data.first(0))
+    first = leading(merged.numbers, verified.data, verified.numbers)
+    return correct_by(merged.data, first)
 
 
 def _joined(runs: Sequence[_Stored], fit: Fit | Estimator | None) -> Bootstrap:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.alarm_kinds import Alarm
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit, audit_from_json
@@ -98,7 +99,9 @@ class Record:
     own_standard_error : (p,) array or None
         The fit's standard errors by the formula of each replicate's, for studentized intervals.
     refit : str
-        "verified" or "expansion".
+        "verified", "corrected" or "expansion".
+    correction : Correction or None
+        The verified sample by which the other replicates are corrected.
     fixed : tuple of str
         Fixed parameters.
     not_identified : tuple of str
@@ -146,6 +149,13 @@ class Record:
     center: Floats | None = field(default=None, repr=False, metadata=_ARRAY)
     own_standard_error: Floats | None = field(default=None, repr=False, metadata=_ARRAY)
     refit: str = field(default="verified", metadata=_PLAIN | _SHARED)
+    correction: Correction | None = field(
+        default=None,
+        repr=False,
+        metadata=_entry(_optional(Correction.to_json), _optional(Correction.from_json))
+        | {"join": Correction.joined}
+        | _LATE,
+    )
     fixed: tuple[str, ...] = field(default=(), metadata=_NAMES | _SHARED)
     not_identified: tuple[str, ...] = field(default=(), metadata=_NAMES)
     notes: tuple[str, ...] = field(

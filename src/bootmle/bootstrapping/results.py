@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.arguments import read_extension
+from bootmle.bootstrapping.correcting import Corrected, correct_run
 from bootmle.bootstrapping.histograms import plot_histograms
 from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
@@ -24,6 +25,7 @@ from bootmle.execution.stopping import Interrupted, sigterm_interrupts
 from bootmle.execution.threads import computation
 from bootmle.inference.derived import derive_all, derive_at, undefined
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
 from bootmle.refitting.audits import examine
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
@@ -37,15 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("blank", "center", "chosen", "derivation", "derived", "diverges", "finite", "flat"),
-    *("from_json", "holding", "identified", "interval_where_possible", "is_random", "joined"),
-    *("lacks", "leave_one_out", "numbers", "ordered", "origin", "own_standard_error"),
-    *("rescaled", "rescaling", "seeds", "shared", "supports_quantiles", "to_json"),
+    *("blank", "center", "chosen", "correction", "derivation", "derived", "diverges", "finite"),
+    *("flat", "from_json", "holding", "identified", "interval_where_possible", "is_random"),
+    *("joined", "lacks", "leave_one_out", "moved_along_flat", "numbers", "ordered", "origin"),
+    *("own_standard_error", "rescaled", "rescaled_correction", "rescaling", "seeds", "shared"),
+    *("supports_quantiles", "to_json"),
 }
 """Members that other modules use and tab completion hides."""
-_STEP, _STILL = 1e-3, 1e-6
-"""Step along a direction that is not identified, relative to the largest estimate, and change of a
-derived quantity, relative to the step, that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +87,10 @@ class Bootstrap(Views):
         """
         given = check_names(names, "derived quantity")
         estimate, labels = derive_at(function, self.estimate, given)
-        derived = derive_all(function, self.replicates)
+        derived, correction = derive_all(function, self.replicates), self.correction
+        if correction is not None:
+            corrected = self.status == Status.EXPANDED
+            derived, correction = correction.of_derived(function, derived, corrected)
         center = None if self.center is None else derive_at(function, self.center, labels)[0]
         return replace(
             self,
@@ -98,9 +101,10 @@ class Bootstrap(Views):
             estimate=estimate,
             data=replace(self.data, estimates=derived),
             center=center,
+            correction=correction,
             own_standard_error=None,
             fixed=(),
-            not_identified=self._moved_along_flat(function, estimate, labels),
+            not_identified=self.moved_along_flat(function, estimate, labels),
             remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
             audits=(),
             alarms=(),
@@ -152,12 +156,24 @@ class Bootstrap(Views):
         count = len(self.data) + n
         with computation():
             task = Task.prepare(fit, plan, self.refit, self.seed)
-            run = Run(task, count, n_jobs, shown(progress), known=self.data).collect()
-            longer = replace(self, sampling=plan).holding(task, run, self.seconds)
+            run, found = self._run_on(fit, task, count, n_jobs, shown(progress))
+            correction = None if found is None else found.correction
+            longer = replace(self, sampling=plan, correction=correction)
+            longer = longer.holding(task, run, self.seconds)
         if run.interrupted:
             done = f"{len(run.data):,} of {count:,} replicates are done; they are in .partial"
             raise Interrupted(done, longer if len(run.data) > len(self.data) else self)
-        return replace(longer, remarks=())
+        return replace(longer, remarks=() if found is None else found.remarks)
+
+    def _run_on(
+        self, fit: Any, task: Task, count: int, n_jobs: int | None, show: bool
+    ) -> tuple[Collected[Replicates], Corrected | None]:
+        """Compute what is missing of ``count`` replicates; those that are corrected, all."""
+        if self.refit == "corrected":
+            run = Run(task, count, n_jobs, show).collect()
+            own = Task.prepare(fit, task.sampling, "verified", self.seed)
+            return correct_run(own, run, n_jobs, show, known=self.data)
+        return Run(task, count, n_jobs, show, known=self.data).collect(), None
 
     def holding(self, task: Task, run: Collected[Replicates], seconds: float = 0.0) -> Bootstrap:
         """Return this with the replicates of a run, audited unless the run was interrupted."""
@@ -280,18 +296,3 @@ class Bootstrap(Views):
 
     def __dir__(self) -> list[str]:
         return sorted(set(object.__dir__(self)) - _INNER)
-
-    def _moved_along_flat(
-        self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Name the derived quantities that the data do not identify."""
-        if not self.not_identified:
-            return ()
-        if self.fit is None:
-            return labels
-        moved = np.zeros(estimate.size, dtype=bool)
-        size = _STEP * max(1.0, float(np.abs(self.estimate).max()))
-        for direction in self.fit.null_directions.T:
-            there, _ = derive_at(function, self.estimate + size * direction, labels)
-            moved |= np.abs(there - estimate) > _STILL * size
-        return tuple(name for name, one in zip(labels, moved, strict=True) if one)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from bootmle.bootstrapping.interval_methods import Inference
+from bootmle.inference.derived import derive_at
 from bootmle.inference.influence import Influence, influence
 from bootmle.inference.worst_case import WorstCase, worst_case
+from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.leave_one_out import absences
 from bootmle.sampling import Structure
 
 __all__ = ["Sensitivity"]
+
+_STEP, _STILL = 1e-3, 1e-6
+"""Step along a direction that is not identified, relative to the largest estimate, and change of a
+derived quantity, relative to the step, that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,3 +111,18 @@ class Sensitivity(Inference):
             np.where(flat, -np.inf, bounds.low),
             np.where(flat, np.inf, bounds.high),
         )
+
+    def moved_along_flat(
+        self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Name the derived quantities that the data do not identify."""
+        if not self.not_identified:
+            return ()
+        if self.fit is None:
+            return labels
+        moved = np.zeros(estimate.size, dtype=bool)
+        size = _STEP * max(1.0, float(np.abs(self.estimate).max()))
+        for direction in self.fit.null_directions.T:
+            there, _ = derive_at(function, self.estimate + size * direction, labels)
+            moved |= np.abs(there - estimate) > _STILL * size
+        return tuple(name for name, one in zip(labels, moved, strict=True) if one)

@@ -12,6 +12,7 @@ from bootmle.bootstrapping.record import Record
 from bootmle.display.checks import check_names
 from bootmle.display.text import brief
 from bootmle.inference import standard_errors as errors_of
+from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Spread"]
@@ -54,7 +55,9 @@ class Spread(Record):
         """Monte Carlo standard error of `standard_error`, (p,); 0 for a `Jackknife`."""
         if not self.is_random and not self.supports_quantiles:
             return self.identified(np.zeros(len(self.names)))
-        return self._of_finite(errors_of.standard_error_mcse, self.kept())
+        own = self._of_finite(errors_of.standard_error_mcse, self.kept())
+        correction = self.rescaled_correction()
+        return own if correction is None else np.hypot(own, correction.standard_error_error())
 
     @property
     def quantile_standard_error(self) -> Floats:
@@ -64,14 +67,17 @@ class Spread(Record):
     @property
     def covariance(self) -> Floats:
         """Covariances of the replicates where both parameters are finite, (p, p)."""
-        return self._of_finite_pairs(errors_of.covariance)
+        own, correction = self._of_finite_pairs(errors_of.covariance), self.rescaled_correction()
+        return own if correction is None else own + correction.covariance_shift()[0]
 
     @property
     def covariance_mcse(self) -> Floats:
         """Monte Carlo standard error of each entry of `covariance`, (p, p)."""
-        return self._of_finite_pairs(errors_of.covariance_mcse) * (
+        own = self._of_finite_pairs(errors_of.covariance_mcse) * (
             self.is_random or self.supports_quantiles
         )
+        correction = self.rescaled_correction()
+        return own if correction is None else np.hypot(own, correction.covariance_shift()[1])
 
     @property
     def bias(self) -> Floats:
@@ -82,7 +88,12 @@ class Spread(Record):
     @property
     def bias_mcse(self) -> Floats:
         """Monte Carlo standard error of `bias`, (p,)."""
-        error = self._of_finite(errors_of.mean_shift_mcse, self.kept())
+        error, correction = (
+            self._of_finite(errors_of.mean_shift_mcse, self.kept()),
+            self.rescaled_correction(),
+        )
+        if correction is not None:
+            error = np.hypot(error, correction.bias_error())
         return (
             error
             * (self.is_random or self.supports_quantiles)
@@ -151,6 +162,10 @@ class Spread(Record):
             return replicates
         center = self.estimate if self.center is None else self.center
         return self.estimate + self.rescaling[0] * (replicates - center)
+
+    def rescaled_correction(self) -> Correction | None:
+        """Return the correction of the replicates as `rescaled`; None where there is none."""
+        return None if self.correction is None else self.correction.rescaled(self.rescaled)
 
     def ordered(self) -> tuple[Floats, Floats]:
         """Sort the replicates twice, with undetermined ones lowest and with them highest."""

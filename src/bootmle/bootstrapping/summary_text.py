@@ -117,6 +117,12 @@ def _how(boot: Sensitivity) -> Iterator[str]:
         yield f"stopped before the last replicate: {boot.stopped}"
     yield from (*boot.notes, *boot.remarks)
     yield from (str(audit) for audit in boot.audits if isinstance(audit, ExpansionAudit))
+    if boot.correction is not None:
+        count = int((boot.status == Status.VERIFIED).sum())
+        yield (
+            f"corrected: expanded replicates, by {count:,} of them that are verified; ± MC "
+            f"includes the correction's error"
+        )
 
 
 def _what_failed(boot: Sensitivity) -> Iterator[str]:

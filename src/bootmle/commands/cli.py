@@ -153,7 +153,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="P",
         help="stop when each SE's relative Monte Carlo error is below P, such as 0.02",
     )
-    add("--refit", choices=("verified", "expansion"), default="verified", help="how to refit")
+    add(
+        "--refit",
+        choices=("verified", "corrected", "expansion"),
+        default="verified",
+        help="how to refit",
+    )
     _add_usual(command, n_jobs=1, rng=None, progress=True)
 
 

@@ -18,6 +18,7 @@ class Basic(IntervalMethod):
 
     name: ClassVar[str] = "basic"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.QUANTILES})
+    reflects: ClassVar[bool] = True
 
     estimate: Floats
     replicates: Percentile

@@ -97,6 +97,8 @@ class IntervalMethod(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[Need]]
+    reflects: ClassVar[bool] = False
+    """Whether an endpoint follows from the replicates on the other side of the estimate."""
 
     @classmethod
     @abstractmethod

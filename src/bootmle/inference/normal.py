@@ -21,6 +21,7 @@ class Normal(IntervalMethod):
 
     name: ClassVar[str] = "normal"
     needs: ClassVar[frozenset[Need]] = frozenset()
+    reflects: ClassVar[bool] = True
 
     center: Floats
     error: Floats

@@ -26,6 +26,7 @@ class Status(IntEnum):
     NOT_IDENTIFIED = 5
     EXPANDED = 6
     ESTIMATED = 7
+    VERIFIED = 8
     NOT_CERTIFIED = -1
     NOT_FINITE = -2
     RAISED = -3
@@ -81,6 +82,7 @@ _MESSAGES = {
     Status.NOT_IDENTIFIED: "optimum, with directions that the data do not identify",
     Status.EXPANDED: "optimum of the shared expansion, not verified",
     Status.ESTIMATED: "returned by the user's estimator",
+    Status.VERIFIED: "certified optimum; one of the sample that corrects the expansion",
     Status.NOT_CERTIFIED: "no certified optimum was reached",
     Status.NOT_FINITE: "the objective is not finite",
     Status.RAISED: "the objective raised an exception",

@@ -14,6 +14,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Rows
+from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.alarms import likelihood_alarms
@@ -180,7 +181,15 @@ def audit_cold(
 ) -> ColdAudit:
     """Refit finite replicates, given with their resamples, by SciPy from the start values."""
     largest, better, evaluations = 0.0, 0, 0
-    for resample, estimate in zip(resamples, replicates.estimates, strict=True):
+    estimates = replicates.estimates
+    if not refit.verified:
+        # An expansion is off its optimum: SciPy's is compared with the verified one.
+        outcomes, counts = replace(refit, verified=True)(resamples)
+        estimates = np.array([outcome.params for outcome in outcomes])
+        evaluations += int(sum(count for count, _ in counts))
+    for resample, estimate in zip(resamples, estimates, strict=True):
+        if not np.isfinite(estimate).all():
+            continue
         target = refit.target(resample)
         found, value, own = _cold(refit, target, estimate)
         evaluations += target.n_evaluations
@@ -248,9 +257,10 @@ def _audit(task: Task, replicates: Replicates, numbers: NDArray[np.intp]) -> Aud
         return audit(task.refit, resamples, replicates.take(chosen))
 
     audits: list[ExpansionAudit | ColdAudit] = []
-    if not task.refit.verified:
+    sample = int((replicates.status == Status.VERIFIED).sum())
+    if not (task.refit.verified or sample):
         audits.append(run(audit_expansion, order[: _THRESHOLDS.expanded]))
-    cold = min(_THRESHOLDS.cold, len(replicates) // _THRESHOLDS.cold_every)
+    cold = min(_THRESHOLDS.cold, (sample or len(replicates)) // _THRESHOLDS.cold_every)
     if cold:
         audits.append(run(audit_cold, order[:cold]))
     return tuple(audits)

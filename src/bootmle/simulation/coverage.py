@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from bootmle.bootstrapping.arguments import (
     check_n_resamples,
     check_plan,
+    check_refit,
     read_directory,
     read_shard,
 )
@@ -55,6 +56,7 @@ def coverage(
     truth: ArrayLike | Mapping[str, float] | None = None,
     derive: Callable[[Floats], Any] | None = None,
     warp: bool = False,
+    refit: str = "verified",
     n_jobs: int | None = 1,
     rng: int | np.random.Generator | None = None,
     progress: bool | None = None,
@@ -93,6 +95,8 @@ def coverage(
     warp : bool
         Whether to draw one replicate per data set and pool them (Giacomini, Politis and White
         2013): ratios of standard errors in seconds, for a first look.
+    refit : str
+        As for `bootstrap`, of each data set's replicates; "verified" in a warp study.
     n_jobs, rng, progress, checkpoint, shard, deadline
         As for `bootstrap`, over data sets. Shards share one directory, which the call without a
         shard reads, or have one each, which `Coverage.load` merges.
@@ -127,11 +131,10 @@ def coverage(
     check_plan(fit, sampling)
     # Simulated data have a row for each observation, frequency weights or not.
     sampling = sampling.labeled(fit, look_up=False)
-    _check_simulate(fit, simulate)
+    _check_functions(fit, simulate, derive)
     warp = check_flag("warp", warp)
-    if derive is not None and not callable(derive):
-        raise TypeError(f"derive: {brief(derive)} is not callable; pass derive(params)")
-    chosen, left_out = read_methods(methods, warp, sampling, fit)
+    _check_refit(fit, sampling, refit, warp)
+    chosen, left_out = read_methods(methods, warp, sampling, fit, refit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
     total = check_n_resamples(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
@@ -139,7 +142,7 @@ def coverage(
     _read_truth(fit, truth)
     read_level(confidence_level, "two-sided")
     design = _Design(
-        fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive
+        fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit
     )
     return _run(design, rng, path, total, workers, shown(progress), part, until)
 
@@ -157,6 +160,7 @@ class _Design:
     confidence_level: float
     truth: Any
     derive: Callable[[Floats], Any] | None
+    refit: str
 
     @property
     def description(self) -> dict[str, Any]:
@@ -186,6 +190,7 @@ class _Design:
             self.methods,
             self.confidence_level,
             self.derive,
+            self.refit,
         )
 
     def open(
@@ -195,7 +200,7 @@ class _Design:
         described = self.description
 
         def start() -> tuple[StartedRun, Experiment]:
-            started = start_or_resume(self.fit, self.sampling, "verified", rng, path, **described)
+            started = start_or_resume(self.fit, self.sampling, self.refit, rng, path, **described)
             return started, self.experiment(started)
 
         def keep(started: StartedRun, experiment: Experiment, path: Path) -> Any:
@@ -258,8 +263,17 @@ def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) ->
         )
 
 
-def _check_simulate(fit: Fit | Estimator, simulate: Any) -> None:
-    """Raise for what cannot simulate data."""
+def _check_refit(fit: Fit | Estimator, sampling: Plan, refit: str, warp: bool) -> None:
+    """Raise for a kind of refit that is unknown or not available."""
+    check_refit(fit, sampling, refit)
+    if warp and refit != "verified":
+        raise ValueError(f"refit: {refit!r} needs many replicates of each data set, not warp=True")
+
+
+def _check_functions(fit: Fit | Estimator, simulate: Any, derive: Any) -> None:
+    """Raise for what cannot simulate data, or compute quantities from parameters."""
+    if derive is not None and not callable(derive):
+        raise TypeError(f"derive: {brief(derive)} is not callable; pass derive(params)")
     if not callable(simulate):
         raise TypeError(
             f"simulate: {simulate!r} is not callable; pass simulate(params, rng, *args)"

@@ -55,6 +55,7 @@ class Experiment:
     methods: tuple[str, ...]
     confidence_level: float
     derive: Callable[[Floats], Any] | None = None
+    refit: str = "verified"
 
     @property
     def size(self) -> int:
@@ -161,6 +162,7 @@ class Experiment:
             fit,
             sampling=self.sampling,
             n_resamples=self.n_resamples,
+            refit=self.refit,
             n_jobs=1,
             rng=seed,
             progress=False,

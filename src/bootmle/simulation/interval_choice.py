@@ -20,7 +20,7 @@ DEFAULT_METHODS = ("percentile", "bca", "hessian")
 
 
 def read_methods(
-    methods: Any, warp: bool, sampling: Plan, fit: Fit | Estimator
+    methods: Any, warp: bool, sampling: Plan, fit: Fit | Estimator, refit: str = "verified"
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the intervals asked for, and a note on each default that is not available."""
     # An array without dimensions is an Iterable that cannot be iterated over.
@@ -34,7 +34,7 @@ def read_methods(
         if warp and need is not Need.QUANTILES:
             return "a warp study has one replicate of each data set"
         # What the plan chose for these data, such as a block length, is no property of others.
-        return why_lacking(need, fit, prepared, str(sampling))
+        return why_lacking(need, fit, prepared, str(sampling), refit)
 
     lost = {name: why_not(kind, lacking) for name, kind in METHODS.items()}
     lost |= {name: _why_no_matrix(name, prepared, sampling, fit) for name in WALD_METHODS}

@@ -1,0 +1,272 @@
+"""Expanded replicates corrected by a verified sample: a control variate for the bootstrap.
+
+Davison, Hinkley and Schechtman (1986); Davison and Hinkley (1997), section 9.3; Hesterberg (1996).
+The difference between a verified replicate and its expansion is regressed on a quadratic in each
+parameter's own expanded replicate, and the regression is added to the replicates that are not
+verified. What it leaves is orthogonal to 1, θ* and θ*², so means and variances are corrected
+without bias of first order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.inference.derived import derive_all
+from bootmle.inference.order_statistics import (
+    order_quantile,
+    order_quantile_mcse,
+    sort_replicates,
+)
+from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["Correction", "Quadratic", "largest_share_of_mcse"]
+
+_COEFFICIENTS = 3
+"""Of a quadratic."""
+_NO_VARIATION = 1e-24
+"""Sum of squares, relative to that of the column itself, below which a power of a replicate is
+rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
+_LEAST_FREEDOM = 1e-6
+"""Least 1 − leverage that a residual is divided by: an observation alone on its curve tells nothing
+of the error, and its residual is rounding."""
+_LOW, _HIGH = 0.025, 0.975
+"""The endpoints that a table prints."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quadratic:
+    """Quadratics in each column of x, (m, p), by their orthonormal polynomials.
+
+    All sums run over elements in order, without matrix products, whose last bits depend on threads.
+    """
+
+    center: Floats
+    scale: Floats
+    mean: Floats
+    slope: Floats
+    norm: Floats
+
+    @classmethod
+    def of(cls, x: Floats) -> Quadratic:
+        """Orthogonalize 1, x and x² on the columns of (m, p)."""
+        center = x.mean(axis=0)
+        first = x - center
+        squares = (first**2).sum(axis=0)
+        varies = squares > _NO_VARIATION * (x**2).sum(axis=0)
+        scale = np.where(varies, np.sqrt(squares), np.inf)
+        first = first / scale
+        second = first**2
+        mean, slope = second.mean(axis=0), (second * first).sum(axis=0)
+        rest = second - mean - slope * first
+        left = (rest**2).sum(axis=0)
+        curved = left > _NO_VARIATION * (second**2).sum(axis=0)
+        return cls(center, scale, mean, slope, np.where(curved, np.sqrt(left), np.inf))
+
+    def basis(self, x: Floats, count: int) -> Floats:
+        """Evaluate the polynomials, orthonormal on the ``count`` points of `of`: (3, B, p)."""
+        first = (x - self.center) / self.scale
+        second = (first**2 - self.mean - self.slope * first) / self.norm
+        return np.stack([np.full_like(first, 1 / np.sqrt(count)), first, second])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """The verified sample, and what the correction says of the same replicates.
+
+    Attributes
+    ----------
+    predicted, verified : (m, p) arrays
+        Replicates of the sample: expanded and corrected, and verified.
+    n_corrected : int
+        Replicates that are corrected, not verified.
+    n_replicates : int
+        All replicates.
+    """
+
+    predicted: Floats
+    verified: Floats
+    n_corrected: int
+    n_replicates: int
+
+    @classmethod
+    def apply(
+        cls, expanded: Floats, sample: Floats, verified: Floats, n_replicates: int
+    ) -> tuple[Floats, Correction]:
+        """Correct expanded replicates (k, p) by a sample of others (m, p), verified (m, p)."""
+        polynomials = Quadratic.of(sample)
+        basis = polynomials.basis(sample, len(sample))
+        coefficients = (basis * (verified - sample)).sum(axis=1)
+
+        def corrected(x: Floats) -> Floats:
+            # Beyond the sample the curve is not extrapolated.
+            inside = np.clip(x, sample.min(axis=0), sample.max(axis=0))
+            at = polynomials.basis(inside, len(sample))
+            moved = x + (coefficients[:, None, :] * at).sum(axis=0)
+            # What is positive in every replicate stays so.
+            positive = (sample > 0).all(axis=0) & (verified > 0).all(axis=0) & (x > 0)
+            negative = (sample < 0).all(axis=0) & (verified < 0).all(axis=0) & (x < 0)
+            kept = (positive & (moved <= 0)) | (negative & (moved >= 0))
+            return np.where(kept, x, moved)
+
+        predicted = corrected(sample)
+        return corrected(expanded), cls(predicted, verified, len(expanded), n_replicates)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every replicate is verified."""
+        return self.n_corrected == 0
+
+    def of_derived(
+        self, function: Callable[[Floats], Any], derived: Floats, corrected: NDArray[np.bool_]
+    ) -> tuple[Floats, Correction]:
+        """Correct derived quantities (B, k), at the replicates that are ``corrected``, (B,)."""
+        sample, verified = (derive_all(function, each) for each in (self.predicted, self.verified))
+        usable = np.isfinite(sample).all(axis=1) & np.isfinite(verified).all(axis=1)
+        if usable.sum() <= _COEFFICIENTS:
+            return derived, replace(self, predicted=sample[usable], verified=verified[usable])
+        moved, correction = Correction.apply(
+            derived[corrected], sample[usable], verified[usable], self.n_replicates
+        )
+        result = derived.copy()
+        result[corrected] = moved
+        return result, correction
+
+    def rescaled(self, rescale: Callable[[Floats], Floats]) -> Correction:
+        """Rescale the replicates as all are, where samples are of another size than the data."""
+        return replace(self, predicted=rescale(self.predicted), verified=rescale(self.verified))
+
+    def take(self, columns: Any) -> Correction:
+        """Keep some parameters."""
+        return replace(
+            self, predicted=self.predicted[:, columns], verified=self.verified[:, columns]
+        )
+
+    def bias_error(self) -> Floats:
+        """Return the correction's part in the Monte Carlo error of the bias, (p,)."""
+        return self._error_of_mean(self._residuals())
+
+    def standard_error_error(self) -> Floats:
+        """Return the correction's part in the Monte Carlo error of the standard errors, (p,).
+
+        Residuals by deletion (HC3) in the influence (θ* − mean) e / s, and the residual variance
+        that a regression does not give back, σ² / 2s.
+        """
+        s = standard_error(self.verified)
+        s = np.where(s > 0, s, np.inf)
+        influence = self._deviations() * self._residuals() / s
+        return np.hypot(self._error_of_mean(influence), self._share * self._variance() / (2 * s))
+
+    def covariance_shift(self) -> tuple[Floats, Floats]:
+        """Return what covariances lack, and the error of that: (p, p) each.
+
+        Residuals are orthogonal to their own parameter's replicates, not to those of others.
+        """
+        d, e = self._deviations(), self.verified - self.predicted
+        size, shift, error = d.shape[1], [], []
+        for j in range(size):
+            shift.append(self._share * (d * e[:, [j]] + e * d[:, [j]]).mean(axis=0))
+            r = self._residuals()
+            error.append(self._error_of_mean(d * r[:, [j]] + r * d[:, [j]]))
+        return np.array(shift).reshape(size, size), np.array(error).reshape(size, size)
+
+    def error_at(self, values: Floats) -> Floats:
+        """Return the error of the corrected replicates at given values, (p,): of endpoints.
+
+        The standard error of the regression there, from residuals by deletion (HC3), and the shift
+        of a quantile by the residual variance, σ² (θ* − mean) / 2s².
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            count = len(self.predicted)
+            polynomials = Quadratic.of(self.predicted)
+            at = polynomials.basis(values[None], count)
+            own = polynomials.basis(self.predicted, count)
+            weights = (at * own).sum(axis=0)
+            spread = np.sqrt(((weights * self._residuals()) ** 2).sum(axis=0))
+            variance = self.verified.var(axis=0, ddof=1)
+            variance = np.where(variance > 0, variance, np.inf)
+            off = self._variance() * (values - self.verified.mean(axis=0)) / (2 * variance)
+            return np.asarray(np.hypot(self._factor * spread, self._share * off))
+
+    @property
+    def _share(self) -> float:
+        """Share of the replicates that are corrected."""
+        return self.n_corrected / self.n_replicates
+
+    @property
+    def _factor(self) -> float:
+        """Factor of a sample's error: share √(1 + m/k), 0 where all replicates are verified."""
+        if not self.n_corrected:
+            return 0.0
+        return self._share * float(np.sqrt(1 + len(self.predicted) / self.n_corrected))
+
+    def _error_of_mean(self, terms: Floats) -> Floats:
+        """Return the error of the mean of (m, k) terms of the sample as that of all."""
+        return np.asarray(self._factor * np.sqrt((terms**2).mean(axis=0) / len(terms)))
+
+    def _deviations(self) -> Floats:
+        """Return the sample's deviations from its mean, (m, p)."""
+        return np.asarray(self.predicted - self.predicted.mean(axis=0))
+
+    def _residuals(self) -> Floats:
+        """Return residuals by deletion, e / (1 − leverage), (m, p)."""
+        basis = Quadratic.of(self.predicted).basis(self.predicted, len(self.predicted))
+        freedom = np.maximum(1 - (basis**2).sum(axis=0), _LEAST_FREEDOM)
+        return np.asarray((self.verified - self.predicted) / freedom)
+
+    def _variance(self) -> Floats:
+        """Return the residual variance, (p,)."""
+        freedom = max(len(self.predicted) - _COEFFICIENTS, 1)
+        return np.asarray(((self.verified - self.predicted) ** 2).sum(axis=0) / freedom)
+
+    @classmethod
+    def joined(cls, runs: Sequence[Correction | None]) -> Correction | None:
+        """Pool the samples of several runs; None where no run is corrected."""
+        known = [each for each in runs if each is not None]
+        if not known:
+            return None
+        return cls(
+            np.concatenate([each.predicted for each in known]),
+            np.concatenate([each.verified for each in known]),
+            sum(each.n_corrected for each in known),
+            sum(each.n_replicates for each in known),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {
+            "predicted": self.predicted.tolist(),
+            "verified": self.verified.tolist(),
+            "n_corrected": self.n_corrected,
+            "n_replicates": self.n_replicates,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Correction:
+        """Read what `to_json` returned."""
+        predicted = np.array(stored["predicted"], dtype=float)
+        verified = np.array(stored["verified"], dtype=float)
+        return cls(predicted, verified, stored["n_corrected"], stored["n_replicates"])
+
+
+def largest_share_of_mcse(correction: Correction, replicates: Floats) -> float:
+    """Return the correction's largest error over the Monte Carlo error of (B, p) replicates.
+
+    Of every standard error and endpoint that a table prints.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = [
+            correction.standard_error_error() / of_finite(standard_error_mcse, replicates),
+        ]
+        low, high = sort_replicates(replicates)
+        if (len(low) + 1) * _LOW >= 1:
+            for ordered, level in ((low, _LOW), (high, _HIGH)):
+                error = correction.error_at(order_quantile(ordered, level))
+                ratios.append(error / order_quantile_mcse(ordered, level))
+    known = [each[np.isfinite(each)] for each in ratios]
+    return float(np.concatenate(known).max(initial=0.0))
