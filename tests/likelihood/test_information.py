@@ -371,7 +371,8 @@ def test_scale_at_the_origin(scale: float, offset: float) -> None:
     found = measure_information(value, offset * unit, names="ab")
     hessian = np.array([[1, 0.3], [0.3, 1]]) / np.outer(unit, unit)
     assert found.definiteness == "positive definite"
-    assert found.n_evaluations <= budget(2)
+    # Whether a tiny value says something of its scale takes one more for each.
+    assert found.n_evaluations <= budget(2) + 2 * bool(offset)
     np.testing.assert_allclose(found.matrix, hessian, rtol=1e-7)
 
 
@@ -589,3 +590,70 @@ def test_eigenvalue_bounds_cover_perturbations() -> None:
         exact, vectors = eigensystem(matrix)
         moved = np.linalg.eigvalsh(matrix + error * (signs + np.triu(signs, 1).T))
         assert np.all(np.abs(moved - exact) <= bound_eigenvalues(exact, vectors, error))
+
+
+def log1p_squared(x: float) -> float:
+    return float(np.log1p(x * x))
+
+
+# Name: function, second derivative, points.
+SHAPES: dict[str, tuple[Callable[[float], float], Callable[[float], float], list[float]]] = {
+    "log": (lambda x: x - np.log(x), lambda x: x**-2, [1e-12, 1e-9, 1e-4, 0.3, 2e5]),
+    "log10": (lambda x: -np.log10(x), lambda x: x**-2 / np.log(10), [1e-9, 1e-3, 1.0, 7e6]),
+    "-sqrt": (lambda x: -np.sqrt(x), lambda x: x**-1.5 / 4, [1e-9, 1e-6, 0.02, 3.0, 1e8]),
+    "x^1.5": (lambda x: x**1.5, lambda x: 0.75 / np.sqrt(x), [1e-6, 1e-4, 0.01, 5.0, 1e4]),
+    "x^2.5": (lambda x: x**2.5, lambda x: 3.75 * np.sqrt(x), [1e-4, 3e-3, 0.16, 40.0]),
+    "x log x": (lambda x: x * np.log(x), lambda x: 1 / x, [1e-9, 1e-5, 0.2, 4e7]),
+    "-arccos": (
+        lambda x: -np.arccos(x),
+        lambda x: x * (1 - x * x) ** -1.5,
+        [0.99999, 0.999, 0.5, -0.9],
+    ),
+    "1/x": (lambda x: 1 / x if x > 0 else np.inf, lambda x: 2 * x**-3, [1e-5, 0.1, 30.0]),
+    "exp": (np.exp, np.exp, [-17.0, -3.0, 0.0, 9.0]),
+    "log(1 + x²)": (
+        log1p_squared,
+        lambda x: 2 * (1 - x * x) / (1 + x * x) ** 2,
+        [1e-3, 0.3, 4.0, 1e3],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:(invalid|divide|overflow)")
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("name", SHAPES)
+def test_closed_forms_lie_within_the_bounds(name: str, unit: float) -> None:
+    """Near ends of the domain and far from them, alone and beside a regular parameter."""
+    function, second, points = SHAPES[name]
+    for x in points:
+        alone = measure_information(lambda t: function(t[0] / unit), [x * unit], names="a")
+
+        def both(t: Floats, other: float = max(1e-3, abs(second(x)))) -> float:
+            return float(function(t[0] / unit) + (t[1] - 1) ** 2 * other)
+
+        beside = measure_information(both, [x * unit, 1.0], names="ab")
+        for found in (alone, beside):
+            off = abs(found.matrix[0, 0] * unit**2 - second(x))
+            assert off <= found.error[0, 0] * unit**2, (x, found)
+            smallest = np.abs(found.eigenvalues - second(x) / unit**2).min()
+            assert smallest <= found.eigenvalue_errors.max() + found.error[0, 0]
+            wrong = "indefinite" if second(x) > 0 else "positive definite"
+            assert found.definiteness not in {wrong, "singular"}
+        assert alone.error[0, 0] * unit**2 < 0.1 * abs(second(x))
+
+
+def test_eigenvalues_of_a_hilbert_matrix() -> None:
+    """From 3e-8 to 1.6: those of its closed form, each within its bound."""
+    p = 6
+    hilbert = 1 / (np.arange(p)[:, None] + np.arange(p) + 1)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        center = rng.normal(size=p)
+
+        def quadratic(t: Floats, center: Floats = center) -> float:
+            return float((t - center) @ hilbert @ (t - center) / 2)
+
+        found = measure_information(quadratic, center, names=names(p))
+        off = np.abs(found.eigenvalues - np.linalg.eigvalsh(hilbert))
+        assert np.all(off <= found.eigenvalue_errors + 1e-16)
+        assert np.all(np.abs(found.matrix - hilbert) <= found.error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,10 @@ class _Probing:
     """Relative to the parameter; also the factor by which a step outside the domain is shortened,
     and the largest step is 1 over it."""
     zero: float = 1e-8
-    """Size, √ε, below which a parameter's value says nothing of its scale; 1 is taken instead."""
+    """Size, √ε, below which a parameter's value says nothing of its scale, unless a step of a
+    thousandth of it has an effect; 1 is taken instead."""
+    effect: float = 100.0
+    """Spacings of floating-point numbers that are an effect."""
     inert: float = 1e-2
     """Scale of a parameter without a visible effect, relative to its value or 1: any will do."""
     shrinkage: float = 0.3
@@ -58,14 +61,13 @@ def find_frame(objective: Objective) -> Frame:
 
 def _search(objective: Objective, axis: int, attempts: int) -> Probe | None:
     """Probe an axis until a step changes the objective by about the amount aimed at."""
-    size = abs(objective.point[axis])
-    size = size if size > _PROBING.zero else 1.0
+    size = _size(objective, axis)
     reach = max(size, 1.0) / _PROBING.first_step
     short, long = _EPS * size, 2 * reach
     step, found = _PROBING.first_step * size, None
     for attempt in range(1, _PROBING.attempts + 1):
         probe = _probe(objective, axis, step)
-        found = probe if probe and (probe.is_seen or not found) else found
+        found = _better(found, probe)
         if probe and probe.suffices(attempt >= attempts):
             break
         proposal, short, long = _propose(probe, step, short, long)
@@ -76,11 +78,32 @@ def _search(objective: Objective, axis: int, attempts: int) -> Probe | None:
     return found
 
 
+def _size(objective: Objective, axis: int) -> float:
+    """Return the size of a parameter's value, 1 where that says nothing of its scale."""
+    size = abs(float(objective.point[axis]))
+    if size > _PROBING.zero or size == 0:
+        return size or 1.0
+    change = objective(_PROBING.first_step * size * np.eye(len(objective.point))[axis])
+    effect = float(np.max(np.abs(change - objective.base)))
+    return 1.0 if effect <= _PROBING.effect * objective.resolution(objective.base, change) else size
+
+
+def _better(found: Probe | None, probe: Probe | None) -> Probe | None:
+    """Prefer a probe that sees the curvature, of those one from both sides, then the later."""
+    if probe is None or found is None:
+        return probe or found
+    rank = [each.is_seen * (1 + each.two_sided) for each in (found, probe)]
+    if rank[1] < max(rank[0], 1):
+        return found
+    # Where a longer step was inside the domain on one side only, that is the side to go to.
+    return probe if found.two_sided else replace(probe, sign=found.sign)
+
+
 def _propose(
     probe: Probe | None, step: float, short: float, long: float
 ) -> tuple[float, float, float]:
     """Return the next step, and the steps known to be too short and too long."""
-    if probe is None:
+    if probe is None or not probe.two_sided:
         return _PROBING.first_step * step, short, step
     if not probe.is_seen:
         return max(_PROBING.shrinkage * step / probe.length, _PROBING.first_step), step, long

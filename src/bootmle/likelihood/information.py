@@ -8,7 +8,6 @@ Richardson extrapolation. Derivatives and bounds are then transformed back to th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,43 +21,20 @@ from bootmle.likelihood.definiteness import (
     Information,
     bound_eigenvalues,
     eigensystem,
-    is_definite,
     is_flat,
     judge,
     orient,
 )
-from bootmle.likelihood.differences import Frame, LineExpansion, Measured, Objective, observe
+from bootmle.likelihood.differences import Frame, Measured, Objective, observe
 from bootmle.likelihood.frame import find_frame
+from bootmle.likelihood.hessian import ROUNDING, measure_hessian
 from bootmle.likelihood.noise import measure_noise
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.likelihood.taylor import expand_along, restrict
 
 __all__ = ["Information", "information", "measure_information"]
 
 _EPS = float(np.finfo(float).eps)
-_TINY = float(np.finfo(float).tiny)
-
-
-@dataclass(frozen=True, slots=True)
-class _Refinement:
-    """When the steps along lines are shortened, in a frame whose curvatures are about one."""
-
-    excess: float = 4.0
-    """Ratio of truncation to rounding up to which a step stays: half of it divides truncation by
-    16, multiplies rounding by 4, and would hardly lower their sum."""
-    most: int = 10
-    """Halvings at once: 2¹⁰ is more than a step of one standard error ever needs."""
-    curvature: float = 4.0
-    """Curvature along a line that a frame cannot have where its rough Hessian was right to within
-    half: the step then leads beyond the quadratic."""
-    shortenings: int = 4
-    """How often such a step is divided by 8, to 2e-4 of its length: shorter ones show noise."""
-    rounding: float = 8.0
-    """Spacings of floating-point numbers that putting the matrix together may cost an entry."""
-
-
-_REFINEMENT = _Refinement()
 
 
 def information(
@@ -133,93 +109,16 @@ def measure_information(
     """Measure gradient, Hessian and definiteness of ``value``, or of what ``gradient`` is of, at x.
 
     From at most 1 + 4(p² + p) evaluations where p > 1, about 10p with ``gradient``; up to five more
-    where a flat direction is followed or no step is right (a kink, a quartic); up to twice as many
-    where the bounds leave the sign of a curvature open, or it is negative.
+    where a flat direction is followed or no step is right (a kink, a quartic), and one for each
+    value smaller than 1e-8; up to twice as many and twenty where the bounds leave the sign of a
+    curvature open, it is negative, or they are wide.
     """
     objective = observe(value, gradient, np.array(x, dtype=float), base)
     frame = find_frame(objective)
     noise = measure_noise(objective, frame)
-    measured = _measure(objective, frame, noise)
+    measured = measure_hessian(objective, frame, noise)
     verdict, null = _certify(objective, frame, measured, noise)
     return _report(objective, tuple(names), frame, measured, verdict, null, noise)
-
-
-def _measure(objective: Objective, frame: Frame, noise: float) -> Measured:
-    """Expand along the axes, then along the other lines with the steps of their axes."""
-    order, p = objective.order, len(objective.point)
-    # Balances truncation, which grows as step⁴, and rounding, about 100 noise / step to the order.
-    step = min(float((100 * noise) ** (1 / (4 + order))), 1.0)
-    # Rounding of the displaced parameters acts like noise on the step.
-    jitter = _EPS / 3 * np.linalg.norm(frame.inverse * np.abs(objective.point))
-    noise = float(np.hypot(noise, jitter * step ** (order - 1)))
-    directions = objective.directions()
-    lines = [restrict(objective, frame, direction) for direction in directions]
-    found = [expand_along(line, order, step, noise) for line in lines[:p]]
-    _refine(objective, lines, found, noise, reserve=4 * (len(lines) - p))
-    for line, direction in zip(lines[p:], directions[p:], strict=True):
-        step = min(found[axis].step for axis in np.flatnonzero(direction))
-        found.append(expand_along(line, order, step, noise))
-    _refine(objective, lines, found, noise, reserve=2)
-    measured = objective.assemble(found, frame.turn(objective.base))
-    if not is_definite(measured.matrix, measured.error):
-        # A step that is right along both axes may be too long along the line between them.
-        objective.budget *= 2
-        _shorten(objective, lines, found, noise)
-        _refine(objective, lines, found, noise, reserve=2)
-        measured = objective.assemble(found, frame.turn(objective.base))
-    rounding = _REFINEMENT.rounding * _EPS * np.maximum(1, np.abs(measured.matrix))
-    return replace(measured, error=measured.error + rounding)
-
-
-def _shorten(
-    objective: Objective,
-    lines: Sequence[Callable[[float], Floats]],
-    found: list[LineExpansion],
-    noise: float,
-) -> None:
-    """Shorten steps that led beyond the quadratic, in place, as long as that lowers the curvature.
-
-    A curvature that rises instead is noise.
-    """
-    order = objective.order
-    for k, line in enumerate(lines):
-        size = _curvature(found[k], order)
-        for _ in range(_REFINEMENT.shortenings):
-            if objective.left < 4 or not size >= _REFINEMENT.curvature:
-                break
-            finer = expand_along(line, order, found[k].step / 8, noise)
-            before, size = size, _curvature(finer, order)
-            if not size < before:
-                break
-            found[k] = finer
-
-
-def _curvature(line: LineExpansion, order: int) -> float:
-    """Return the size of the second derivatives of the nll along a line."""
-    return order * float(np.max(np.abs(line.coefficients[order])))
-
-
-def _refine(
-    objective: Objective,
-    lines: Sequence[Callable[[float], Floats]],
-    found: list[LineExpansion],
-    noise: float,
-    reserve: int,
-) -> None:
-    """Shorten steps whose truncation exceeds their rounding, the worst first, in place."""
-    order = objective.order
-    while objective.left >= reserve + 4:
-        excess = [line.truncation[order] / max(line.rounding[order], _TINY) for line in found]
-        worst = int(np.argmax(np.nan_to_num(excess)))
-        if excess[worst] < _REFINEMENT.excess:
-            return
-        # Truncation grows as step⁴, rounding as step to the power -order; halves share points.
-        halvings = np.round(np.log2(excess[worst]) / (4 + order))
-        shrinkage = 2.0 ** -np.clip(halvings, 1, _REFINEMENT.most)
-        finer = expand_along(lines[worst], order, found[worst].step * float(shrinkage), noise)
-        if finer.error[order] >= found[worst].error[order]:
-            return
-        found[worst] = finer
 
 
 def _certify(
@@ -248,18 +147,21 @@ def _report(
     inverse, bound = frame.inverse, measured.error
     matrix = inverse.T @ measured.matrix @ inverse
     matrix = (matrix + matrix.T) / 2
+    rounding = ROUNDING * _EPS * (np.abs(inverse).T @ np.abs(measured.matrix) @ np.abs(inverse))
     eigenvalues, directions = eigensystem(matrix)
+    eigenvalue_errors = bound_eigenvalues(eigenvalues, inverse @ directions, bound)
+    eigenvalue_errors += bound_eigenvalues(eigenvalues, directions, rounding)
     if verdict == "indefinite":
         null = _most_negative(matrix, frame.scales, null.shape[1])
     return Information(
         names=names,
         point=objective.point,
         matrix=matrix,
-        error=np.sqrt((inverse**2).T @ bound**2 @ inverse**2),
+        error=np.sqrt((inverse**2).T @ bound**2 @ inverse**2) + rounding,
         gradient=inverse.T @ measured.slope,
         gradient_error=np.sqrt((inverse**2).T @ measured.slope_error**2),
         eigenvalues=eigenvalues,
-        eigenvalue_errors=bound_eigenvalues(eigenvalues, inverse @ directions, bound),
+        eigenvalue_errors=eigenvalue_errors,
         directions=directions,
         definiteness=verdict,
         null_directions=orient(null),

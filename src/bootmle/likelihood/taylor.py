@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -31,28 +32,78 @@ def _stencil(offsets: Sequence[int]) -> tuple[Floats, Floats, Floats]:
     return nodes, weights, np.abs(weights @ np.stack([nodes**5, nodes**6], axis=1)).round(9)
 
 
-_STENCILS = [_stencil([2, -2, 1, -1, 0]), _stencil([4, 3, 2, 1, 0]), _stencil([-4, -3, -2, -1, 0])]
+_CENTRAL = _stencil([2, -2, 1, -1, 0])
+_ONE_SIDED = [_stencil([4, 3, 2, 1, 0]), _stencil([-4, -3, -2, -1, 0])]
 _SHORTENINGS = 7
-"""How often a step is shortened: by 4⁷, from a standard error to 6e-5 of one."""
+"""How often a one-sided step is shortened: by 4⁷, from a standard error to 6e-5 of one."""
+_CENTRAL_SHORTENINGS = 20
+"""The same of a central one: by 4²⁰, beyond which rounding of the parameters leaves nothing."""
+_NEAR = 2
+"""Shortenings of a central step up to which none from one side, at a quarter, may be better."""
 _SLOWEST_DECAY = 1e-3
-"""Least distance from 1 of the ratio of successive coefficients, so that their sum is finite."""
+"""Least distance from 1 of the ratio of successive terms, so that their sum is finite."""
+_SLOWING = 1.5
+"""Ratio of a power's last decay to its mean decay: 0.375 to 0.25 of the step for x^1.5."""
+_EPS = float(np.finfo(float).eps)
 
 
 def expand_along(
-    line: Callable[[float], Floats], order: int, step: float, noise: float
+    line: Callable[[float], Floats], order: int, step: float, noise: float, least: float = 0.0
 ) -> LineExpansion:
     """Expand along a line, with a shorter step or from one side where the domain ends.
 
-    Shorter first: the end may be a pole, and no series converges beyond its distance.
+    From one side only where that agrees with the longest central step: the end of a domain may be
+    a singularity, and no series converges beyond its distance.
     """
-    for stencils in (_STENCILS[:1], *[_STENCILS] * _SHORTENINGS):
-        for nodes, weights, leaks in stencils:
-            values = _sample(line, nodes * step)
-            if values is not None:
-                return _fit(values, weights, leaks, order, step, noise)
-        step /= 4
+    shortenings = _central_shortenings(line, step)
+    central = None
+    if shortenings is not None:
+        central = _expand(line, _CENTRAL, order, step / 4**shortenings, noise, least)
+        if central is not None and shortenings <= _NEAR:
+            return central
+    for k in range(1, _SHORTENINGS + 1):
+        for stencil in _ONE_SIDED:
+            found = _expand(line, stencil, order, step / 4**k, noise, least)
+            if found is not None:
+                better = central is None or found.error[order] < central.error[order]
+                agrees = central is None or found.covers(central, order)
+                return found if central is None or (better and agrees) else central
+    if central is not None:
+        return central
     nowhere = np.full(5, np.inf)
-    return LineExpansion(np.full((5, *line(0.0).shape), np.nan), nowhere, nowhere, step)
+    return LineExpansion(
+        np.full((5, *line(0.0).shape), np.nan), nowhere, nowhere, step, 1.0, nowhere
+    )
+
+
+def _central_shortenings(line: Callable[[float], Floats], step: float) -> int | None:
+    """Return how often a central step has to be divided by 4; None at an end of the domain."""
+
+    def is_inside(side: int, shortenings: int) -> bool:
+        return bool(np.isfinite(line(side * step / 4**shortenings)).all())
+
+    outside = [side for side in (2, -2) if not is_inside(side, 0)]
+    if not all(is_inside(side, _CENTRAL_SHORTENINGS) for side in outside):
+        return None
+    shortenings = 0
+    while not all(is_inside(side, shortenings) for side in outside):
+        shortenings += 1
+    return shortenings
+
+
+def _expand(
+    line: Callable[[float], Floats],
+    stencil: tuple[Floats, Floats, Floats],
+    order: int,
+    step: float,
+    noise: float,
+    least: float,
+) -> LineExpansion | None:
+    """Expand by one stencil; None where a point of it lies outside the domain."""
+    values = _sample(line, stencil[0] * step)
+    if values is None:
+        return None
+    return replace(_fit(values, stencil, order, step, noise, least), least=least)
 
 
 def _sample(line: Callable[[float], Floats], places: Floats) -> Floats | None:
@@ -66,23 +117,58 @@ def _sample(line: Callable[[float], Floats], places: Floats) -> Floats | None:
 
 
 def _fit(
-    values: Floats, weights: Floats, leaks: Floats, order: int, step: float, noise: float
+    values: Floats,
+    stencil: tuple[Floats, Floats, Floats],
+    order: int,
+    step: float,
+    noise: float,
+    least: float,
 ) -> LineExpansion:
     """Return the Taylor coefficients of values on a stencil, with bounds from the next orders."""
+    nodes, weights, leaks = stencil
     coefficients = np.tensordot(weights, values, 1)
     sizes = np.max(np.abs(coefficients).reshape(5, -1), axis=1)
-    sizes[order] = max(sizes[order], step**order / order)
     powers = step ** np.arange(5.0)
-    truncation = leaks @ _extrapolate(sizes[order:]) / powers
-    rounding = SAFETY * noise * np.linalg.norm(weights, axis=1) / powers
-    return LineExpansion((coefficients.T / powers).T, truncation, rounding, step)
+    # Values far from zero are rounded by more than those beside the point.
+    noise = float(np.hypot(noise, _EPS / 3 * np.max(np.abs(values))))
+    rounding = SAFETY * noise * np.linalg.norm(weights, axis=1)
+    # A curvature that does not show is taken as 1.
+    least = least if sizes[order] > rounding[order] else 1 / order
+    sizes[order] = max(sizes[order], least * step**order)
+    reach = float(np.max(np.abs(nodes)))
+    tail, decay = _extrapolate(sizes[order:], reach)
+    hidden = _hidden_tail(sizes[-2:], rounding[-2:], reach)
+    return LineExpansion(
+        (coefficients.T / powers).T,
+        leaks @ tail / powers,
+        rounding / powers,
+        step,
+        decay,
+        leaks @ hidden / powers,
+    )
 
 
-def _extrapolate(sizes: Floats) -> Floats:
-    """Extrapolate the sizes of the next two coefficients by the mean decay of the known ones."""
+def _extrapolate(sizes: Floats, reach: float) -> tuple[Floats, float]:
+    """Extrapolate the next two coefficients' sizes by the known ones' decay, which is returned.
+
+    By more than their mean decay: the series of a power, such as x^1.5, decays ever more slowly.
+    """
     first, *_, last_but_one, last = sizes
-    decay = min(float((last / first) ** (1 / (len(sizes) - 1))), 1.0)
-    steps = np.array([1, 2])
-    tail: Floats = np.maximum(last * decay**steps, last_but_one * decay ** (steps + 1))
-    # The coefficients after these add up as a geometric series.
-    return tail / max(1 - decay, _SLOWEST_DECAY)
+    mean = float((last / first) ** (1 / (len(sizes) - 1)))
+    before = float((last_but_one / first) ** (1 / (len(sizes) - 2)))
+    decay = min(max(_SLOWING * mean, before), 1.0)
+    tail: Floats = first * decay ** np.arange(len(sizes), len(sizes) + 2)
+    # The terms after these add up as a geometric series, at the stencil's outermost point.
+    return tail / max(1 - reach * decay, _SLOWEST_DECAY), reach * decay
+
+
+def _hidden_tail(sizes: Floats, rounding: Floats, reach: float) -> Floats:
+    """Extrapolate by the decay of the last two coefficients, where it is seen.
+
+    A large quadratic may hide the slower decay of what is added to it.
+    """
+    last_but_one, last = sizes
+    seen = last > rounding[1] and last_but_one > rounding[0] and reach * last < last_but_one
+    decay = last / last_but_one if seen else 0.0
+    tail: Floats = last * decay ** np.arange(1, 3) / max(1 - reach * decay, _SLOWEST_DECAY)
+    return tail
