@@ -120,8 +120,9 @@ def test_the_signature_of_coverage() -> None:
 
 def test_the_signature_of_estimator() -> None:
     expected = {"function": REQUIRED, "args": (), "names": None, "standard_error": None}
-    assert list(defaults(Estimator).items()) == list(expected.items())
     assert positional(Estimator) == list(expected)
+    expected |= {"index": None, "on_warning": "count"}
+    assert list(defaults(Estimator).items()) == list(expected.items())
 
 
 def test_the_signature_of_load() -> None:

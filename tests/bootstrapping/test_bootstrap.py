@@ -1,5 +1,6 @@
 """The verb bootstrap: prefixes, seeds, what it hands to the result, and what it refuses."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bootmle import Bayesian, Bootstrap, Cases, Estimator, Fit, Given, Status, bootstrap, fit, load
+from bootmle import (
+    Bayesian,
+    Blocks,
+    Bootstrap,
+    Cases,
+    Estimator,
+    Fit,
+    Given,
+    Status,
+    bootstrap,
+    fit,
+    load,
+)
 from bootmle.likelihood.lattice import value_lattice
 from bootmle.refitting import task
 from bootmle.refitting.audits import ExpansionAudit
@@ -196,3 +209,32 @@ def test_given_resamples_need_no_seed() -> None:
     plan = Given(indices=np.random.default_rng(0).integers(60, size=(30, 60)))
     one, other = (bootstrap(mle, sampling=plan, rng=seed) for seed in (1, None))
     assert_array_equal(one.replicates, other.replicates)
+
+
+def test_a_seed_that_is_drawn_is_short() -> None:
+    for rng in (None, np.random.default_rng(1)):
+        boot = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=9, rng=rng)
+        assert 0 <= boot.seed < 2**32
+    again = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=9, rng=boot.seed)
+    np.testing.assert_array_equal(again.replicates, boot.replicates)
+
+
+def test_the_duration_is_that_of_the_call() -> None:
+    def slow(y: Any) -> float:
+        time.sleep(0.004)
+        return float(np.mean(y))
+
+    estimator = Estimator(slow, args=np.arange(9.0))
+    begun = time.perf_counter()
+    boot = bootstrap(estimator, n_resamples=19, rng=0)
+    took = time.perf_counter() - begun
+    assert 0.95 * took - 0.01 < boot.seconds <= took
+    assert boot.extend(9).seconds > boot.seconds + 9 * 0.004
+
+
+def test_an_automatic_block_length_is_printed_to_four_digits() -> None:
+    boot = bootstrap(
+        Estimator(np.mean, args=np.arange(9.0)), sampling=Blocks(5 / 3), n_resamples=9, rng=0
+    )
+    assert "by Blocks(length=1.667, kind='stationary')" in str(boot)
+    assert repr(Blocks(3)) == "Blocks(length=3, kind='stationary')"

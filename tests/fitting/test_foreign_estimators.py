@@ -1,5 +1,6 @@
 """Estimator serves other packages as they are: a scikit-learn-like class, and lifelines."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -113,3 +114,108 @@ def test_a_kaplan_meier_curve_of_lifelines_by_rows(data_of: Callable[[str], Any]
     assert boot.names == ("200 days", "500 days")
     assert set(boot.status) == {Status.ESTIMATED}
     assert_allclose(boot.replicates, expected, rtol=1e-10)
+
+
+@lifelines_own
+def test_lifelines_as_the_readme_shows_it(data_of: Callable[[str], Any]) -> None:
+    lifelines = pytest.importorskip("lifelines", reason="lifelines is not installed")
+    stored = data_of("lung.json")
+    frame = pd.DataFrame({name: stored[name] for name in ("time", "event", "age")}).iloc[9:]
+
+    def params(frame: Any) -> Any:
+        return lifelines.WeibullAFTFitter().fit(frame, "time", "event").params_
+
+    boot = bootstrap(Estimator(params, args=frame), n_resamples=9, rng=0)
+    assert boot.names == ("lambda_: age", "lambda_: Intercept", "rho_: Intercept")
+    assert boot.n_failed == 0
+
+
+def slope(frame: Any) -> Any:
+    """Least squares that joins columns by their labels, as lifelines does: repeats cannot be."""
+    centered = frame["x"].reindex(frame.index[::-1]) - frame["x"].mean()
+    return {"slope": (centered * frame["y"]).sum() / (centered**2).sum()}
+
+
+def test_resampled_frames_have_a_fresh_index() -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"x": rng.normal(size=30), "y": rng.normal(size=30)}).iloc[5:]
+    boot = bootstrap(Estimator(slope, args=frame), n_resamples=49, rng=0)
+    assert boot.n_failed == 0
+    rows = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(3,))).integers(25, size=25)
+    x, y = frame["x"].to_numpy()[rows], frame["y"].to_numpy()[rows]
+    assert_allclose(boot.replicates[3], np.polyfit(x, y, 1)[0], rtol=1e-10)
+    with pytest.raises(RuntimeError, match=r"49 times: ValueError: .*duplicate"):
+        bootstrap(Estimator(slope, args=frame, index="original"), n_resamples=49, rng=0)
+
+
+def test_an_index_with_a_name_levels_or_dates_is_kept() -> None:
+    frame = pd.DataFrame({"y": np.arange(12.0)})
+    seen: list[Any] = []
+
+    def mean(frame: Any) -> float:
+        seen.append(frame.index)
+        return float(frame["y"].mean())
+
+    for index in (
+        pd.Index([*range(12)], name="id"),
+        pd.MultiIndex.from_product([range(3), range(4)]),
+        pd.date_range("2024-01-01", periods=12),
+    ):
+        bootstrap(Estimator(mean, args=frame.set_axis(index)), n_resamples=2, rng=0)
+        assert set(seen[-1]) < set(index)
+        assert not seen[-1].is_unique
+        fresh = Estimator(mean, args=frame.set_axis(index), index="fresh")
+        bootstrap(fresh, n_resamples=2, rng=0)
+        assert list(seen[-1]) == list(range(12))
+
+
+def test_a_function_that_reads_labels_is_not_served_others_without_a_word() -> None:
+    y, x = pd.Series(np.arange(9.0)), pd.Series(np.arange(9.0)[::-1])
+    held = Estimator(lambda y: (y * x).mean(), args=y)  # aligned by label
+    with pytest.raises(ValueError, match="index='original'"):
+        bootstrap(held, n_resamples=9)
+    asked = Estimator(lambda y: (y * x).mean(), args=y, index="original")
+    assert bootstrap(asked, n_resamples=9, rng=0).n_failed == 0
+    with pytest.raises(ValueError, match="index: 'reset' is unknown; use one of fresh, original"):
+        Estimator(np.mean, args=y, index="reset")
+
+
+def shaky() -> Callable[[Any], float]:
+    """Return a function that other processes are sent whole."""
+
+    def mean(y: Any) -> float:
+        if y[0] > 0:
+            warnings.warn(f"slow at {y[0]}", RuntimeWarning, stacklevel=1)
+        if y[1] > 1:
+            raise ValueError(f"no mean of {y}")
+        return float(y.mean())
+
+    return mean
+
+
+def test_warnings_and_failures_are_counted_by_kind() -> None:
+    y = np.random.default_rng(3).normal(size=20)
+    y[:2] = -1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        boot = bootstrap(Estimator(shaky(), args=y), n_resamples=99, rng=0)
+    lines = str(boot).splitlines()
+    warned = [line for line in lines if line.startswith("warned, ")]
+    failed = [line for line in lines if line.startswith("failed, ")]
+    drawn = [
+        y[np.random.default_rng(np.random.SeedSequence(0, spawn_key=(k,))).integers(20, size=20)]
+        for k in range(99)
+    ]
+    lost = [sample[1] > 1 for sample in drawn]
+    slow = [sample[0] > 0 and not out for sample, out in zip(drawn, lost, strict=True)]
+    assert len(warned) == len(failed) == 1
+    assert warned[0].startswith(f"warned, {sum(slow)} times: RuntimeWarning: slow at ")
+    assert failed[0].startswith(f"failed, {sum(lost)} times: ValueError: no mean of ")
+
+
+def test_warnings_are_shown_where_asked() -> None:
+    y = np.append([-1.0, -1.0], np.linspace(0.1, 0.9, 9))
+    with pytest.warns(RuntimeWarning, match="slow"):
+        bootstrap(Estimator(shaky(), args=y, on_warning="show"), n_resamples=9, rng=0)
+    with pytest.raises(ValueError, match="on_warning: 'hide' is unknown; use one of count, show"):
+        Estimator(shaky(), args=y, on_warning="hide")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +24,7 @@ from bootmle.bootstrapping.correcting import SHARE, VERIFIED, correct_run
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_or_resume
 from bootmle.display.known_names import refuse_keywords
+from bootmle.display.message_kinds import count_kinds
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import announce, shown
@@ -132,7 +133,7 @@ def bootstrap(
             "bootstrap() takes the fit, then keywords; SciPy's bootstrap((y,), np.mean) is here "
             "bootstrap(Estimator(np.mean, args=y))"
         )
-    workers = check_n_jobs(n_jobs)
+    begun, workers = time.perf_counter(), check_n_jobs(n_jobs)
     check_plan(fit, sampling)
     check_precision(precision, sampling)
     part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
@@ -146,7 +147,8 @@ def bootstrap(
         collected = run.collect()
         if refit == "corrected" and not (collected.interrupted or collected.data.failed.all()):
             setup, collected = setup.corrected(sampling, path, run, collected)
-        return _result(setup, collected, part, precision)
+        boot = _result(setup, collected, part, precision)
+    return replace(boot, seconds=run.seconds_before + time.perf_counter() - begun)
 
 
 def _enough(precision: float | None, refit: str) -> Callable[[Replicates], str] | None:
@@ -257,7 +259,7 @@ def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int)
         replicates.messages.get(k) or Status(status).message
         for k, status in enumerate(replicates.status)
     ]
-    reason, times = Counter(reasons).most_common(1)[0]
+    reason, times = count_kinds(reasons)[0]
     raise RuntimeError(f"all {len(replicates)} replicates failed; {times} times: {reason}")
 
 

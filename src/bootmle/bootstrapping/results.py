@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,6 +153,7 @@ class Bootstrap(Views):
         >>> bool(np.array_equal(more.replicates, at_once.replicates))
         True
         """
+        begun = time.perf_counter()
         fit, plan = read_extension(self, n, sampling)
         count = len(self.data) + n
         with computation():
@@ -163,7 +165,9 @@ class Bootstrap(Views):
         if run.interrupted:
             done = f"{len(run.data):,} of {count:,} replicates are done; they are in .partial"
             raise Interrupted(done, longer if len(run.data) > len(self.data) else self)
-        return replace(longer, remarks=() if found is None else found.remarks)
+        seconds = self.seconds + time.perf_counter() - begun
+        remarks = () if found is None else found.remarks
+        return replace(longer, remarks=remarks, seconds=seconds)
 
     def _run_on(
         self, fit: Any, task: Task, count: int, n_jobs: int | None, show: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy.special import ndtri
 
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
+from bootmle.display.message_kinds import WARNED, count_kinds
 from bootmle.display.text import align, duration, rounded, rounded_like
 from bootmle.inference.intervals import Need, fewest_replicates
 from bootmle.likelihood.arrays import Floats
@@ -127,17 +127,19 @@ def _how(boot: Sensitivity) -> Iterator[str]:
 
 def _what_failed(boot: Sensitivity) -> Iterator[str]:
     """Count failures by reason, bound their effect, and name parameters without an estimate."""
-    reasons = Counter(
+    shown = count_kinds(
         boot.data.messages.get(int(k)) or Status(boot.status[k]).message
         for k in np.flatnonzero(boot.data.failed)
-    )
-    shown = reasons.most_common(_REASONS)
+    )[:_REASONS]
     yield from (f"failed, {times:,} times: {reason}" for reason, times in shown)
     rest = boot.n_failed - sum(times for _, times in shown)
     if rest:
         yield f"failed, {rest:,} times: other reasons, see boot.data.messages"
     if boot.n_failed:
         yield _hidden(boot)
+    warned = (each for each in boot.data.messages.values() if WARNED in each)
+    for text, times in count_kinds(each.partition(WARNED)[2] for each in warned)[:_REASONS]:
+        yield f"warned, {times:,} times: {text}"
     divergent, names = int(boot.data.divergent.sum()), _listed(boot, boot.diverges())
     if names:
         yield (

@@ -74,6 +74,8 @@ class Run(Generic[Result]):
     """What progress counts."""
     _pieces: dict[int, Piece[Result]] = field(default_factory=dict)
     """What is done, by the number of the first member; no member twice."""
+    seconds_before: float = 0.0
+    """Computing time of the chunks found on disk."""
     _seconds: float = 0.0
     _consecutive: int = 0
     """Members 0, 1, ... that are done without a gap."""
@@ -149,7 +151,7 @@ class Run(Generic[Result]):
             self.store.set_aside()
         for piece in cut_to(found, self.wanted):
             self._pieces[piece.first] = piece
-            self._seconds += piece.seconds
+            self.seconds_before += piece.seconds
 
     def _keep(self, piece: Piece[Result]) -> None:
         """Store a piece as soon as it is computed, with the time since the last one."""
@@ -190,4 +192,5 @@ class Run(Generic[Result]):
         if not self._pieces:
             return Collected(self.task.none(), np.empty(0, np.intp), 0.0, reason, interrupted)
         pieces = [self._pieces[first] for first in sorted(self._pieces)]
-        return Collected(*join(pieces), self._seconds, reason, interrupted)
+        seconds = self.seconds_before + self._seconds
+        return Collected(*join(pieces), seconds, reason, interrupted)

@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from bootmle.display.checks import check_choice
 from bootmle.display.known_names import refuse_attribute, refuse_keywords
 from bootmle.fitting.description import check_near, checksum
 from bootmle.fitting.fitted import Fitted
 from bootmle.likelihood.arrays import Floats, read_estimates
-from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, laid_out
+from bootmle.likelihood.data import (
+    as_args,
+    check_call,
+    count_rows,
+    fingerprint,
+    laid_out,
+    relabeled,
+)
 from bootmle.likelihood.parameters import settle_names
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
 
 __all__ = ["Estimator"]
 
+_INDEXES = ("fresh", "original")
 _ROUNDING = 1e-9
 """Largest relative difference of estimates that are the same: other libraries round otherwise."""
 
@@ -41,6 +50,12 @@ class Estimator(Fitted):
         ``standard_error(*args)`` returns standard errors of the estimates, for studentized
         intervals: an array (p,) in their order, a mapping or a Series. It is passed ``weights``
         where function is, and then must take them too.
+    index : {"fresh", "original"}, optional
+        The index of resampled data frames and Series: numbered from 0, or that of the rows drawn,
+        with repeated labels. By default fresh, unless it has a name, levels or dates.
+    on_warning : {"count", "show"}
+        Whether warnings raised in replicates are counted, and the result shows each kind once, or
+        go their usual way.
 
     Attributes
     ----------
@@ -79,6 +94,9 @@ class Estimator(Fitted):
         args: Any = (),
         names: Sequence[str] | None = None,
         standard_error: Callable[..., Any] | None = None,
+        *,
+        index: str | None = None,
+        on_warning: str = "count",
         **unknown: Never,
     ) -> None:
         """Call the function once on the data."""
@@ -86,6 +104,8 @@ class Estimator(Fitted):
         self.function = function
         self.args = laid_out(as_args(args))
         self.standard_error = standard_error
+        self.index = "" if index is None else check_choice("index", index, _INDEXES)
+        self.on_warning = check_choice("on_warning", on_warning, ("count", "show"))
         n = count_rows(self.args)
         if n is None:
             raise ValueError("args: there is no data to resample; pass what function takes in args")
@@ -138,12 +158,19 @@ class Estimator(Fitted):
 
     def check_repeatable(self) -> None:
         """Refuse a function that returns other estimates when it is called again."""
+        other = relabeled(self.args, "original" if self.takes_weights else self.index)
+        if not self.changes(other):
+            return
         again = self.in_order(*read_estimates(self.function(*self.args, **self._all_ones())))
-        if not np.allclose(again, self.estimate, rtol=_ROUNDING, atol=0.0):
+        if np.allclose(again, self.estimate, rtol=_ROUNDING, atol=0.0):
             raise ValueError(
-                f"function: two calls on the same data differ ({self.estimate}, then {again}); it "
-                f"draws random numbers, or remembers earlier calls: seed it inside of the function"
+                "function: reads the index of its data, which resamples number anew; pass "
+                "Estimator(..., index='original'), or make the index a column"
             )
+        raise ValueError(
+            f"function: two calls on the same data differ ({self.estimate}, then {again}); it "
+            f"draws random numbers, or remembers earlier calls: seed it inside of the function"
+        )
 
     @property
     def resampling_notes(self) -> tuple[str, ...]:
@@ -160,7 +187,14 @@ class Estimator(Fitted):
 
     def refit(self, args: Any, start: Floats) -> Estimator:
         """Call the same functions on other data."""
-        return Estimator(self.function, as_args(args), self.names, self.standard_error)
+        return Estimator(
+            self.function,
+            as_args(args),
+            self.names,
+            self.standard_error,
+            index=self.index or None,
+            on_warning=self.on_warning,
+        )
 
     def description(self) -> dict[str, Any]:
         """Describe the data and the estimates in a form that JSON holds."""

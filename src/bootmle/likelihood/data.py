@@ -18,6 +18,7 @@ __all__ = [
     "fingerprint",
     "laid_out",
     "map_leaves",
+    "relabeled",
     "take_rows",
     "walk_leaves",
 ]
@@ -87,9 +88,24 @@ def count_rows(args: tuple[Any, ...]) -> int | None:
     return n
 
 
-def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
-    """Take rows (m,), repeated at will, from data of any form that ``args`` allows."""
-    return map_leaves(lambda _, leaf: _take(leaf, rows), data)
+def take_rows(data: Any, rows: NDArray[np.intp], index: str = "") -> Any:
+    """Take rows (m,), repeated at will, from data of any form that ``args`` allows.
+
+    The index of pandas is "original" or "fresh", 0 to m − 1; by default fresh where it only labels
+    rows: repeated labels can be neither joined nor aligned.
+    """
+    return map_leaves(lambda _, leaf: _take(leaf, rows, index), data)
+
+
+def relabeled(data: Any, index: str) -> Any:
+    """Give rows other numbers, from n on, wherever `take_rows` makes a fresh index."""
+
+    def change(_: str, leaf: Any) -> Any:
+        if not (hasattr(leaf, "iloc") and _is_fresh(leaf, index)):
+            return leaf
+        return leaf.set_axis(range(len(leaf), 2 * len(leaf)))
+
+    return map_leaves(change, data)
 
 
 def map_leaves(change: Callable[[str, Any], Any], data: Any, label: str = "args") -> Any:
@@ -102,13 +118,27 @@ def map_leaves(change: Callable[[str, Any], Any], data: Any, label: str = "args"
     return change(label, data)
 
 
-def _take(leaf: Any, rows: NDArray[np.intp]) -> Any:
+def _take(leaf: Any, rows: NDArray[np.intp], index: str) -> Any:
     """Take rows of one leaf."""
     if isinstance(leaf, np.ndarray):
         return leaf.take(rows, axis=0)
     if isinstance(leaf, list):
         return [leaf[row] for row in rows.tolist()]
-    return leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows]
+    if not hasattr(leaf, "iloc"):
+        return leaf[rows]
+    taken = leaf.iloc[rows]
+    return taken.reset_index(drop=True) if _is_fresh(leaf, index) else taken
+
+
+def _is_fresh(leaf: Any, index: str) -> bool:
+    """Whether samples get a fresh index: not by default where it has names, levels or dates."""
+    labels = leaf.index
+    plain = labels.nlevels == 1 and labels.name is None and labels.inferred_type in _LABELS
+    return index == "fresh" or (index != "original" and plain)
+
+
+_LABELS = {"boolean", "empty", "floating", "integer", "mixed", "mixed-integer", "string"}
+"""What an index without a name that only labels rows consists of."""
 
 
 def fingerprint(args: tuple[Any, ...]) -> tuple[int, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bootmle.display.message_kinds import WARNED
 from bootmle.execution.raised import RAISED, describe_raised
 from bootmle.fitting.estimator import Estimator
 from bootmle.likelihood.arrays import Floats, read_estimates
@@ -56,6 +59,17 @@ class EstimatorRefit:
         return outcomes, [(1, 0)] * len(outcomes)
 
     def _estimate(self, resample: Resample) -> Outcome:
+        """Estimate on one resample, and note the warnings."""
+        if self.fit.on_warning == "show":
+            return self._call(resample)
+        with warnings.catch_warnings(record=True) as caught:
+            outcome = self._call(resample)
+        if not caught or outcome.status.failed:
+            return outcome
+        said = f"{WARNED}{caught[0].category.__name__}: {caught[0].message}"
+        return replace(outcome, message="; ".join(filter(None, [outcome.message, said])))
+
+    def _call(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""
         try:
             args, weights = self._data(resample)
@@ -89,7 +103,7 @@ class EstimatorRefit:
             return data, {"weights": np.ones(estimator.n)} if estimator.takes_weights else {}
         if estimator.takes_weights:
             return estimator.args, {"weights": resample.weights}
-        return resample.of(estimator.args), {}
+        return resample.of(estimator.args, estimator.index), {}
 
     def _failed(self, status: Status, message: str) -> Outcome:
         """Report a resample without an estimate."""

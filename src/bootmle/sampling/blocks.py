@@ -71,6 +71,11 @@ class Blocks(Plan):
                 f"kind='stationary'"
             )
 
+    def __repr__(self) -> str:
+        """Show the length to four digits: `identity` has all."""
+        length = self.length if isinstance(self.length, int | None) else f"{self.length:.4g}"
+        return f"Blocks(length={length}, kind={self.kind!r})"
+
     def check(self, likelihood: Likelihood) -> None:
         """Refuse a total that blocks of rows cannot be drawn for."""
         if likelihood.n is None:

@@ -41,10 +41,10 @@ class Resample:
     simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
     relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
 
-    def of(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def of(self, args: tuple[Any, ...], index: str = "") -> tuple[Any, ...]:
         """Take the rows as drawn, with fresh labels where copies need them."""
         assert self.rows is not None
-        taken = take_rows(args, self.rows)
+        taken = take_rows(args, self.rows, index)
         relabeled: tuple[Any, ...] = taken if self.relabel is None else self.relabel(taken)
         return relabeled
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.crosschecks import Flag
+from bootmle.display.message_kinds import count_kinds
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarm_kinds import AlarmKind
@@ -121,10 +122,11 @@ class SimulatedFits:
     @property
     def reasons(self) -> Counter[str]:
         """Why data sets have no estimate, and how often."""
-        return Counter(
+        messages = (
             self.messages.get(int(k)) or Status(self.status[k]).message
             for k in np.flatnonzero(self.failed)
         )
+        return Counter(dict(count_kinds(messages)))
 
 
 _ARRAYS = tuple(each.name for each in fields(SimulatedFits) if each.name != "messages")
