@@ -6,30 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
+from bootmle.bootstrapping.recommendation import off_center, recommend_interval
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.message_kinds import WARNED, count_kinds
 from bootmle.display.text import align, duration, rounded, rounded_like
-from bootmle.inference.intervals import Need, fewest_replicates
+from bootmle.inference.intervals import fewest_replicates
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import ExpansionAudit
 
 __all__ = ["percentile_ends", "summary_html", "summary_text"]
 
-_SHIFTED = 0.15
-"""Median bias z0 above which there is a caution: at 0.15 a 95% percentile interval covers 94.0%,
-Φ(1.96 − 2 z0) − Φ(−1.96 − 2 z0)."""
-_SKEWED = 0.5
-"""Skewness above which there is one: that of a mean of 16 exponential values, of which the 95%
-percentile interval of the parametric bootstrap covers 93.3%, missing on one side in 6.2%."""
-_NOISE = 3.0
-"""Standard errors of these two that they also have to exceed: a false-alarm rate of 0.3%."""
-_FEW_LOST = 0.01
-"""Share of replicates without a standard error up to which studentized intervals are recommended:
-their tails of 2.5% then change by less than half."""
 _REASONS = 3
 """Reasons of failures that are listed."""
 
@@ -82,12 +71,13 @@ def _table(boot: Sensitivity) -> tuple[list[str], list[list[str]], tuple[str, in
 
 def _flag(rows: list[list[str]], boot: Sensitivity, doubtful: NDArray[np.bool_]) -> None:
     """Mark the standard errors and endpoints that are not reliable."""
-    better = _better(boot)
-    use = f": use {better} intervals" if better else ""
+    off = off_center(boot)
+    better = recommend_interval(boot) if off.any() else ""
+    use = f": {better}" if better else ""
     reasons = (
         (doubtful, (2,), "heavy tails or infinite replicates: see the quantile SE"),
         (
-            _off_center(boot),
+            off,
             (4, 5),
             f"off center or skewed{use}",
         ),
@@ -175,9 +165,10 @@ def _cautions(boot: Sensitivity) -> Iterator[str]:
             f"heavy tails: {_listed(boot, heavy)}; a single replicate contributes more than 10% of "
             f"the variance, and the SE grows with B; the quantile SE does not"
         )
-    off, better = _off_center(boot), _better(boot)
+    off = off_center(boot)
     if off.any():
-        use = f": use confidence_interval({better!r})" if better else ""
+        better = recommend_interval(boot)
+        use = f": {better}" if better else ""
         yield (
             f"off center or skewed: {_listed(boot, off)}; percentile intervals are likely to "
             f"under-cover{use}"
@@ -189,28 +180,6 @@ def _doubtful(boot: Sensitivity) -> NDArray[np.bool_]:
     """Whether to show a parameter's quantile-based SE beside its SE, (p,)."""
     diverges = boot.diverges() if boot.data.divergent.any() else np.zeros(len(boot.names), bool)
     return np.asarray((boot.heavy_tails | diverges) & ~boot.flat() & boot.supports_quantiles)
-
-
-def _off_center(boot: Sensitivity) -> NDArray[np.bool_]:
-    """Whether replicates are off center or skewed beyond Monte Carlo error, (p,)."""
-    count = len(boot.data) - boot.n_failed
-    if not boot.supports_quantiles or count < fewest_replicates(0.95):
-        return np.zeros(len(boot.names), dtype=bool)
-    low, _ = boot.ordered()
-    below = np.mean(low < boot.estimate, axis=0) + np.mean(low == boot.estimate, axis=0) / 2
-    shift = np.abs(ndtri(np.clip(below, 0.5 / count, 1 - 0.5 / count)))
-    off = shift > max(_SHIFTED, _NOISE * np.sqrt(np.pi / 2 / count))
-    skewed = np.abs(boot.skewness) > max(_SKEWED, _NOISE * np.sqrt(6 / count))
-    varies = boot.standard_error > 0
-    return np.asarray((off | skewed) & varies & ~boot.flat())
-
-
-def _better(boot: Sensitivity) -> str:
-    """Name the kind of interval to use instead; empty where none is available."""
-    lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
-    if lost < _FEW_LOST and not boot.lacks(Need.STANDARD_ERRORS):
-        return "studentized"
-    return "" if boot.lacks(Need.JACKKNIFE) else "bca"
 
 
 def _listed(boot: Sensitivity, chosen: NDArray[np.bool_]) -> str:

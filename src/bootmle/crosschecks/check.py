@@ -47,7 +47,7 @@ def crosscheck(
     boot : Bootstrap or Fit
         The bootstrap of a fit, or quantities derived from it, for which the other sources use the
         delta method. A Fit alone is compared with its sandwich, or with its Hessian if the
-        objective returns only a total.
+        objective returns only a total, or there are fewer than 5 observations per parameter.
     covariances : mapping, optional
         Sources in doubt, by name: a (p, p) matrix, DataFrame or LbfgsInvHessProduct; p standard
         errors as an array, mapping, Series or DataFrame column, by name where they are named,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from bootmle.bootstrapping.recommendation import recommend_interval
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag
 from bootmle.crosschecks.reasons import equality_flag
@@ -119,8 +122,14 @@ def _alarms(evidence: Evidence) -> Iterator[Diagnosis]:
 def _information_equality(evidence: Evidence) -> Iterator[Diagnosis]:
     """Report an information equality that fails, and what may be the reason."""
     equality = evidence.failed_equality
-    if equality is not None:
+    if equality is not None and not _matches_the_model(evidence):
         yield Diagnosis(equality_flag(equality), f"{equality}: {equality.suspects}")
+
+
+def _matches_the_model(evidence: Evidence) -> bool:
+    """Whether the reference is a parametric bootstrap with which the Hessian agrees."""
+    hessian = evidence.known["hessian"]
+    return evidence.structure is Structure.MODEL and not np.any(evidence.differs(hessian))
 
 
 def _dependent_rows(evidence: Evidence) -> Iterator[Diagnosis]:
@@ -138,8 +147,8 @@ def _heavy_tails(evidence: Evidence) -> Iterator[Diagnosis]:
     if evidence.heavy_tailed:
         yield Diagnosis(
             Flag.HEAVY_TAILED,
-            f"the replicates of {', '.join(evidence.heavy_tailed)} have heavy tails: report "
-            f"quantile_standard_error and the percentile interval",
+            f"the replicates of {', '.join(evidence.heavy_tailed)} have heavy tails: see "
+            f"quantile_standard_error{_advice(evidence)}",
         )
 
 
@@ -149,8 +158,14 @@ def _skewness(evidence: Evidence) -> Iterator[Diagnosis]:
         yield Diagnosis(
             Flag.SKEWED,
             f"the replicates of {', '.join(evidence.skewed)} are skewed: symmetric intervals "
-            f"are inappropriate; report the percentile interval",
+            f"are inappropriate{_advice(evidence)}",
         )
+
+
+def _advice(evidence: Evidence) -> str:
+    """Recommend the interval that print(boot) recommends."""
+    advice = "" if evidence.boot is None else recommend_interval(evidence.boot)
+    return f"; {advice}" if advice else ""
 
 
 _DIAGNOSES: tuple[Callable[[Evidence], Iterator[Diagnosis]], ...] = (

@@ -19,6 +19,7 @@ from bootmle.refitting.information_equality import (
     Equality,
     equality_of_replicates,
     equality_of_scores,
+    has_enough_rows,
 )
 from bootmle.sampling import Plan, Structure
 
@@ -109,6 +110,12 @@ class Evidence:
         return _is_regular(self.fit)
 
     @property
+    def has_enough_rows(self) -> bool:
+        """Whether there are enough observations for scores, or resamples, to tell on the model."""
+        n, p = self.fit.likelihood.n_observations, int(self.fit.free.sum())
+        return n is None or has_enough_rows(n, p)
+
+    @property
     def failed_equality(self) -> Equality | None:
         """The information equality, where it clearly fails."""
         return None if self.equality is None or not self.equality.fails else self.equality
@@ -191,7 +198,8 @@ def gather(
     if boot is not None and isinstance(boot.sampling, Plan):
         relative *= boot.sampling.relative_sampling_error
     equality = _equality(fit, boot, scores) if _is_regular(fit) else None
-    return Evidence(fit, boot, scores, _reference(boot, known), relative, known, equality)
+    reference = _reference(fit, boot, known)
+    return Evidence(fit, boot, scores, reference, relative, known, equality)
 
 
 def _equality(fit: Fit, boot: Bootstrap | None, scores: Scores | None) -> Equality | None:
@@ -217,8 +225,9 @@ def measure_scores_under(fit: Fit, plan: Plan | str | None) -> Scores | None:
     return measure_scores(fit)
 
 
-def _reference(boot: Bootstrap | None, known: dict[str, Source]) -> Source:
+def _reference(fit: Fit, boot: Bootstrap | None, known: dict[str, Source]) -> Source:
     """Choose what the others are compared with."""
     if boot is not None:
         return Source.of("bootstrap", boot.covariance, mcse=boot.standard_error_mcse)
-    return known["sandwich"] if "sandwich" in known else known["hessian"]
+    enough = has_enough_rows(fit.likelihood.n_observations or 0, int(fit.free.sum()))
+    return known["sandwich"] if "sandwich" in known and enough else known["hessian"]

@@ -21,6 +21,10 @@ Reason = tuple[Flag, str]
 
 _OF_ROWS = {"hessian", "opg", "sandwich"}
 """Sources that take rows to be drawn independently."""
+_FEW_ROWS = (
+    "there are too few observations per parameter for resamples of your data, so that nothing "
+    "follows on the model"
+)
 _OF_THE_MODEL = {"hessian", "opg"}
 """Sources that take the model to be correct."""
 
@@ -51,6 +55,8 @@ def _simulated(source: Source, evidence: Evidence) -> Reason | None:
     """Blame the model for a parametric bootstrap that differs."""
     if source.name != "parametric":
         return None
+    if not evidence.has_enough_rows:
+        return Flag.SMALL_SAMPLE, _FEW_ROWS
     return Flag.MISSPECIFIED, (
         "the estimates vary differently in data simulated from the model than in resamples of your "
         "data, so the model is misspecified"
@@ -95,6 +101,11 @@ def _data_against_model(source: Source, evidence: Evidence) -> Reason | None:
     """Blame the model where a parametric bootstrap differs from the data's scores."""
     if source.name not in {"opg", "sandwich"} or evidence.structure is not Structure.MODEL:
         return None
+    if evidence.failed_equality is None:
+        return Flag.SMALL_SAMPLE, (
+            "it estimates the variance of the scores from your data, the parametric bootstrap from "
+            "the model, and the scores do not show that they differ by more than chance"
+        )
     return Flag.MISSPECIFIED, (
         "it estimates the variance of the scores from your data, the parametric bootstrap from the "
         "model: the model is misspecified, or the sample is small"
@@ -115,6 +126,8 @@ def _simulation(source: Source, evidence: Evidence) -> Reason | None:
             f"errors: even if the model is correct, the sample is too small for a local "
             f"approximation"
         )
+    if np.any(misfit) and not evidence.has_enough_rows:
+        return Flag.SMALL_SAMPLE, _FEW_ROWS
     if np.any(misfit) and not np.any(biased):
         return Flag.MISSPECIFIED, (
             "it agrees with data simulated from the model, and the bootstrap of your data does "

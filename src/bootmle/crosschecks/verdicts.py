@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
+from bootmle.bootstrapping.recommendation import recommend_interval
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.reasons import explain
@@ -102,6 +103,9 @@ def judge_reference(evidence: Evidence) -> Verdict:
             better = (
                 "bootstrap(mle) would be better, with per-observation contributions (no .sum())"
             )
+        elif not evidence.has_enough_rows:
+            better = "too few observations per parameter for a sandwich; bootstrap(mle, sampling="
+            better += "Parametric(simulate)) would be better"
         return withheld or Verdict(True, f"used as the reference; {better}")
     lost = evidence.boot.not_identified
     if lost:
@@ -132,10 +136,11 @@ def _describe_replicates(evidence: Evidence) -> Verdict:
     start = f"the reference: {len(boot.data):,} refits, {failures}"
     if not boot.diverges().any():
         return Verdict(True, f"{start}; {error}")
-    divergent = int(boot.data.divergent.sum())
+    divergent, advice = int(boot.data.divergent.sum()), recommend_interval(boot)
+    advice = f": {advice}" if advice else ""
     reason = (
-        f"{start}, {divergent:,} without a finite optimum, which standard errors leave out: report "
-        f"the percentile interval; {error}"
+        f"{start}, {divergent:,} without a finite optimum, which standard errors leave out"
+        f"{advice}; {error}"
     )
     return Verdict(True, reason, Flag.HEAVY_TAILED)
 

@@ -15,7 +15,12 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
-from bootmle.refitting.information_equality import Equality, compare, equality_of_replicates
+from bootmle.refitting.information_equality import (
+    Equality,
+    compare,
+    equality_of_replicates,
+    under_the_model,
+)
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 
@@ -191,9 +196,11 @@ def _equality(
     if scores is None:
         return equality_of_replicates(fit, replicates) if rowwise else None
     squares = fit.likelihood.score_share * (scores**2).mean(axis=1, keepdims=True)
-    curvatures = _curvatures(refit)[:, None] / scores.shape[1]
+    traces, size = _curvatures(refit), scores.shape[1]
+    curvatures = traces[:, None] / size
     (ratio,), (error,) = compare(squares, curvatures)
-    return Equality(float(ratio), float(error))
+    expected, freedom = under_the_model(traces, curvatures, size)
+    return Equality(float(ratio), float(error), expected=expected, freedom=freedom)
 
 
 def _excess_distribution(scores: Floats | None, excess: Floats) -> Iterator[Alarm]:

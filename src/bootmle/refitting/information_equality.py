@@ -3,7 +3,9 @@
 A correct model has E[s sᵀ] = E[h], with s a contribution's gradient and h its Hessian (White 1982,
 Econometrica 50, section 4). Along one direction the sample's ratio of the two varies as s² − h
 does. In small samples s² alone may show its heavy tail where s² − h does not, or the reverse, so
-that the larger of both errors counts.
+that the larger of both errors counts. At the estimate a score has the variance h (1 − l) for its
+leverage l, the trace of h in whitened coordinates, so that the ratio's expectation is below 1, and
+few residual degrees of freedom make it a scaled chi-squared variable.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtr, chdtrc, ndtr
 
 from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
@@ -19,7 +22,14 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import contribution_curvatures
 from bootmle.refitting.replicates import Replicates
 
-__all__ = ["Equality", "compare", "equality_of_replicates", "equality_of_scores"]
+__all__ = [
+    "Equality",
+    "compare",
+    "equality_of_replicates",
+    "equality_of_scores",
+    "has_enough_rows",
+    "under_the_model",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +49,14 @@ class _Thresholds:
     """Standard errors that the logarithm of the trace's ratio must be away from 0."""
     errors_of_any: float = 3.5
     """The same for the largest of several ratios, one for each parameter."""
+    alike: float = 2.0
+    """Standard errors up to which a parameter's ratio is the trace's: all are, of −2 log L."""
     least_ratio: float = 0.5
     """Ratio below which the error of s² − h is taken at this ratio: near 0 it would grow without
     bound relative to the ratio."""
+    rows: float = 5.0
+    """Observations per parameter below which scores are not judged, nor is a sandwich a reference:
+    its variances are then too small by p/n = 20% in expectation."""
     fewest: int = 50
     """Replicates below which their variance is not used: it is known to 20% then, √(2/50)."""
     squares: float = 4.0
@@ -65,6 +80,11 @@ class Equality:
         of their logarithms; empty where they were not measured.
     measured_on : str
         "scores", or "replicates" where the objective returns only a total.
+    expected : (1 + q,) array
+        What a correct model leads one to expect of the ratio and of the ratios; empty if 1.
+    freedom : (1 + q,) array
+        Degrees of freedom of the chi-squared distribution they then have with normal scores; empty
+        if infinite, 0 where judgment is withheld for want of observations.
     """
 
     ratio: float
@@ -72,22 +92,32 @@ class Equality:
     ratios: Floats = field(default_factory=lambda: np.empty(0))
     errors: Floats = field(default_factory=lambda: np.empty(0))
     measured_on: str = "scores"
+    expected: Floats = field(default_factory=lambda: np.empty(0))
+    freedom: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def fails(self) -> bool:
-        """Whether the trace's ratio is clearly not 1."""
+        """Whether the trace's ratio is clearly not what it should be."""
         ratio, error = np.array([self.ratio]), np.array([self.error])
-        return bool(_clearly_off(ratio, error, _THRESHOLDS.errors)[0])
+        count = _THRESHOLDS.errors
+        return bool(_clearly_off(ratio, error, count, self.expected[:1], self.freedom[:1])[0])
 
     @property
     def failing(self) -> NDArray[np.bool_]:
-        """Which parameters' ratios are clearly not 1, (q,)."""
-        return _clearly_off(self.ratios, self.errors, _THRESHOLDS.errors_of_any)
+        """Which parameters' ratios are clearly not what they should be, (q,)."""
+        count = _THRESHOLDS.errors_of_any
+        return _clearly_off(self.ratios, self.errors, count, self.expected[1:], self.freedom[1:])
 
     @property
     def twofold(self) -> bool:
-        """Whether the trace's ratio is 2 within the margin, as where the objective is −2 log L."""
-        return bool(abs(np.log(self.ratio / 2)) < np.log1p(_THRESHOLDS.margin))
+        """Whether all ratios are 2, within the margin or their errors, as of −2 log L.
+
+        Of parameters whose ratios differ by more than their errors a variance is misstated.
+        """
+        close = abs(np.log(self.ratio / 2)) < np.log1p(_THRESHOLDS.margin)
+        off = np.abs(np.log(self.ratios / 2))
+        allowed = np.maximum(np.log1p(_THRESHOLDS.margin), _THRESHOLDS.alike * self.errors)
+        return bool(close and np.all(off < allowed))
 
     @property
     def suspects(self) -> str:
@@ -126,7 +156,42 @@ def equality_of_scores(fit: Fit, scores: Floats, spread: Floats) -> Equality:
         )
     )
     ratios, errors = compare(squares, curvatures)
-    return Equality(float(ratios[0]), float(errors[0]), ratios[1:], errors[1:])
+    expected, freedom = under_the_model(size * curvatures[:, 0], curvatures, size)
+    return Equality(
+        float(ratios[0]),
+        float(errors[0]),
+        ratios[1:],
+        errors[1:],
+        expected=expected,
+        freedom=freedom,
+    )
+
+
+def under_the_model(
+    leverages: Floats, curvatures: Floats, n_parameters: int
+) -> tuple[Floats, Floats]:
+    """Return what ratios (k,) are to be expected of a correct model, and degrees of freedom (k,).
+
+    From leverages (n,) and curvatures (n, k). The residuals are correlated: n squares count as
+    n − p.
+    """
+    left = len(leverages) - n_parameters if has_enough_rows(len(leverages), n_parameters) else 0
+    if not leverages.any():  # where a step leaves the domain curvatures are not known
+        return np.ones(curvatures.shape[1]), np.full(curvatures.shape[1], float(left))
+    # A dispersion rescales the coordinates in which they were measured.
+    leverages = leverages * n_parameters / max(float(leverages.sum()), 1e-300)
+    curvatures = curvatures / np.maximum(curvatures.sum(axis=0), 1e-300)
+    residual = np.clip(1 - leverages, 0, 1)[:, None]
+    parts = np.clip(curvatures, 0, None) * residual
+    expected = (curvatures * residual).sum(axis=0)
+    squares = np.maximum((parts**2).sum(axis=0), 1e-300)
+    freedom = parts.sum(axis=0) ** 2 / squares * left / len(leverages)
+    return expected, freedom
+
+
+def has_enough_rows(n: int, n_parameters: int) -> bool:
+    """Whether there are enough observations for scores to be compared with curvatures."""
+    return n >= _THRESHOLDS.rows * n_parameters
 
 
 def compare(squares: Floats, curvatures: Floats) -> tuple[Floats, Floats]:
@@ -166,9 +231,17 @@ def _curvatures(fit: Fit, directions: Floats) -> Floats:
     return curvatures if np.isfinite(curvatures).all() else np.zeros_like(curvatures)
 
 
-def _clearly_off(ratios: Floats, errors: Floats, count: float) -> NDArray[np.bool_]:
-    """Whether ratios are off 1 by more than the margin and by more than ``count`` errors."""
-    off = np.abs(np.log(ratios))
-    return np.asarray(
-        (ratios > 0) & (off > np.maximum(np.log1p(_THRESHOLDS.margin), count * errors))
-    )
+def _clearly_off(
+    ratios: Floats, errors: Floats, count: float, expected: Floats, freedom: Floats
+) -> NDArray[np.bool_]:
+    """Whether ratios are off by more than the margin, ``count`` errors, and a chi-squared tail."""
+    expected = expected if expected.size else np.ones_like(ratios)
+    ratios = np.where(expected > 0, ratios / np.where(expected > 0, expected, 1.0), 0.0)
+    off = np.abs(np.log(np.where(ratios > 0, ratios, 1.0)))
+    clear = off > np.maximum(np.log1p(_THRESHOLDS.margin), count * errors)
+    if freedom.size:
+        tail = np.where(
+            ratios > 1, chdtrc(freedom, freedom * ratios), chdtr(freedom, freedom * ratios)
+        )
+        clear &= (tail < ndtr(-count)) & (freedom > 0)
+    return np.asarray((ratios > 0) & clear)

@@ -1,0 +1,132 @@
+"""Which interval to report, where the percentile interval is likely to under-cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from bootmle.bootstrapping.sensitivity import Sensitivity
+from bootmle.inference.intervals import Need, fewest_replicates
+from bootmle.likelihood.arrays import Floats
+
+__all__ = ["off_center", "recommend_interval"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Thresholds:
+    """When another interval than the percentile's is recommended, and which."""
+
+    shifted: float = 0.15
+    """Median bias z0 above which there is a caution: at 0.15 a 95% percentile interval covers
+    94.0%, Φ(1.96 − 2 z0) − Φ(−1.96 − 2 z0)."""
+    skewed: float = 0.5
+    """Skewness above which there is one: that of a mean of 16 exponential values, of which the 95%
+    percentile interval of the parametric bootstrap covers 93.3%, missing on one side in 6.2%."""
+    noise: float = 3.0
+    """Standard errors of these two that they also have to exceed: a false-alarm rate of 0.3%."""
+    few_lost: float = 0.01
+    """Share of replicates without a standard error up to which studentized intervals are
+    recommended: their tails of 2.5% then change by less than half."""
+    margin: float = 2.0
+    """Replicates that have to lie beyond a predicted end of a BCa interval: its acceleration is
+    predicted from the replicates' skewness, which moves the end's level."""
+    most: float = 1e5
+    """Replicates beyond which no number is named."""
+
+
+_THRESHOLDS = _Thresholds()
+_LEVEL = 0.95
+
+
+def off_center(boot: Sensitivity) -> NDArray[np.bool_]:
+    """Whether replicates are off center or skewed beyond Monte Carlo error, (p,)."""
+    count = len(boot.data) - boot.n_failed
+    if not boot.supports_quantiles or count < fewest_replicates(_LEVEL):
+        return np.zeros(len(boot.names), dtype=bool)
+    shift = np.abs(_shift(boot))
+    noise = _THRESHOLDS.noise
+    off = shift > max(_THRESHOLDS.shifted, noise * np.sqrt(np.pi / 2 / count))
+    skewed = np.abs(boot.skewness) > max(_THRESHOLDS.skewed, noise * np.sqrt(6 / count))
+    varies = boot.standard_error > 0
+    return np.asarray((off | skewed) & varies & ~boot.flat())
+
+
+def recommend_interval(boot: Sensitivity) -> str:
+    """Say which interval to report: the percentile interval, or what serves better here.
+
+    The call that it names has finite ends at this number of replicates; else it says how many it
+    takes, and for which parameters fewer do. Empty where there is no interval to recommend.
+    """
+    if not boot.supports_quantiles:
+        return ""
+    if not off_center(boot).any():
+        return "report the percentile interval"
+    if _has_studentized(boot):
+        return "use confidence_interval('studentized')"
+    if boot.lacks(Need.JACKKNIFE):
+        return ""
+    return _recommend_bca(boot)
+
+
+def _recommend_bca(boot: Sensitivity) -> str:
+    """Recommend BCa intervals where so many replicates show them."""
+    count = len(boot.data) - boot.n_failed
+    needed = _needed(boot)
+    short = needed > count
+    if not short.any():
+        return "use confidence_interval('bca')"
+    wanted = off_center(boot)
+    there = [name for name, one in zip(boot.names, wanted & ~short, strict=True) if one]
+    rest = [name for name, one in zip(boot.names, wanted & short, strict=True) if one]
+    use = f"use bca intervals for {', '.join(there)}" if there else ""
+    if not rest:
+        rest = [name for name, one in zip(boot.names, short, strict=True) if one]
+    most = float(needed[short].max())
+    if most > _THRESHOLDS.most:
+        more = f"those of {', '.join(rest)} have no end that so skewed replicates can show"
+    else:
+        more = (
+            f"{'those' if use else 'bca intervals'} of {', '.join(rest)} need about "
+            f"{_rounded_up(most):,} replicates (n_resamples)"
+        )
+    return f"{use}; {more}" if use else more
+
+
+def _rounded_up(count: float) -> int:
+    """Round a number of replicates up to one digit, less 1: 1,999, say."""
+    unit = 10.0 ** np.floor(np.log10(count))
+    return int(np.ceil(count / unit) * unit) - 1
+
+
+def _needed(boot: Sensitivity) -> Floats:
+    """Predict how many replicates BCa intervals need, (p,); 0 for what does not vary."""
+    shift, skewness = _shift(boot), np.nan_to_num(boot.skewness)
+    needed = np.zeros(len(boot.names))
+    for z in (ndtri((1 - _LEVEL) / 2), -ndtri((1 - _LEVEL) / 2)):
+        # A smooth statistic's acceleration is a sixth of the replicates' skewness (Efron 1987).
+        w = shift + float(z)
+        scale = 1 - skewness / 6 * w
+        reach = np.where(scale > 0, w / np.where(scale > 0, scale, 1.0), np.inf)
+        level = ndtr(-np.abs(shift + reach))
+        needed = np.maximum(needed, _THRESHOLDS.margin / np.maximum(level, 1e-12))
+    return np.where((boot.standard_error > 0) & ~boot.flat(), needed, 0.0)
+
+
+def _shift(boot: Sensitivity) -> Floats:
+    """Return the median bias z0, (p,), finite even where all replicates lie on one side."""
+    count = len(boot.data) - boot.n_failed
+    low, _ = boot.ordered()
+    below = np.mean(low < boot.estimate, axis=0) + np.mean(low == boot.estimate, axis=0) / 2
+    return np.asarray(ndtri(np.clip(below, 0.5 / count, 1 - 0.5 / count)))
+
+
+def _has_studentized(boot: Sensitivity) -> bool:
+    """Whether there are studentized intervals, of nearly all replicates, with finite ends."""
+    lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
+    if not lost < _THRESHOLDS.few_lost or boot.lacks(Need.STANDARD_ERRORS):
+        return False
+    ends = boot.interval_where_possible("studentized", _LEVEL)
+    return bool(np.isfinite([ends.low, ends.high])[:, ~boot.flat()].all())
