@@ -69,7 +69,8 @@ class Inference(Spread):
             With ``low``, ``high``, ``low_mcse`` and ``high_mcse``, (p,) each. A parameter that the
             data do not identify has the whole line. NaN where a kind has no interval: a normal one
             of a parameter with infinite replicates, a studentized one where the estimate's own
-            standard error is 0 though the replicates vary.
+            standard error is 0 though the replicates vary; with a warning, a BCa one that so few
+            replicates cannot show, where other parameters have theirs.
 
         Raises
         ------

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from bootmle.bootstrapping.sensitivity import Sensitivity
+from bootmle.inference.bca import acceleration
 from bootmle.inference.intervals import Need, fewest_replicates
 from bootmle.likelihood.arrays import Floats
 
@@ -33,6 +34,10 @@ class _Thresholds:
     margin: float = 2.0
     """Replicates that have to lie beyond a predicted end of a BCa interval: its acceleration is
     predicted from the replicates' skewness, which moves the end's level."""
+    quick: int = 2000
+    """Observations up to which the jackknife is computed for this, on the expansion: seconds."""
+    share: float = 0.1
+    """Refits of the jackknife over replicates up to which it is computed for this elsewhere."""
     most: float = 1e5
     """Replicates beyond which no number is named."""
 
@@ -103,16 +108,32 @@ def _rounded_up(count: float) -> int:
 
 def _needed(boot: Sensitivity) -> Floats:
     """Predict how many replicates BCa intervals need, (p,); 0 for what does not vary."""
-    shift, skewness = _shift(boot), np.nan_to_num(boot.skewness)
-    needed = np.zeros(len(boot.names))
+    shift, needed = _shift(boot), np.zeros(len(boot.names))
+    own, margin = _acceleration(boot)
     for z in (ndtri((1 - _LEVEL) / 2), -ndtri((1 - _LEVEL) / 2)):
-        # A smooth statistic's acceleration is a sixth of the replicates' skewness (Efron 1987).
         w = shift + float(z)
-        scale = 1 - skewness / 6 * w
+        scale = 1 - own * w
         reach = np.where(scale > 0, w / np.where(scale > 0, scale, 1.0), np.inf)
         level = ndtr(-np.abs(shift + reach))
-        needed = np.maximum(needed, _THRESHOLDS.margin / np.maximum(level, 1e-12))
+        needed = np.maximum(needed, margin / np.maximum(level, 1e-12) - 1)
     return np.where((boot.standard_error > 0) & ~boot.flat(), needed, 0.0)
+
+
+def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:
+    """Return the acceleration, (p,), and how many replicates are to lie beyond an end.
+
+    The jackknife's where it is quick; else predicted: of a smooth statistic it is a sixth of the
+    skewness of the replicates (Efron 1987).
+    """
+    fit = boot.fit
+    quick = boot.leave_one_out is not None
+    if fit is not None and not quick:
+        weights = fit.likelihood is not None and fit.likelihood.supports_weights
+        most = _THRESHOLDS.quick if weights else _THRESHOLDS.share * len(boot.data)
+        quick = fit.n <= most
+    if quick:
+        return acceleration(*boot.jackknife()), 1.0
+    return np.nan_to_num(boot.skewness) / 6, _THRESHOLDS.margin
 
 
 def _shift(boot: Sensitivity) -> Floats:

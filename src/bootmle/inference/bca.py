@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -91,20 +92,31 @@ class BCa(IntervalMethod):
         return np.where(known, np.maximum(beyond, fewest), np.nan)
 
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
-        """Refuse what has no correction, and a corrected level that the replicates cannot show."""
-        levels, count = self._corrected(tail, upper), len(self.low)
-        for j in np.flatnonzero(~self._shown(levels) & np.isfinite(self.acceleration)):
-            if np.isinf(self._shift(upper)[j]):
-                raise ValueError(
-                    f"method: 'bca' has no correction for {self.names[j]}: all its replicates lie "
-                    f"on one side of the estimate; use 'percentile'"
-                )
-            needed = int(np.ceil(1 / max(min(levels[j], 1 - levels[j]), _LEAST)))
-            raise ValueError(
-                f"confidence_level: the BCa interval of {self.names[j]} ends at the "
-                f"{levels[j]:.3g} quantile of the replicates, which takes at least {needed:,} of "
-                f"them, there are {count}; raise n_resamples or lower the level"
+        """Refuse what no parameter has; warn of those that have none, whose ends are NaN."""
+        levels = self._corrected(tail, upper)
+        judged = np.isfinite(self.acceleration)
+        refused = np.flatnonzero(~self._shown(levels) & judged)
+        if not refused.size:
+            return
+        reason = self._why_refused(int(refused[0]), levels, upper)
+        if refused.size == judged.sum():
+            raise ValueError(reason)
+        names = ", ".join(self.names[j] for j in refused)
+        warnings.warn(f"{reason}; the end is nan for {names}", stacklevel=4)
+
+    def _why_refused(self, j: int, levels: Floats, upper: bool) -> str:
+        """Say why a parameter has no end: no correction, or a level that so few cannot show."""
+        if np.isinf(self._shift(upper)[j]):
+            return (
+                f"method: 'bca' has no correction for {self.names[j]}: all its replicates lie "
+                f"on one side of the estimate; use 'percentile'"
             )
+        needed = int(np.ceil(1 / max(min(levels[j], 1 - levels[j]), _LEAST)))
+        return (
+            f"confidence_level: the BCa interval of {self.names[j]} ends at the "
+            f"{levels[j]:.3g} quantile of the replicates, which takes at least {needed:,} of "
+            f"them, there are {len(self.low)}; raise n_resamples or lower the level"
+        )
 
     def _shift(self, upper: bool) -> Floats:
         """Compute z₀, (p,); infinite where all replicates lie on one side of the estimate."""

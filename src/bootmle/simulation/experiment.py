@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -217,8 +218,9 @@ def _bounds(
 ) -> ConfidenceInterval | None:
     """Compute one method's intervals; a parameter whose interval has none withholds no other."""
     try:
-        return boot.confidence_interval(method, confidence_level)
-    except ValueError as error:
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            return boot.confidence_interval(method, confidence_level)
+    except (ValueError, UserWarning) as error:
         messages.append(str(error))
     with suppress(ValueError):
         return boot.interval_where_possible(method, confidence_level)
