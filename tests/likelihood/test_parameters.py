@@ -115,7 +115,7 @@ def test_a_transform_of_ones_own() -> None:
 
 
 def test_one_word_is_the_transform_of_all() -> None:
-    read = read_parameters([1.0, np.e], transform="log")
+    read = read_parameters([1.0, np.exp(1.0)], transform="log")
     assert_allclose(read.to_working(read.values), [0.0, 1.0], atol=1e-15)
 
 

@@ -16,7 +16,13 @@ from bootmle.display.text import brief
 from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
 from bootmle.inference.derived import derive_all
-from bootmle.inference.intervals import ConfidenceInterval, IntervalMethod, Need, ReplicateArrays
+from bootmle.inference.intervals import (
+    ConfidenceInterval,
+    IntervalMethod,
+    Need,
+    ReplicateArrays,
+    read_level,
+)
 from bootmle.inference.normal import Normal
 from bootmle.inference.p_values import p_values
 from bootmle.inference.percentile import Percentile
@@ -124,6 +130,12 @@ class Inference(Spread):
             low_mcse=error(bounds.low, bounds.low_mcse),
             high_mcse=error(bounds.high, bounds.high_mcse),
         )
+
+    def check_interval(self, method: str, confidence_level: float) -> None:
+        """Raise where some parameter lacks an interval."""
+        kind, (tail, _) = self._prepared(method), read_level(confidence_level, "two-sided")
+        for upper in (False, True):
+            kind.check(tail, confidence_level, upper=upper)
 
     def _prepared(self, method: Any) -> IntervalMethod:
         """Prepare one kind of interval of the parameters that are identified."""

@@ -41,7 +41,8 @@ __all__ = ["Bootstrap"]
 
 _INNER = {
     *("blank", "center", "chosen", "correction", "derivation", "derived", "diverges", "finite"),
-    *("flat", "from_json", "holding", "identified", "interval_where_possible", "is_random"),
+    *("check_interval", "flat", "from_json", "holding", "identified", "interval_where_possible"),
+    "is_random",
     *("joined", "lacks", "leave_one_out", "moved_along_flat", "numbers", "ordered", "origin"),
     *("own_standard_error", "rescaled", "rescaled_correction", "rescaling", "seeds", "shared"),
     *("supports_quantiles", "to_json"),

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from bootmle.inference.intervals import IntervalMethod, Need, ReplicateArrays
+from bootmle.inference.intervals import (
+    ConfidenceInterval,
+    IntervalMethod,
+    Need,
+    ReplicateArrays,
+    read_level,
+)
 from bootmle.inference.order_statistics import (
     order_level,
     order_quantile,
@@ -91,18 +97,31 @@ class BCa(IntervalMethod):
         known = np.isfinite(shift) & np.isfinite(self.acceleration)
         return np.where(known, np.maximum(beyond, fewest), np.nan)
 
+    def interval(
+        self,
+        confidence_level: float = 0.95,
+        alternative: str = "two-sided",
+        *,
+        withhold: bool = False,
+    ) -> ConfidenceInterval:
+        """Compute the interval; NaN, with a warning, for parameters that alone have none."""
+        try:
+            return IntervalMethod.interval(self, confidence_level, alternative, withhold=withhold)
+        except ValueError as error:
+            read_level(confidence_level, alternative)
+            found = IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
+            refused = np.isnan(found.low) | np.isnan(found.high)
+            if refused[np.isfinite(self.acceleration)].all():
+                raise
+            names = ", ".join(self.names[j] for j in np.flatnonzero(refused))
+            warnings.warn(f"{error}; an end is nan for {names}", stacklevel=4)
+            return found
+
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
-        """Refuse what no parameter has; warn of those that have none, whose ends are NaN."""
+        """Refuse what has no correction, and a corrected level that the replicates cannot show."""
         levels = self._corrected(tail, upper)
-        judged = np.isfinite(self.acceleration)
-        refused = np.flatnonzero(~self._shown(levels) & judged)
-        if not refused.size:
-            return
-        reason = self._why_refused(int(refused[0]), levels, upper)
-        if refused.size == judged.sum():
-            raise ValueError(reason)
-        names = ", ".join(self.names[j] for j in refused)
-        warnings.warn(f"{reason}; the end is nan for {names}", stacklevel=4)
+        for j in np.flatnonzero(~self._shown(levels) & np.isfinite(self.acceleration)):
+            raise ValueError(self._why_refused(int(j), levels, upper))
 
     def _why_refused(self, j: int, levels: Floats, upper: bool) -> str:
         """Say why a parameter has no end: no correction, or a level that so few cannot show."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -218,9 +217,8 @@ def _bounds(
 ) -> ConfidenceInterval | None:
     """Compute one method's intervals; a parameter whose interval has none withholds no other."""
     try:
-        with warnings.catch_warnings(action="error", category=UserWarning):
-            return boot.confidence_interval(method, confidence_level)
-    except (ValueError, UserWarning) as error:
+        boot.check_interval(method, confidence_level)
+    except ValueError as error:
         messages.append(str(error))
     with suppress(ValueError):
         return boot.interval_where_possible(method, confidence_level)
