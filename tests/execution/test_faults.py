@@ -5,10 +5,13 @@ The long form, at random moments, is benchmarks/faults.py.
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +53,39 @@ def assert_same(one: Bootstrap, other: Bootstrap) -> None:
         assert getattr(one.data, name).tobytes() == getattr(other.data, name).tobytes()
 
 
-def test_a_killed_run_with_workers_is_gone_on_with(mle: Fit, tmp_path: Path) -> None:
+def workers_of(session: int) -> list[str]:
+    """List joblib's workers in a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rsplit(")", 1)[1].split()
+            command = (path.parent / "cmdline").read_text()
+            if int(fields[3]) == session and fields[0] != "Z" and "popen_loky" in command:
+                found.append(path.parent.name)
+    return found
+
+
+def test_a_killed_run_with_workers_is_gone_on_with(
+    mle: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, process = tmp_path / "run", start(tmp_path, n_resamples=20_000, rng=0, n_jobs=2)
     while process.poll() is None and len(list(run.glob("piece-*"))) < 2:
         time.sleep(0.01)
+    (run / f".piece.{platform.node()}.{process.pid}.0123abcd.tmp").touch()
     process.kill()
-    process.wait()
-    # Its workers wait for five minutes more; joblib's trackers ignore this, and clean up.
-    os.killpg(process.pid, signal.SIGTERM)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    again = bootstrap(mle, n_resamples=1000, rng=0, checkpoint=run)
+    assert list(tmp_path.glob("bootmle-*/payload"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    again = bootstrap(mle, n_resamples=1000, rng=0, n_jobs=2, checkpoint=run)
     assert_same(again, bootstrap(mle, n_resamples=1000, rng=0))
+    assert not list(tmp_path.glob("bootmle-*"))
+    assert not list(run.glob(".*.tmp"))
+    # Only joblib's trackers may be left, and they wait for the workers alone.
+    patience = time.monotonic() + 10.0
+    while (left := workers_of(process.pid)) and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert not left
 
 
 def test_a_worker_that_is_killed_changes_no_bit_of_a_run(tmp_path: Path) -> None:

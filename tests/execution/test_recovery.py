@@ -1,5 +1,6 @@
 """Workers that die: the culprit is found and named, everybody else is kept."""
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_the_reason_does_without_an_exit_code(
 
     monkeypatch.setattr(recovery, "call_alone", dies)
     task = computation(size=1)
-    (reason,) = Recovery(task, StoredPayload("", "")).compute((0, 1)).messages.values()
+    (reason,) = Recovery(task, StoredPayload("", "", os.getpid())).compute((0, 1)).messages.values()
     assert reason == "its worker process died"
 
 

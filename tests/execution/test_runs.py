@@ -203,10 +203,12 @@ def test_a_deadline_that_is_none_is_refused(deadline: Any) -> None:
         bootstrap(Estimator(two, Y), deadline=deadline)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_hands_over_what_is_done(number: signal.Signals) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_hands_over_what_is_done(name: str) -> None:
+    number = signal.Signals[name]
     interrupted = Estimator(Slow(at=200, number=number), Y)
-    handler = signal.getsignal(signal.SIGTERM)
+    handler = signal.getsignal(number)
     with pytest.raises(Interrupted, match=r"\d+ of 500 replicates are done: .*partial") as caught:
         bootstrap(interrupted, n_resamples=500, rng=0)
     partial = caught.value.partial
@@ -214,7 +216,7 @@ def test_a_signal_hands_over_what_is_done(number: signal.Signals) -> None:
     usual = bootstrap(Estimator(two, Y), n_resamples=len(partial.data), rng=0)
     assert_array_equal(partial.replicates, usual.replicates)
     assert "stopped before the last replicate: interrupted" in str(partial)
-    assert signal.getsignal(signal.SIGTERM) is handler
+    assert signal.getsignal(number) is handler
 
 
 def test_a_signal_before_the_second_replicate_leaves_nothing() -> None:

@@ -29,7 +29,12 @@ from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import announce, shown
 from bootmle.execution.runs import Collected, Run
-from bootmle.execution.stopping import Interrupted, read_deadline
+from bootmle.execution.stopping import (
+    Interrupted,
+    read_deadline,
+    read_timeout,
+    signals_interrupt,
+)
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -60,6 +65,7 @@ def bootstrap(
     checkpoint: str | Path | None = None,
     shard: tuple[int, int] | None = None,
     deadline: float | datetime | None = None,
+    timeout: float | None = None,
     **unknown: Never,
 ) -> Bootstrap:
     """Refit the model on bootstrap samples, in parallel.
@@ -101,6 +107,10 @@ def bootstrap(
     deadline : float or datetime, optional
         Seconds from now, or the time, at which to stop, within the time of one refit; at least
         one replicate is computed.
+    timeout : float, optional
+        Seconds that one refit may take; a replicate that takes longer has failed, with that reason.
+        Worker processes interrupt it; with n_jobs=1, and in threads, the time is looked at before
+        and after each evaluation.
 
     Returns
     -------
@@ -113,7 +123,7 @@ def bootstrap(
     RuntimeError
         If no replicate could be estimated, with the most common reason.
     Interrupted
-        On Ctrl-C or SIGTERM: a KeyboardInterrupt whose ``partial`` holds the finished part.
+        On Ctrl-C, SIGTERM or SIGHUP: a KeyboardInterrupt whose ``partial`` holds the finished part.
     OSError
         If a checkpoint cannot be written; what was written is safe.
 
@@ -137,10 +147,11 @@ def bootstrap(
     check_plan(fit, sampling)
     check_precision(precision, sampling)
     part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
+    limit = read_timeout(timeout)
     path = read_directory(checkpoint)
     place: dict[str, Any] = {"shard": part, "deadline": until, "enough": _enough(precision, refit)}
-    with computation():
-        setup = _set_up(fit, sampling, refit, rng, n_resamples, path)
+    with signals_interrupt(), computation():
+        setup = _set_up(fit, sampling, refit, rng, n_resamples, path, limit)
         run = Run(setup.task, setup.count, n_jobs, shown(progress), store=setup.store, **place)
         if run.show:
             announce(run.n_missing * setup.task.refit.seconds / workers, run.n_missing, workers)
@@ -179,7 +190,8 @@ class _SetUp:
     ) -> tuple[_SetUp, Collected[Replicates]]:
         """Correct what a run found, in a folder of its directory; note how that was done."""
         below = None if path is None else path / VERIFIED
-        own = _set_up(self.fit, sampling, "verified", self.task.seed, self.count, below)
+        limit, seed = self.task.refit.timeout, self.task.seed
+        own = _set_up(self.fit, sampling, "verified", seed, self.count, below, limit)
         place: dict[str, Any] = {"shard": run.shard, "deadline": run.deadline}
         place |= {} if own.store is None else {"store": own.store}
         found, how = correct_run(own.task, found, run.n_jobs, run.show, **place)
@@ -189,14 +201,20 @@ class _SetUp:
 
 
 def _set_up(
-    fit: Fit | Estimator, sampling: Plan, refit: str, rng: Any, n_resamples: Any, path: Path | None
+    fit: Fit | Estimator,
+    sampling: Plan,
+    refit: str,
+    rng: Any,
+    n_resamples: Any,
+    path: Path | None,
+    timeout: float | None,
 ) -> _SetUp:
     """Start or resume a run; try again if another process has just started the same one."""
     for last in (False, True):
         started = start_or_resume(fit, sampling, refit, rng, path)
         count = check_n_resamples(n_resamples, started.plan)
         check_refit(started.fit, started.plan, refit)
-        task = Task.prepare(started.fit, started.plan, refit, started.seed)
+        task = Task.prepare(started.fit, started.plan, refit, started.seed, timeout)
         blank = Bootstrap.blank(started.fit, task, refit)
         if path is None:
             break

@@ -22,7 +22,7 @@ from bootmle.display import html
 from bootmle.display.checks import check_choice, check_names
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
-from bootmle.execution.stopping import Interrupted, sigterm_interrupts
+from bootmle.execution.stopping import Interrupted, signals_interrupt
 from bootmle.execution.threads import computation
 from bootmle.inference.derived import derive_all, derive_at, undefined
 from bootmle.likelihood.arrays import Floats
@@ -194,7 +194,7 @@ class Bootstrap(Views):
         if run.interrupted:
             return held
         try:
-            with sigterm_interrupts():
+            with signals_interrupt():
                 return held.examined(task)
         except KeyboardInterrupt as stop:
             done = f"all {len(run.data):,} replicates are done, but were not audited"

@@ -28,8 +28,8 @@ examples:
 RUN = """\
 Bootstrap the model of a job file into a directory that keeps what is
 finished: repeat the command to resume it. Exit status: 0 finished, 1 failed,
-2 invalid arguments, 3 stopped early (deadline, Ctrl-C, SIGTERM) with the
-finished part saved.
+2 invalid arguments, 3 stopped early (deadline, Ctrl-C, SIGTERM, SIGHUP) with
+the finished part saved.
 """
 
 RUN_EXAMPLE = """\
@@ -146,6 +146,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         type=_duration,
         metavar="T",
         help="stop after this time: seconds, or 90m, 3h, 2h30m",
+    )
+    add(
+        "--timeout",
+        type=_duration,
+        metavar="T",
+        help="what one refit may take; one that takes longer has failed",
     )
     add(
         "--precision",

@@ -15,7 +15,7 @@ import cloudpickle
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import is_run
 from bootmle.execution.files import write_whole
-from bootmle.execution.raised import RAISED, describe_raised
+from bootmle.execution.raised import describe_raised, unless_interrupted
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.sampling import Plan
@@ -71,7 +71,8 @@ class Job:
             )
         try:
             return function()
-        except RAISED as error:  # the user's code may raise anything
+        except BaseException as error:  # the user's code may raise anything
+            unless_interrupted(error)
             raise JobError(f"{self.model} in {_told(error, self.file)}") from error
 
     def remember(self, run: Path) -> None:
@@ -115,7 +116,8 @@ def _module(path: Path) -> Any:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except RAISED as error:  # a job file may raise anything
+    except BaseException as error:  # a job file may raise anything
+        unless_interrupted(error)
         raise JobError(_told(error, path)) from error
     cloudpickle.register_pickle_by_value(module)
     return module

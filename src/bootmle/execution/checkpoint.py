@@ -14,6 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from bootmle.execution.computation import Countable
 from bootmle.execution.files import write_whole
+from bootmle.execution.leftovers import remove_unfinished
 from bootmle.execution.packing import pack, unpack
 from bootmle.execution.pieces import Piece, Span, length_of, overlapping, spans_missing
 from bootmle.execution.writing import Writer
@@ -115,8 +116,9 @@ class Checkpoint(Generic[Kind]):
             return None
         return Piece(first, data, seconds)
 
-    def set_aside(self) -> None:
-        """Rename what is damaged, so that it is not read again."""
+    def tidy(self) -> None:
+        """Set aside what is damaged, and remove what killed processes were writing."""
+        remove_unfinished(self.path)
         for path in self._damaged:
             with suppress(OSError):
                 path.replace(path.with_suffix(".damaged"))

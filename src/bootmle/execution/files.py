@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
+
+from bootmle.execution.leftovers import unfinished_name
 
 __all__ = ["write_whole"]
 
@@ -23,7 +24,7 @@ def write_whole(
     Without ``replace`` an existing file raises FileExistsError, so that only one of several
     processes succeeds. Without ``durable`` the new name may be lost in a power failure.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
+    temporary = target.with_name(unfinished_name(target.name))
     try:
         with temporary.open("wb") as file:
             write(file)

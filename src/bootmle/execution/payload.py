@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -18,7 +17,9 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.leftovers import end_with, folder_for_workers
 from bootmle.execution.raised import describe_raised
+from bootmle.execution.timelimit import let_interrupt
 
 __all__ = ["Payload", "StoredPayload"]
 
@@ -50,11 +51,10 @@ class Payload:
     @contextmanager
     def stored(self) -> Iterator[StoredPayload]:
         """Keep a copy in a temporary file that processes on this machine can map."""
-        # Windows cannot delete a file that a worker has mapped.
-        with TemporaryDirectory(prefix="bootmle-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / "payload"
+        with folder_for_workers() as folder:
+            path = folder / "payload"
             joblib.dump(self.parts, path)
-            yield StoredPayload(self.token, str(path))
+            yield StoredPayload(self.token, str(path), os.getpid())
 
     def open(self) -> Any:
         """Return the object; a process keeps the last one that it opened."""
@@ -67,6 +67,8 @@ class StoredPayload:
 
     token: str
     path: str = field(compare=False)
+    owner: int = field(compare=False)
+    """The process that the workers work for."""
 
     @property
     def parts(self) -> Parts:
@@ -76,6 +78,9 @@ class StoredPayload:
 
     def open(self) -> Any:
         """Return the object; a process keeps the last one that it opened."""
+        if self.owner != os.getpid():
+            end_with(self.owner)
+            let_interrupt()
         return _open(self)
 
 

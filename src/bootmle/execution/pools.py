@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 
 from bootmle.execution.pace import Order, compute_order
 from bootmle.execution.payload import Payload, StoredPayload
+from bootmle.execution.timelimit import stop_watching
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
 
@@ -146,7 +147,10 @@ def _answered(source: Any, order: Order) -> tuple[Order, Any]:
 def _compute(source: Any, order: Order) -> Any:
     """Compute a piece in the worker."""
     task = source.open() if isinstance(source, Payload | StoredPayload) else source
-    return compute_order(task, order)
+    try:
+        return compute_order(task, order)
+    finally:
+        stop_watching()
 
 
 def _itself(source: Payload) -> Payload:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["RAISED", "describe_raised"]
+__all__ = ["RAISED", "describe_raised", "unless_interrupted"]
 
 RAISED = (Exception, SystemExit)
-"""What fails a replicate: code that was written as a script leaves by sys.exit()."""
+"""What fails a step that can be left out: code written as a script leaves by sys.exit()."""
+
+
+def unless_interrupted(error: BaseException) -> BaseException:
+    """Return what fails a replicate, which is anything but Ctrl-C: that is raised again."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    return error
 
 
 def describe_raised(error: BaseException) -> str:
@@ -13,6 +20,7 @@ def describe_raised(error: BaseException) -> str:
     name = type(error).__name__
     try:
         text = str(error)
-    except RAISED:
+    except BaseException as another:
+        unless_interrupted(another)
         return f"{name}, whose text cannot be shown"
     return f"{name}: {text}" if text else name

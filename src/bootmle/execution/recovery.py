@@ -11,6 +11,7 @@ from bootmle.execution.computation import Computation, Joinable
 from bootmle.execution.payload import StoredPayload
 from bootmle.execution.pieces import Span, compute_span
 from bootmle.execution.pools import call_alone
+from bootmle.execution.timelimit import stop_watching
 
 __all__ = ["Recovery"]
 
@@ -44,7 +45,10 @@ class Recovery(Generic[Result]):
 
 def _compute(payload: StoredPayload, span: Span) -> object:
     """Compute members in the worker."""
-    return compute_span(payload.open(), span)
+    try:
+        return compute_span(payload.open(), span)
+    finally:
+        stop_watching()
 
 
 def _reason(death: BrokenExecutor) -> str:

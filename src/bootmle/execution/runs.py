@@ -17,7 +17,7 @@ from bootmle.execution.computation import Computation, Countable
 from bootmle.execution.parallel import compute_pieces
 from bootmle.execution.pieces import Piece, Span, cut_to, join, length_of, spans_missing
 from bootmle.execution.progress import Progress
-from bootmle.execution.stopping import Deadline, Interrupted, sigterm_interrupts
+from bootmle.execution.stopping import Deadline, Interrupted, signals_interrupt
 
 __all__ = ["Collected", "Run"]
 
@@ -49,7 +49,7 @@ class Collected(Generic[Result]):
     reason: str = ""
     """What stopped the run before its last member; empty if nothing did."""
     interrupted: bool = False
-    """Whether that was Ctrl-C or SIGTERM."""
+    """Whether that was Ctrl-C, SIGTERM or SIGHUP."""
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Run(Generic[Result]):
         with ExitStack() as stack:
             if self.store is not None:
                 stack.enter_context(self.store)
-            stack.enter_context(sigterm_interrupts())
+            stack.enter_context(signals_interrupt())
             try:
                 reason = self._go_through()
             except KeyboardInterrupt as stop:
@@ -148,7 +148,7 @@ class Run(Generic[Result]):
         found = [] if self.known is None else [Piece(0, self.known)]
         if self.store is not None:
             found += self.store.pieces(self.wanted)
-            self.store.set_aside()
+            self.store.tidy()
         for piece in cut_to(found, self.wanted):
             self._pieces[piece.first] = piece
             self.seconds_before += piece.seconds

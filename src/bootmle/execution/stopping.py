@@ -1,7 +1,8 @@
-"""What stops a run before its last member: a deadline, Ctrl-C or SIGTERM."""
+"""What stops a run before its last member: a deadline, Ctrl-C, SIGTERM or SIGHUP."""
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -12,11 +13,13 @@ from datetime import datetime
 from numbers import Real
 from typing import Any
 
-__all__ = ["Deadline", "Interrupted", "read_deadline", "sigterm_interrupts"]
+from bootmle.display.text import brief
+
+__all__ = ["Deadline", "Interrupted", "read_deadline", "read_timeout", "signals_interrupt"]
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised when Ctrl-C or SIGTERM stops a run; what was finished is kept.
+    """Raised when Ctrl-C, SIGTERM or SIGHUP stops a run; what was finished is kept.
 
     Attributes
     ----------
@@ -59,19 +62,32 @@ def read_deadline(deadline: Any) -> Deadline | None:
     return Deadline(time.monotonic() + float(deadline))
 
 
+def read_timeout(timeout: Any) -> float | None:
+    """Read the seconds that one refit may take."""
+    if timeout is None:
+        return None
+    is_bool = isinstance(timeout, bool)
+    if is_bool or not isinstance(timeout, Real) or not 0 < float(timeout) < math.inf:
+        raise ValueError(
+            f"timeout: got {brief(timeout)}; pass the seconds that one refit may take, such as 60"
+        )
+    return float(timeout)
+
+
 @contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM stop a run as Ctrl-C does, unless the program handles it already."""
+def signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP stop a run as Ctrl-C does, unless the program handles them already."""
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    own = [each for each in known if main and signal.getsignal(each) is signal.SIG_DFL]
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for each in own:
+        signal.signal(each, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in own:
+            signal.signal(each, signal.SIG_DFL)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.raised import RAISED
+from bootmle.execution.raised import unless_interrupted
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.lattice import (
     combine_scores,
@@ -303,6 +303,7 @@ def _finite(evaluate: Callable[[Floats], Floats], at: Floats) -> Floats | None:
     """Return the values where they are all finite and nothing was raised."""
     try:
         values = evaluate(at)
-    except RAISED:  # the user's code may raise anything outside its domain
+    except BaseException as error:  # the user's code may raise anything outside its domain
+        unless_interrupted(error)
         return None
     return values if np.isfinite(values).all() else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.execution.raised import describe_raised
+from bootmle.execution.timelimit import RefitTimeout
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.batch import BatchedNewton
@@ -93,6 +94,13 @@ def failed(
         reason = describe_raised(target.error)
         return Outcome(nothing, Status.RAISED, np.nan, reason)
     return Outcome(nothing, status, float(distance), message)
+
+
+def timed_out(target: WhitenedObjective) -> Outcome:
+    """Report a refit that took too long; what was found until then counts for nothing."""
+    nothing = np.full(target.likelihood.parameters.values.shape, np.nan)
+    reason = str(RefitTimeout(target.stopwatch.seconds))
+    return Outcome(nothing, Status.TIMED_OUT, np.nan, reason)
 
 
 def divergence_signs(pace: Floats) -> Floats:

@@ -31,6 +31,7 @@ class Status(IntEnum):
     NOT_FINITE = -2
     RAISED = -3
     WORKER_DIED = -4
+    TIMED_OUT = -5
 
     @property
     def failed(self) -> bool:
@@ -87,4 +88,5 @@ _MESSAGES = {
     Status.NOT_FINITE: "the objective is not finite",
     Status.RAISED: "the objective raised an exception",
     Status.WORKER_DIED: "the worker process died",
+    Status.TIMED_OUT: "the refit took longer than timeout allows",
 }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.raised import RAISED
+from bootmle.execution.raised import unless_interrupted
+from bootmle.execution.timelimit import UNLIMITED, Stopwatch
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Sandwich
@@ -81,7 +82,7 @@ class WhitenedObjective:
 
     __slots__ = (
         *("base", "error", "last", "likelihood", "meat", "whitening", "n_evaluations"),
-        *("n_gradients", "sandwich"),
+        *("n_gradients", "sandwich", "stopwatch"),
     )
 
     def __init__(
@@ -90,8 +91,9 @@ class WhitenedObjective:
         whitening: Whitening,
         base: Floats | float,
         sandwich: Sandwich | None = None,
+        stopwatch: Stopwatch = UNLIMITED,
     ) -> None:
-        """Take the likelihood and its contributions (or total) at the estimate."""
+        """Take the likelihood, its contributions (or total) at the estimate, and a time limit."""
         self.likelihood = likelihood
         self.whitening = whitening
         self.base = base
@@ -99,6 +101,7 @@ class WhitenedObjective:
         self.last = base  # contributions (or total) at the point evaluated last
         self.meat: Floats | None = None  # of the replicate's sandwich, at the last gradient
         self.error: BaseException | None = None  # the user's last one
+        self.stopwatch = stopwatch
         self.n_evaluations = 0
         self.n_gradients = 0
 
@@ -107,9 +110,10 @@ class WhitenedObjective:
         params = self.likelihood.parameters.to_user(self.whitening.center)
         self.n_evaluations += 1
         try:
-            self.base = self.last = self.likelihood.at(params)
-        except RAISED as error:  # the user's code may raise anything
-            self.error = error
+            with self.stopwatch:
+                self.base = self.last = self.likelihood.at(params)
+        except BaseException as error:  # the user's code may raise anything
+            self.error = unless_interrupted(error)
 
     def value(self, z: Floats) -> float:
         """Evaluate at one point (q,)."""
@@ -137,9 +141,10 @@ class WhitenedObjective:
         rises = np.empty((len(params), self.likelihood.n_values))
         for place, point in enumerate(params):
             try:
-                rises[place] = self.likelihood.contributions(point)
-            except RAISED as error:  # the user's code may raise anything
-                self.error = error
+                with self.stopwatch:
+                    rises[place] = self.likelihood.contributions(point)
+            except BaseException as error:  # the user's code may raise anything
+                self.error = unless_interrupted(error)
                 rises[place] = np.inf
         rises -= above
         return rises
@@ -147,8 +152,10 @@ class WhitenedObjective:
     def _together(self, params: Floats, above: Floats | float) -> Floats | None:
         """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
         try:
-            rises = self.likelihood.values_at(params) - above
-        except RAISED:  # the user's code may raise anything outside its domain
+            with self.stopwatch:
+                rises = self.likelihood.values_at(params) - above
+        except BaseException as error:  # the user's code may raise anything outside its domain
+            unless_interrupted(error)
             return None
         self.n_evaluations += len(params)
         return np.asarray(rises)
@@ -191,9 +198,10 @@ class WhitenedObjective:
         """Evaluate the exact gradient at full parameters (p,), along directions (q, r)."""
         self.n_gradients += 1
         try:
-            gradient, scores = self.likelihood.gradient_and_scores(params)
-        except RAISED as error:  # the user's code may raise anything
-            self.error = error
+            with self.stopwatch:
+                gradient, scores = self.likelihood.gradient_and_scores(params)
+        except BaseException as error:  # the user's code may raise anything
+            self.error = unless_interrupted(error)
             return np.full(directions.shape[1], np.nan)
         of_all = self.likelihood.parameters.of_all
         if scores is not None:
@@ -211,7 +219,9 @@ class WhitenedObjective:
 
     def seen_in(self, whitening: Whitening) -> WhitenedObjective:
         """See the same objective in other coordinates."""
-        return WhitenedObjective(self.likelihood, whitening, self.base, self.sandwich)
+        return WhitenedObjective(
+            self.likelihood, whitening, self.base, self.sandwich, self.stopwatch
+        )
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> WhitenedObjective:
         """Hold some free parameters at values of the user's scale."""
@@ -224,15 +234,20 @@ class WhitenedObjective:
             self.whitening.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
         )
         return WhitenedObjective(
-            self.likelihood.holding(columns, values), whitening, self.base, self.sandwich
+            self.likelihood.holding(columns, values),
+            whitening,
+            self.base,
+            self.sandwich,
+            self.stopwatch,
         )
 
     def _evaluate(self, params: Floats) -> float:
         """Evaluate at one full parameter vector."""
         try:
-            self.last = self.likelihood.at(params)
-        except RAISED as error:  # the user's code may raise anything
-            self.error = error
+            with self.stopwatch:
+                self.last = self.likelihood.at(params)
+        except BaseException as error:  # the user's code may raise anything
+            self.error = unless_interrupted(error)
             return np.inf
         rise = self.last - self.base
         value = self.likelihood.summed_values(rise)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bootmle.display.message_kinds import WARNED
-from bootmle.execution.raised import RAISED, describe_raised
+from bootmle.execution.raised import describe_raised, unless_interrupted
+from bootmle.execution.timelimit import UNLIMITED, RefitTimeout, Stopwatch
 from bootmle.fitting.estimator import Estimator
 from bootmle.likelihood.arrays import Floats, read_estimates
 from bootmle.likelihood.data import as_args
@@ -27,9 +28,9 @@ class EstimatorRefit:
     n_shared = 0
     works_together = False
 
-    def __init__(self, fit: Estimator) -> None:
-        """Take the estimator."""
-        self.fit = fit
+    def __init__(self, fit: Estimator, timeout: float | None = None) -> None:
+        """Take the estimator, and the seconds that one call may take."""
+        self.fit, self.timeout = fit, timeout
 
     @property
     def n_params(self) -> int:
@@ -71,29 +72,34 @@ class EstimatorRefit:
 
     def _call(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""
+        stopwatch = UNLIMITED if self.timeout is None else Stopwatch(self.timeout)
         try:
             args, weights = self._data(resample)
-            found = self.fit.function(*args, **weights)
+            with stopwatch:
+                found = self.fit.function(*args, **weights)
             values = self.fit.in_order(*read_estimates(found))
-        except RAISED as error:  # the user's code may raise anything
-            return self._failed(Status.RAISED, describe_raised(error))
+        except BaseException as error:  # the user's code may raise anything
+            if isinstance(error, RefitTimeout):
+                return self._failed(Status.TIMED_OUT, str(error))
+            return self._failed(Status.RAISED, describe_raised(unless_interrupted(error)))
         if not np.isfinite(values).all():
             return self._failed(Status.NOT_FINITE, "the estimates are not finite")
-        errors, message = self._errors(args, weights)
+        errors, message = self._errors(args, weights, stopwatch)
         return Outcome(values, Status.ESTIMATED, 0.0, message, errors)
 
     def _errors(
-        self, args: tuple[Any, ...], weights: dict[str, Floats]
+        self, args: tuple[Any, ...], weights: dict[str, Floats], stopwatch: Stopwatch
     ) -> tuple[Floats | None, str]:
         """Call the user's standard errors on a resample; say why there are none."""
         function = self.fit.standard_error
         if function is None:
             return None, ""
         try:
-            found = read_estimates(function(*args, **weights), "standard_error")
+            with stopwatch:
+                found = read_estimates(function(*args, **weights), "standard_error")
             return self.fit.in_order(*found, "standard_error"), ""
-        except RAISED as error:  # the user's code may raise anything
-            return None, f"standard_error raised {describe_raised(error)}"
+        except BaseException as error:  # the user's code may raise anything
+            return None, f"standard_error raised {describe_raised(unless_interrupted(error))}"
 
     def _data(self, resample: Resample) -> tuple[tuple[Any, ...], dict[str, Floats]]:
         """Take a resample's data, and its weights where they are passed."""

@@ -10,12 +10,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.raised import RAISED
+from bootmle.execution.raised import unless_interrupted
+from bootmle.execution.timelimit import UNLIMITED, Stopwatch
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import CubicModels, maximize_models, trust_radius
-from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.outcome import Outcome, timed_out
 from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
@@ -70,6 +72,8 @@ class LikelihoodRefit:
         How each replicate's own standard errors are computed, where they are asked for.
     polished : bool
         Whether to take one more step at each optimum: those of a jackknife are close together.
+    timeout : float or None
+        Seconds that one refit may take.
     """
 
     fit: Fit
@@ -78,6 +82,7 @@ class LikelihoodRefit:
     dispersion: float = 1.0
     sandwich: Sandwich | None = None
     polished: bool = False
+    timeout: float | None = None
 
     @classmethod
     def prepare(cls, fit: Fit, *, verified: bool = True) -> LikelihoodRefit:
@@ -140,6 +145,10 @@ class LikelihoodRefit:
         else:
             targets = [self.target(each) for each in resamples[chosen]]
             outcomes = self._from_estimate(targets)
+        outcomes = [
+            timed_out(target) if target.stopwatch.expired else outcome
+            for target, outcome in zip(targets, outcomes, strict=True)
+        ]
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
     def target(self, resample: Resample) -> WhitenedObjective:
@@ -162,7 +171,7 @@ class LikelihoodRefit:
         likelihood = fit.likelihood.reweighted(weights)
         base = likelihood.rows_of(np.asarray(fit.base))
         sandwich = None if sandwich is None else sandwich.of_resample(weights)
-        return WhitenedObjective(likelihood, fit.whitening, base, sandwich)
+        return WhitenedObjective(likelihood, fit.whitening, base, sandwich, self._stopwatch())
 
     def _resampled(self, resample: Resample) -> WhitenedObjective:
         """Take rows of the data."""
@@ -170,19 +179,29 @@ class LikelihoodRefit:
         likelihood = self.fit.likelihood.resampled(resample.rows)
         if resample.relabel is not None:
             likelihood = likelihood.with_args(resample.relabel(likelihood.args))
-        target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
+        target = self._target_of(likelihood)
         target.rebase()
         return target
+
+    def _target_of(self, likelihood: Likelihood) -> WhitenedObjective:
+        """See other data in whitened coordinates."""
+        return WhitenedObjective(
+            likelihood, self.fit.whitening, np.nan, stopwatch=self._stopwatch()
+        )
+
+    def _stopwatch(self) -> Stopwatch:
+        """Return a new stopwatch for one refit."""
+        return UNLIMITED if self.timeout is None else Stopwatch(self.timeout)
 
     def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> WhitenedObjective:
         """Simulate new data at the estimate; an exception is kept on the target."""
         likelihood = self.fit.likelihood.written_out()
-        target = WhitenedObjective(likelihood, self.fit.whitening, np.nan)
+        target = self._target_of(likelihood)
         try:
             data = simulate(self.fit.estimate, likelihood.args)
             target.likelihood = likelihood.simulated(data)
-        except RAISED as error:  # the user's code may raise anything
-            target.error = error
+        except BaseException as error:  # the user's code may raise anything
+            target.error = unless_interrupted(error)
             return target
         target.rebase()
         return target

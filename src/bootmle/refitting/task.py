@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bootmle.execution.threads import computation
+from bootmle.execution.timelimit import ENDED, RefitTimeout
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
@@ -50,12 +51,20 @@ class Task:
     n: int
 
     @classmethod
-    def prepare(cls, fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> Task:
-        """Compute what all refits share."""
+    def prepare(
+        cls,
+        fit: Fit | Estimator,
+        sampling: Plan,
+        refit: str,
+        seed: int,
+        timeout: float | None = None,
+    ) -> Task:
+        """Compute what all refits share; each may take ``timeout`` seconds."""
         n = fit.n
         if fit.likelihood is None:
-            return cls(EstimatorRefit(fit), sampling, seed, n)
+            return cls(EstimatorRefit(fit, timeout), sampling, seed, n)
         prepared = LikelihoodRefit.prepare(fit, verified=refit == "verified")
+        prepared = replace(prepared, timeout=timeout)
         units = sampling.units(n) if sampling.studentizes else None
         if units is not None and prepared.supports_weights and prepared.verified:
             prepared = prepared.with_sandwiches(units)
@@ -89,8 +98,10 @@ class Task:
 
     def lost(self, chunk: int, first: int, last: int, reason: str) -> Replicates:
         """Record that some replicates of a chunk cannot be computed."""
-        nothing = np.full(self.refit.n_params, np.nan)
-        outcome = Outcome(nothing, Status.WORKER_DIED, np.nan, reason)
+        nothing, status = np.full(self.refit.n_params, np.nan), Status.WORKER_DIED
+        if self.refit.timeout is not None and ENDED in reason:
+            status, reason = Status.TIMED_OUT, str(RefitTimeout(self.refit.timeout))
+        outcome = Outcome(nothing, status, np.nan, reason)
         return Replicates.from_outcomes([outcome] * (last - first), [(0, 0)] * (last - first))
 
     def none(self) -> Replicates:

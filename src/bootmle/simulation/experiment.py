@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, crosscheck
-from bootmle.execution.raised import RAISED, describe_raised
+from bootmle.execution.raised import describe_raised, unless_interrupted
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -98,8 +98,8 @@ class Experiment:
             if fit.status.failed or not np.isfinite(fit.estimate).all():
                 return self._blank(1, fit.status).with_messages({0: "; ".join(fit.notes)})
             return self._measured(fit, number)
-        except RAISED as error:  # the user's code may raise anything
-            message = describe_raised(error)
+        except BaseException as error:  # the user's code may raise anything
+            message = describe_raised(unless_interrupted(error))
             return self._blank(1, Status.RAISED).with_messages({0: message})
 
     def _refitted(self, number: int) -> Fit | Estimator:
