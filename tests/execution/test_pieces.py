@@ -33,8 +33,8 @@ def numbered(first: int, last: int) -> Replicates:
 
 def test_spans_are_sets_of_numbers() -> None:
     rng = np.random.default_rng(0)
-    for _ in range(300):
-        wanted, there = some_spans(rng, rng.integers(1, 6)), some_spans(rng, rng.integers(0, 6))
+    for k in range(300):
+        wanted, there = some_spans(rng, k % 5 + 1), some_spans(rng, k % 6)
         missing = spans_missing(wanted, there)
         assert members(missing) == members(wanted) - members(there)
         assert length_of(missing) == len(members(missing))

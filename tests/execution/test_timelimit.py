@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -41,17 +42,13 @@ def test_whatever_is_raised_fails_one_replicate(kind: type[BaseException]) -> No
         assert not boot.data.failed[OTHERS].any()
 
 
-def hanging(y: Any) -> list[float]:
-    """Hang, whatever is raised in the meantime by code that catches exceptions."""
-    while y.max() == y.min():
-        try:
-            time.sleep(0.05)
-        except Exception:
-            continue
-    return [y.mean(), 1000 * y.std()]
-
-
 def test_a_hang_in_a_worker_is_a_failure_with_that_reason() -> None:
+    def hanging(y: Any) -> list[float]:
+        while y.max() == y.min():
+            with suppress(Exception):  # as code does that tries again and again
+                time.sleep(0.05)
+        return [y.mean(), 1000 * y.std()]
+
     model = Estimator(hanging, Y)
     started = time.monotonic()
     boot = bootstrap(model, sampling=Given(indices=ROWS), n_resamples=40, n_jobs=2, timeout=0.3)
@@ -76,5 +73,5 @@ def test_in_the_callers_process_the_time_is_looked_at_between_evaluations() -> N
 
 @pytest.mark.parametrize("timeout", [0, -1.0, "3", True, np.inf, np.nan])
 def test_a_limit_that_is_none_is_refused(timeout: Any) -> None:
-    with pytest.raises(ValueError, match="timeout: got .*; pass the seconds"):
-        bootstrap(Estimator(hanging, Y), timeout=timeout)
+    with pytest.raises(ValueError, match=r"timeout: got .*; pass the seconds"):
+        bootstrap(Estimator(np.mean, Y), timeout=timeout)

@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from bootmle.execution.computation import Countable
 from bootmle.execution.files import write_whole
-from bootmle.execution.leftovers import remove_unfinished
+from bootmle.execution.leftovers import remove_folders, remove_unfinished
 from bootmle.execution.packing import pack, unpack
 from bootmle.execution.pieces import Piece, Span, length_of, overlapping, spans_missing
 from bootmle.execution.writing import Writer
@@ -117,8 +117,9 @@ class Checkpoint(Generic[Kind]):
         return Piece(first, data, seconds)
 
     def tidy(self) -> None:
-        """Set aside what is damaged, and remove what killed processes were writing."""
+        """Set aside what is damaged, and remove what killed runs have left."""
         remove_unfinished(self.path)
+        remove_folders()
         for path in self._damaged:
             with suppress(OSError):
                 path.replace(path.with_suffix(".damaged"))

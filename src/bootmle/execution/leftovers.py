@@ -21,7 +21,13 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-__all__ = ["end_with", "folder_for_workers", "remove_unfinished", "unfinished_name"]
+__all__ = [
+    "end_with",
+    "folder_for_workers",
+    "remove_folders",
+    "remove_unfinished",
+    "unfinished_name",
+]
 
 _LOOK = 2.0
 """Seconds between two looks at whether the process that a worker works for is alive."""
@@ -70,7 +76,7 @@ def _is_alive(process: int) -> bool:
 @contextmanager
 def folder_for_workers() -> Iterator[Path]:
     """Make a temporary folder, and remove those that killed runs have left."""
-    _remove_folders()
+    remove_folders()
     # Windows cannot delete a file that a worker has mapped.
     with (
         TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name,
@@ -94,7 +100,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _remove_folders() -> None:
+def remove_folders() -> None:
     """Remove temporary folders whose process is dead."""
     if fcntl is None:
         return
