@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bootmle import __version__
 from bootmle.commands.output import robust_output
@@ -141,6 +141,18 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="I/K",
         help="only the I-th of K parts of the run, such as 3/16",
     )
+    _add_limits(add)
+    add(
+        "--refit",
+        choices=("verified", "corrected", "expansion"),
+        default="verified",
+        help="how to refit",
+    )
+    _add_usual(command, n_jobs=1, rng=None, progress=True)
+
+
+def _add_limits(add: Callable[..., object]) -> None:
+    """Add what stops `run` or one of its refits."""
     add(
         "--deadline",
         type=_duration,
@@ -159,13 +171,6 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="P",
         help="stop when each SE's relative Monte Carlo error is below P, such as 0.02",
     )
-    add(
-        "--refit",
-        choices=("verified", "corrected", "expansion"),
-        default="verified",
-        help="how to refit",
-    )
-    _add_usual(command, n_jobs=1, rng=None, progress=True)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
