@@ -52,6 +52,7 @@ BOOTSTRAP = {
     "checkpoint": None,
     "shard": None,
     "deadline": None,
+    "timeout": None,
 }
 COVERAGE = {
     "fit": REQUIRED,
