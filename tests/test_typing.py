@@ -43,6 +43,7 @@ from bootmle import (
     information,
     load,
 )
+from bootmle.bootstrapping.bands import Band
 from bootmle.crosschecks.diagnoses import Diagnosis
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
@@ -224,6 +225,7 @@ def test_the_types_of_what_a_bootstrap_computes(boot: Bootstrap) -> None:
     assert_type(boot.plot(ax=Figure().subplots()), tuple[Figure, NDArray[Any]])
     assert_type(boot.simultaneous(0.8, names=["log_mean"]), ConfidenceInterval)
     assert_type(boot.to_frame(0.8), pd.DataFrame)
+    assert_type(boot.band(simultaneous=False), Band)
     assert_type(boot.conf_int(0.1), Floats)
     assert_type(boot.standard_errors, Floats)
     assert_type(boot.summary(), Summary)

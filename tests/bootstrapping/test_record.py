@@ -43,6 +43,7 @@ OTHERS: dict[str, Any] = {
     "alarms": (Alarm(AlarmKind.AT_BOUND, "at a bound", ("x1",), np.array([0.1, -np.inf])),),
     "leave_one_out": LeaveOneOut.known(np.ones((4, 2)) * [1.0, 1e4], np.array([0, 0, 1, 1])),
     "derived": True,
+    "shape": (3, 1),
 }
 NOT_STORED = {"fit", "derivation", "origin"}
 APART = {"data"}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_histograms"]
+__all__ = ["count_bars", "left_out", "plot_histograms", "range_of"]
 
 _VERMILION, _SKY = PALETTE[1], PALETTE[5]
 _FENCE = 6.0
@@ -56,7 +56,7 @@ def plot_histograms(
             _draw_histogram(panel, values, estimate, ends, label)
             if hessian_errors is not None:
                 _draw_curve(panel, estimate, float(hessian_errors[j]))
-            annotate(panel, _left_out(panel, values, boot.data) + endless_ends(*ends), estimate)
+            annotate(panel, left_out(panel, values, boot.data) + endless_ends(*ends), estimate)
     share_legend(figure, panels, ax is None)
     return figure, panels
 
@@ -66,8 +66,8 @@ def _draw_histogram(
 ) -> None:
     """Draw one parameter's histogram as a density, with its interval shaded."""
     finite = values[np.isfinite(values)]
-    left, right = _range_of(finite, [estimate, *ends])
-    edges = np.linspace(left, right, 1 + _count_bars(finite, right - left))
+    left, right = range_of(finite, [estimate, *ends])
+    edges = np.linspace(left, right, 1 + count_bars(finite, right - left))
     heights = np.histogram(finite, edges)[0] / (finite.size * np.diff(edges))
     panel.stairs(heights, edges, fill=True, color=_SKY, label="replicates")
     if not np.isnan(ends).any():
@@ -78,7 +78,7 @@ def _draw_histogram(
     panel.locator_params(axis="x", nbins=4)
 
 
-def _range_of(finite: Floats, shown: Sequence[float]) -> tuple[float, float]:
+def range_of(finite: Floats, shown: Sequence[float]) -> tuple[float, float]:
     """Return the range of the shown values and of all replicates within the fences."""
     lower, upper = np.quantile(finite, [0.25, 0.75])
     reach = _FENCE * (upper - lower) or np.inf
@@ -87,7 +87,7 @@ def _range_of(finite: Floats, shown: Sequence[float]) -> tuple[float, float]:
     return float(min(inside.min(), *known)), float(max(inside.max(), *known))
 
 
-def _count_bars(finite: Floats, length: float) -> int:
+def count_bars(finite: Floats, length: float) -> int:
     """Return the number of bars by the rule of Freedman and Diaconis (1981)."""
     lower, upper = np.quantile(finite, [0.25, 0.75])
     width = 2 * (upper - lower) / np.cbrt(finite.size)
@@ -105,7 +105,7 @@ def _draw_curve(panel: Axes, center: float, error: float) -> None:
     panel.set_ylim(top=min(max(top, 1.15 * density.max()), 2 * top))
 
 
-def _left_out(panel: Axes, values: Floats, data: Replicates) -> list[str]:
+def left_out(panel: Axes, values: Floats, data: Replicates) -> list[str]:
     """Count the replicates that the histogram does not show."""
     left, right = panel.get_xlim()
     finite = np.isfinite(values)

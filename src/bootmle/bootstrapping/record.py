@@ -118,6 +118,8 @@ class Record:
         The jackknife, for the acceleration of BCa intervals.
     derived : bool
         Whether these are derived quantities.
+    shape : tuple of int
+        The shape of derived quantities, or of the parameters: () for (p,).
     derivation : tuple of callable
         The functions that computed the derived quantities; empty after `load`.
     origin : Bootstrap or None
@@ -175,6 +177,7 @@ class Record:
         metadata=_entry(_optional(LeaveOneOut.to_json), _optional(LeaveOneOut.from_json)) | _LATE,
     )
     derived: bool = field(default=False, repr=False, metadata=_entry(join=any) | _LATE)
+    shape: tuple[int, ...] = field(default=(), repr=False, metadata=_NAMES | _LATE)
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
     origin: Any = field(default=None, repr=False)
 

@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.correcting import Corrected, correct_run
-from bootmle.bootstrapping.histograms import plot_histograms
+from bootmle.bootstrapping.pictures import Pictures
 from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
-from bootmle.bootstrapping.traces import plot_trace
-from bootmle.bootstrapping.views import Views
 from bootmle.display import html
-from bootmle.display.checks import check_choice, check_names
+from bootmle.display.checks import check_flag, check_names
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, signals_interrupt
 from bootmle.execution.threads import computation
-from bootmle.inference.derived import derive_all, derive_at, undefined
+from bootmle.inference.derived import check_columns, derive_all, derive_at, shape_at, undefined
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import examine
@@ -34,8 +31,7 @@ from bootmle.refitting.task import Task
 from bootmle.sampling import Plan
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    pass
 
 __all__ = ["Bootstrap"]
 
@@ -44,28 +40,35 @@ _INNER = {
     *("check_interval", "flat", "from_json", "holding", "identified", "interval_where_possible"),
     "is_random",
     *("joined", "lacks", "leave_one_out", "moved_along_flat", "numbers", "ordered", "origin"),
-    *("own_standard_error", "rescaled", "rescaled_correction", "rescaling", "seeds", "shared"),
-    *("supports_quantiles", "to_json"),
+    *("own_standard_error", "rescaled", "rescaled_correction", "rescaling", "seeds", "shape"),
+    *("shared", "supports_quantiles", "to_json"),
 }
 """Members that other modules use and tab completion hides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap(Views):
+class Bootstrap(Pictures):
     """Bootstrap replicates of a fit; the attributes are those of `Record`."""
 
     def derive(
-        self, function: Callable[[Floats], Any], names: Sequence[str] | None = None
+        self,
+        function: Callable[[Floats], Any],
+        names: Sequence[str] | None = None,
+        *,
+        vectorized: bool = False,
     ) -> Bootstrap:
         """Compute a function of the parameters on every replicate.
 
         Parameters
         ----------
         function : callable
-            ``function(params)`` of the full parameter vector (p,) returns a number, an array (k,),
-            a mapping or a Series: a ratio, a prediction, a marginal effect.
+            ``function(params)`` of the full parameter vector (p,) returns a number, an array of any
+            shape, a mapping or a Series: a ratio, a prediction, a curve on a grid (see `band`).
         names : sequence of str, optional
             Names of the k quantities; by default those of a mapping or Series.
+        vectorized : bool
+            Whether ``function`` takes params of shape (p, B) and returns (..., B): one call then
+            serves all replicates.
 
         Returns
         -------
@@ -88,6 +91,8 @@ class Bootstrap(Views):
         ('variation',)
         """
         given = check_names(names, "derived quantity")
+        if check_flag("vectorized", vectorized):
+            function = check_columns(function, self.estimate)
         estimate, labels = derive_at(function, self.estimate, given)
         derived, correction = derive_all(function, self.replicates), self.correction
         if correction is not None:
@@ -100,6 +105,7 @@ class Bootstrap(Views):
             derivation=(*self.derivation, function),
             origin=self if self.origin is None else self.origin,
             names=labels,
+            shape=shape_at(function, self.estimate),
             estimate=estimate,
             data=replace(self.data, estimates=derived),
             center=center,
@@ -215,59 +221,6 @@ class Bootstrap(Views):
             numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
             audits, alarms = examine(self.fit, known, self.data, numbers)
         return replace(self, audits=audits, alarms=alarms)
-
-    def plot(
-        self,
-        kind: str = "histogram",
-        *,
-        names: Sequence[str] | None = None,
-        confidence_level: float = 0.95,
-        method: str = "percentile",
-        ax: Axes | NDArray[Any] | Sequence[Axes] | None = None,
-    ) -> tuple[Figure, NDArray[Any]]:
-        """Plot each parameter's replicates, or the convergence of its standard error and interval.
-
-        Parameters
-        ----------
-        kind : str
-            "histogram": the replicates with the estimate, the interval (shaded) and the normal
-            curve implied by the Hessian. "trace": standard error and interval against the number
-            of replicates, with bands of ± 2 Monte Carlo standard errors.
-        names : sequence of str, optional
-            The parameters to plot, in this order; by default all that are not fixed.
-        confidence_level, method
-            As in `confidence_interval`.
-        ax : Axes or array of Axes, optional
-            Where to draw, one for each parameter; by default a new pyplot figure.
-
-        Returns
-        -------
-        Figure, array of Axes
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib; pip install "bootmle[plot]".
-        ValueError, TypeError
-            For an unknown kind, unknown names or another number of Axes, for a trace of samples
-            that are not random (`Jackknife`), and if there is no interval.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from matplotlib.figure import Figure
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> boot = bootstrap(Estimator(np.mean, args=y, names=["mean"]), n_resamples=999, rng=0)
-        >>> figure, panels = boot.plot(ax=Figure().subplots())
-        >>> panels[0].get_title()
-        'mean'
-        """
-        options: dict[str, Any] = {"names": names, "confidence_level": confidence_level}
-        if check_choice("kind", kind, ("histogram", "trace")) == "trace":
-            return plot_trace(self, ax, method=method, **options)
-        errors = None if self.fit is None or self.derived else self.fit.hessian_errors
-        return plot_histograms(self, ax, method=method, hessian_errors=errors, **options)
 
     def save(self, path: str | Path) -> None:
         """Write the run to one file, completely or not at all; `load` reads it.

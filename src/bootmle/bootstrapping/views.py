@@ -74,7 +74,8 @@ class Views(Sensitivity):
         """Return the replicates as an xarray Dataset, which ArviZ reads.
 
         Its variables are ``replicates`` (draw, parameter), ``estimate`` (parameter) and ``status``
-        (draw). Failed replicates are NaN.
+        (draw). Derived arrays have dimensions of their own, dim_0 and so on, in place of parameter.
+        Failed replicates are NaN.
 
         Raises
         ------
@@ -86,13 +87,15 @@ class Views(Sensitivity):
         except ImportError:
             raise ImportError('to_xarray needs xarray: pip install "bootmle[xarray]"') from None
         numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
+        own = tuple(f"dim_{k}" for k in range(len(self.shape))) or ("parameter",)
+        shape = self.shape or self.estimate.shape
         return xarray.Dataset(
             {
-                "replicates": (("draw", "parameter"), self.replicates),
-                "estimate": (("parameter",), self.estimate),
+                "replicates": (("draw", *own), self.replicates.reshape(-1, *shape)),
+                "estimate": (own, self.estimate.reshape(shape)),
                 "status": (("draw",), self.status),
             },
-            coords={"draw": numbers, "parameter": list(self.names)},
+            coords={"draw": numbers} | ({} if self.shape else {"parameter": list(self.names)}),
             attrs={"sampling": str(self.sampling), "seed": str(self.seed)},
         )
 

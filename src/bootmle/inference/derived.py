@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bootmle.display.checks import as_name
 from bootmle.likelihood.arrays import Floats, read_estimates
 
-__all__ = ["derive_all", "derive_at", "undefined"]
+__all__ = ["check_columns", "derive_all", "derive_at", "shape_at", "undefined"]
+
+_APART, _SAME = 1e-3, 1e-9
+"""Relative distance of the vectors on which a vectorized function is checked, and the difference
+that rounding may cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A function that takes params (p, B) and returns (..., B)."""
+
+    function: Callable[[Floats], Any]
+
+    def __call__(self, params: Floats) -> Any:
+        """Evaluate at one parameter vector, (p,)."""
+        return np.asarray(self.function(params[:, None]))[..., 0]
 
 
 def derive_at(
@@ -21,7 +38,7 @@ def derive_at(
     """
     if not callable(function):
         raise TypeError(f"function: {function!r} is not callable; pass function(params)")
-    values, own = read_estimates(function(params.copy()))
+    values, own = _read(function(params.copy()))
     labels = tuple(map(str, names)) if names is not None else own
     labels = labels or tuple(f"derived{k + 1}" for k in range(values.size))
     if isinstance(names, str) or len(labels) != values.size:
@@ -38,12 +55,18 @@ def derive_at(
 
 def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
     """Evaluate a function at every replicate, (B, p) to (B, k); NaN where it has no value."""
+    if isinstance(function, Columns):
+        with np.errstate(all="ignore"):
+            columns = np.asarray(function.function(replicates.T.copy()), dtype=float)
+        values: Floats = np.moveaxis(columns, -1, 0).reshape(len(replicates), -1).copy()
+        values[np.isnan(replicates).all(axis=1)] = np.nan
+        return values
     found: list[Floats | None] = []
     with np.errstate(all="ignore"):
         for params in replicates:
             try:
                 missing = bool(np.isnan(params).all())
-                found.append(None if missing else read_estimates(function(params.copy()))[0])
+                found.append(None if missing else _read(function(params.copy()))[0])
             except ArithmeticError:  # such as ZeroDivisionError: no value there
                 found.append(None)
     sizes = {values.size for values in found if values is not None}
@@ -54,6 +77,58 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
         )
     nothing = np.full(sizes.pop(), np.nan)
     return np.array([nothing if values is None else values for values in found])
+
+
+def shape_at(function: Callable[[Floats], Any], params: Floats) -> tuple[int, ...]:
+    """Return the shape of the array that a function returns; () of what is no array."""
+    return tuple(int(size) for size in getattr(function(params.copy()), "shape", ()))
+
+
+def check_columns(function: Any, params: Floats) -> Columns:
+    """Check that a function takes params (p, k) and returns (..., k), on two columns."""
+    two = np.array([params, params * (1 + _APART)]).T
+    try:
+        together = np.asarray(function(two.copy()), dtype=float)
+        alone = [np.asarray(function(column[:, None].copy()), dtype=float) for column in two.T]
+        same = all(
+            np.allclose(together[..., k], one[..., 0], rtol=_SAME, atol=0.0, equal_nan=True)
+            for k, one in enumerate(alone)
+        )
+    except Exception as error:
+        raise ValueError(
+            f"vectorized: function raised {type(error).__name__} ({error}) for params of shape "
+            f"{two.shape}; it must take (p, k) and return (..., k), or leave vectorized out"
+        ) from error
+    if together.shape[-1:] != (2,) or not same:
+        raise ValueError(
+            f"vectorized: function returned shape {together.shape} for params of shape "
+            f"{two.shape}, or other values than for each vector alone; return (..., k)"
+        )
+    return Columns(function)
+
+
+def _read(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
+    """Read an array of any shape as a vector, with the names of its entries where it has any."""
+    if hasattr(raw, "columns") and hasattr(raw, "to_numpy"):
+        names = [f"{as_name(row)}: {as_name(name)}" for row in raw.index for name in raw.columns]
+        return np.asarray(raw.to_numpy(), dtype=float).ravel(), tuple(names)
+    if isinstance(raw, Mapping) and any(np.ndim(value) > 0 for value in raw.values()):
+        parts = {as_name(key): np.asarray(value, dtype=float) for key, value in raw.items()}
+        names = [
+            f"{key}{_place(at)}" for key, part in parts.items() for at in np.ndindex(part.shape)
+        ]
+        return np.concatenate([part.ravel() for part in parts.values()]), tuple(names)
+    if not isinstance(raw, Mapping) and np.ndim(raw) > 1:
+        names = [f"derived{_place(at)}" for at in np.ndindex(np.shape(raw))]
+        return read_estimates(np.ravel(raw))[0], tuple(names)
+    if type(raw) is np.ndarray and raw.ndim == 1 and raw.size and raw.dtype == float:
+        return raw.copy(), None  # as `read_estimates` does, without looking at each entry
+    return read_estimates(raw)
+
+
+def _place(at: tuple[int, ...]) -> str:
+    """Write the place of an entry: "[0, 3]"."""
+    return f"[{', '.join(map(str, at))}]" if at else ""
 
 
 def undefined(names: Sequence[str], replicates: Floats, derived: Floats) -> Iterator[str]:
