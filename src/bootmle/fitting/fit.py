@@ -27,6 +27,7 @@ from bootmle.likelihood.column_names import names_of_columns
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.definiteness import orient
 from bootmle.likelihood.information import Information
+from bootmle.likelihood.jacobian import check_jac_at
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.named_params import ByName, reads_by_name
 from bootmle.likelihood.objective import read_likelihood
@@ -175,8 +176,9 @@ def fit(
     method, bounds, constraints, tol, options
         As in `scipy.optimize.minimize`. With bounds or constraints SciPy chooses the method,
         unless one other than BFGS is named.
-    jac : callable or True, optional
-        The gradient, (p,), or (n, p) by contribution; True where ``fun`` returns both.
+    jac : callable, True or "jax", optional
+        The gradient, (p,), or (n, p) by contribution; True where ``fun`` returns both; "jax" where
+        ``fun`` is written in `jax.numpy`, for exact derivatives of every order (extra ``jax``).
     names : sequence of str, optional
         Names of the p parameters; by default those of x0, else the columns of a data frame or a
         design matrix (patsy, formulaic) in ``args`` that the parameters multiply, else x1 … xp.
@@ -281,6 +283,8 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
     likelihood = examine_rows(replace(likelihood, parameters=search.parameters), estimate)
+    if likelihood.automatic:  # JAX's gradient of a branch that is not taken can be NaN, or wrong
+        check_jac_at(likelihood, estimate)
     started = time.perf_counter()
     base = likelihood.at(estimate)
     seconds = time.perf_counter() - started

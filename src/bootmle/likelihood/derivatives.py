@@ -1,8 +1,9 @@
 """The one source of derivatives: gradients, Hessians and the contributions' derivatives at points.
 
-They come from the user's gradient where there is one, else from differences: callers do not ask
-which. Another way to compute them is a function that returns gradients as ``jac`` does, chosen in
-`split_gradient`; if it has Hessians too, this module is where they are used.
+They come from JAX where the objective is written in it, from the user's gradient where there is
+one, else from differences: callers do not ask which. Another way to compute them is a function that
+returns gradients as ``jac`` does, chosen in `split_gradient`; if it has Hessians too, this module
+is where they are used.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from numpy.typing import NDArray
 
 from bootmle.execution.raised import unless_interrupted
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.automatic import Automatic
+from bootmle.likelihood.automatic_views import (
+    automatic_derivatives,
+    automatic_gradients,
+    path_of,
+)
 from bootmle.likelihood.lattice import (
     combine_scores,
     combine_values,
@@ -89,11 +96,13 @@ def split_gradient(
         return fun, None
     if jac is True:
         return _Part(fun, 0), _Part(fun, 1)
+    if isinstance(jac, str) and jac == "jax":
+        return Automatic(fun), None
     if callable(jac):
         return fun, jac
     raise ValueError(
         f"jac: {jac!r} is not supported; pass a function, True where fun returns (value, "
-        f"gradient), or None for differences"
+        f"gradient), 'jax' where fun is written in JAX, or None for differences"
     )
 
 
@@ -146,6 +155,11 @@ def gradients(
 
 def _exact_gradients(views: Sequence[View], points: Floats) -> Floats:
     """Evaluate the exact gradients (b, r) at a point (r,) of each view."""
+    first = views[0].likelihood
+    if first.automatic:
+        together = automatic_gradients(views, points)
+        if together is not None:
+            return together
     each = zip(views, *views[0].linearized(points), strict=True)
     return np.array([view.gradient_along(params, directions) for view, params, directions in each])
 
@@ -166,6 +180,10 @@ def gradient_and_hessian(
 
     By central and mixed differences of the values, with steps shortened by the curvatures (r,).
     """
+    if view.likelihood.automatic:
+        exact = automatic_derivatives(view, z)
+        if exact is not None:
+            return exact
     size = z.size
     c = step / np.sqrt(np.clip(curvatures, *_LIMITS.measured_curvature))
     steps = np.diag(c)
@@ -215,6 +233,10 @@ def contribution_curvatures(
 
     At z = 0, where the contributions are ``base`` (n,); not finite where a step leaves the domain.
     """
+    path = path_of(likelihood, coordinates)
+    if likelihood.automatic and path is not None:
+        found = likelihood.automatic.curvatures(path, directions, likelihood.args)
+        return likelihood.of_observations(found).T
     ends = _contributions(likelihood, coordinates, step * directions) + _contributions(
         likelihood, coordinates, -step * directions
     )
@@ -260,6 +282,13 @@ class Lattice:
 
         None where a point lies outside the model's domain.
         """
+        path = path_of(likelihood, coordinates)
+        if likelihood.automatic and path is not None:
+            evaluate = partial(likelihood.automatic.terms, path, self.order)
+            exact = _finite(evaluate, likelihood.args)
+            if exact is None:
+                return None
+            return exact if likelihood.per_observation else likelihood.scale * exact
         measure = _lattice_scores if self.with_scores else _lattice_values
         combine = combine_scores if self.with_scores else combine_values
         values = measure(likelihood, coordinates, step * self.points)
@@ -299,7 +328,7 @@ def _lattice_scores(
     return np.array(values)
 
 
-def _finite(evaluate: Callable[[Floats], Floats], at: Floats) -> Floats | None:
+def _finite(evaluate: Callable[[Any], Floats], at: Any) -> Floats | None:
     """Return the values where they are all finite and nothing was raised."""
     try:
         values = evaluate(at)

@@ -9,7 +9,7 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import Frame, Objective, Probe
 
-__all__ = ["find_frame"]
+__all__ = ["find_frame", "whitened_frame"]
 
 _EPS = float(np.finfo(float).eps)
 
@@ -126,6 +126,14 @@ def _probe(objective: Objective, axis: int, step: float) -> Probe | None:
     curvature = objective.curvature(difference, axis, step if all(inside) else sign * step)
     resolution = objective.resolution(objective.base, near) if objective.order == 2 else 0.0
     return Probe(step, difference, curvature, resolution, sign, all(inside))
+
+
+def whitened_frame(point: Floats, hessian: Floats) -> Frame:
+    """Return the frame that a known Hessian whitens."""
+    diagonal = np.abs(np.diag(hessian))
+    inert = _PROBING.inert * np.maximum(np.abs(point), 1.0)
+    scales = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), inert)
+    return _whiten(hessian, scales)
 
 
 def _whiten(rough: Floats, scales: Floats) -> Frame:

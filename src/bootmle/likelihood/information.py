@@ -25,9 +25,10 @@ from bootmle.likelihood.definiteness import (
     judge,
     orient,
 )
-from bootmle.likelihood.differences import Frame, Measured, Objective, observe
-from bootmle.likelihood.frame import find_frame
+from bootmle.likelihood.differences import SAFETY, Frame, Measured, Objective, observe
+from bootmle.likelihood.frame import find_frame, whitened_frame
 from bootmle.likelihood.hessian import ROUNDING, measure_hessian
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.noise import measure_noise
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
@@ -56,9 +57,10 @@ def information(
         are x1 ... xp.
     args : tuple or bare argument
         The data.
-    jac : callable or True, optional
+    jac : callable, True or "jax", optional
         ``jac(params, *args)`` of shape (p,) or (n, p); True where ``fun`` returns both. It is
-        differenced in place of ``fun``: more accurate, from p times fewer evaluations.
+        differenced in place of ``fun``: more accurate, from p times fewer evaluations. "jax" where
+        ``fun`` is written in `jax.numpy`: the exact Hessian.
 
     Returns
     -------
@@ -95,7 +97,16 @@ def information(
             names=parameters.names,
             gradient=likelihood.gradient if likelihood.has_gradient else None,
             base=0.0,
+            hessian=_exact_hessian(likelihood, point),
         )
+
+
+def _exact_hessian(likelihood: Likelihood, point: Floats) -> Floats | None:
+    """Evaluate the Hessian (p, p) of an objective in JAX; None where it is not finite."""
+    if likelihood.automatic is None:
+        return None
+    found = likelihood.automatic.hessian(point, likelihood.total_weights, likelihood.args)
+    return found if np.isfinite(found).all() else None
 
 
 def measure_information(
@@ -105,8 +116,11 @@ def measure_information(
     names: Sequence[str],
     gradient: Callable[[Floats], Floats] | None = None,
     base: float | None = None,
+    hessian: Floats | None = None,
 ) -> Information:
     """Measure gradient, Hessian and definiteness of ``value``, or of what ``gradient`` is of, at x.
+
+    Where the exact ``hessian`` is known, nothing but its rounding is.
 
     From at most 1 + 4(p² + p) evaluations where p > 1, about 10p with ``gradient``; up to five more
     where a flat direction is followed or no step is right (a kink, a quartic), and one for each
@@ -114,11 +128,32 @@ def measure_information(
     curvature open, it is negative, or they are wide.
     """
     objective = observe(value, gradient, np.array(x, dtype=float), base)
-    frame = find_frame(objective)
+    frame = find_frame(objective) if hessian is None else whitened_frame(objective.point, hessian)
     noise = measure_noise(objective, frame)
-    measured = measure_hessian(objective, frame, noise)
+    if hessian is None:
+        measured = measure_hessian(objective, frame, noise)
+    else:
+        measured = _turn_exact(objective, frame, noise, hessian)
     verdict, null = _certify(objective, frame, measured, noise)
     return _report(objective, tuple(names), frame, measured, verdict, null, noise)
+
+
+def _turn_exact(objective: Objective, frame: Frame, noise: float, hessian: Floats) -> Measured:
+    """Turn an exact Hessian into the frame, and bound its rounding and that of the turn."""
+    axes = frame.axes
+    # A sum over observations rounds an entry by as much as those of its row and column.
+    roots = np.sqrt(np.abs(np.diag(hessian)))
+    summed = np.maximum(np.abs(hessian), np.outer(roots, roots))
+    rounding = ROUNDING * _EPS * (np.abs(axes).T @ summed @ np.abs(axes))
+    # Displaced by their own rounding, parameters change the gradient, and the curvature, as much.
+    noise = max(noise, _EPS * float(np.linalg.norm(frame.inverse * np.abs(objective.point))))
+    slope = frame.turn(objective.base)
+    return Measured(
+        matrix=axes.T @ hessian @ axes,
+        error=rounding + SAFETY * noise,
+        slope=slope,
+        slope_error=np.full(slope.shape, SAFETY * noise),
+    )
 
 
 def _certify(

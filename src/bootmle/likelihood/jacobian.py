@@ -11,7 +11,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters
 
-__all__ = ["with_jac_form"]
+__all__ = ["check_jac_at", "with_jac_form"]
 
 _SEED = 20_240_229
 """Which signs: any fixed choice, so that a fit is reproducible."""
@@ -76,13 +76,17 @@ def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
     """
     if _compare_at(likelihood, likelihood.parameters.values, gradient, "at x0"):
         return
-    beside = _beside(likelihood.parameters)
+    check_jac_at(likelihood, _beside(likelihood.parameters))
+
+
+def check_jac_at(likelihood: Likelihood, params: Floats) -> None:
+    """Refuse a gradient that is not the objective's at a point, unless it is not finite there."""
     try:
-        gradient = likelihood.scores(beside.copy())
+        gradient = likelihood.scores(params.copy())
     except Exception:  # the user's code may raise anything outside its domain
         return
     if np.isfinite(gradient).all():
-        _compare_at(likelihood, beside, gradient, f"at {beside.tolist()}")
+        _compare_at(likelihood, params, gradient, f"at {params.tolist()}")
 
 
 def _beside(parameters: Parameters) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats, unmasked
+from bootmle.likelihood.automatic import Automatic
 from bootmle.likelihood.data import as_args, count_rows, take_rows
 from bootmle.likelihood.frequencies import Frequencies
 from bootmle.likelihood.parameters import Parameters
@@ -92,6 +93,8 @@ class Likelihood:
         What the objective raised on some of the rows.
     scores_given : bool
         Whether ``jac`` returns one gradient for each contribution.
+    in_jax : bool
+        Whether the user's objective returns an array of JAX's.
     base_rows : (n,) int array or None
         The original data's rows that ``args`` consists of; None where it is all of them.
     fingerprint : tuple of int or None
@@ -112,6 +115,7 @@ class Likelihood:
     rows_error: str = ""
     response: Response = Response()
     scores_given: bool = False
+    in_jax: bool = False
     base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
     fingerprint: tuple[int, ...] | None = field(default=None, repr=False)
 
@@ -149,6 +153,16 @@ class Likelihood:
         """Whether many parameter vectors are evaluated in one call."""
         return isinstance(self.function, Vectorized)
 
+    @property
+    def automatic(self) -> Automatic | None:
+        """The objective with its exact derivatives, where it is written in JAX for them."""
+        return self.function if isinstance(self.function, Automatic) else None
+
+    @property
+    def could_use_jax(self) -> bool:
+        """Whether the objective is written in JAX, and its gradient was left out."""
+        return self.in_jax and self.jac is None
+
     def total(self, params: Floats) -> float:
         """Evaluate the weighted total at a full parameter vector."""
         if self.per_observation:
@@ -159,7 +173,18 @@ class Likelihood:
 
     def summed_values(self, values: Floats | float) -> float:
         """Sum weighted contributions, or take a total as it is."""
-        return float(np.sum(values) if self.weights is None else self.weights @ values)
+        if self.weights is None:
+            return float(np.sum(values))
+        total = float(self.weights @ values)
+        return (
+            total
+            if np.isfinite(total)
+            else float(self.weights @ self.where_drawn(np.asarray(values)))
+        )
+
+    def where_drawn(self, values: Floats) -> Floats:
+        """Return the contributions (..., n), 0 in place of those whose weight is zero."""
+        return values if self.weights is None else np.where(self.weights == 0, 0.0, values)
 
     @property
     def n_observations(self) -> int | None:
@@ -221,21 +246,33 @@ class Likelihood:
 
     def gradient(self, params: Floats) -> Floats:
         """Evaluate the gradient of the weighted total, (p,)."""
+        if self.automatic:
+            found = self.automatic.gradient(params, self.total_weights, self.args)
+            if np.isfinite(found).all():
+                return found
         return self.gradient_and_scores(params)[0]
+
+    @property
+    def total_weights(self) -> Floats | None:
+        """Weights of what an evaluation returns: contributions, or the scale (1,) of a total."""
+        return self.weights if self.per_observation else np.array([self.scale])
 
     def gradient_and_scores(self, params: Floats) -> tuple[Floats, Floats | None]:
         """Evaluate the gradient (p,), and those of the contributions (n, p) where jac has them."""
         raw = self.scores(params)
         if not self.scores_given:
             return self.scale * raw.reshape(-1), None
-        summed = raw.sum(axis=0) if self.weights is None else self.weights @ raw
-        return np.asarray(summed), raw
+        if self.weights is None:
+            return np.asarray(raw.sum(axis=0)), raw
+        raw = self.where_drawn(raw.T).T if self.automatic else raw
+        return np.asarray(self.weights @ raw), raw
 
     def reweighted(self, counts: Floats) -> Likelihood:
         """Count observations (N,) as drawn; drop rows of weight zero where they are separate."""
         weights = self.weights_of(counts)
         drawn = None if self.frequencies is None else int(np.count_nonzero(counts))
-        if self.rows is not Rows.SEPARATE:
+        # JAX compiles anew for another number of rows: there all of them stay.
+        if self.rows is not Rows.SEPARATE or self.automatic:
             return replace(self, weights=weights, frequencies=None, n_drawn=drawn)
         rows = np.flatnonzero(weights != 0)
         taken = replace(self, args=take_rows(self.args, rows), n=rows.size, n_drawn=drawn)

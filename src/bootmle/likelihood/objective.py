@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bootmle.display.text import brief
 from bootmle.likelihood.additivity import beside, constant_message, square_message
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.automatic import Automatic, is_jax_array, read_automatic
 from bootmle.likelihood.broadcasting import refuse_broadcasts
 from bootmle.likelihood.data import (
     as_args,
@@ -55,15 +56,19 @@ def read_likelihood(
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     check_call("fun", fun, data, ("params",))
     fun, jac = split_gradient(fun, jac)
-    if jac is not None:
+    if isinstance(fun, Automatic):
+        fun, jac = read_automatic(fun, parameters.values, data)
+    elif jac is not None:
         check_call("jac", jac, data, ("params",))
     complete = complete_rows(fun(parameters.values.copy(), *data)) if missing == "drop" else None
     if complete is not None:
         data, kept = take_rows(data, complete), complete if kept is None else kept[complete]
-    values = _first_evaluation(fun, data, parameters, count_rows(data))
+    values, in_jax = _first_evaluation(fun, data, parameters, count_rows(data))
     per_observation, checksums = values.ndim == 1, fingerprint(data)
     n = values.size if per_observation else count_rows(data)
-    likelihood = Likelihood(fun, jac, data, parameters, n, per_observation, fingerprint=checksums)
+    likelihood = Likelihood(
+        fun, jac, data, parameters, n, per_observation, in_jax=in_jax, fingerprint=checksums
+    )
     _check_finite(values, parameters)
     likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
@@ -81,10 +86,14 @@ def _first_evaluation(
     data: tuple[Any, ...],
     parameters: Parameters,
     n_rows: int | None,
-) -> Floats:
-    """Evaluate twice at the start; refuse an objective that is random or changes its arguments."""
+) -> tuple[Floats, bool]:
+    """Evaluate twice at the start; refuse an objective that is random or changes its arguments.
+
+    Return the values, and whether they came in an array of JAX's.
+    """
     params, before = parameters.values.copy(), fingerprint(data)
-    first = _read_values(fun(params, *data), n_rows).copy()
+    raw = fun(params, *data)
+    first = _read_values(raw, n_rows).copy()
     if not np.array_equal(params, parameters.values):
         raise ValueError(
             f"fun: the objective changed params in place, from {parameters.values} to {params}; "
@@ -99,7 +108,7 @@ def _first_evaluation(
             f"{_short(second)}); draw random numbers once, outside the objective, and pass "
             f"them in args"
         )
-    return first
+    return first, is_jax_array(raw)
 
 
 def _read_values(raw: Any, n_rows: int | None) -> Floats:

@@ -95,6 +95,19 @@ class Parameters:
             slopes[..., column] = (up - down) / (2 * step)
         return slopes
 
+    def derivatives(self, working: Floats) -> Floats | None:
+        """Differentiate the free parameters by the working ones up to three times, (3, q).
+
+        Exactly; None where a scale is the user's own.
+        """
+        found = np.zeros((3, working.size))
+        found[0] = 1.0
+        for column, scale in self.curved:
+            if not isinstance(scale, Log | Logit):
+                return None
+            found[:, column] = scale.inverse_derivatives(working[column])
+        return found
+
     def of_all(self, values: Floats) -> Floats:
         """Select the free parameters' values (..., q) from those of all (..., p)."""
         return values if self.free.size == self.values.size else values[..., self.free]

@@ -26,6 +26,7 @@ _NO_ARGS_TOTAL = (
     "from a sum, so that standard errors may be off by a factor, and nothing can be resampled: "
     "pass the data in args, or return the contributions"
 )
+_IN_JAX = "fun returns JAX arrays: with jac='jax' its derivatives are exact, and refits faster"
 _NOTED = {Additivity.CONSTANT_TERM, Additivity.PENALTY, Additivity.EXTENDED, Additivity.GROUPED}
 """Responses to the data that a user should know of before any replicate is drawn."""
 
@@ -103,6 +104,8 @@ def describe_data(likelihood: Likelihood) -> list[str]:
         notes.append(f"the objective is a mean over rows; multiplied by n = {likelihood.n:,}")
     if likelihood.rows is Rows.NO_ARGS:
         notes.append(_NO_ARGS if likelihood.per_observation else _NO_ARGS_TOTAL)
+    if likelihood.could_use_jax:
+        notes.append(_IN_JAX)
     if likelihood.response.kind in _NOTED:
         notes.append(likelihood.response.kind.value)
     return notes

@@ -51,6 +51,10 @@ class Log:
         """Return the parameter with this log distance."""
         return self.limit + self.sign * np.exp(value)
 
+    def inverse_derivatives(self, value: float) -> Floats:
+        """Return the first to third derivatives of the inverse, (3,)."""
+        return np.full(3, self.sign * np.exp(value))
+
     def __str__(self) -> str:
         """Name the scale and its domain."""
         return f"log (of values {'above' if self.sign > 0 else 'below'} {self.limit:g})"
@@ -70,6 +74,13 @@ class Logit:
     def inverse(self, value: Any) -> Any:
         """Return the parameter at this position."""
         return self.lower + (self.upper - self.lower) / (1.0 + np.exp(-value))
+
+    def inverse_derivatives(self, value: float) -> Floats:
+        """Return the first to third derivatives of the inverse, (3,)."""
+        share = 1.0 / (1.0 + np.exp(-value))
+        first = (self.upper - self.lower) * share * (1.0 - share)
+        bends = (1.0, 1.0 - 2.0 * share, 1.0 - 6.0 * share * (1.0 - share))
+        return np.asarray(first * np.array(bends))
 
     def __str__(self) -> str:
         """Name the scale and its domain."""

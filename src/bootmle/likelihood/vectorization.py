@@ -40,6 +40,8 @@ def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -
         raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
     if jac is True:
         raise ValueError("vectorized: fun returns values only; pass the gradient as jac=")
+    if isinstance(jac, str) and jac == "jax":
+        raise ValueError("vectorized: with jac='jax' fun takes one parameter vector; leave it out")
     objective = Vectorized(fun)
     two = np.array([start, start + 1e-3 * np.maximum(1.0, np.abs(start))])
     try:

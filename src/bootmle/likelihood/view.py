@@ -33,9 +33,16 @@ class View(Protocol):
     """An objective seen in such coordinates, which counts its evaluations and raises nothing."""
 
     likelihood: Likelihood
+    n_gradients: int
+    meat: Floats | None
     base: Floats | float
     last: Floats | float
     sandwich: Any
+    stopwatch: Any
+
+    @property
+    def whitening(self) -> Coordinates:
+        """The coordinates."""
 
     def values(self, points: Floats, /) -> Floats:
         """Evaluate at points (k, r)."""

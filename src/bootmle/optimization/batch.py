@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.automatic_views import take_automatic_scores
 from bootmle.likelihood.derivatives import gradient_and_hessian, gradients
 from bootmle.optimization.newton import (
     TINY,
@@ -301,6 +302,10 @@ class BatchedNewton:
         """Return sandwich errors (b, q) on the user's scale; NaN unless they were requested."""
         whitening, parameters = self.targets[0].whitening, self.targets[0].likelihood.parameters
         meats = np.full(self.hessian.shape, np.nan)
+        done = np.flatnonzero(self.done).tolist()
+        asked = [k for k in done if self.targets[k].sandwich is not None]
+        if asked and self.targets[0].likelihood.automatic:
+            take_automatic_scores([self.targets[k] for k in asked], self.z[asked])
         for k, target in enumerate(self.targets):
             if self.done[k] and target.meat is not None:
                 meats[k] = target.meat

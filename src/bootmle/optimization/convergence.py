@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.automatic_views import automatic_derivatives
 from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.information import Information, measure_information
 from bootmle.likelihood.likelihood import Likelihood
@@ -45,12 +46,14 @@ def observed_information(likelihood: Likelihood, working: Floats) -> Information
     target = WhitenedObjective(
         likelihood, whitening, likelihood.at(likelihood.parameters.to_user(working))
     )
+    exact = automatic_derivatives(target, np.zeros(working.size))
     return measure_information(
         target.value_at,
         working,
         names=likelihood.parameters.free_names,
         gradient=target.analytic_gradient,
         base=0.0,
+        hessian=None if exact is None else exact[1],
     )
 
 

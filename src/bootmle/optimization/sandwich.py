@@ -52,6 +52,11 @@ class Sandwich:
         """Keep how often observations were drawn, where their rows do not tell."""
         return self if self.row_of is None else replace(self, drawn=drawn)
 
+    @property
+    def by_row(self) -> bool:
+        """Whether the meat is a plain sum over rows of w_i times squared prior weights."""
+        return self.units is None and self.strata is None
+
     def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
         """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m).
 
@@ -62,7 +67,7 @@ class Sandwich:
         chosen = slice(None) if rows is None else rows
         prior = 1.0 if self.prior is None else self.prior[chosen]
         weights = np.broadcast_to(prior, scores.shape[1:]) if weights is None else weights
-        if self.units is None and self.strata is None:
+        if self.by_row:
             return np.asarray(scores @ (scores * (weights * prior)).T)
         if self.row_of is not None and self.drawn is not None:
             observations = np.flatnonzero(self.drawn)

@@ -164,6 +164,8 @@ class WhitenedObjective:
         """Sum what contributions rise by (k, n) to values (k,); infinite where not finite."""
         weights = self.likelihood.weights
         values = rises.sum(axis=1) if weights is None else rises @ weights
+        if weights is not None and not np.isfinite(values).all():
+            values = self.likelihood.where_drawn(rises) @ weights
         return np.where(np.isnan(values), np.inf, values)
 
     def take_scores(self, scores: Floats, directions: Floats) -> None:
@@ -199,7 +201,10 @@ class WhitenedObjective:
         self.n_gradients += 1
         try:
             with self.stopwatch:
-                gradient, scores = self.likelihood.gradient_and_scores(params)
+                if self.likelihood.automatic:  # whose scores are evaluated once, at the end
+                    gradient, scores = self.likelihood.gradient(params), None
+                else:
+                    gradient, scores = self.likelihood.gradient_and_scores(params)
         except BaseException as error:  # the user's code may raise anything
             self.error = unless_interrupted(error)
             return np.full(directions.shape[1], np.nan)

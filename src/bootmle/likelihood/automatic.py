@@ -1,0 +1,145 @@
+"""Exact derivatives of an objective that is written in JAX.
+
+The objective is compiled once for each shape of its data and differentiated automatically: by
+reverse mode for the gradients of replicates, by forward mode for the contributions' derivatives.
+Everything is computed in double precision, whatever JAX's own setting is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from bootmle.display.text import brief
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.compiled import Kernels, Path
+from bootmle.likelihood.data import count_rows
+
+__all__ = ["Automatic", "AutomaticGradient", "is_jax_array", "read_automatic"]
+
+_SAME = 1e-9, 1e-9
+"""Relative and absolute difference of scores by row from scores of all rows: rounding of one order
+of operations or the other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Automatic:
+    """An objective written in JAX, with its exact derivatives by the full parameter vector."""
+
+    function: Callable[..., Any]
+    by_rows: bool = False
+    """Whether contributions are differentiated one by one, in reverse mode: their gradients then
+    cost a few evaluations, not one for each parameter."""
+
+    def __call__(self, params: Floats, *args: Any) -> Any:
+        """Evaluate the contributions (n,) or the total."""
+        return self._kernels.call("values", params, args)
+
+    def scores(self, params: Floats, *args: Any) -> Floats:
+        """Evaluate the contributions' gradients (n, p), or that of the total, (p,)."""
+        return self._kernels.call("scores", params, args)
+
+    def gradient(self, params: Floats, weights: Floats | None, args: tuple[Any, ...]) -> Floats:
+        """Evaluate the gradient (p,) of the weighted sum by reverse mode."""
+        return self._kernels.call("gradient", params, args, weights)
+
+    def hessian(self, params: Floats, weights: Floats | None, args: tuple[Any, ...]) -> Floats:
+        """Evaluate the Hessian (p, p) of the weighted sum, by forward over reverse mode."""
+        return self._kernels.call("hessian", params, args, weights)
+
+    def gradients(
+        self, points: Floats, weights: Sequence[Floats | None], args: tuple[Any, ...]
+    ) -> Floats:
+        """Evaluate the gradients of several weighted sums, each at its own point, (b, p)."""
+        return self._kernels.each("gradient", points, weights, args)
+
+    def meats(
+        self, points: Floats, weights: Sequence[Floats | None], args: tuple[Any, ...]
+    ) -> Floats:
+        """Evaluate sums of w_i s_i s_iᵀ over contributions, each at its own point, (b, p, p)."""
+        return self._kernels.each("meat", points, weights, args)
+
+    def terms(self, path: Path, order: int, args: tuple[Any, ...]) -> Floats:
+        """Evaluate the contributions' distinct derivatives (n, terms) by z, up to an order."""
+        return self._kernels.terms(path, order, args)
+
+    def curvatures(self, path: Path, directions: Floats, args: tuple[Any, ...]) -> Floats:
+        """Evaluate the contributions' second derivatives (k, n) along directions (k, r) of z."""
+        twice = np.stack([directions, directions], axis=1)
+        return self._kernels.mixed_along(path, twice, args)
+
+    @property
+    def _kernels(self) -> Kernels:
+        """The compiled functions, which stay behind when the objective is pickled."""
+        if self not in _COMPILED:
+            _COMPILED[self] = Kernels(self.function, self.by_rows)
+        return _COMPILED[self]
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticGradient:
+    """The gradient of such an objective in the form of ``jac``."""
+
+    objective: Automatic
+
+    def __call__(self, params: Floats, *args: Any) -> Floats:
+        """Evaluate the contributions' gradients (n, p), or that of the total, (p,)."""
+        return self.objective.scores(params, *args)
+
+
+_COMPILED: WeakKeyDictionary[Automatic, Kernels] = WeakKeyDictionary()
+"""The compiled functions of each objective that is alive."""
+
+
+def read_automatic(
+    objective: Automatic, params: Floats, args: tuple[Any, ...]
+) -> tuple[Automatic, AutomaticGradient]:
+    """Evaluate an objective in JAX; return it, and its gradient in the form of jac.
+
+    Raises
+    ------
+    TypeError
+        Where JAX cannot trace it, with its reason, and for single precision.
+    """
+    try:
+        found = objective(params.copy(), *args)
+        objective.scores(params, *args)
+    except Exception as error:  # JAX has a class for each way in which tracing fails
+        if not type(error).__module__.startswith("jax"):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise TypeError(
+            f"jac: 'jax' cannot trace fun ({type(error).__name__}: {reason}); write it in "
+            f"jax.numpy, with jnp.where or jax.lax.cond in place of Python's if, or leave jac out "
+            f"for derivatives by differences"
+        ) from error
+    if found.dtype != np.float64:
+        raise TypeError(
+            f"jac: 'jax' needs fun to return double precision, not {found.dtype} ({brief(found)}); "
+            f"remove conversions to another precision from fun, or leave jac out"
+        )
+    if found.ndim and found.size == count_rows(args):
+        objective = _by_rows(objective, params, args)
+    return objective, AutomaticGradient(objective)
+
+
+def _by_rows(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> Automatic:
+    """Differentiate row by row where that gives what all rows together give."""
+    row_by_row = replace(objective, by_rows=True)
+    try:
+        same = np.allclose(
+            row_by_row.scores(params, *args), objective.scores(params, *args), *_SAME
+        )
+    except Exception:  # whatever it raises, one row is not enough for it
+        same = False
+    return row_by_row if same else objective
+
+
+def is_jax_array(values: Any) -> bool:
+    """Whether the user's objective returned an array of JAX's."""
+    module = type(values).__module__
+    return module.startswith(("jax", "jaxlib"))

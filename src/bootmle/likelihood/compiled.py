@@ -1,0 +1,220 @@
+"""What JAX compiles of an objective: its values and derivatives, on data moved to JAX's device."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from importlib import import_module
+from itertools import combinations_with_replacement
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.likelihood.arrays import Floats, unmasked
+from bootmle.likelihood.data import map_leaves
+
+__all__ = ["Kernels", "Path", "require_jax"]
+
+_TOGETHER = 64
+"""Replicates of one call. The buffers always have this length, and a loop goes as far as they are
+filled: what is computed for a replicate depends neither on its place nor on the others."""
+
+
+class Path(NamedTuple):
+    """How coordinates z move the parameters: by the Taylor polynomials of their scales."""
+
+    params: Floats
+    """The full parameter vector (p,) at z = 0."""
+    free: NDArray[np.intp]
+    """Positions (q,) of the free parameters."""
+    factor: Floats
+    """Derivatives (q, r) of the working parameters by z."""
+    slopes: Floats
+    """First to third derivatives (3, q) of the free parameters by the working ones."""
+
+
+class Kernels:
+    """Compiled functions of one objective, and its data on JAX's device."""
+
+    def __init__(self, function: Callable[..., Any], by_rows: bool) -> None:
+        """Compile nothing yet."""
+        self.function, self.by_rows = function, by_rows
+        self.moved: tuple[Any, Any] = ((), ())  # the args moved last, and where they are
+        self.loops: dict[str, Any] = {}
+
+    def call(self, kernel: str, params: Floats, args: Any, *more: Any) -> Floats:
+        """Call a compiled function in double precision; return a NumPy array."""
+        with _double_precision():
+            return np.asarray(getattr(self, kernel)(params, self.on_device(args), *more))
+
+    def each(
+        self, what: str, points: Floats, weights: Sequence[Floats | None], args: Any
+    ) -> Floats:
+        """Evaluate something of one weighted sum at each point."""
+        found = []
+        for start in range(0, len(points), _TOGETHER):
+            part = points[start : start + _TOGETHER]
+            count = len(part)
+            filled = np.zeros((_TOGETHER, part.shape[1]))
+            filled[:count] = part
+            rows = None
+            if weights[0] is not None:
+                rows = np.zeros((_TOGETHER, len(weights[0])))
+                rows[:count] = weights[start : start + count]
+            looped = self.looped(what)
+            with _double_precision():
+                values = looped(filled, rows, count, self.on_device(args))
+                found.append(np.asarray(values)[:count])
+        return np.concatenate(found)
+
+    def terms(self, path: Path, order: int, args: tuple[Any, ...]) -> Floats:
+        """Evaluate derivatives of each order along all multisets of unit vectors."""
+        size, found = path.factor.shape[1], []
+        for each in range(1, order + 1):
+            chosen = list(combinations_with_replacement(range(size), each))
+            along = np.eye(size)[np.array(chosen, dtype=np.intp)]
+            found.append(self.mixed_along(path, along, args))
+        return np.concatenate(found).T
+
+    def mixed_along(self, path: Path, along: Floats, args: tuple[Any, ...]) -> Floats:
+        """Evaluate a derivative (m, n) for each set of directions (m, k, r) of z."""
+        with _double_precision():
+            return np.asarray(self.mixed(path, self.on_device(args), along)).reshape(len(along), -1)
+
+    def on_device(self, args: Any) -> Any:
+        """Move the data to JAX's device, once for those of a fit."""
+        held, moved = self.moved
+        same = len(held) == len(args) and all(map(operator.is_, held, args))
+        if not same or not held:
+            moved = map_leaves(_as_jax, args)
+            self.moved = args, moved
+        return moved
+
+    def at(self, params: Any, args: Any) -> Any:
+        """Evaluate the user's objective."""
+        return _numpy_of_jax().asarray(self.function(params, *args))
+
+    def summed(self, params: Any, args: Any, weights: Any) -> Any:
+        """Sum the weighted contributions, or take the total."""
+        values = self.at(params, args).reshape(-1)
+        return values.sum() if weights is None else weights @ values
+
+    def displaced(self, z: Any, path: Path, args: Any) -> Any:
+        """Evaluate where z leads."""
+        delta = path.factor @ z
+        first, second, third = path.slopes
+        moves = first * delta + second * delta**2 / 2 + third * delta**3 / 6
+        return self.at(_numpy_of_jax().asarray(path.params).at[path.free].add(moves), args)
+
+    def gradient_of(self, params: Any, args: Any, weights: Any) -> Any:
+        """Differentiate the weighted sum."""
+        return require_jax().grad(self.summed)(params, args, weights)
+
+    def scores_of(self, params: Any, args: Any) -> Any:
+        """Differentiate all contributions (n, p), or the total (p,)."""
+        if self.by_rows:
+            return require_jax().vmap(partial(self.of_a_row, params))(args)
+        values, along = require_jax().linearize(lambda q: self.at(q, args), params)
+        found = require_jax().vmap(along)(_numpy_of_jax().eye(params.size))
+        return found.reshape(params.size, -1).T if values.size > 1 else found.reshape(-1)
+
+    def of_a_row(self, params: Any, row: Any) -> Any:
+        """Differentiate the contribution of a row that is evaluated alone."""
+        alone = require_jax().tree_util.tree_map(lambda leaf: leaf[None], row)
+        return require_jax().grad(lambda q: self.at(q, alone).reshape(-1)[0])(params)
+
+    def meat_of(self, params: Any, args: Any, weights: Any) -> Any:
+        """Sum weighted squares of the scores."""
+        scores = self.scores_of(params, args)
+        return scores.T @ (scores if weights is None else weights[:, None] * scores)
+
+    @cached_property
+    def values(self) -> Any:
+        """Evaluate."""
+        return require_jax().jit(self.at)
+
+    @cached_property
+    def scores(self) -> Any:
+        """Differentiate all contributions at once."""
+        return require_jax().jit(self.scores_of)
+
+    @cached_property
+    def gradient(self) -> Any:
+        """Differentiate the weighted sum."""
+        return require_jax().jit(self.gradient_of)
+
+    @cached_property
+    def hessian(self) -> Any:
+        """Differentiate it twice."""
+        return require_jax().jit(require_jax().hessian(self.summed))
+
+    def looped(self, what: str) -> Any:
+        """Evaluate one thing of several weighted sums, as many as the buffers hold."""
+        if what not in self.loops:
+            evaluate = {"gradient": self.gradient_of, "meat": self.meat_of}[what]
+            self.loops[what] = require_jax().jit(partial(_fill, evaluate))
+        return self.loops[what]
+
+    @cached_property
+    def mixed(self) -> Any:
+        """Differentiate the contributions along sets of directions (m, k, r) of z, k times each."""
+
+        def mixed(path: Path, args: Any, along: Any) -> Any:
+            start = _numpy_of_jax().zeros(along.shape[2])
+
+            def one(directions: Any) -> Any:
+                function: Callable[[Any], Any] = partial(self.displaced, path=path, args=args)
+                for direction in directions:
+                    function = _along(function, direction)
+                return function(start)
+
+            return require_jax().lax.map(one, along)
+
+        return require_jax().jit(mixed)
+
+
+def _fill(evaluate: Callable[..., Any], points: Any, weights: Any, count: Any, args: Any) -> Any:
+    """Evaluate at as many points as there are, in a loop: each by the same operations."""
+
+    def of(k: Any) -> Any:
+        return evaluate(points[k], args, None if weights is None else weights[k])
+
+    shape = require_jax().eval_shape(of, 0)
+    empty = _numpy_of_jax().zeros((_TOGETHER, *shape.shape))
+    return require_jax().lax.fori_loop(0, count, lambda k, found: found.at[k].set(of(k)), empty)
+
+
+def _along(function: Callable[[Any], Any], direction: Any) -> Callable[[Any], Any]:
+    """Differentiate a function along a direction."""
+    return lambda z: require_jax().jvp(function, (z,), (direction,))[1]
+
+
+def _as_jax(label: str, leaf: Any) -> Any:
+    """Move one leaf of the data to JAX's device: numbers only, a data frame as its matrix."""
+    values: NDArray[Any] = np.asarray(unmasked(leaf))
+    if values.dtype.kind not in "fiub":
+        raise TypeError(
+            f"args: {label} holds {values.dtype}, and jac='jax' takes numbers only; pass codes for "
+            f"categories, numbers for dates, and numeric columns alone of a data frame"
+        )
+    return _numpy_of_jax().array(values)
+
+
+def _double_precision() -> Any:
+    """Switch double precision on for what is inside, and for this thread only."""
+    return require_jax().enable_x64(True)
+
+
+def require_jax() -> Any:
+    """Import JAX, which belongs to an extra."""
+    try:
+        return import_module("jax")
+    except ImportError as error:
+        raise ImportError("jac: 'jax' needs JAX; install bootmle[jax]") from error
+
+
+def _numpy_of_jax() -> Any:
+    """Import JAX's NumPy."""
+    return import_module("jax.numpy")

@@ -1,0 +1,198 @@
+"""Objectives written in JAX: exact derivatives, against closed forms and a gradient by hand."""
+
+from itertools import combinations_with_replacement
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from bootmle import Clustered, Status, bootstrap, crosscheck, fit, information
+from bootmle.likelihood import automatic, compiled
+from bootmle.refitting.expansion import expand_shared
+
+jax = pytest.importorskip("jax")
+jnp = pytest.importorskip("jax.numpy")
+
+RNG = np.random.default_rng(3)
+N = 120
+X = np.column_stack([np.ones(N), RNG.normal(size=N), 50 * RNG.normal(size=N)])
+TRUTH = np.array([0.3, 0.5, -0.01])
+Y = RNG.poisson(np.exp(X @ TRUTH)).astype(float)
+
+
+def poisson(params: Any, x: Any, y: Any) -> Any:
+    eta = x @ params
+    return jnp.exp(eta) - y * eta
+
+
+def by_hand(params: Any, x: Any, y: Any) -> Any:
+    return np.exp(x @ params) - y * (x @ params)
+
+
+def scores_by_hand(params: Any, x: Any, y: Any) -> Any:
+    return (np.exp(x @ params) - y)[:, None] * x
+
+
+def normal(params: Any, y: Any) -> Any:
+    mu, sigma = params
+    return jnp.log(sigma) + 0.5 * ((y - mu) / sigma) ** 2
+
+
+MLE = fit(poisson, np.zeros(3), (X, Y), jac="jax")
+GIVEN = fit(by_hand, np.zeros(3), (X, Y), jac=scores_by_hand)
+
+
+def test_the_information_is_the_closed_form_within_its_bounds() -> None:
+    mu = np.exp(X @ MLE.estimate)
+    exact = X.T @ (mu[:, None] * X)
+    assert MLE.status is Status.CERTIFIED
+    assert np.all(np.abs(MLE.information.matrix - exact) <= MLE.information.error)
+    unit = np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
+    assert np.max(MLE.information.error / unit) < 1e-11
+
+
+def test_away_from_the_optimum_too() -> None:
+    point = np.array([-0.4, 0.2, 0.02])
+    found = information(poisson, point, (X, Y), jac="jax")
+    exact = X.T @ (np.exp(X @ point)[:, None] * X)
+    assert np.all(np.abs(found.matrix - exact) <= found.error)
+    assert_allclose(found.gradient, scores_by_hand(point, X, Y).sum(axis=0), rtol=1e-12)
+    assert found.definiteness == "positive definite"
+
+
+def test_the_expansion_is_exact_to_third_order() -> None:
+    expansion = expand_shared(MLE.likelihood, MLE.whitening)
+    assert expansion is not None
+    assert expansion.order == 3
+    mu, z = np.exp(X @ MLE.estimate), X @ MLE.whitening.factor
+    pairs, triples = (list(combinations_with_replacement(range(3), k)) for k in (2, 3))
+    second = np.array([mu * z[:, i] * z[:, j] for i, j in pairs]).T
+    third = np.array([mu * z[:, i] * z[:, j] * z[:, k] for i, j, k in triples]).T
+    assert_allclose(expansion.terms[:, :3], (mu - Y)[:, None] * z, rtol=0, atol=1e-13)
+    assert_allclose(expansion.terms[:, 3:], second, rtol=0, atol=1e-13)
+    assert_allclose(expansion.thirds, third, rtol=1e-6, atol=1e-7)  # stored in single precision
+
+
+def test_replicates_are_those_of_a_gradient_by_hand_whatever_n_jobs() -> None:
+    found = bootstrap(MLE, n_resamples=130, rng=7)
+    given = bootstrap(GIVEN, n_resamples=130, rng=7)
+    se = given.standard_error
+    # Two certificates of a thousandth of a standard error each.
+    assert_allclose(found.replicates / se, given.replicates / se, rtol=0, atol=2e-3)
+    # Both are measured within 0.03 standard errors of the optimum.
+    assert_allclose(found.data.standard_errors, given.data.standard_errors, rtol=0.03)
+    with joblib.parallel_config(backend="threading"):
+        threads = bootstrap(MLE, n_resamples=130, rng=7, n_jobs=2)
+    assert_array_equal(threads.replicates, found.replicates)
+    assert not jax.config.jax_enable_x64
+
+
+def test_a_replicate_is_the_same_alone_and_among_others() -> None:
+    long, short = (bootstrap(MLE, n_resamples=count, rng=5) for count in (70, 66))
+    assert_array_equal(long.replicates[:66], short.replicates)
+
+
+def test_scales_and_fixed_parameters() -> None:
+    y = np.random.default_rng(0).normal(3.0, 20.0, 60)
+    start = {"mu": 1.0, "sigma": 10.0}
+    mle = fit(normal, start, y, jac="jax", transform={"sigma": "log"})
+    mean, sd, n = y.mean(), y.std(), y.size
+    assert_allclose(mle.estimate, [mean, sd], rtol=1e-7)
+    assert_allclose(mle.information.matrix, np.diag([n, 2 * n]) / sd**2, rtol=1e-6, atol=1e-6)
+    expansion = expand_shared(mle.likelihood, mle.whitening)
+    assert expansion is not None
+    # On log σ at the optimum the nll's third derivative is that of Σ(y − μ)² exp(−2 log σ) / 2.
+    along = mle.whitening.factor.T @ [0.0, 1.0]
+    thirds = expansion.thirds.sum(axis=0)
+    triples = combinations_with_replacement(range(2), 3)
+    unit = np.linalg.inv(mle.whitening.factor)[:, 1]
+    total = sum(
+        thirds[k]
+        * len({(i, j, m), (i, m, j), (j, i, m), (j, m, i), (m, i, j), (m, j, i)})
+        * unit[i]
+        * unit[j]
+        * unit[m]
+        for k, (i, j, m) in enumerate(triples)
+    )
+    assert along.shape == (2,)
+    assert_allclose(total, -4 * n, rtol=1e-5)
+    held = fit(normal, start, y, jac="jax", fixed={"mu": 0.0})
+    assert_allclose(held.estimate, [0.0, np.sqrt(np.mean(y**2))], rtol=1e-6)
+
+
+def test_a_total_and_clusters() -> None:
+    def total(params: Any, x: Any, y: Any) -> Any:
+        return poisson(params, x, y).sum()
+
+    mle = fit(total, np.zeros(3), (X, Y), jac="jax")
+    assert_allclose(mle.information.matrix, MLE.information.matrix, rtol=1e-7)
+    labels = np.repeat(np.arange(24), 5)
+    clusters = Clustered(labels)
+    units, given = (
+        bootstrap(each, sampling=clusters, n_resamples=70, rng=1) for each in (MLE, GIVEN)
+    )
+    assert_allclose(units.data.standard_errors, given.data.standard_errors, rtol=0.03)
+    rows = bootstrap(mle, n_resamples=66, rng=2)
+    assert_allclose(rows.replicates, bootstrap(MLE, n_resamples=66, rng=2).replicates, atol=2e-4)
+
+
+def test_a_contribution_that_is_not_drawn_may_lie_outside_its_domain() -> None:
+    def shifted(params: Any, y: Any) -> Any:
+        return jnp.log(params[1]) - 0.5 * jnp.log(y - params[0]) + (y - params[0]) / params[1]
+
+    objective, y = automatic.Automatic(shifted), np.array([0.5, 2.0, 3.0])
+    likelihood = fit(shifted, [0.1, 1.0], y, jac="jax", fixed={"x1": 0.1}).likelihood
+    drawn = likelihood.reweighted(np.array([0.0, 2.0, 1.0]))
+    point = np.array([1.0, 2.0])
+    at = y[1:] - 1.0
+    slopes = np.column_stack([0.5 / at - 0.5, 0.5 - at / 4])
+    assert objective(point, y).shape == (3,)
+    assert_allclose(drawn.gradient(point), [2.0, 1.0] @ slopes, rtol=1e-12)
+    values = np.log(2.0) - 0.5 * np.log(at) + at / 2
+    assert_allclose(drawn.total(point), [2.0, 1.0] @ values, rtol=1e-12)
+
+
+def test_the_crosscheck_has_every_source() -> None:
+    check = crosscheck(bootstrap(MLE, n_resamples=99, rng=0))
+    assert all(np.isfinite(errors).all() for errors in check.standard_errors.values())
+
+
+def test_what_cannot_be_traced_is_refused_with_the_way_back() -> None:
+    def branches(params: Any, y: Any) -> Any:
+        return (y - params[0]) ** 2 if params[0] > 0 else y**2
+
+    with pytest.raises(TypeError, match=r"cannot trace fun.*leave jac out"):
+        fit(branches, [1.0], Y, jac="jax")
+    with pytest.raises(TypeError, match="double precision, not float32"):
+        fit(lambda params, y: ((y - params[0]) ** 2).astype(jnp.float32), [1.0], Y, jac="jax")
+    frame = pd.Series(["a", "b"] * 60, dtype="category")
+    with pytest.raises(TypeError, match=r"holds object.*codes for categories"):
+        fit(lambda params, y, g: (y - params[0]) ** 2, [1.0], (Y, frame), jac="jax")
+
+
+def test_a_gradient_that_misses_a_branch_is_refused() -> None:
+    def kinked(params: Any, y: Any) -> Any:
+        residual = y - params[0]
+        # The slope of a rounded residual is 0 for JAX and 1 for everybody else.
+        return 0.5 * (jnp.round(residual * 1e6) / 1e6) ** 2 + params[1] ** 2
+
+    with pytest.raises(ValueError, match="jac"):
+        fit(kinked, [0.3, 0.7], Y, jac="jax")
+
+
+def test_without_jac_it_is_offered() -> None:
+    mle = fit(poisson, np.zeros(3), (X, Y))
+    assert any("jac='jax'" in note for note in mle.notes)
+    assert not any("jac='jax'" in note for note in GIVEN.notes + MLE.notes)
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(compiled, "import_module", missing)
+    with pytest.raises(ImportError, match=r"bootmle\[jax\]"):
+        fit(poisson, np.zeros(3), (X, Y), jac="jax")
