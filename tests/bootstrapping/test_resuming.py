@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_info
 
 from bootmle import (
     Bayesian,
@@ -375,6 +376,20 @@ def test_another_version_is_noted(mle: Fit, tmp_path: Path) -> None:
     assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).remarks
 
 
+def test_another_kernel_of_blas_is_noted(mle: Fit, tmp_path: Path) -> None:
+    """Last bits follow the kernel that BLAS chooses for the processor, not the machine's name."""
+    bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
+    manifest = read_manifest(tmp_path)
+    own = manifest["versions"]["kernel"]
+    assert own == ", ".join(
+        sorted({each["architecture"] for each in threadpool_info() if "architecture" in each})
+    )
+    manifest["versions"]["kernel"] = "Elsewhere"
+    write_manifest(tmp_path, manifest, replace=True)
+    note = f"started with kernel Elsewhere, now {own}: last bits may differ"
+    assert note in bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path).remarks
+
+
 def test_a_damaged_manifest_is_named_and_never_written_over(mle: Fit, tmp_path: Path) -> None:
     bootstrap(mle, n_resamples=70, rng=0, checkpoint=tmp_path)
     path = tmp_path / "run.json"
@@ -588,6 +603,17 @@ def test_an_estimators_data_and_estimates_belong_to_the_run(tmp_path: Path) -> N
         bootstrap(Estimator(np.median, y), n_resamples=70, rng=0, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="holds another run: data: "):
         bootstrap(Estimator(np.mean, y[::-1].copy()), n_resamples=70, rng=0, checkpoint=tmp_path)
+
+
+def test_an_estimator_equal_on_the_full_data_alone_is_noticed(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).normal(size=31)
+
+    def trimmed(y: Any) -> Any:  # of data all of which differ, the mean
+        return np.unique(y).mean()
+
+    bootstrap(Estimator(np.mean, y), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: objective: "):
+        bootstrap(Estimator(trimmed, y), n_resamples=140, rng=0, checkpoint=tmp_path)
 
 
 SCRIPT = """

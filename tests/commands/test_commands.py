@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -273,22 +272,29 @@ def finished(job: str, tmp_path: Path, capsys: Capture) -> str:
     return out
 
 
-def test_a_report_has_the_table_and_the_crosscheck(finished: str, capsys: Capture) -> None:
-    assert main(["report", finished]) == 0
+def test_a_report_has_the_table_and_the_crosscheck(
+    finished: str, job: str, capsys: Capture
+) -> None:
+    assert main(["report", finished, "--model", f"{job}:model"]) == 0
     shown = capsys.readouterr().out
     assert "B = 200 replicates by Cases()" in shown
     assert "SE of  bootstrap" in shown
     assert "hessian: agrees with the bootstrap" in shown
 
 
-def test_a_report_without_the_job_says_how_to_name_it(
-    finished: str, job: str, capsys: Capture
+def test_a_report_runs_no_code_that_the_directory_names(
+    finished: str, job: str, tmp_path: Path, capsys: Capture
 ) -> None:
-    moved = str(Path(job).with_name("moved.py"))
-    os.rename(job, moved)
-    assert main(["report", finished]) == 0
-    assert "no cross-check without the model; name it with --job" in capsys.readouterr().out
-    assert main(["report", finished, "--job", f"{moved}:model"]) == 0
+    ran = tmp_path / "ran"
+    Path(job).write_text(
+        f"import pathlib; pathlib.Path({str(ran)!r}).touch()\n{Path(job).read_text()}"
+    )
+    for command in ("report", "status"):
+        assert main([command, finished]) == 0
+    assert not ran.exists()
+    assert f"if you trust its file, name it: --model {job}:model" in capsys.readouterr().out
+    assert main(["report", finished, "--model", f"{job}:model"]) == 0
+    assert ran.exists()
     assert "SE of  bootstrap" in capsys.readouterr().out
 
 
@@ -303,8 +309,8 @@ def test_a_report_as_csv(finished: str, capsys: Capture) -> None:
     assert [float(row["high"]) for row in rows] == bounds.high.tolist()
 
 
-def test_a_report_as_json(finished: str, capsys: Capture) -> None:
-    assert main(["report", finished, "--json"]) == 0
+def test_a_report_as_json(finished: str, job: str, capsys: Capture) -> None:
+    assert main(["report", finished, "--json", "--model", f"{job}:model"]) == 0
     text = capsys.readouterr().out
     found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     boot = load(finished)

@@ -1,5 +1,9 @@
 """Data in args: every form, what is refused, and which rows are taken."""
 
+import os
+import subprocess
+import sys
+from copy import deepcopy
 from functools import partial, wraps
 from typing import Any, NamedTuple
 
@@ -126,6 +130,71 @@ def test_a_fingerprint_notices_one_changed_value(data: Any) -> None:
     else:
         data[2] = 99.0
     assert fingerprint((data,)) != before
+
+
+class Plain:
+    """Like many classes, without a text of its own: the default one is an address."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+
+def ragged(last: float) -> list[Any]:
+    return [[*range(5000), last], [1.0], []]
+
+
+FULL: dict[str, tuple[Any, Any]] = {
+    "mask": (
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        np.ma.array([1.0, 2.0], mask=[False, False]),
+    ),
+    "type": (np.array([1.0, 2.0]), np.array([1, 2])),
+    "shape": (np.ones((2, 3)), np.ones((2, 1, 3))),
+    "index": (pd.Series([1.0, 2.0], index=[3, 4]), pd.Series([1.0, 2.0], index=[3, 5])),
+    "index of a frame": (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 2]}, index=[1, 0])),
+    "name of a column": (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"b": [1, 2]})),
+    "order of categories": (
+        pd.Series(pd.Categorical(["a", "b"], ["a", "b"])),
+        pd.Series(pd.Categorical(["a", "b"], ["b", "a"])),
+    ),
+    "structure": (sparse.csr_array([[1.0, 0.0]]), sparse.csr_array([[0.0, 1.0]])),
+    "structure of diagonals": (sparse.dia_array(np.eye(3)), sparse.dia_array(np.eye(3, k=1))),
+    "end of a long ragged list": (ragged(1.0), ragged(2.0)),
+    "middle of a long cell": (
+        np.array([np.arange(5000.0), 0.0], dtype=object),
+        np.array([np.where(np.arange(5000) == 2500, 0.5, np.arange(5000.0)), 0.0], dtype=object),
+    ),
+    "attribute": ([Plain(1.0), Plain(2.0)], [Plain(1.0), Plain(3.0)]),
+}
+
+
+@pytest.mark.parametrize("kind", FULL)
+def test_a_fingerprint_is_of_all_that_data_consist_of(kind: str) -> None:
+    one, other = FULL[kind]
+    assert fingerprint((one,)) == fingerprint((deepcopy(one),))
+    assert fingerprint((one,)) != fingerprint((other,))
+
+
+def test_a_fingerprint_is_the_same_in_every_process() -> None:
+    """No address and no order of a set is part of it, and no object that holds itself hangs it."""
+    code = """
+from bootmle.likelihood.data import fingerprint
+class Plain: pass
+def f(): pass
+loop = []
+loop.append(loop)
+print(fingerprint(([Plain(), Plain()], [f, f], [{"a", "b", "c"}], loop)))
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert len(found) == 1
 
 
 def two(params: Any, y: Any) -> Any:

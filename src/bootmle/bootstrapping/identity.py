@@ -12,6 +12,7 @@ import numpy as np
 import scipy
 
 from bootmle.execution.checkpoint import ROUNDED
+from bootmle.execution.threads import kernel
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.refitting.task import chunk_size
@@ -32,6 +33,7 @@ def versions() -> dict[str, str]:
         "scipy": scipy.__version__,
         "joblib": joblib.__version__,
         "machine": platform.machine(),
+        "kernel": kernel(),
     }
 
 

@@ -47,7 +47,9 @@ class StartedRun:
         begun = {} if self.manifest is None else self.manifest["versions"]
         own = versions()
         changed = [
-            f"{name} {was}, now {own[name]}" for name, was in begun.items() if was != own[name]
+            f"{name} {was}, now {own.get(name)}"
+            for name, was in begun.items()
+            if was != own.get(name)
         ]
         return (f"started with {'; '.join(changed)}: last bits may differ",) if changed else ()
 

@@ -21,7 +21,7 @@ examples:
   bootmle demo --n-resamples 499
   bootmle run job.py:model --out runs/a -n 9999 --jobs 8
   bootmle status runs/a
-  bootmle report runs/a
+  bootmle report runs/a --model job.py:model
 "bootmle run --help" shows what a job.py holds.
 """
 
@@ -49,8 +49,8 @@ with a job.py such as
 """
 
 REPORT = """\
-Print the table and the cross-check of a run, finished or not. Several directories are merged as
-parts of one run.
+Print the table of a run, finished or not, and with --model the cross-check. Several directories
+are merged as parts of one run.
 """
 
 STATUS = "Show the progress of a run, its rate, when it will end, and what failed."
@@ -179,12 +179,14 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "report",
         help="print a run's table and cross-check",
         description=REPORT,
-        epilog="example: bootmle report runs/a runs/b --csv",
+        epilog="example: bootmle report runs/a runs/b --model job.py:model",
     )
     command.set_defaults(handler=_report, form="table")
     add = command.add_argument
     add("paths", nargs="+", metavar="DIR", help="run directories, or files written by save()")
-    add("--job", metavar="FILE:MODEL", help="the model, if its file has moved")
+    model = "the model, for the cross-check; nothing that DIR names is run"
+    add("--model", "--job", dest="job", metavar="FILE:MODEL", help=model)
+    add("--sampling", metavar="NAME", help="name of the plan in the model's file")
     level = "level of the percentile intervals in JSON and CSV (default: %(default)s)"
     add("--confidence-level", type=_level, default=0.95, metavar="L", help=level)
     for form, what in (("json", "print everything as JSON"), ("csv", "print the table as CSV")):

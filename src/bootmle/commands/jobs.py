@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 import traceback
 from dataclasses import dataclass
@@ -90,8 +91,16 @@ class Job:
         try:
             held = json.loads((run / _NAME).read_text())
             return cls(Path(held["file"]), held["model"], held["sampling"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+
+    @property
+    def options(self) -> str:
+        """The options of `report` that name this job, safe to print and to paste."""
+        named = f"{self.file}:{self.model}"
+        named += "" if self.sampling is None else f" --sampling {self.sampling}"
+        plain = named if re.fullmatch(r"[\w ./\\:-]+", named) else ascii(named)
+        return f"--model {plain}"
 
 
 def read_job(text: str, sampling: str | None = None) -> Job:

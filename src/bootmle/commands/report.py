@@ -16,11 +16,9 @@ import numpy as np
 from bootmle.bootstrapping.loading import holds_study, load
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.summary_text import percentile_ends
-from bootmle.commands.jobs import Job, JobError, read_job
+from bootmle.commands.jobs import Job, read_job
 from bootmle.commands.run import BAD_ARGUMENTS, DONE
 from bootmle.crosschecks import crosscheck
-from bootmle.fitting.estimator import Estimator
-from bootmle.fitting.fit import Fit
 from bootmle.optimization.status import Status
 from bootmle.sampling import Plan
 from bootmle.simulation.study import Coverage
@@ -35,8 +33,10 @@ def report(arguments: Namespace) -> int:
         if any(map(holds_study, paths)):
             _print_study(Coverage.load(*paths), arguments.form)
         else:
-            fit, plan = _model(arguments.job, paths)
-            _print(_with_plan(load(*paths, fit=fit), plan), arguments)
+            # A directory may come from anywhere: what runs is named on the command line alone.
+            job = arguments.job and read_job(arguments.job, arguments.sampling)
+            fit, plan = job.load() if job else (None, None)
+            _print(_with_plan(load(*paths, fit=fit), plan), arguments, paths)
     except BrokenPipeError:
         raise
     except FileNotFoundError as error:
@@ -48,28 +48,14 @@ def report(arguments: Namespace) -> int:
     return DONE
 
 
-def _print(boot: Bootstrap, arguments: Namespace) -> None:
+def _print(boot: Bootstrap, arguments: Namespace, paths: Sequence[Path]) -> None:
     """Print in the requested form."""
     if arguments.form == "csv":
         _print_csv(boot, arguments.confidence_level)
     elif arguments.form == "json":
         print(json.dumps(_json(boot, arguments.confidence_level), indent=1))
     else:
-        _print_table(boot)
-
-
-def _model(text: str | None, paths: Sequence[Path]) -> tuple[Fit | Estimator | None, Plan | None]:
-    """Load the named model, or the one stored with the run; None if its file is gone."""
-    if text is not None:
-        return read_job(text).load()
-    remembered = [job for job in map(Job.remembered, paths) if job is not None]
-    if not remembered or not remembered[0].file.is_file():
-        return None, None
-    try:
-        return remembered[0].load()
-    except JobError as error:
-        print(f"bootmle report: cannot load the model: {error}", file=sys.stderr)
-        return None, None
+        _print_table(boot, paths)
 
 
 def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
@@ -81,12 +67,14 @@ def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
     return boot if isinstance(boot.sampling, str) else boot.examined()
 
 
-def _print_table(boot: Bootstrap) -> None:
+def _print_table(boot: Bootstrap, paths: Sequence[Path]) -> None:
     """Print the table, and below it the cross-check or why there is none."""
     print(boot)
     print()
     if boot.fit is None:
-        print("no cross-check without the model; name it with --job job.py:model")
+        remembered = filter(None, map(Job.remembered, paths))
+        options = next((job.options for job in remembered), "--model job.py:model")
+        print(f"no cross-check without the model; if you trust its file, name it: {options}")
     elif boot.fit.likelihood is None:
         print("no cross-check: an Estimator has no likelihood")
     else:

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["computation"]
+__all__ = ["computation", "kernel"]
 
 
 @contextmanager
@@ -68,3 +68,9 @@ _SINGLE_BLAS = _SingleBlas()
 def _controller() -> ThreadpoolController:
     """Find the thread pools, once."""
     return ThreadpoolController()
+
+
+def kernel() -> str:
+    """Name the kernels that BLAS chose for this processor, on which the last bits depend."""
+    found = {each.get("architecture") for each in _controller().info()}
+    return ", ".join(sorted(filter(None, found))) or "unknown"

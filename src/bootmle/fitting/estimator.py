@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.display.checks import check_choice
 from bootmle.display.known_names import refuse_attribute, refuse_keywords
+from bootmle.execution.raised import RAISED
+from bootmle.execution.threads import computation
 from bootmle.fitting.description import check_near, checksum
 from bootmle.fitting.fitted import Fitted
 from bootmle.likelihood.arrays import Floats, read_estimates
@@ -21,6 +24,7 @@ from bootmle.likelihood.data import (
     fingerprint,
     laid_out,
     relabeled,
+    take_rows,
 )
 from bootmle.likelihood.parameters import settle_names
 from bootmle.optimization.sandwich import Units
@@ -31,6 +35,9 @@ __all__ = ["Estimator"]
 _INDEXES = ("fresh", "original")
 _ROUNDING = 1e-9
 """Largest relative difference of estimates that are the same: other libraries round otherwise."""
+
+_COMPARED = 3
+"""Resamples on which the Estimators of two sittings are compared, each a call of the function."""
 
 
 class Estimator(Fitted):
@@ -198,13 +205,33 @@ class Estimator(Fitted):
 
     def description(self) -> dict[str, Any]:
         """Describe the data and the estimates in a form that JSON holds."""
+        errors = [] if self.errors is None else [self.errors]
+        resampled = [self._on_rows(rows) for rows in _few_resamples(self.n)]
+        estimates = [self.estimate, *(values for values, _ in resampled)]
+        errors += [] if self.errors is None else [each for _, each in resampled]
         return {
             "names": list(self.names),
             "data": checksum(self.args),
-            "objective": [float(value) for value in self.estimate],
+            "objective": _plain(np.concatenate(estimates)),
             "parameters": {"standard_error": self.standard_error is not None},
-            "standard_error": None if self.errors is None else self.errors.tolist(),
+            "standard_error": _plain(np.concatenate(errors)) if errors else None,
         }
+
+    def _on_rows(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Return estimates and own errors on some of the rows; NaN where there are none."""
+        nothing = np.full(self.estimate.size, np.nan)
+        try:
+            weights = {"weights": np.bincount(rows, minlength=self.n) * self.n / rows.size}
+            args = self.args if self.takes_weights else take_rows(self.args, rows, self.index)
+            given = weights if self.takes_weights else {}
+            with computation():
+                values = self.in_order(*read_estimates(self.function(*args, **given)))
+                if self.standard_error is None:
+                    return values, nothing
+                found = read_estimates(self.standard_error(*args, **given), "standard_error")
+                return values, self.in_order(*found, "standard_error")
+        except RAISED:  # the user's code may raise anything, and does so again where it matters
+            return nothing, nothing
 
     def restored(self, start: Mapping[str, Any]) -> Estimator:
         """Check that the estimates are those that `start` says."""
@@ -251,6 +278,17 @@ class Estimator(Fitted):
             f"{name}={value:.6g}" for name, value in zip(self.names, self.estimate, strict=True)
         )
         return f"Estimator({getattr(self.function, '__name__', self.function)!s}: {shown})"
+
+
+def _few_resamples(n: int) -> list[NDArray[np.intp]]:
+    """Draw the resamples on which Estimators are compared: those equal on the data may differ."""
+    random = np.random.default_rng(n)
+    return [random.integers(0, n, n) for _ in range(_COMPARED)]
+
+
+def _plain(values: Floats) -> list[float | None]:
+    """Write values as JSON, what is not finite as null."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _takes_weights(argument: str, function: Any) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 __all__ = [
     "as_args",
@@ -22,6 +23,11 @@ __all__ = [
     "take_rows",
     "walk_leaves",
 ]
+
+_SPARSE = ("data", "indices", "indptr", "row", "col", "offsets", "coords", "rows")
+"""Where SciPy's sparse formats hold their values and structure."""
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""The part of an object's text that is another one in each process."""
 
 
 def as_args(args: Any) -> tuple[Any, ...]:
@@ -186,24 +192,60 @@ def _length(leaf: Any, label: str) -> int:
 
 
 def _checksum(leaf: Any) -> int:
-    """Checksum one leaf by its bytes, or by its text where it holds objects."""
-    if hasattr(leaf, "columns") and hasattr(leaf, "items"):
-        columns = [(str(name), _checksum(column.to_numpy())) for name, column in leaf.items()]
-        return zlib.crc32(repr(columns).encode())
-    values: NDArray[Any] = _plain(leaf)
-    if values.dtype.hasobject:
-        return zlib.crc32(repr(values.tolist()).encode())
-    return zlib.crc32(np.ascontiguousarray(values).view(np.uint8).reshape(-1).data)
-
-
-def _plain(leaf: ArrayLike) -> NDArray[Any]:
-    """View a leaf as an array; ragged lists become arrays of objects."""
-    if isinstance(leaf, np.ndarray):
-        return np.atleast_1d(leaf)
-    sparse_values = getattr(leaf, "data", None)
-    if isinstance(sparse_values, np.ndarray):
-        return sparse_values
+    """Checksum all that one leaf consists of: values, type, index, mask, structure."""
     try:
-        return np.atleast_1d(np.asarray(leaf))
-    except ValueError:
-        return np.array([repr(leaf)], dtype=object)
+        return zlib.crc32(repr(_content(leaf)).encode(errors="surrogatepass"))
+    except RecursionError:  # objects that hold themselves
+        return zlib.crc32(type(leaf).__qualname__.encode())
+
+
+def _content(leaf: Any) -> Any:
+    """Reduce a value to what tells it apart, the same in every process."""
+    if isinstance(leaf, np.ma.MaskedArray):
+        masked = [_content(np.ma.getmaskarray(leaf)), _content(leaf.fill_value)]
+        return [_content(np.ma.getdata(leaf)), *masked]
+    if isinstance(leaf, np.ndarray):
+        return _content_of_array(leaf)
+    if hasattr(leaf, "columns") and hasattr(leaf, "items"):
+        columns = [(str(name), _content(column)) for name, column in leaf.items()]
+        return [columns, _content(getattr(leaf, "index", None))]
+    if hasattr(leaf, "to_numpy"):
+        index = _content(leaf.index) if hasattr(leaf, "iloc") else None
+        categories = _content(getattr(leaf.dtype, "categories", None))
+        return [str(leaf.dtype), _content(leaf.to_numpy()), index, categories]
+    if isinstance(leaf, list | tuple):
+        return _content_of_list(leaf)
+    if isinstance(leaf, dict):
+        return [(_content(key), _content(value)) for key, value in leaf.items()]
+    if isinstance(getattr(leaf, "data", None), np.ndarray):  # sparse, in any of SciPy's formats
+        inner = [(name, getattr(leaf, name, None)) for name in _SPARSE]
+        parts = [(name, _content(part)) for name, part in inner if part is not None]
+        return [type(leaf).__name__, leaf.shape, parts]
+    if isinstance(leaf, set | frozenset):  # whose order is another one in each process
+        return sorted(repr(_content(each)) for each in leaf)
+    return _text(leaf)
+
+
+def _text(value: Any) -> Any:
+    """Write an object as text: by its attributes where its own text is an address in memory."""
+    text = _ADDRESS.sub("", repr(value))
+    own: Any = type(value).__repr__
+    held = getattr(value, "__dict__", {}) if own is object.__repr__ else {}
+    return [text, [(name, _content(held[name])) for name in sorted(held)]] if held else text
+
+
+def _content_of_array(values: NDArray[Any]) -> Any:
+    """Reduce an array: by its bytes, or cell by cell where it holds objects."""
+    form = [values.dtype.str, values.shape]
+    if values.dtype.hasobject:
+        return [*form, [_content(cell) for cell in values.ravel().tolist()]]
+    return [*form, zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)]
+
+
+def _content_of_list(cells: Sequence[Any]) -> Any:
+    """Reduce a list, as an array where it is one of numbers: lists may be long."""
+    try:
+        values: NDArray[Any] = np.asarray(cells)
+    except ValueError:  # ragged
+        return [_content(cell) for cell in cells]
+    return [_content(cell) for cell in cells] if values.dtype.hasobject else _content(values)
