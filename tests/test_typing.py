@@ -101,6 +101,7 @@ def test_the_types_of_a_fit(mle: Fit) -> None:
     assert_type(mle.fun, float)
     assert_type(mle.llf, float)
     assert_type(mle.params, Floats)
+    assert_type(mle.plot(ax=Figure().subplots()), tuple[Figure, NDArray[Any]])
     assert_type(mle.standard_error, Floats)
     assert_type(mle.summary(), Summary)
     assert_type(mle.to_frame(), pd.DataFrame)

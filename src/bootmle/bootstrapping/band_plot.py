@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bootmle.bootstrapping.bands import Band
-from bootmle.bootstrapping.panels import Pictured, share_legend
+from bootmle.bootstrapping.panels import Pictured
 from bootmle.display.axes import PALETTE, Panels, open_axes
+from bootmle.display.panels import share_legend
 from bootmle.likelihood.arrays import Floats
 
 if TYPE_CHECKING:

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bootmle.bootstrapping.panels import (
-    Pictured,
-    annotate,
-    endless_ends,
-    has_spread,
-    open_panels,
-    read_names,
-    share_legend,
-)
+from bootmle.bootstrapping.panels import Pictured, has_spread, read_names
 from bootmle.display.axes import PALETTE, Panels
+from bootmle.display.panels import annotate, endless_ends, open_panels, share_legend
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.replicates import Replicates
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from bootmle.bootstrapping.histograms import count_bars, left_out, range_of
-from bootmle.bootstrapping.panels import Pictured, annotate, has_spread, read_names, share_legend
+from bootmle.bootstrapping.panels import Pictured, has_spread, read_names
 from bootmle.display.axes import PALETTE, Panels, open_axes, wrapped
+from bootmle.display.panels import annotate, share_legend
 from bootmle.likelihood.arrays import Floats
 
 if TYPE_CHECKING:

@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.bootstrapping.panels import (
-    Pictured,
-    annotate,
-    endless_ends,
-    has_spread,
-    label_axes,
-    open_panels,
-    read_names,
-    share_legend,
-)
+from bootmle.bootstrapping.panels import Pictured, has_spread, read_names
 from bootmle.display.axes import PALETTE, Panels
+from bootmle.display.panels import annotate, endless_ends, label_axes, open_panels, share_legend
 from bootmle.likelihood.arrays import Floats
 
 if TYPE_CHECKING:

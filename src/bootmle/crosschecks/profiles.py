@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from bootmle.fitting.fit import Fit
+from bootmle.fitting.profile_points import bound_distance, root_at, user_value
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.outcome import descend
 from bootmle.optimization.whitening import WhitenedObjective
 
 __all__ = ["Profile", "profile_likelihood"]
@@ -77,58 +77,20 @@ def _quantile(level: float) -> float:
 
 def _endpoint(fit: Fit, target: WhitenedObjective, column: int, side: int) -> float:
     """Find one endpoint, on the user's scale."""
-    goal, bound = _quantile(0.95), _bound(fit, column, side)
+    goal, bound = _quantile(0.95), bound_distance(fit, column, side)
     distance, root, last, last_root = goal, 0.0, 0.0, 0.0
     for _ in range(_SEARCH.steps):
         distance = min(distance, bound)
-        root = _root(fit, target, column, side * distance)
+        root = root_at(fit, target, column, side * distance)
         if np.isnan(root) or abs(root - goal) < _SEARCH.close:
             break
         if distance == bound and root < goal:
             break
         if distance >= _SEARCH.furthest:
-            return _user_value(fit, column, side * np.inf)
+            return user_value(fit, column, side * np.inf)
         slope = (root - last_root) / (distance - last)
         last, last_root = distance, root
         step = (goal - root) / slope if slope > 0 else distance
         nearest, furthest = distance / _SEARCH.growth, distance * _SEARCH.growth
         distance = float(np.clip(distance + step, nearest, min(furthest, _SEARCH.furthest)))
-    return np.nan if np.isnan(root) else _user_value(fit, column, side * distance)
-
-
-def _root(fit: Fit, target: WhitenedObjective, column: int, distance: float) -> float:
-    """Return the root of twice the rise of the profile nll at a distance; NaN on failure."""
-    value = _user_value(fit, column, distance)
-    reduced = target.holding(np.array([column]), np.array([value]))
-    if reduced.whitening.size == 0:
-        rise = target.value_at(fit.whitening.center + distance * fit.whitening.units)
-        return float(np.sqrt(max(2 * rise, 0.0)))
-    shift = (
-        fit.whitening.factor @ fit.whitening.factor[column] / fit.whitening.units[column] * distance
-    )
-    start = reduced.whitening.to_whitened(np.delete(fit.whitening.center + shift, column))
-    run = descend(reduced, start, fit.step_sizes, ceiling=np.inf)
-    target.n_evaluations += reduced.n_evaluations
-    if not run.done[0]:
-        return np.nan
-    return float(np.sqrt(max(2 * float(run.value[0]), 0.0)))
-
-
-def _user_value(fit: Fit, column: int, distance: float) -> float:
-    """Return the parameter's value at a distance in standard errors from the estimate."""
-    parameters = fit.likelihood.parameters
-    working = fit.whitening.center.copy()
-    working[column] += distance * fit.whitening.units[column]
-    return float(parameters.to_user(working)[parameters.free[column]])
-
-
-def _bound(fit: Fit, column: int, side: int) -> float:
-    """Return the distance to the parameter's bound in standard errors."""
-    parameters = fit.likelihood.parameters
-    bound = parameters.bounds[column, (side + 1) // 2]
-    if not np.isfinite(bound):
-        return np.inf
-    user = fit.estimate.copy()
-    user[parameters.free[column]] = bound
-    away = parameters.to_working(user)[column] - fit.whitening.center[column]
-    return abs(float(away)) / float(fit.whitening.units[column])
+    return np.nan if np.isnan(root) else user_value(fit, column, side * distance)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bootmle.display.axes import Panels
 from bootmle.display.exports import Summary
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import data_frame
 from bootmle.fitting.fit_text import fit_text
 from bootmle.fitting.optimum import Optimum
+from bootmle.fitting.profile_plot import plot_profiles
 from bootmle.likelihood.arrays import Floats
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 __all__ = ["FitViews"]
@@ -74,6 +79,49 @@ class FitViews(Optimum):
     def summary(self) -> Summary:
         """Return what ``print`` shows."""
         return Summary(fit_text(self))
+
+    def plot(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        ax: Axes | Panels | Sequence[Axes] | None = None,
+    ) -> tuple[Figure, Panels]:
+        """Plot each parameter's profile likelihood beside its quadratic approximation.
+
+        The color says whether the approximation, from which the Hessian's standard errors follow,
+        is close within two standard errors.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            The parameters, in the order wanted; by default all free ones. Each takes about 12
+            optimizations over the others.
+        ax : Axes or array of Axes, optional
+            Where to draw, one for each parameter; by default a new pyplot figure.
+
+        Returns
+        -------
+        Figure, array of Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib; pip install "bootmle[plot]".
+        ValueError, TypeError
+            Where there is no optimum, and for unknown names or another number of Axes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from bootmle import fit
+        >>> y = np.random.default_rng(0).exponential(2.0, 30)
+        >>> mle = fit(lambda p, y: np.log(p[0]) + y / p[0], {"mean": 1.0}, args=y)
+        >>> figure, panels = mle.plot(ax=Figure().subplots())
+        >>> panels[0].get_title()
+        'mean'
+        """
+        return plot_profiles(self, names, ax)
 
     def to_frame(self) -> DataFrame:
         """Return estimates and the Hessian's standard errors as a pandas DataFrame."""
