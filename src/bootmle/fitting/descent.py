@@ -8,6 +8,7 @@ import numpy as np
 
 from bootmle.fitting.flat_lines import leaves_flat_line
 from bootmle.fitting.position import Position
+from bootmle.fitting.valleys import follow_valley
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.derivatives import accurate_gradient
@@ -81,7 +82,7 @@ class Descent(Position):
         for _ in range(_RULES.legs):
             if self._advance(start):
                 return
-            self.information = self.measure()
+            self._update()
         if self.information.definiteness == "positive definite":
             self._finish()
 
@@ -151,7 +152,15 @@ class Descent(Position):
             return False
         value, step = float(run.value[0]), run.steps[0]
         ray = probe_rays(target, run.z[0], value, step, self.step_sizes) or self._ray_from(start)
-        return not self._stands_in_valley(ray) and self._diverges(ray)
+        if not self._stands_in_valley(ray) and self._diverges(ray):
+            return True
+        self._update()
+        return follow_valley(self)
+
+    def _update(self) -> None:
+        """Measure the information, if that was elsewhere."""
+        if not np.array_equal(self.information.point, self.working):
+            self.information = self.measure()
 
     def _ray_from(self, start: Floats) -> Ray | None:
         """Probe the ray from the start through here."""
@@ -238,13 +247,14 @@ class Descent(Position):
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
-        uncertain = self.information.definiteness in {"singular", "undecided"}
-        if uncertain and self.status.has_optimum and leaves_flat_line(self):
+        undecided = self.information.definiteness == "undecided"
+        flat = undecided or self.status is Status.NOT_IDENTIFIED
+        if flat and self.decrement < PROMISED and leaves_flat_line(self):
             self.status, target = Status.NOT_CERTIFIED, self.target()
             self._minimize_again(target, np.zeros(self.working.size))
             self.count(target)
             return False
-        failed = self.status is Status.NOT_CERTIFIED and not z.any()
+        failed = self.status is Status.NOT_CERTIFIED and not undecided and not z.any()
         if failed and self.n_damped < _RULES.damped:
             # Where a valley bends, full steps from inside it lead up its side.
             self.n_damped += 1
@@ -267,7 +277,7 @@ class Descent(Position):
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
-        if self.has_kinks():
+        if self.has_kinks() or self.information.definiteness == "undecided":
             return Status.NOT_CERTIFIED
         if self.decrement > CERTIFIED:
             limited = self.decrement <= max(self._attainable(self.whitening.size), PROMISED)

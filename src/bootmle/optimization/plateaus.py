@@ -49,8 +49,9 @@ class _PlateauRules:
 class _WalkRules:
     """Where the others are fitted on a walk, in units of how far a parameter went."""
 
-    stations: tuple[float, ...] = (1, 3, 9, 27, 81, 243)
-    """Powers of three: six stations on a path of which only its order of magnitude is known."""
+    stations: tuple[float, ...] = (1, 1.01, 3, 9, 27, 81, 243)
+    """Powers of three: six stations on a path of which only its order of magnitude is known, and
+    one beside the first that shows where the others lead."""
     finer: tuple[float, ...] = (0.5, 0.7, 1.4, 2.0)
     """Shares of the lowest station at which a lower one is looked for, √2 apart."""
     converged: float = 0.1
@@ -218,36 +219,47 @@ def along_profile(
         return None
     reach = np.sign(moved[column]) * max(1.0, abs(moved[column])) * whitening.units[column]
 
-    def walk(start: Floats, shares: Floats) -> list[_Station]:
-        return _walk(target, column, start, whitening.center[column] + shares * reach, step_sizes)
+    def walk(start: Floats, shares: Floats, before: list[_Station]) -> list[_Station]:
+        values = whitening.center[column] + shares * reach
+        return _walk(target, column, start, values, step_sizes, before)
 
     shares = np.array(_WALK.stations)
-    path = walk(working, shares)
+    path = walk(working, shares, [])
     if not path:
         return None
     supremum = path[_lowest(path)].value
     if len(path) == len(shares) and path[-1].value <= supremum + step_sizes.slack():
-        shares = np.concatenate([-shares[::-1], -1 / shares[1:]])
-        back = walk(whitening.center, shares)
+        shares = np.concatenate([-shares[::-1], -1 / shares[2:]])
+        back = walk(whitening.center, shares, path)
         if not back or back[0].value > supremum + SAME_SUPREMUM or _lowest(back) == 0:
             return _at_end(target, path)
         path = back
     lowest = _lowest(path)
-    finer = walk(path[lowest].fitted.working, shares[lowest] * np.array(_WALK.finer))
+    finer = walk(path[lowest].fitted.working, shares[lowest] * np.array(_WALK.finer), [])
     nearest = min([path[lowest], *finer], key=lambda each: each.value)
     return whitening.to_whitened(nearest.fitted.working)
 
 
 def _walk(
-    target: WhitenedObjective, column: int, start: Floats, values: Floats, step_sizes: StepSizes
+    target: WhitenedObjective,
+    column: int,
+    start: Floats,
+    values: Floats,
+    step_sizes: StepSizes,
+    before: list[_Station],
 ) -> list[_Station]:
-    """Fit the others at one value after the other, until the nll rises or they have no fit."""
+    """Fit the others at one value after the other, until the nll rises or they have no fit.
+
+    They begin where the stations so far, those of a path before among them, lead.
+    """
     path: list[_Station] = []
     held, point = np.array([column]), start
     for value in values:
         point = point.copy()
         point[column] = value
-        fitted = fit_others(target, held, point, step_sizes)
+        starts = [*_extrapolated([*before, *path][-2:], column, value), point]
+        fits = (fit_others(target, held, each, step_sizes) for each in starts)
+        fitted = next((each for each in fits if each is not None), None)
         if fitted is None:
             break
         path.append(_Station(target.value_at(fitted.working), fitted))
@@ -255,6 +267,17 @@ def _walk(
             break
         point = fitted.working
     return path
+
+
+def _extrapolated(path: list[_Station], column: int, value: float) -> list[Floats]:
+    """Extrapolate the others' optima (q,) linearly in 1 / value: so they pass a ratio's pole."""
+    if len(path) < 2:
+        return []
+    first, last = (station.fitted.working for station in path)
+    share = (1 / value - 1 / last[column]) / (1 / last[column] - 1 / first[column])
+    point = last + share * (last - first)
+    point[column] = value
+    return [point]
 
 
 def _lowest(path: list[_Station]) -> int:
