@@ -52,6 +52,9 @@ class _WalkRules:
     stations: tuple[float, ...] = (1, 1.01, 3, 9, 27, 81, 243)
     """Powers of three: six stations on a path of which only its order of magnitude is known, and
     one beside the first that shows where the others lead."""
+    least: int = 5
+    """Stations, to 27 times the distance, from which the walk may pass infinity: further out the
+    others may be lost in rounding."""
     finer: tuple[float, ...] = (0.5, 0.7, 1.4, 2.0)
     """Shares of the lowest station at which a lower one is looked for, √2 apart."""
     converged: float = 0.1
@@ -228,12 +231,14 @@ def along_profile(
     if not path:
         return None
     supremum = path[_lowest(path)].value
-    if len(path) == len(shares) and path[-1].value <= supremum + step_sizes.slack():
-        shares = np.concatenate([-shares[::-1], -1 / shares[2:]])
-        back = walk(whitening.center, shares, path)
-        if not back or back[0].value > supremum + SAME_SUPREMUM or _lowest(back) == 0:
+    if len(path) >= _WALK.least and path[-1].value <= supremum + step_sizes.slack():
+        passed = shares[: len(path)]
+        behind = np.concatenate([-passed[::-1], -1 / passed[2:]])
+        back = walk(whitening.center, behind, path)
+        if back and back[0].value <= supremum + SAME_SUPREMUM and _lowest(back) > 0:
+            path, shares = back, behind
+        elif len(path) == len(shares):
             return _at_end(target, path)
-        path = back
     lowest = _lowest(path)
     finer = walk(path[lowest].fitted.working, shares[lowest] * np.array(_WALK.finer), [])
     nearest = min([path[lowest], *finer], key=lambda each: each.value)
