@@ -55,6 +55,8 @@ class _WalkRules:
     least: int = 5
     """Stations, to 27 times the distance, from which the walk may pass infinity: further out the
     others may be lost in rounding."""
+    back: int = 13
+    """Powers of three by which it comes back from there, to a millionth of the distance."""
     finer: tuple[float, ...] = (0.5, 0.7, 1.4, 2.0)
     """Shares of the lowest station at which a lower one is looked for, √2 apart."""
     converged: float = 0.1
@@ -233,7 +235,7 @@ def along_profile(
     supremum = path[_lowest(path)].value
     if len(path) >= _WALK.least and path[-1].value <= supremum + step_sizes.slack():
         passed = shares[: len(path)]
-        behind = np.concatenate([-passed[::-1], -1 / passed[2:]])
+        behind = np.concatenate([-passed[::-1], -(3.0 ** -np.arange(1, _WALK.back))])
         back = walk(whitening.center, behind, path)
         if back and back[0].value <= supremum + SAME_SUPREMUM and _lowest(back) > 0:
             path, shares = back, behind
