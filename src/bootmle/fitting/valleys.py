@@ -166,7 +166,9 @@ class _Valley:
         one_sign = np.abs(np.sign(others).sum(axis=0)) == len(path)
         geometric = one_sign & (sizes.max(axis=0) > _RULES.geometric * sizes.min(axis=0))
         logarithms = shares @ np.log(np.where(geometric, sizes, 1.0))
-        return np.where(geometric, np.sign(others[-1]) * np.exp(logarithms), shares @ others)
+        return np.asarray(
+            np.where(geometric, np.sign(others[-1]) * np.exp(logarithms), shares @ others)
+        )
 
     def _fit(self, place: float, others: Floats) -> _Station | None:
         """Fit the others (q - 1,) from a point; None where they do not converge within bounds."""
