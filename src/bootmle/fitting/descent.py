@@ -248,17 +248,19 @@ class Descent(Position):
             return False
         self.status = self._verdict()
         undecided = self.information.definiteness == "undecided"
-        flat = undecided or self.status is Status.NOT_IDENTIFIED
-        if flat and self.decrement < PROMISED and leaves_flat_line(self):
+        flat = undecided or self.information.definiteness == "singular"
+        if flat and self.status.has_optimum and leaves_flat_line(self):
             self.status, target = Status.NOT_CERTIFIED, self.target()
             self._minimize_again(target, np.zeros(self.working.size))
             self.count(target)
             return False
-        failed = self.status is Status.NOT_CERTIFIED and not undecided and not z.any()
+        failed = self.status is Status.NOT_CERTIFIED and not z.any()
         if failed and self.n_damped < _RULES.damped:
             # Where a valley bends, full steps from inside it lead up its side.
             self.n_damped += 1
             return self._descend(target, start)
+        if undecided:
+            self.status = Status.NOT_CERTIFIED
         return True
 
     def _stays_flat(self, target: WhitenedObjective, z: Floats, side: Floats) -> bool:
@@ -277,7 +279,7 @@ class Descent(Position):
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
-        if self.has_kinks() or self.information.definiteness == "undecided":
+        if self.has_kinks():
             return Status.NOT_CERTIFIED
         if self.decrement > CERTIFIED:
             limited = self.decrement <= max(self._attainable(self.whitening.size), PROMISED)
