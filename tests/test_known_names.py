@@ -182,7 +182,7 @@ KEYWORDS = [
     ("confidence_interval", {"conf": 0.95}, "confidence_level"),
     ("fit", {"start_params": [0.0]}, "x0"),  # statsmodels
     ("fit", {"p0": [0.0]}, "x0"),
-    ("fit", {"seed": 0}, r"rng is an argument of bootstrap\(\)"),
+    ("fit", {"seed": 0}, "rng=0"),
     ("fit", {"gr": None}, "jac"),  # R's optim
     ("fit", {"maxiter": 5}, r"options=\{'maxiter'"),
     ("fit", {"sample_weight": Y}, "weights"),

@@ -39,6 +39,9 @@ FIT = {
     "transform": None,
     "vectorized": False,
     "missing": "raise",
+    "n_starts": 1,
+    "rng": None,
+    "n_jobs": 1,
 }
 BOOTSTRAP = {
     "fit": REQUIRED,

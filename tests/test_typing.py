@@ -48,6 +48,7 @@ from bootmle.crosschecks.diagnoses import Diagnosis
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.display.exports import Summary
+from bootmle.fitting.several_starts import Optima
 from bootmle.inference.influence import Influence
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.worst_case import WorstCase
@@ -100,6 +101,7 @@ def test_the_types_of_a_fit(mle: Fit) -> None:
     assert_type(mle.covariance, Floats)
     assert_type(mle.fun, float)
     assert_type(mle.llf, float)
+    assert_type(mle.optima, Optima | None)
     assert_type(mle.params, Floats)
     assert_type(mle.plot(ax=Figure().subplots()), tuple[Figure, NDArray[Any]])
     assert_type(mle.standard_error, Floats)
@@ -226,6 +228,7 @@ def test_the_types_of_what_a_bootstrap_computes(boot: Bootstrap) -> None:
     assert_type(boot.plot(ax=Figure().subplots()), tuple[Figure, NDArray[Any]])
     assert_type(boot.simultaneous(0.8, names=["log_mean"]), ConfidenceInterval)
     assert_type(boot.to_frame(0.8), pd.DataFrame)
+    assert_type(boot.better_fit(), Fit)
     assert_type(boot.band(simultaneous=False), Band)
     assert_type(boot.conf_int(0.1), Floats)
     assert_type(boot.standard_errors, Floats)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bootmle.bootstrapping.arguments import read_extension
+from bootmle.bootstrapping.better_fit import better_fit
 from bootmle.bootstrapping.correcting import Corrected, correct_run
 from bootmle.bootstrapping.pictures import Pictures
 from bootmle.bootstrapping.storage import write_run
@@ -21,6 +22,7 @@ from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, signals_interrupt
 from bootmle.execution.threads import computation
+from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import check_columns, derive_all, derive_at, shape_at, undefined
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
@@ -117,6 +119,33 @@ class Bootstrap(Pictures):
             audits=(),
             alarms=(),
         )
+
+    def better_fit(self) -> Fit:
+        """Fit the original data again, from the replicates that suit them best.
+
+        An alarm says where a replicate leads to a better optimum; bootstrap that one instead.
+
+        Returns
+        -------
+        Fit
+            The better fit, or ``fit`` where none is; its ``optima`` lists what was found.
+
+        Raises
+        ------
+        ValueError
+            Without a fit, or with an `Estimator`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import bootstrap, fit
+        >>> y = np.random.default_rng(0).exponential(2.0, 80)
+        >>> mle = fit(lambda p, y: p[0] + y / np.exp(p[0]), {"log_mean": 0.0}, args=y)
+        >>> len(bootstrap(mle, n_resamples=99, rng=0).better_fit().optima)
+        1
+        """
+        origin = self if self.origin is None else self.origin
+        return better_fit(origin.fit, origin.replicates[origin.data.optimal])
 
     def extend(
         self,

@@ -12,39 +12,32 @@ from numpy.typing import ArrayLike
 from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
-from bootmle.display.checks import check_flag
 from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.threads import computation
+from bootmle.fitting.at_optimum import coordinates_at, in_user_parameters, probe_at
 from bootmle.fitting.description import describe_optimum, read_start, start_of
 from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.fit_views import FitViews
+from bootmle.fitting.reading import are_unnamed, named_by_columns, read_by_name_too
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
+from bootmle.fitting.several_starts import Optima, check_n_starts, search_again
 from bootmle.fitting.working_scales import working_scales
-from bootmle.likelihood.additivity import beside
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.column_names import names_of_columns
 from bootmle.likelihood.data import as_args
-from bootmle.likelihood.definiteness import orient
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.jacobian import check_jac_at
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.likelihood.named_params import ByName, reads_by_name
-from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.likelihood.row_dependence import describe_data, examine_response, examine_rows
-from bootmle.likelihood.scales import Identity
-from bootmle.likelihood.vectorization import check_vectorized
-from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer, read_constraints
 from bootmle.optimization.sandwich import Units
-from bootmle.optimization.whitening import Whitening
 
 __all__ = ["Fit", "fit"]
 
 _INNER = {
     *("args", "base", "changes", "check_data", "check_optimum", "check_repeatable"),
-    *("description", "fingerprint", "hessian_errors", "influence_functions"),
+    *("description", "fingerprint", "from_start", "hessian_errors", "influence_functions"),
     *("labels_of_observations", "likelihood", "null_directions", "optimizer", "own_errors"),
     *("probes", "refit", "resampling_notes", "responses", "restored", "scales"),
     *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
@@ -75,6 +68,8 @@ class Fit(FitViews):
         The information at the point where SciPy stopped, where that was not the optimum.
     optimize_result : OptimizeResult
         SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
+    optima : Optima or None
+        The distinct optima that several starts led to (``n_starts``), and how often each did.
     n_evaluations : int
         Evaluations of the objective.
     notes : tuple of str
@@ -90,6 +85,7 @@ class Fit(FitViews):
 
     scipy_information: Information | None = field(repr=False)
     optimize_result: OptimizeResult = field(repr=False)
+    optima: Optima | None = field(default=None, repr=False)
 
     def influence_functions(self) -> Floats | None:
         """Return H⁻¹s_i of each observation on the working scale, (N, q); None of a total."""
@@ -108,11 +104,18 @@ class Fit(FitViews):
         ValueError
             As of `fit`, and for data of another form. Exceptions of the objective pass through.
         """
-        own = self.likelihood.parameters
-        values = np.where(self.free, start, self.estimate)
-        parameters = replace(own.with_scales(self.scales), values=values)
-        likelihood = replace(self.likelihood.simulated(args), parameters=parameters)
+        likelihood = self.likelihood.simulated(args)
+        return _search(replace(likelihood, parameters=self._parameters_at(start)), self.optimizer)
+
+    def from_start(self, start: Floats) -> Fit:
+        """Fit the same data again, from another full parameter vector."""
+        likelihood = replace(self.likelihood, parameters=self._parameters_at(start))
         return _search(likelihood, self.optimizer)
+
+    def _parameters_at(self, start: Floats) -> Parameters:
+        """Return the parameters on the scales that were asked for, with another start."""
+        own = self.likelihood.parameters.with_scales(self.scales)
+        return replace(own, values=np.where(self.free, start, self.estimate))
 
     def description(self) -> dict[str, Any]:
         """Describe the data, the objective and its parameters in a form that JSON holds."""
@@ -159,6 +162,9 @@ def fit(
     transform: str | Sequence[Any] | Mapping[str, Any] | None = None,
     vectorized: bool = False,
     missing: str = "raise",
+    n_starts: int = 1,
+    rng: int | np.random.Generator | None = None,
+    n_jobs: int | None = 1,
     **unknown: Never,
 ) -> Fit:
     """Fit a model by maximum likelihood, and continue until the optimum is certified.
@@ -200,6 +206,13 @@ def fit(
     missing : str
         Rows masked in ``args`` or among the contributions (`numpy.ma`) are missing: "raise" refuses
         them, "drop" leaves them out. NaN is left to the model.
+    n_starts : int
+        Number of starts: x0, and random ones around it, from 1 to 3 √n standard errors away. The
+        best certified optimum is returned, and ``optima`` lists all.
+    rng : int, Generator or None
+        Seed of the random starts.
+    n_jobs : int or None
+        Workers that search from them, as in `bootstrap`; results do not depend on it.
 
     Returns
     -------
@@ -229,46 +242,14 @@ def fit(
         optimizer = Optimizer(method, read_constraints(constraints), tol, options)
         optimizer.check(parameters)
         note: tuple[str, ...] = ()
-        if _unnamed(x0, names, fixed, transform):
-            parameters, note = _named_by_columns(fun, as_args(args), parameters)
-        rest = (args, jac, vectorized, parameters, (weights, missing, weights_kind))
-        try:
-            likelihood = _read(fun, *rest)
-        except (IndexError, ValueError) as error:
-            if not reads_by_name(error):
-                raise
-            own = ByName(jac, parameters.names) if callable(jac) else jac
-            likelihood = _read(ByName(fun, parameters.names), args, own, *rest[2:])
+        if are_unnamed(x0, names, fixed, transform):
+            parameters, note = named_by_columns(fun, as_args(args), parameters)
+        rest = (weights, missing, weights_kind)
+        likelihood = read_by_name_too(fun, args, jac, vectorized, parameters, rest)
     found = _search(likelihood, optimizer)
+    if (count := check_n_starts(n_starts)) > 1:
+        found = search_again(found, Fit.from_start, count, rng, n_jobs)
     return replace(found, notes=(*note, *found.notes)) if note else found
-
-
-def _unnamed(x0: Any, names: Any, fixed: Any, transform: Any) -> bool:
-    """Whether no argument names the parameters."""
-    own = isinstance(x0, Mapping) or hasattr(x0, "to_numpy")
-    return names is None and not (own or fixed or isinstance(transform, Mapping))
-
-
-def _named_by_columns(
-    fun: Callable[..., Any], args: tuple[Any, ...], parameters: Parameters
-) -> tuple[Parameters, tuple[str, ...]]:
-    """Name the parameters by the columns that they multiply, with a note, where they do."""
-    named = names_of_columns(fun, args, parameters.values)
-    if named is None:
-        return parameters, ()
-    own, places = named
-    note = f"parameters are named by the columns of {places} that they multiply (names=X.columns)"
-    return replace(parameters, names=own), (note,)
-
-
-def _read(
-    fun: Any, args: Any, jac: Any, vectorized: bool, parameters: Parameters, rest: tuple[Any, ...]
-) -> Likelihood:
-    """Read the objective and its data."""
-    if check_flag("vectorized", vectorized):
-        fun = check_vectorized(fun, parameters.values, as_args(args), jac)
-    weights, missing, kind = rest
-    return read_likelihood(fun, args, jac, weights, parameters, missing, kind)
 
 
 def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
@@ -288,9 +269,9 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     started = time.perf_counter()
     base = likelihood.at(estimate)
     seconds = time.perf_counter() - started
-    information = _in_user_parameters(likelihood, search, estimate)
-    whitening = _coordinates(likelihood, search, information, estimate)
-    probes = (estimate, *(_probe(likelihood, whitening, side) for side in (1.0, -1.0)))
+    information = in_user_parameters(likelihood, search, estimate)
+    whitening = coordinates_at(likelihood, search, information, estimate)
+    probes = (estimate, *(probe_at(likelihood, whitening, side) for side in (1.0, -1.0)))
     likelihood = examine_response(likelihood, probes, base)
     scales = tuple(likelihood.parameters.scales)
     if search.status.withheld and information.limit is None and information.tangent is None:
@@ -318,50 +299,3 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         optimizer=search.optimizer,
         seconds_per_evaluation=seconds,
     )
-
-
-def _in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats) -> Information:
-    """Return the information in all free parameters, on the user's scale."""
-    parameters = likelihood.parameters
-    plain = all(isinstance(scale, Identity) for scale in parameters.scales)
-    if plain and search.likelihood.parameters is parameters:
-        return search.information
-    unscaled = parameters.with_scales([Identity()] * parameters.free.size)
-    information = observed_information(
-        replace(likelihood, parameters=unscaled), estimate[parameters.free]
-    )
-    search.n_evaluations += information.n_evaluations
-    found = search.information
-    if found.limit is not None:
-        slopes = parameters.slopes(search.working)[:, None]
-        return replace(information, limit=found.limit * slopes)
-    if found.tangent is not None:
-        slopes = parameters.slopes(search.working)[:, None]
-        null = orient(found.null_directions * slopes)
-        kind, tangent = found.definiteness, found.tangent * slopes
-        return replace(information, definiteness=kind, null_directions=null, tangent=tangent)
-    same = found.point.size == information.point.size
-    if same and found.definiteness == "singular" and information.definiteness != "singular":
-        # A straight flat direction on the working scale is a curved one here, and harder to detect.
-        directions = found.null_directions * parameters.slopes(search.working)[:, None]
-        return replace(information, definiteness="singular", null_directions=orient(directions))
-    return information
-
-
-def _coordinates(
-    likelihood: Likelihood, search: Search, information: Information, estimate: Floats
-) -> Whitening:
-    """Return coordinates for all free parameters: the search's, unless it fixed some at bounds."""
-    if search.likelihood.parameters is likelihood.parameters:
-        return Whitening(search.working, search.whitening.factor)
-    matrix = np.nan_to_num(information.matrix)
-    user = Whitening.from_curvature(estimate[likelihood.parameters.free], matrix)
-    working = likelihood.parameters.to_working(estimate)
-    slopes = likelihood.parameters.slopes(working)
-    return Whitening(working, user.factor / np.where(slopes == 0, 1.0, slopes)[:, None])
-
-
-def _probe(likelihood: Likelihood, whitening: Whitening, side: float) -> Floats:
-    """Return a point a standard error away in every whitened coordinate."""
-    step = side * whitening.factor.sum(axis=1)
-    return beside(likelihood.parameters, whitening.center, step)

@@ -138,7 +138,8 @@ def _better_optimum(
     yield Alarm(
         AlarmKind.BETTER_OPTIMUM,
         f"the estimate of replicate {best} leads to a better optimum of the original data (nll "
-        f"{nll:.8g}, the fit has {fit.nll:.8g}): fit again from x0 = [{values}]",
+        f"{nll:.8g}, the fit has {fit.nll:.8g}): fit again from x0 = [{values}], as "
+        f"boot.better_fit() does",
         estimate=found,
     )
 

@@ -141,7 +141,7 @@ class ColdAudit:
         message = (
             f"SciPy, starting again from x0, found a better optimum for {self.n_better} of "
             f"{self.n} replicates: the likelihood has several, and replicates stay near the "
-            f"estimate's; fit from several starts"
+            f"estimate's; fit from several starts, fit(..., n_starts=20)"
         )
         return (Alarm(AlarmKind.COLD_REFIT, message),)
 

@@ -1,0 +1,66 @@
+"""What is measured at an optimum: the information in the user's parameters, and coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bootmle.fitting.search import Search
+from bootmle.likelihood.additivity import beside
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.definiteness import orient
+from bootmle.likelihood.information import Information
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.scales import Identity
+from bootmle.optimization.convergence import observed_information
+from bootmle.optimization.whitening import Whitening
+
+__all__ = ["coordinates_at", "in_user_parameters", "probe_at"]
+
+
+def in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats) -> Information:
+    """Return the information in all free parameters, on the user's scale."""
+    parameters = likelihood.parameters
+    plain = all(isinstance(scale, Identity) for scale in parameters.scales)
+    if plain and search.likelihood.parameters is parameters:
+        return search.information
+    unscaled = parameters.with_scales([Identity()] * parameters.free.size)
+    information = observed_information(
+        replace(likelihood, parameters=unscaled), estimate[parameters.free]
+    )
+    search.n_evaluations += information.n_evaluations
+    found = search.information
+    if found.limit is not None:
+        slopes = parameters.slopes(search.working)[:, None]
+        return replace(information, limit=found.limit * slopes)
+    if found.tangent is not None:
+        slopes = parameters.slopes(search.working)[:, None]
+        null = orient(found.null_directions * slopes)
+        kind, tangent = found.definiteness, found.tangent * slopes
+        return replace(information, definiteness=kind, null_directions=null, tangent=tangent)
+    same = found.point.size == information.point.size
+    if same and found.definiteness == "singular" and information.definiteness != "singular":
+        # A straight flat direction on the working scale is a curved one here, and harder to detect.
+        directions = found.null_directions * parameters.slopes(search.working)[:, None]
+        return replace(information, definiteness="singular", null_directions=orient(directions))
+    return information
+
+
+def coordinates_at(
+    likelihood: Likelihood, search: Search, information: Information, estimate: Floats
+) -> Whitening:
+    """Return coordinates for all free parameters: the search's, unless it fixed some at bounds."""
+    if search.likelihood.parameters is likelihood.parameters:
+        return Whitening(search.working, search.whitening.factor)
+    matrix = np.nan_to_num(information.matrix)
+    user = Whitening.from_curvature(estimate[likelihood.parameters.free], matrix)
+    working = likelihood.parameters.to_working(estimate)
+    slopes = likelihood.parameters.slopes(working)
+    return Whitening(working, user.factor / np.where(slopes == 0, 1.0, slopes)[:, None])
+
+
+def probe_at(likelihood: Likelihood, whitening: Whitening, side: float) -> Floats:
+    """Return a point a standard error away in every whitened coordinate."""
+    step = side * whitening.factor.sum(axis=1)
+    return beside(likelihood.parameters, whitening.center, step)
