@@ -293,6 +293,72 @@ def test_a_constant_in_the_objective_that_acts_away_from_the_estimate_is_noticed
         bootstrap(penalized(side, limit), n_resamples=70, rng=0, checkpoint=tmp_path)
 
 
+def test_a_penalty_on_repeated_rows_is_noticed(tmp_path: Path) -> None:
+    """It vanishes on the data, at every point: only a resample has the same row twice."""
+    y = np.random.default_rng(3).normal(size=40)
+
+    def model(weight: float) -> Fit:
+        def nll(params: Any, y: Any) -> Any:
+            return (
+                0.5
+                * np.sum((y - params[0]) ** 2)
+                * (1.0 + weight * (np.unique(y).size < y.size and y.size == 40))
+            )
+
+        return fit(nll, [0.0], args=y)
+
+    bootstrap(model(0.0), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: objective: "):
+        bootstrap(model(1e-3), n_resamples=140, rng=0, checkpoint=tmp_path)
+
+
+def test_changed_constraints_are_noticed(tmp_path: Path) -> None:
+    """The objective is the same one, and so is the estimate, where no constraint is active."""
+    y = np.random.default_rng(3).normal([1.0, 100.0], [1.0, 10.0], size=(40, 2))
+
+    def model(*limits: float) -> Fit:
+        below = [{"type": "ineq", "fun": lambda p, most=most: most - p[0]} for most in limits]
+        return fit(
+            lambda p, y: 0.5 * (((y - p) / [1.0, 10.0]) ** 2).sum(axis=1),
+            [0.5, 50.0],
+            args=y,
+            constraints=below,
+        )
+
+    bootstrap(model(50.0), n_resamples=70, rng=0, checkpoint=tmp_path)
+    bootstrap(model(50.0), n_resamples=70, rng=0, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="holds another run: constraints: "):
+        bootstrap(model(60.0), n_resamples=140, rng=0, checkpoint=tmp_path)
+    for other in ((), (50.0, 60.0)):
+        with pytest.raises(ValueError, match=r"holds another run: .*'constrained': 33"):
+            bootstrap(model(*other), n_resamples=140, rng=0, checkpoint=tmp_path)
+
+
+class Counts:
+    """Without a text of its own: the default one is an address."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+
+def draw_counts(options: Any, params: Any, rng: Any, X: Any, y: Any) -> Any:
+    return X, rng.poisson(options.n, y.size)
+
+
+def test_objects_without_a_text_of_their_own_are_told_by_what_they_hold(tmp_path: Path) -> None:
+    model = poisson(1)
+    mle = fit(model.nll, model.truth, model.data(40, rng=1))
+
+    def run(n: int) -> Bootstrap:
+        plan = Parametric(partial(draw_counts, Counts(n)))
+        return bootstrap(mle, sampling=plan, n_resamples=9, rng=0, checkpoint=tmp_path)
+
+    run(3)
+    run(3)
+    with pytest.raises(ValueError, match="holds another run: sampling: "):
+        run(4)
+
+
 def test_another_standard_error_function_is_noticed(tmp_path: Path) -> None:
     y = np.random.default_rng(29).gamma(2.0, size=80)
 
@@ -360,7 +426,7 @@ def test_the_manifest_is_small_and_says_what_the_run_is(mle: Fit, tmp_path: Path
     assert path.stat().st_size < 5000
     assert manifest["run"]["seed"] == str(2**80)
     assert manifest["run"]["names"] == list(mle.names)
-    assert len(manifest["run"]["objective"]) == 3 + 2 * 3
+    assert len(manifest["run"]["objective"]) == 3 + 2 * 3 + 4 + 2
     assert manifest["run"]["objective"][0] == pytest.approx(mle.nll, rel=1e-12)
     assert manifest["start"]["estimate"] == mle.estimate.tolist()
     assert manifest["versions"]["numpy"] == np.__version__

@@ -3,7 +3,10 @@
 import json
 import os
 import pickle
+import tracemalloc
+import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -134,6 +137,43 @@ def test_the_file_is_on_disk_before_it_takes_the_name(
     monkeypatch.setattr(os, "fsync", watching)
     write_run(tmp_path / "run", ABOUT, awkward())
     assert synced == [False, True], "the file under its temporary name, then the folder's entry"
+
+
+def header(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
+    file = BytesIO()
+    form = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, form)
+    return file.getvalue()
+
+
+HOSTILE: dict[str, tuple[str, bytes]] = {
+    "larger than the file": ("estimates", header((10**13, 2)) + bytes(64)),
+    "of objects": ("distance", header((14,), "|O") + bytes(64)),
+    "a bomb behind its shape": ("distance", header((14,)) + bytes(10**7)),
+    "a bomb of another shape": ("distance", header((10**6,)) + bytes(8 * 10**6)),
+    "a deep record": ("about", header((200_000,), "|u1") + b"[" * 200_000),
+    "a record of another kind": ("about", header((2,), "|u1") + b"[]"),
+    "an unknown status": ("status", header((14,), "|i1") + bytes([77] * 14)),
+    "an array of another program": ("other", header((14,)) + bytes(14 * 8)),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_by_name_before_it_is_expanded(kind: str, tmp_path: Path) -> None:
+    name, content = HOSTILE[kind]
+    write_run(tmp_path / "run", ABOUT, awkward().first(14))
+    with zipfile.ZipFile(tmp_path / "run") as stored:
+        members = {each: stored.read(each) for each in stored.namelist()}
+    with zipfile.ZipFile(tmp_path / "run", "w", zipfile.ZIP_DEFLATED) as changed:
+        for each, own in (members | {f"{name}.npy": content}).items():
+            changed.writestr(each, own)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="is not a saved Bootstrap, or is damaged") as caught:
+        load(tmp_path / "run")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert str(tmp_path / "run") in str(caught.value)
+    assert most < 5e6
 
 
 def test_saving_again_replaces_the_file(tmp_path: Path) -> None:

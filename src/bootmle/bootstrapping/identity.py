@@ -40,7 +40,7 @@ def versions() -> dict[str, str]:
 def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dict[str, Any]:
     """Describe a run as JSON, so that another one can be compared with it."""
     return {
-        **fit.description(),
+        **fit.description(seed),
         "seed": str(seed),
         "sampling": sampling.description(fit),
         "refit": refit,

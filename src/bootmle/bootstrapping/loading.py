@@ -127,7 +127,7 @@ def _read(places: Sequence[Path]) -> list[_Stored]:
     runs = []
     for place in places:
         if not place.is_dir():
-            runs.append(_Stored(str(place), Bootstrap.from_json(*read_run(place))))
+            runs.append(_Stored(str(place), _run(place, *read_run(place))))
         elif not is_run(place):
             raise ValueError(
                 f"paths: {place} is a directory without run.json, so not that of a run"
@@ -145,7 +145,7 @@ def _read_parts(parts: Sequence[Path]) -> _Stored:
         data = found.data
     consecutive = np.array_equal(merged.numbers, np.arange(len(merged.numbers)))
     run = replace(
-        Bootstrap.from_json(record, data),
+        _run(parts[0] / "run.json", record, data),
         numbers=None if consecutive else merged.numbers,
         seconds=merged.seconds,
         stopped=merged.manifest["stopped"],
@@ -153,6 +153,16 @@ def _read_parts(parts: Sequence[Path]) -> _Stored:
         correction=None if found is None else found.correction,
     )
     return _Stored(", ".join(map(str, parts)), run, merged.manifest["start"])
+
+
+def _run(place: Path, record: Mapping[str, Any], data: Replicates) -> Bootstrap:
+    """Build a run from its record; ValueError that names the file of a damaged one."""
+    try:
+        return Bootstrap.from_json(record, data)
+    except ValueError as error:
+        raise ValueError(
+            f"paths: {place} is damaged, or not of a run: {error}; restore a copy of it"
+        ) from error
 
 
 def _corrected(parts: Sequence[Path], merged: Merged[Replicates]) -> Corrected:

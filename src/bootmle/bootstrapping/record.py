@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.correction import Correction
@@ -52,8 +53,25 @@ def _optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else convert(value)
 
 
-_PLAIN = _entry()
-_NAMES = _entry(list, tuple)
+def _exactly(*kinds: type) -> Callable[[Any], Any]:
+    """Read a value of one of some types."""
+
+    def read(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError(f"it has to be of type {' or '.join(kind.__name__ for kind in kinds)}")
+        return value
+
+    return read
+
+
+def _tuple_of(*kinds: type) -> dict[str, Any]:
+    """Describe a field that is a tuple of plain values, stored as a list."""
+    each = _exactly(*kinds)
+    return _entry(list, lambda values: tuple(map(each, _exactly(list)(values))))
+
+
+_FLAG, _TEXT = _entry(read=_exactly(bool)), _entry(read=_exactly(str))
+_NAMES, _NUMBERS = _tuple_of(str), _tuple_of(int, float)
 _ARRAY = _entry(_optional(np.ndarray.tolist), _optional(lambda read: np.array(read, dtype=float)))
 _LATE = {"late": True}
 """Known only at the end of a run; a directory holds the record of its beginning."""
@@ -131,9 +149,11 @@ class Record:
     estimate: Floats = field(metadata=_ARRAY | _SHARED)
     data: Replicates = field(repr=False)
     seeds: tuple[int, ...] = field(metadata=_list_of(str, int))
-    sampling: Plan | str = field(repr=False, metadata=_entry(str) | _SHARED)
-    n_shared: int = field(metadata=_entry(join=sum))
-    seconds: float = field(default=0.0, metadata=_entry(join=sum) | _LATE)
+    sampling: Plan | str = field(repr=False, metadata=_entry(str, _exactly(str)) | _SHARED)
+    n_shared: int = field(metadata=_entry(read=_exactly(int), join=sum))
+    seconds: float = field(
+        default=0.0, metadata=_entry(read=_exactly(int, float), join=sum) | _LATE
+    )
     numbers: NDArray[np.intp] | None = field(
         default=None,
         repr=False,
@@ -144,13 +164,13 @@ class Record:
         )
         | _LATE,
     )
-    stopped: str = field(default="", metadata=_PLAIN | _LATE)
-    rescaling: tuple[float, float] = field(default=(1.0, 1.0), repr=False, metadata=_NAMES)
-    supports_quantiles: bool = field(default=True, repr=False, metadata=_PLAIN)
-    is_random: bool = field(default=True, repr=False, metadata=_PLAIN)
+    stopped: str = field(default="", metadata=_TEXT | _LATE)
+    rescaling: tuple[float, float] = field(default=(1.0, 1.0), repr=False, metadata=_NUMBERS)
+    supports_quantiles: bool = field(default=True, repr=False, metadata=_FLAG)
+    is_random: bool = field(default=True, repr=False, metadata=_FLAG)
     center: Floats | None = field(default=None, repr=False, metadata=_ARRAY)
     own_standard_error: Floats | None = field(default=None, repr=False, metadata=_ARRAY)
-    refit: str = field(default="verified", metadata=_PLAIN | _SHARED)
+    refit: str = field(default="verified", metadata=_TEXT | _SHARED)
     correction: Correction | None = field(
         default=None,
         repr=False,
@@ -176,8 +196,10 @@ class Record:
         repr=False,
         metadata=_entry(_optional(LeaveOneOut.to_json), _optional(LeaveOneOut.from_json)) | _LATE,
     )
-    derived: bool = field(default=False, repr=False, metadata=_entry(join=any) | _LATE)
-    shape: tuple[int, ...] = field(default=(), repr=False, metadata=_NAMES | _LATE)
+    derived: bool = field(
+        default=False, repr=False, metadata=_entry(read=_exactly(bool), join=any) | _LATE
+    )
+    shape: tuple[int, ...] = field(default=(), repr=False, metadata=_NUMBERS | _LATE)
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
     origin: Any = field(default=None, repr=False)
 
@@ -221,15 +243,23 @@ class Record:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], data: Replicates) -> Self:
-        """Read what `to_json` returned; raise ValueError if an entry is missing."""
+        """Read what `to_json` returned; raise ValueError if an entry is missing or of no run."""
         named = {_FORMERLY.get(name, name): value for name, value in stored.items()}
         entries = {each.name: each.metadata for each in fields(cls) if each.metadata}
         missing = [each for each in entries if each not in named and "late" not in entries[each]]
         if missing:
             raise ValueError(f"the record of the run has no entry {missing[0]!r}")
         known = {
-            name: entry["read"](named[name]) for name, entry in entries.items() if name in named
+            name: _read(name, entry, named[name])
+            for name, entry in entries.items()
+            if name in named
         }
+        size = len(known["names"])
+        rows = {each: known.get(each) for each in ("estimate", "center", "own_standard_error")}
+        shapes = {name: value.shape for name, value in rows.items() if value is not None}
+        for name, shape in (shapes | {"replicates": data.estimates.shape[1:]}).items():
+            if shape != (size,):
+                raise ValueError(f"{name} of shape {shape}, but the run has {size} names")
         return cls(fit=None, data=data, **known)
 
     @classmethod
@@ -248,3 +278,11 @@ class Record:
 def _written(record: Record, each: Field[Any]) -> Any:
     """Return one field as JSON."""
     return each.metadata["write"](getattr(record, each.name))
+
+
+def _read(name: str, entry: Mapping[str, Any], value: Any) -> Any:
+    """Read one field from JSON; raise ValueError naming it where that is not possible."""
+    try:
+        return entry["read"](value)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{name} is {brief(value)}, as in no run ({error})") from error

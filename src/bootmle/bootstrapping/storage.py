@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.display.text import brief
 from bootmle.execution.files import write_whole
+from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
 
 __all__ = ["read_run", "write_run"]
@@ -22,9 +25,13 @@ _FORMAT = 3
 """Version of the file; raise it when older code could misread a newer one."""
 _DAMAGE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, AttributeError, OverflowError, RecursionError),
 )
 """What reading a damaged file raises."""
+_LONGEST_HEADER = 2**12
+"""Bytes before an array, as NumPy writes: 128 for those of a run."""
+_LARGEST_RECORD = 2**28
+"""Bytes of a record: messages of a million failed replicates and a jackknife of a million rows."""
 
 
 def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None:
@@ -63,10 +70,8 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
     if not zipfile.is_zipfile(file):
         raise ValueError("it is not a complete .npz file")
     file.seek(0)
-    with np.load(file, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    if "about" not in arrays:
-        raise ValueError("another program wrote it")
+    with zipfile.ZipFile(file) as stored:
+        arrays = _expand(stored)
     about = json.loads(arrays.pop("about").tobytes())
     if about["format"] not in (2, _FORMAT):
         raise ValueError(f"it has format {about['format']}, this version reads 2 and {_FORMAT}")
@@ -78,4 +83,44 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
     sizes = {data.estimates.shape[1], len(about["estimate"]), len(about["names"])}
     if len(lengths) > 1 or len(sizes) > 1:
         raise ValueError("its parts are inconsistent")
+    if unknown := set(np.unique(data.status).tolist()) - set(map(int, Status)):
+        raise ValueError(f"status holds {min(unknown)}")
     return about, data
+
+
+def _expand(stored: zipfile.ZipFile) -> dict[str, Any]:
+    """Expand the arrays of a run, those announced with the size that its record allows."""
+    known = {f"{each.name}.npy" for each in fields(Replicates) if each.name != "messages"}
+    if (names := set(stored.namelist())) - known != {"about.npy"} or "status.npy" not in names:
+        raise ValueError("another program wrote it")
+    shape, _ = _announced(stored, "about.npy")
+    if (bytes_ := stored.getinfo("about.npy").file_size) > _LARGEST_RECORD:
+        raise ValueError(f"about is announced with shape {shape} and takes {bytes_:,} bytes")
+    about = _member(stored, "about.npy")
+    size = len(json.loads(about.tobytes())["names"])
+    count = _announced(stored, "status.npy")[0][0]
+    for name in sorted(names & known):
+        (shape, dtype), bytes_ = _announced(stored, name), stored.getinfo(name).file_size
+        if shape not in ((count,), (count, size)) or dtype.kind not in "iuf" or dtype.itemsize > 8:
+            raise ValueError(f"{name[:-4]} is announced as {dtype} of shape {shape}")
+        if bytes_ > math.prod(shape) * dtype.itemsize + _LONGEST_HEADER:
+            raise ValueError(f"{name[:-4]} takes {bytes_:,} bytes, more than its shape {shape}")
+    return {"about": about, **{name[:-4]: _member(stored, name) for name in names & known}}
+
+
+def _announced(stored: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read shape and type of an array from its header; refuse more than the file can hold."""
+    with stored.open(name) as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError(f"{name[:-4]} is in another format")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    if math.prod(shape) * dtype.itemsize > stored.getinfo(name).file_size:
+        raise ValueError(f"{name[:-4]} is announced with shape {shape}, more than the file holds")
+    return shape, dtype
+
+
+def _member(stored: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Expand one array."""
+    with stored.open(name) as member:
+        found: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return found

@@ -12,6 +12,9 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
+import numpy as np
+
+from bootmle.display.text import brief
 from bootmle.execution.computation import Countable
 from bootmle.execution.files import write_whole
 from bootmle.execution.leftovers import remove_folders, remove_unfinished
@@ -42,10 +45,19 @@ _KINDS = {
     "SimulatedFits": "data sets of coverage()",
 }
 """How messages name what the pieces of a run are."""
-ROUNDED = ("objective", "standard_error")
+ROUNDED = ("objective", "standard_error", "constraints")
 """Entries of a run's description whose last digits may differ between machines."""
 MOST = 10**9
 """Members that no run has: the estimates of one parameter alone would take 8 GB."""
+_FIELDS = {
+    **dict.fromkeys(("versions", "run", "start", "record"), dict),
+    "kind": str,
+    "n_resamples": int,
+    "stopped": str,
+}
+"""Types of a manifest's fields."""
+_SEED = r"[0-9]{1,1000}"
+"""Digits of a seed: generators draw 39, users pass fewer; Python reads at most 4,300."""
 _PIECE = re.compile(r"piece-(\d{7,})-(\d{7,})\.bin")
 
 
@@ -181,8 +193,8 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
     """Read a run's manifest; raise ValueError if it is damaged or not of this format and kind."""
     try:
         manifest: Manifest = json.loads((path / _MANIFEST).read_text())
-        known = manifest["format"]
-    except (ValueError, KeyError, TypeError) as error:
+        known, whole = manifest["format"], manifest.pop("checksum", "") == _checksum(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"checkpoint: {path / _MANIFEST} is damaged or not the manifest of a run; use another "
             f"directory or delete this one"
@@ -192,12 +204,12 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
             f"checkpoint: {path} has format {known}, but this version reads format {FORMAT}; use "
             f"the version that wrote it, or another directory"
         )
-    if manifest.pop("checksum", "") != _checksum(manifest):
+    if not whole:
         raise ValueError(
             f"checkpoint: {path / _MANIFEST} is damaged: its checksum does not match; restore a "
             f"copy of it or delete the directory"
         )
-    _check_counts(path, manifest)
+    _check_fields(path, manifest)
     found = manifest.get("kind")
     if found not in _KINDS:
         raise ValueError(
@@ -212,16 +224,30 @@ def read_manifest(path: Path, kind: type | None = None) -> Manifest:
     return manifest
 
 
-def _check_counts(path: Path, manifest: Manifest) -> None:
-    """Raise for numbers of members that no run has, before anything counts up to them."""
-    run = manifest.get("run")
-    counts = {"n_resamples": manifest.get("n_resamples"), "chunk": run and run.get("chunk")}
-    for name, count in counts.items():
+def _check_fields(path: Path, manifest: Manifest) -> None:
+    """Raise for missing fields, those of another type, and numbers of members of no run."""
+    for name, kind in _FIELDS.items():
+        if not isinstance(manifest.get(name), kind):
+            raise _damaged(path, name, manifest.get(name))
+    run, start = manifest["run"], manifest["start"]
+    for name, count in (("n_resamples", manifest["n_resamples"]), ("chunk", run.get("chunk"))):
         if type(count) is not int or not 1 <= count <= MOST:
-            raise ValueError(
-                f"checkpoint: {path / _MANIFEST} is damaged: {name} is {count!r}, as in no run; "
-                f"restore a copy of it or delete the directory"
-            )
+            raise _damaged(path, name, count)
+    if not re.fullmatch(_SEED, str(run.get("seed"))):
+        raise _damaged(path, "seed", run.get("seed"))
+    for name in {"estimate", *start}:
+        try:
+            np.asarray(start[name], dtype=float)
+        except (ValueError, TypeError, KeyError, OverflowError):
+            raise _damaged(path, f"start, {name},", start.get(name)) from None
+
+
+def _damaged(path: Path, name: str, value: Any) -> ValueError:
+    """Say which field of a manifest is as in no run."""
+    return ValueError(
+        f"checkpoint: {path / _MANIFEST} is damaged: {name} is {brief(value)}, as in no run; "
+        f"restore a copy of it or delete the directory"
+    )
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) -> None:
@@ -239,8 +265,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any], *, replace: bool) ->
 
 def run_id(manifest: Manifest) -> str:
     """Identify a run by its description and starting point, the same for all of its parts."""
-    described = {name: each for name, each in manifest["run"].items() if name not in ROUNDED}
-    return _checksum({"run": described, "start": manifest["start"]})
+    return _checksum({"run": manifest["run"], "start": manifest["start"]})
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ __all__ = ["pack", "unpack"]
 Kind = TypeVar("Kind")
 """A dataclass of arrays, and of ``messages`` from place to text."""
 
+_KINDS = "biufU"
+"""Kinds of arrays there are: numbers and text, as NumPy's dtype.kind."""
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -47,7 +50,7 @@ def unpack(stored: bytes, kind: type[Kind], run: str | None = None) -> tuple[int
         if run is not None and header.get("run") != run:
             raise ValueError("it is a piece of another run, or of an earlier version")
         return int(header["first"]), data, float(header["seconds"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"it is not a piece that this version reads ({error})") from error
 
 
@@ -55,7 +58,12 @@ def _arrays(forms: dict[str, Any], body: bytes) -> dict[str, Any]:
     """Read the arrays that follow the header."""
     arrays, start = {}, 0
     for name, (kind, shape) in forms.items():
-        dtype, count = np.dtype(kind), int(np.prod(shape))
+        dtype = np.dtype(kind)
+        if dtype.kind not in _KINDS or any(type(n) is not int or n < 0 for n in shape):
+            raise ValueError(f"{name} is announced as {kind} of shape {shape}")
+        count = math.prod(shape)
+        if start + count * dtype.itemsize > len(body):
+            raise ValueError(f"{name} is announced with shape {shape}, more than the file holds")
         arrays[name] = np.frombuffer(body, dtype, count, start).reshape(shape).copy()
         start += count * dtype.itemsize
     return arrays

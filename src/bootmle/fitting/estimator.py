@@ -203,10 +203,10 @@ class Estimator(Fitted):
             on_warning=self.on_warning,
         )
 
-    def description(self) -> dict[str, Any]:
+    def description(self, seed: int) -> dict[str, Any]:
         """Describe the data and the estimates in a form that JSON holds."""
         errors = [] if self.errors is None else [self.errors]
-        resampled = [self._on_rows(rows) for rows in _few_resamples(self.n)]
+        resampled = [self._on_rows(rows) for rows in _few_resamples(self.n, seed)]
         estimates = [self.estimate, *(values for values, _ in resampled)]
         errors += [] if self.errors is None else [each for _, each in resampled]
         return {
@@ -280,9 +280,10 @@ class Estimator(Fitted):
         return f"Estimator({getattr(self.function, '__name__', self.function)!s}: {shown})"
 
 
-def _few_resamples(n: int) -> list[NDArray[np.intp]]:
+def _few_resamples(n: int, seed: int) -> list[NDArray[np.intp]]:
     """Draw the resamples on which Estimators are compared: those equal on the data may differ."""
-    random = np.random.default_rng(n)
+    # The streams of replicates have keys of one number.
+    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0)))
     return [random.integers(0, n, n) for _ in range(_COMPARED)]
 
 

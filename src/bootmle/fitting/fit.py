@@ -117,9 +117,9 @@ class Fit(FitViews):
         own = self.likelihood.parameters.with_scales(self.scales)
         return replace(own, values=np.where(self.free, start, self.estimate))
 
-    def description(self) -> dict[str, Any]:
+    def description(self, seed: int) -> dict[str, Any]:
         """Describe the data, the objective and its parameters in a form that JSON holds."""
-        return describe_optimum(self)
+        return describe_optimum(self, seed)
 
     def start(self) -> dict[str, Any]:
         """Describe where refits start in a form that JSON holds."""

@@ -136,7 +136,7 @@ class Fitted(ABC):
         """Fit the same model to other data of the same form, from a full parameter vector."""
 
     @abstractmethod
-    def description(self) -> dict[str, Any]:
+    def description(self, seed: int) -> dict[str, Any]:
         """Describe the data, the objective and its parameters in a form that JSON holds."""
 
     def start(self) -> dict[str, Any]:

@@ -28,13 +28,14 @@ def _mark(value: Any) -> Any:
         return fingerprint((np.asarray(value),))
     if isinstance(value, tuple):
         return [_mark(part) for part in value]
-    return name_of(value) if callable(value) else repr(value)
+    return name_of(value) if callable(value) else fingerprint((value,))
 
 
 def name_of(function: Callable[..., Any]) -> str:
     """Name a function, without its address in memory."""
     if isinstance(function, partial):
-        return f"partial({name_of(function.func)}, {function.args}, {function.keywords})"
+        held = [*map(_mark, function.args), *map(_mark, sorted(function.keywords.items()))]
+        return f"partial({name_of(function.func)}, {held})"
     named = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     return str(named or type(function).__qualname__)
 
