@@ -123,12 +123,6 @@ def test_what_has_no_likelihood_is_refused(other: Any) -> None:
         crosscheck(other)
 
 
-def test_the_bootstrap_of_an_estimator_is_refused() -> None:
-    boot = bootstrap(Estimator(np.mean, args=np.arange(9.0)), n_resamples=99, rng=0)
-    with pytest.raises(TypeError, match="boot: Estimator has no likelihood to check"):
-        crosscheck(boot)
-
-
 def test_a_simulator_that_cannot_be_called_is_refused() -> None:
     with pytest.raises(TypeError, match=r"simulate: 3 is not callable"):
         crosscheck(counts(), simulate=3)  # type: ignore[arg-type]

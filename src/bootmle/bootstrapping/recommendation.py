@@ -126,7 +126,7 @@ def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:
     skewness of the replicates (Efron 1987).
     """
     fit = boot.fit
-    quick = boot.leave_one_out is not None
+    quick = boot.leave_one_out is not None and boot.leave_one_out.is_at_hand
     if fit is not None and not quick:
         weights = fit.likelihood is not None and fit.likelihood.supports_weights
         most = _THRESHOLDS.quick if weights else _THRESHOLDS.share * len(boot.data)

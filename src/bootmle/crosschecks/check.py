@@ -12,6 +12,7 @@ from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.delta import check_derived
 from bootmle.crosschecks.diagnoses import diagnose
+from bootmle.crosschecks.estimator_check import check_estimator
 from bootmle.crosschecks.evidence import gather, measure_scores_under
 from bootmle.crosschecks.identification import context_of
 from bootmle.crosschecks.profiles import profile_likelihood
@@ -23,6 +24,7 @@ from bootmle.crosschecks.verdicts import judge, judge_reference
 from bootmle.display.checks import check_flag
 from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.threads import computation
+from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.sampling import Parametric
@@ -47,7 +49,8 @@ def crosscheck(
     boot : Bootstrap or Fit
         The bootstrap of a fit, or quantities derived from it, for which the other sources use the
         delta method. A Fit alone is compared with its sandwich, or with its Hessian if the
-        objective returns only a total, or there are fewer than 5 observations per parameter.
+        objective returns only a total, or there are fewer than 5 observations per parameter. The
+        bootstrap of an `Estimator` is compared with the jackknife and its own ``standard_error``.
     covariances : mapping, optional
         Sources in doubt, by name: a (p, p) matrix, DataFrame or LbfgsInvHessProduct; p standard
         errors as an array, mapping, Series or DataFrame column, by name where they are named,
@@ -70,8 +73,8 @@ def crosscheck(
     Raises
     ------
     ValueError, TypeError
-        For a Bootstrap without its fit, one of an Estimator, a matrix of another shape, or labels
-        that are no parameters of the fit.
+        For a Bootstrap without its fit, an Estimator without its bootstrap, a matrix of another
+        shape, or labels that are no parameters of the fit.
 
     Notes
     -----
@@ -92,6 +95,9 @@ def crosscheck(
     """
     refuse_keywords(unknown, "crosscheck", crosscheck)
     check_flag("profile", profile)
+    if isinstance(boot, Bootstrap) and isinstance(boot.fit, Estimator):
+        with computation():
+            return _check_estimator(boot, boot.fit, covariances, simulate, profile)
     if not (isinstance(boot, Bootstrap) and boot.origin is not None):
         with computation():
             return _check(boot, covariances, simulate, profile)[0]
@@ -146,6 +152,29 @@ def _check(
     return check, sources
 
 
+def _check_estimator(
+    boot: Bootstrap,
+    estimator: Estimator,
+    covariances: Mapping[str, Any] | None,
+    simulate: Callable[..., Any] | None,
+    profile: bool,
+) -> Crosscheck:
+    """Check the standard errors of an Estimator."""
+    if profile:
+        raise ValueError(
+            "profile: an Estimator has no likelihood, whose profiles they would be; leave it out"
+        )
+    if boot.origin is not None and (covariances or simulate is not None):
+        raise ValueError(
+            "covariances, simulate: of quantities derived from an Estimator only the jackknife is "
+            "compared; pass them with its own bootstrap"
+        )
+    estimator.check_data()
+    users = read_sources(estimator, covariances)
+    more = [] if simulate is None else [_simulated(estimator, boot, simulate)]
+    return check_estimator(estimator, boot, users, more)
+
+
 def _read_fit(boot: Any) -> Fit:
     """Return the fit; raise where there is none to check."""
     fit = boot.fit if isinstance(boot, Bootstrap) else boot
@@ -167,7 +196,9 @@ def _percentile(boot: Bootstrap | None) -> ConfidenceInterval | None:
         return None
 
 
-def _simulated(fit: Fit, boot: Bootstrap | None, simulate: Callable[..., Any]) -> Source:
+def _simulated(
+    fit: Fit | Estimator, boot: Bootstrap | None, simulate: Callable[..., Any]
+) -> Source:
     """Run the parametric bootstrap."""
     count, seed = (_SIMULATED, 0) if boot is None else (len(boot.data), boot.seed)
     drawn = bootstrap(

@@ -60,7 +60,7 @@ class Crosscheck:
     diagnoses : tuple of Diagnosis
         What is wrong with the fit or the replicates, whatever the source.
     hessian : Information
-        The observed information at the estimate.
+        The observed information at the estimate; None of an `Estimator`, which has no likelihood.
     profile : Profile or None
         Profile-likelihood intervals, where requested.
     percentile : ConfidenceInterval or None
@@ -92,7 +92,7 @@ class Crosscheck:
     def flags(self) -> frozenset[Flag]:
         """All flags of verdicts and diagnoses."""
         found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
-        return frozenset(found | {diagnosis.flag for diagnosis in self.diagnoses})
+        return frozenset(found | {each.flag for each in self.diagnoses if each.flag is not None})
 
     def to_frame(self) -> DataFrame:
         """Return estimates, standard errors and their sampling error as a pandas DataFrame."""

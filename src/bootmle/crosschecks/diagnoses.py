@@ -18,14 +18,14 @@ from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.plausibility import CORRELATED, IN_DOUBT, correlation_message
 from bootmle.sampling import Structure
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["Diagnosis", "diagnose", "diagnose_replicates"]
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong, and a sentence about it."""
+    """What is wrong, and a sentence about it; a remark on what was put right has no flag."""
 
-    flag: Flag
+    flag: Flag | None
     sentence: str
 
     def __str__(self) -> str:
@@ -34,8 +34,18 @@ class Diagnosis:
 
 
 def diagnose(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Make all diagnoses that apply, in the table's order."""
+    """Make all diagnoses that apply, in the table's order; at a local optimum, only that."""
+    if evidence.better_optimum:
+        found = (each for each in _alarms(evidence) if each.flag is Flag.BETTER_OPTIMUM)
+        yield from found
+        return
     for each in _DIAGNOSES:
+        yield from each(evidence)
+
+
+def diagnose_replicates(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Make the diagnoses of replicates alone, for which there need not be a likelihood."""
+    for each in (_alarms, _heavy_tails, _skewness):
         yield from each(evidence)
 
 
@@ -50,7 +60,7 @@ def _scipy_stopped(evidence: Evidence) -> Iterator[Diagnosis]:
     rise = rounded(fit.likelihood.total(params) - fit.nll, 4)
     if information.definiteness != "indefinite":
         yield Diagnosis(
-            Flag.NOT_AT_OPTIMUM,
+            None if fit.converged else Flag.NOT_AT_OPTIMUM,
             f"SciPy stopped {rise} above the optimum in nll; fit() continued from there",
         )
         return

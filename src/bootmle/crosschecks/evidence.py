@@ -15,6 +15,7 @@ from bootmle.crosschecks.sources import Source
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.information_equality import (
     Equality,
     equality_of_replicates,
@@ -40,6 +41,9 @@ class _Thresholds:
     heavy: float = 1.2
     """Standard deviation over quantile-based standard error that is reported: that of a t
     distribution with 4.4 degrees of freedom."""
+    endless: float = 0.025
+    """Share of infinite replicates from which no symmetric standard error agrees: the 95%
+    percentile interval then has an infinite end."""
     heavy_error: float = 3.0
     """Added to that over √B: the ratio's standard error in B normal replicates is 0.65/√B
     (measured on 4,000 samples of 200 and 2,000)."""
@@ -176,6 +180,21 @@ class Evidence:
         margin = _THRESHOLDS.heavy + _THRESHOLDS.heavy_error / np.sqrt(len(self.boot.data))
         ratio = self.boot.standard_error / self.boot.quantile_standard_error
         return self.named(np.nan_to_num(ratio) > margin)
+
+    @property
+    def endless(self) -> tuple[str, ...]:
+        """Parameters of which so many replicates are infinite that an interval's end is."""
+        boot = self.boot
+        if boot is None or not boot.data.divergent.any():
+            return ()
+        share = boot.data.divergent.mean()
+        return self.named(boot.diverges()) if share > _THRESHOLDS.endless else ()
+
+    @property
+    def better_optimum(self) -> bool:
+        """Whether a replicate led to a lower nll on the data: the fit is a local optimum."""
+        alarms = () if self.boot is None else self.boot.alarms
+        return any(alarm.kind is AlarmKind.BETTER_OPTIMUM for alarm in alarms)
 
     @property
     def _shows_shape(self) -> bool:

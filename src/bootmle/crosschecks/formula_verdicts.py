@@ -42,7 +42,8 @@ def judge_matches(matches: Sequence[Match], source: Source, evidence: Evidence) 
     # The fit's own objective may be the one on another scale, and the given numbers right.
     settled = agreement(source, evidence) if kind in {Kind.SCALED, Kind.DISPERSED} else None
     itself = _judge_itself(base, evidence)
-    if settled is not None and (kind is Kind.DISPERSED or not itself.agrees):
+    right = settled is not None and settled.agrees
+    if settled is not None and right and (kind is Kind.DISPERSED or not itself.agrees):
         return Verdict(True, f"{said}: {settled.reason}")
     advice = first.formula.advice or describe_difference(source, evidence)
     reason = f"{said}: {advice}{_of_itself(base, itself, evidence)}"
@@ -125,7 +126,11 @@ def _within_chance(source: Source, evidence: Evidence) -> bool:
     """
     reference = evidence.reference
     present = ~source.missing & evidence.varies
-    if evidence.boot is None or not np.isfinite(source.standard_errors[present]).all():
+    if (
+        evidence.boot is None
+        or evidence.endless
+        or not np.isfinite(source.standard_errors[present]).all()
+    ):
         return False
     error = np.sqrt(2) * reference.mcse[present]
     away = np.abs(source.standard_errors - reference.standard_errors)[present]

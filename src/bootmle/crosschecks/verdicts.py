@@ -13,7 +13,14 @@ from bootmle.crosschecks.sources import Source
 from bootmle.display.text import rounded
 from bootmle.optimization.status import Status
 
-__all__ = ["agreement", "describe_difference", "judge", "judge_reference", "withheld_from"]
+__all__ = [
+    "agreement",
+    "describe_difference",
+    "describe_replicates",
+    "judge",
+    "judge_reference",
+    "withheld_from",
+]
 
 
 def judge(source: Source, evidence: Evidence) -> Verdict:
@@ -27,6 +34,9 @@ def judge(source: Source, evidence: Evidence) -> Verdict:
 
 def withheld_from(evidence: Evidence) -> Verdict | None:
     """Withhold judgment where the point gives no standard error, or the reference has none."""
+    if evidence.better_optimum:
+        reason = "withheld: the fit is a local optimum only; fit again from the better one below"
+        return Verdict(False, reason, Flag.BETTER_OPTIMUM)
     information = evidence.fit.information
     withheld = evidence.fit.status.withheld
     if evidence.fit.status is Status.AT_BOUND:
@@ -77,7 +87,9 @@ def _missing(source: Source, evidence: Evidence) -> Verdict | None:
 
 
 def agreement(source: Source, evidence: Evidence) -> Verdict | None:
-    """State that a source agrees; None where it does not."""
+    """State that a source agrees, or cannot; None where it might and does not."""
+    if evidence.endless and source.name != "profile":
+        return _endless(evidence)
     name, names = evidence.reference.name, evidence.differing(source)
     if not names:
         return Verdict(True, f"agrees with the {name} within 2 standard errors")
@@ -94,6 +106,18 @@ def agreement(source: Source, evidence: Evidence) -> Verdict | None:
     return Verdict(True, reason)
 
 
+def _endless(evidence: Evidence) -> Verdict:
+    """State that a symmetric standard error cannot stand for infinite replicates."""
+    boot = evidence.boot
+    assert boot is not None
+    reason = (
+        f"not comparable for {', '.join(evidence.endless)}: {boot.data.divergent.mean():.0%} of "
+        f"the replicates have no finite optimum there, for which no symmetric standard error "
+        f"stands"
+    )
+    return Verdict(False, reason, Flag.HEAVY_TAILED)
+
+
 def judge_reference(evidence: Evidence) -> Verdict:
     """State what the reference rests on."""
     withheld = withheld_from(evidence)
@@ -107,6 +131,9 @@ def judge_reference(evidence: Evidence) -> Verdict:
             better = "too few observations per parameter for a sandwich; bootstrap(mle, sampling="
             better += "Parametric(simulate)) would be better"
         return withheld or Verdict(True, f"used as the reference; {better}")
+    if evidence.better_optimum:
+        assert withheld is not None
+        return withheld
     lost = evidence.boot.not_identified
     if lost:
         reason = (
@@ -123,10 +150,10 @@ def judge_reference(evidence: Evidence) -> Verdict:
     if evidence.fit.status is Status.AT_BOUND:
         reason = "not valid for an estimate at a bound, where replicates pile up (Andrews 2000)"
         return Verdict(False, reason, Flag.AT_BOUND)
-    return _describe_replicates(evidence)
+    return describe_replicates(evidence)
 
 
-def _describe_replicates(evidence: Evidence) -> Verdict:
+def describe_replicates(evidence: Evidence) -> Verdict:
     """State how many replicates the reference rests on, and how precise it is."""
     boot = evidence.boot
     assert boot is not None
@@ -142,7 +169,7 @@ def _describe_replicates(evidence: Evidence) -> Verdict:
         f"{start}, {divergent:,} without a finite optimum, which standard errors leave out"
         f"{advice}; {error}"
     )
-    return Verdict(True, reason, Flag.HEAVY_TAILED)
+    return Verdict(not evidence.endless, reason, Flag.HEAVY_TAILED)
 
 
 def describe_difference(source: Source, evidence: Evidence) -> str:

@@ -1,0 +1,230 @@
+"""Does `crosscheck` name the formula behind a bare column of standard errors?
+
+Columns by 25 formulas, computed here from scores in closed form, rounded to 4 digits as software
+prints them, on data that the models do not describe:
+
+    python benchmarks/formulas.py --datasets 10
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bootmle import Clustered, bootstrap, crosscheck, fit
+from bootmle.display.text import align
+from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
+from models import Model, nb2, poisson, probit, weibull
+
+APART = 0.03
+"""Largest relative difference from the inverse Hessian below which a column is not judged."""
+STEP = 1e-4
+"""Step of the fourth-order differences of the closed-form scores, over 1 + |parameter|."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, and the words by which its formula is named."""
+
+    formula: str
+    errors: Floats
+    words: tuple[str, ...]
+
+
+def main() -> None:
+    """Print how often each formula is named, and how often another one is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--datasets", type=int, default=10, help="of each of the 4 models")
+    count = parser.parse_args().datasets
+    found: dict[str, list[tuple[bool, bool]]] = {}
+    for model, draw in _models():
+        for seed in range(count):
+            _judge_all(model, draw, seed, found)
+    found["all"] = [one for each in found.values() for one in each]
+    rows = [
+        [formula, str(len(each)), *(f"{np.mean(part):.1%}" for part in zip(*each, strict=True))]
+        for formula, each in found.items()
+    ]
+    print(align(["formula", "columns", "named", "wrong name"], rows))
+
+
+def _judge_all(
+    model: Model, draw: Any, seed: int, found: dict[str, list[tuple[bool, bool]]]
+) -> None:
+    """Judge the columns of one data set."""
+    rng = np.random.default_rng([seed, 21])
+    n = int(rng.integers(150, 500))
+    args = draw(model, n, rng)
+    mle = fit(model.nll, dict(zip(model.names, model.truth, strict=True)), args)
+    if not mle.converged:
+        return
+    groups = np.arange(n) // 5
+    boot = bootstrap(
+        mle, sampling=Clustered(groups), n_resamples=59, rng=seed, refit="expansion", progress=False
+    )
+    for column in _columns(model, mle, groups):
+        printed = {
+            name: float(f"{one:.4g}")
+            for name, one in zip(mle.names, column.errors, strict=True)
+            if np.isfinite(one)
+        }
+        what = boot if column.formula.startswith("cluster") else mle
+        reason = crosscheck(what, {"given": printed}).verdicts["given"].reason
+        head = reason.split(": ")[0] if "none of" not in reason else ""
+        named = any(word in reason for word in column.words)
+        claims = "equals" in head or "is close to" in head
+        found.setdefault(column.formula, []).append((named, claims and not named))
+
+
+def _models() -> Iterator[tuple[Model, Any]]:
+    """List the models, each with data that it does not describe."""
+    yield poisson(4), _counts
+    yield nb2(2), _counts
+    yield weibull(3), _times
+    yield probit(5), _answers
+
+
+def _counts(model: Model, n: int, rng: np.random.Generator) -> tuple[Any, ...]:
+    """Draw counts that vary more where the first covariate is large."""
+    X, y = model.data(n, rng)
+    shape = np.exp(0.3 - 0.8 * X[:, 1])
+    return X, rng.poisson((y + 0.2) * rng.gamma(shape, 1 / shape)).astype(float)
+
+
+def _times(model: Model, n: int, rng: np.random.Generator) -> tuple[Any, ...]:
+    """Draw lognormal times whose spread depends on the first covariate."""
+    X, time, event = model.data(n, rng)
+    return X, time * np.exp(0.6 * np.exp(0.5 * X[:, 1]) * rng.normal(size=n)), event
+
+
+def _answers(model: Model, n: int, rng: np.random.Generator) -> tuple[Any, ...]:
+    """Draw answers of which a fifth are given by lot."""
+    X, y = model.data(n, rng)
+    return X, np.where(rng.random(n) < 0.2, rng.integers(0, 2, n), y).astype(float)
+
+
+def _columns(model: Model, mle: Fit, groups: Any) -> Iterator[Column]:
+    """Compute the columns that differ from the inverse Hessian's, or are its own."""
+    scores = model.scores(mle.estimate, *mle.args)
+    H = _hessian(model, mle)
+    V, n, q = np.linalg.inv(H), len(scores), len(H)
+    sums = np.array([np.bincount(groups, s) for s in scores.T]).T
+    S, C = (V @ (part.T @ part) @ V for part in (scores, sums))
+    own = root(V)
+    every = {
+        **_sources(V, np.linalg.inv(scores.T @ scores), S, C, n, q, len(sums)),
+        **_scaled(V, n),
+        **_others(H, V, model, mle),
+    }
+    for formula, (errors, words) in every.items():
+        apart = np.nanmax(np.abs(np.log(errors / own)))
+        if formula == "Hessian" or apart > APART:
+            yield Column(formula, errors, words)
+
+
+Table = dict[str, tuple[Floats, tuple[str, ...]]]
+
+
+def _sources(V: Any, B: Any, S: Any, C: Any, n: int, q: int, g: int) -> Table:
+    """List the sources and their small-sample factors."""
+    both = g / (g - 1) * (n - 1) / (n - q)
+    return {
+        "Hessian": (root(V), ("equals the inverse Hessian",)),
+        "OPG": (root(B), ("equals the OPG",)),
+        "sandwich": (root(S), ("equals the sandwich",)),
+        "sandwich n/(n − 1)": (root(S * n / (n - 1)), ("n/(n − 1)",)),
+        "sandwich n/(n − p)": (root(S * n / (n - q)), ("n/(n − p)", "HC1")),
+        "sandwich (n − 1)/(n − k)": (root(S * (n - 1) / (n - q)), ("(n − 1)/(n − k)",)),
+        "OPG n/(n − p)": (root(B * n / (n - q)), ("n/(n − p)",)),
+        "cluster": (root(C), ("the cluster-robust sandwich",)),
+        "cluster G/(G − 1)": (root(C * g / (g - 1)), ("G/(G − 1)",)),
+        "cluster G/(G − 1)·(n − 1)/(n − p)": (root(C * both), ("(n − 1)/(n − p)",)),
+    }
+
+
+def _scaled(V: Any, n: int) -> Table:
+    """List other scales of the inverse Hessian."""
+    return {
+        "twice": (root(2 * V), ("twice the inverse Hessian",)),
+        "half": (root(V / 2), ("half the inverse Hessian",)),
+        "√n": (root(n * V), ("mean over the rows",)),
+        "half-widths of 90%": (1.644854 * root(V), ("half-widths of 90%",)),
+        "half-widths of 95%": (1.959964 * root(V), ("half-widths of 95%",)),
+        "variances": (np.asarray(np.diag(V)), ("take square roots",)),
+        "a common factor of 1.37": (root(1.37 * V), ("in every parameter",)),
+    }
+
+
+def _others(H: Any, V: Any, model: Model, mle: Fit) -> Table:
+    """List what holds parameters, drops directions, or belongs elsewhere."""
+    q, names = len(H), mle.names
+    held = np.full(q, np.nan)
+    held[:-1] = root(np.linalg.inv(H[:-1, :-1]))
+    blocks = H.copy()
+    blocks[0, 1:] = blocks[1:, 0] = 0.0
+    values, vectors = np.linalg.eigh(H)
+    pseudo = (vectors[:, 1:] / values[1:]) @ vectors[:, 1:].T
+    scaled = root(V)
+    scaled[0] *= np.exp(mle.estimate[0])
+    start = replace_point(model, mle, mle.likelihood.parameters.values)
+    return {
+        "last parameter held": (held, (f"{names[-1]} held fixed",)),
+        "block of the first": (root(np.linalg.inv(blocks)), ("block-diagonal", "held fixed")),
+        "diagonal alone": (1 / np.sqrt(np.diag(H)), ("all others held fixed",)),
+        "pseudo-inverse": (root(pseudo), ("pseudo-inverse",)),
+        "exp of the first": (scaled, (f"exp({names[0]})",)),
+        "another point": (root(np.linalg.inv(start)), ("at the start values",)),
+        "a step of 0.1": (root(np.linalg.inv(_forward(model, mle, 0.1))), ("h = 0.1",)),
+        "hess_inv": (root(mle.optimize_result.hess_inv), ("by-product",)),
+    }
+
+
+def replace_point(model: Model, mle: Fit, point: Floats) -> Floats:
+    """Return the Hessian at another point."""
+    return _hessian(model, replace(mle, estimate=point))
+
+
+def _hessian(model: Model, mle: Fit) -> Floats:
+    """Difference the closed-form scores, to fourth order."""
+    rows = []
+    for j, value in enumerate(mle.estimate):
+        step = np.zeros(mle.estimate.size)
+        step[j] = STEP * (1 + abs(value))
+
+        def total(times: float, step: Floats = step) -> Floats:
+            return np.asarray(model.scores(mle.estimate + times * step, *mle.args).sum(axis=0))
+
+        rows.append((8 * (total(1) - total(-1)) - (total(2) - total(-2))) / (12 * step[j]))
+    return np.asarray((np.array(rows) + np.array(rows).T) / 2)
+
+
+def _forward(model: Model, mle: Fit, h: float) -> Floats:
+    """Difference the objective forward, with one step for all parameters."""
+    q = mle.estimate.size
+    steps = h * np.eye(q)
+
+    def total(step: Floats) -> float:
+        return float(model.nll(mle.estimate + step, *mle.args).sum())
+
+    zero, ahead = total(np.zeros(q)), [total(step) for step in steps]
+    return np.array(
+        [
+            [(total(steps[i] + steps[j]) - ahead[i] - ahead[j] + zero) / h**2 for j in range(q)]
+            for i in range(q)
+        ]
+    )
+
+
+def root(matrix: Any) -> Floats:
+    """Return the standard errors of a matrix; NaN for negative variances."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sqrt(np.diag(matrix)))
+
+
+if __name__ == "__main__":
+    main()
