@@ -11,7 +11,7 @@ from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.comparison import Crosscheck
 from bootmle.crosschecks.delta import check_derived
-from bootmle.crosschecks.diagnoses import diagnose
+from bootmle.crosschecks.diagnoses import diagnose, remark_on_scipy
 from bootmle.crosschecks.estimator_check import check_estimator
 from bootmle.crosschecks.evidence import gather, measure_scores_under
 from bootmle.crosschecks.identification import context_of
@@ -148,6 +148,7 @@ def _check(
         percentile=_percentile(booted) if profile else None,
         conditioning=measure_conditioning(fit, booted),
         reparameterizations=suggest_transforms(evidence),
+        remarks=remark_on_scipy(evidence),
     )
     return check, sources
 

@@ -69,6 +69,8 @@ class Crosscheck:
         How well the data determine all parameters together.
     reparameterizations : tuple of Reparameterization
         Scales on which the Hessian and normal intervals would do better.
+    remarks : tuple of str
+        What was put right: where SciPy stopped.
     """
 
     names: tuple[str, ...]
@@ -84,6 +86,7 @@ class Crosscheck:
     percentile: ConfidenceInterval | None = field(default=None, repr=False)
     conditioning: Conditioning | None = field(default=None, repr=False)
     reparameterizations: tuple[Reparameterization, ...] = field(default=(), repr=False)
+    remarks: tuple[str, ...] = field(default=(), repr=False)
 
     if not TYPE_CHECKING:
         __getattr__ = refuse_attribute
@@ -153,7 +156,7 @@ class Crosscheck:
         """Write a sentence on each source, then the diagnoses and remedies."""
         lines = [_SAMPLING_ERROR]
         lines += [f"{source}: {verdict}" for source, verdict in self.verdicts.items()]
-        lines += [f"! {diagnosis}" for diagnosis in self.diagnoses]
+        lines += [*self.remarks, *(f"! {diagnosis}" for diagnosis in self.diagnoses)]
         return lines + self._remedies()
 
     def _remedies(self) -> list[str]:

@@ -13,19 +13,20 @@ from bootmle.crosschecks.flags import Flag
 from bootmle.crosschecks.reasons import equality_flag
 from bootmle.crosschecks.remedies import flat_for_all
 from bootmle.display.text import rounded
+from bootmle.fitting.fit import Fit
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.plausibility import CORRELATED, IN_DOUBT, correlation_message
 from bootmle.sampling import Structure
 
-__all__ = ["Diagnosis", "diagnose", "diagnose_replicates"]
+__all__ = ["Diagnosis", "diagnose", "diagnose_replicates", "remark_on_scipy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong, and a sentence about it; a remark on what was put right has no flag."""
+    """What is wrong, and a sentence about it."""
 
-    flag: Flag | None
+    flag: Flag
     sentence: str
 
     def __str__(self) -> str:
@@ -49,20 +50,37 @@ def diagnose_replicates(evidence: Evidence) -> Iterator[Diagnosis]:
         yield from each(evidence)
 
 
-def _scipy_stopped(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Report where SciPy stopped, if that was not the optimum."""
+def remark_on_scipy(evidence: Evidence) -> tuple[str, ...]:
+    """Say where SciPy stopped, if that was not the optimum, and no saddle point."""
+    fit = evidence.fit
+    rise = _rise(evidence)
+    if rise is None or _at_saddle(fit):
+        return ()
+    return (f"SciPy stopped {rise} above the optimum in nll; fit() continued from there",)
+
+
+def _rise(evidence: Evidence) -> str | None:
+    """Return how far above the optimum SciPy stopped; None where that is not known, or 0."""
     fit = evidence.fit
     information, free = fit.scipy_information, fit.likelihood.parameters.free
     if information is None or information.point.size != free.size:
-        return
+        return None
     params = fit.estimate.copy()
     params[free] = information.point
-    rise = rounded(fit.likelihood.total(params) - fit.nll, 4)
-    if information.definiteness != "indefinite":
-        yield Diagnosis(
-            None if fit.converged else Flag.NOT_AT_OPTIMUM,
-            f"SciPy stopped {rise} above the optimum in nll; fit() continued from there",
-        )
+    return rounded(fit.likelihood.total(params) - fit.nll, 4)
+
+
+def _at_saddle(fit: Fit) -> bool:
+    """Whether SciPy stopped at a saddle point."""
+    information = fit.scipy_information
+    return information is not None and information.definiteness == "indefinite"
+
+
+def _scipy_stopped(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Report that SciPy stopped at a saddle point."""
+    fit, rise = evidence.fit, _rise(evidence)
+    information = fit.scipy_information
+    if information is None or rise is None or not _at_saddle(fit):
         return
     eigenvalue = rounded(float(information.eigenvalues[0]))
     bound = rounded(float(information.eigenvalue_errors[0]), 1)
