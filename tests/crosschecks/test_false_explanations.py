@@ -146,3 +146,19 @@ def test_a_reference_of_nan_is_not_said_to_agree() -> None:
     assert np.isnan(check.standard_errors["sandwich"]).all()
     assert not check.verdicts["sandwich"].agrees
     assert check.verdicts["sandwich"].flag is Flag.NOT_IDENTIFIED
+
+
+def test_nothing_symmetric_agrees_where_many_replicates_are_infinite() -> None:
+    # 1 of 12 successes at x = 0: drawn in no resample with probability (1 − 1/24)^24, 36%.
+    x = np.repeat([0.0, 1.0], 12)
+    y = np.r_[np.r_[1.0, np.zeros(11)], np.repeat([1.0, 0.0], [4, 8])]
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        line = params[0] + params[1] * x
+        return np.logaddexp(0.0, line) - y * line
+
+    boot = bootstrap(fit(nll, {"base": -1.0, "x": 1.0}, (x, y)), n_resamples=199, rng=0)
+    assert boot.data.divergent.mean() > 0.2
+    verdicts = crosscheck(boot).verdicts
+    assert not any(verdicts[source].agrees for source in ("bootstrap", "hessian", "sandwich"))
+    assert "no symmetric standard error" in verdicts["hessian"].reason

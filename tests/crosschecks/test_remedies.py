@@ -201,3 +201,23 @@ def test_replicates_whose_hessian_overflows_are_left_out_of_the_conditioning(
     assert whole is not None
     assert found is not None
     assert_allclose(found.numbers, np.delete(whole.numbers, 3))
+
+
+def test_no_scale_is_suggested_that_leaves_out_values_the_model_takes() -> None:
+    # A coefficient and a rate, both far from 0 and skewed alike: the nll at −0.8 is finite of one.
+    rng = np.random.default_rng(5)
+    y = rng.exponential(1.25, 12) ** 1.5
+
+    def coefficient(params: Any, y: Any) -> Any:
+        return np.abs(params[0]) * y - np.log(np.abs(params[0])) + 0.01 * (params[0] < 0)
+
+    def rate(params: Any, y: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            return params[0] * y - np.log(params[0])
+
+    said = [
+        str(crosscheck(bootstrap(fit(nll, {"slope": 1.0}, y), n_resamples=999, rng=0)))
+        for nll in (coefficient, rate)
+    ]
+    assert "transform=" not in said[0]
+    assert 'transform={"slope": "log"}' in said[1]

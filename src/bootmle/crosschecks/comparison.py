@@ -95,7 +95,7 @@ class Crosscheck:
     def flags(self) -> frozenset[Flag]:
         """All flags of verdicts and diagnoses."""
         found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
-        return frozenset(found | {each.flag for each in self.diagnoses if each.flag is not None})
+        return frozenset(found | {each.flag for each in self.diagnoses})
 
     def to_frame(self) -> DataFrame:
         """Return estimates, standard errors and their sampling error as a pandas DataFrame."""

@@ -9,6 +9,7 @@ import numpy as np
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.display.text import rounded
+from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
 from bootmle.inference.standard_errors import skewness, standard_error
 from bootmle.likelihood.arrays import Floats
@@ -204,7 +205,7 @@ def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameteriz
         return None
     for name, scale in _SCALES.items():
         mapped = scale.forward(np.append(values, estimate))
-        if not np.isfinite(mapped).all():
+        if not np.isfinite(mapped).all() or _takes_values_beyond(evidence.fit, position, scale):
             continue
         slope = _slope(scale, estimate)
         after, nearer = _describe(mapped[:-1, None], error * slope)
@@ -214,6 +215,31 @@ def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameteriz
             name_of = evidence.fit.names[position]
             best = Reparameterization(name_of, name, (before, after), (ratio, nearer))
     return best
+
+
+def _takes_values_beyond(fit: Fit, position: int, scale: Scale) -> bool:
+    """Whether the model takes values of a parameter that a scale has none for.
+
+    Then its sign, say, is not settled by the model, as that of a regression coefficient; unless
+    both signs mean the same.
+    """
+    value = float(fit.estimate[position])
+    beyond = (-value,) if scale is _SCALES["log"] else (-value, 1 + value)
+    bounds = fit.likelihood.parameters.bounds
+    low, high = bounds[int(np.flatnonzero(fit.likelihood.parameters.free == position)[0])]
+    for other in beyond:
+        if not low <= other <= high:
+            continue
+        params = fit.estimate.copy()
+        params[position] = other
+        try:
+            nll = fit.likelihood.total(params)
+        except RAISED:  # the user's code may raise anything outside its domain
+            continue
+        same = abs(nll - fit.nll) <= _THRESHOLDS.unmoved * max(1.0, abs(fit.nll))
+        if np.isfinite(nll) and not same:
+            return True
+    return False
 
 
 def _describe(values: Floats, error: float) -> tuple[float, float]:
