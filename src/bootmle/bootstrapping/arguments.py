@@ -15,6 +15,7 @@ from bootmle.display.text import brief
 from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.likelihood.taken_apart import why_whole
 from bootmle.sampling import Plan, Structure
 
 __all__ = [
@@ -72,14 +73,19 @@ def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
             f"refit: 'corrected' corrects by a random sample, but the samples of {sampling!r} are "
             f"not random; use 'verified'"
         )
-    if fit.likelihood is None or not fit.takes_weights:
-        lacks = "an Estimator does not have; bootstrap a Fit instead"
-        raise ValueError(
-            f"refit: {refit!r} weights the observations' contributions, which "
-            f"{lacks if fit.likelihood is None else fit.why_no_weights}; or use 'verified'"
-        )
     if sampling.structure is Structure.MODEL:
         raise ValueError(f"refit: {refit!r} does not work for simulated data; use 'verified'")
+    if fit.takes_weights and fit.likelihood is not None:
+        return
+    weights = f"refit: {refit!r} weights the observations' contributions, which"
+    if fit.likelihood is None:
+        raise ValueError(
+            f"{weights} an Estimator does not have; bootstrap a Fit instead; or use 'verified'"
+        )
+    whole = why_whole(fit.likelihood, clustered=sampling.units_apart is not None)
+    if whole:
+        reason = "" if fit.likelihood.per_observation else f", and {whole}"
+        raise ValueError(f"{weights} {fit.why_no_weights}{reason}; or use 'verified'")
 
 
 def read_seed(rng: Any) -> int:

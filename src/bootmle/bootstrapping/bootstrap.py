@@ -190,8 +190,8 @@ class _SetUp:
     ) -> tuple[_SetUp, Collected[Replicates]]:
         """Correct what a run found, in a folder of its directory; note how that was done."""
         below = None if path is None else path / VERIFIED
-        limit, seed = self.task.refit.timeout, self.task.seed
-        own = _set_up(self.fit, sampling, "verified", seed, self.count, below, limit)
+        task = self.task.verifying()
+        own = _set_up(self.fit, sampling, "verified", task.seed, self.count, below, own=task)
         place: dict[str, Any] = {"shard": run.shard, "deadline": run.deadline}
         place |= {} if own.store is None else {"store": own.store}
         found, how = correct_run(own.task, found, run.n_jobs, run.show, **place)
@@ -207,14 +207,15 @@ def _set_up(
     rng: Any,
     n_resamples: Any,
     path: Path | None,
-    timeout: float | None,
+    timeout: float | None = None,
+    own: Task | None = None,
 ) -> _SetUp:
     """Start or resume a run; try again if another process has just started the same one."""
     for last in (False, True):
         started = start_or_resume(fit, sampling, refit, rng, path)
         count = check_n_resamples(n_resamples, started.plan)
         check_refit(started.fit, started.plan, refit)
-        task = Task.prepare(started.fit, started.plan, refit, started.seed, timeout)
+        task = own or Task.prepare(started.fit, started.plan, refit, started.seed, timeout)
         blank = Bootstrap.blank(started.fit, task, refit)
         if path is None:
             break

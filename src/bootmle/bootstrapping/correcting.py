@@ -37,7 +37,7 @@ coefficients, then have 5 degrees of freedom."""
 
 _HIDDEN = (
     *(Status.NO_FINITE_OPTIMUM, Status.AT_BOUND, Status.NOT_CERTIFIED),
-    *(Status.NOT_FINITE, Status.RAISED),
+    *(Status.NOT_FINITE, Status.RAISED, Status.TIMED_OUT),
 )
 """What no expansion shows; where a verified replicate has it, all are verified."""
 

@@ -229,7 +229,11 @@ class Record:
             refit=refit,
             fixed=fit.fixed,
             not_identified=fit.not_identified,
-            notes=(*sampling.notes(task.n, center is not None), *fit.resampling_notes),
+            notes=(
+                *sampling.notes(task.n, center is not None),
+                *fit.resampling_notes,
+                *task.notes,
+            ),
         )
 
     def to_json(self) -> dict[str, Any]:

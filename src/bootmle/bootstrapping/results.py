@@ -194,7 +194,7 @@ class Bootstrap(Pictures):
         count = len(self.data) + n
         with computation():
             task = Task.prepare(fit, plan, self.refit, self.seed)
-            run, found = self._run_on(fit, task, count, n_jobs, shown(progress))
+            run, found = self._run_on(task, count, n_jobs, shown(progress))
             correction = None if found is None else found.correction
             longer = replace(self, sampling=plan, correction=correction)
             longer = longer.holding(task, run, self.seconds)
@@ -206,13 +206,12 @@ class Bootstrap(Pictures):
         return replace(longer, remarks=remarks, seconds=seconds)
 
     def _run_on(
-        self, fit: Any, task: Task, count: int, n_jobs: int | None, show: bool
+        self, task: Task, count: int, n_jobs: int | None, show: bool
     ) -> tuple[Collected[Replicates], Corrected | None]:
         """Compute what is missing of ``count`` replicates; those that are corrected, all."""
         if self.refit == "corrected":
             run = Run(task, count, n_jobs, show).collect()
-            own = Task.prepare(fit, task.sampling, "verified", self.seed)
-            return correct_run(own, run, n_jobs, show, known=self.data)
+            return correct_run(task.verifying(), run, n_jobs, show, known=self.data)
         return Run(task, count, n_jobs, show, known=self.data).collect(), None
 
     def holding(self, task: Task, run: Collected[Replicates], seconds: float = 0.0) -> Bootstrap:

@@ -15,6 +15,7 @@ from bootmle.execution.timelimit import UNLIMITED, Stopwatch
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.taken_apart import CHECKS, take_apart
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import CubicModels, maximize_models, trust_radius
 from bootmle.optimization.outcome import Outcome, timed_out
@@ -39,19 +40,33 @@ _GRADIENTS, _GRADIENTS_OF_TOTALS = 2, 6
 
 
 _Shared = tuple[Fit | None, SharedExpansion | None, float]
+_Members = tuple[NDArray[np.intp], ...]
 
-_SHARED: WeakKeyDictionary[Fit, _Shared] = WeakKeyDictionary()
-"""What `_measure` found for each fit that is alive."""
+_SHARED: WeakKeyDictionary[Fit, dict[tuple[bytes, ...] | None, _Shared]] = WeakKeyDictionary()
+"""What `_measure` found for each fit that is alive, whole or apart."""
 
 
-def _measure(fit: Fit) -> _Shared:
-    """Expand a fit, and rescale it if its objective is far from a log-likelihood in scale."""
-    expansion = expand_shared(fit.likelihood, fit.whitening)
-    dispersion = measure_dispersion(fit, expansion)
+def _measure(fit: Fit, units: _Members | None) -> _Shared:
+    """Expand a fit, and rescale it if its objective is far from a log-likelihood in scale.
+
+    ``units``, rows by default if empty, are those that a total is taken apart into.
+    """
+    points, (near, far) = ((), (0.0, 0.0)) if units is None else fit.responses
+
+    def of(one: Fit, divisor: float) -> Likelihood:
+        if units is None:
+            return one.likelihood
+        return take_apart(one.likelihood, units or None, points, (near / divisor, far / divisor))
+
+    likelihood = of(fit, 1.0)
+    expansion = expand_shared(likelihood, fit.whitening)
+    if expansion is not None and units is not None:
+        expansion = replace(expansion, n_evaluations=expansion.n_evaluations + CHECKS)
+    dispersion = measure_dispersion(replace(fit, likelihood=likelihood), expansion)
     if dispersion == 1:
         return None, expansion, 1.0
     rescaled = rescale(fit, dispersion)
-    return rescaled, expand_shared(rescaled.likelihood, rescaled.whitening), dispersion
+    return rescaled, expand_shared(of(rescaled, dispersion), rescaled.whitening), dispersion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +89,8 @@ class LikelihoodRefit:
         Whether to take one more step at each optimum: those of a jackknife are close together.
     timeout : float or None
         Seconds that one refit may take.
+    apart : bool
+        Whether the objective is a total, and the expansion that of its rows or clusters alone.
     """
 
     fit: Fit
@@ -83,16 +100,25 @@ class LikelihoodRefit:
     sandwich: Sandwich | None = None
     polished: bool = False
     timeout: float | None = None
+    apart: bool = False
 
     @classmethod
-    def prepare(cls, fit: Fit, *, verified: bool = True) -> LikelihoodRefit:
-        """Measure what all refits share, once for each fit."""
+    def prepare(
+        cls, fit: Fit, *, verified: bool = True, units: _Members | None = None
+    ) -> LikelihoodRefit:
+        """Measure what all refits share, once for each fit.
+
+        ``units`` are those that a total is taken apart into: rows if empty.
+        """
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
-        if fit not in _SHARED:
-            _SHARED[fit] = _measure(fit)
-        rescaled, expansion, dispersion = _SHARED[fit]
-        return cls(rescaled or fit, expansion, verified, dispersion)
+        found = _SHARED.setdefault(fit, {})
+        key = None if units is None else tuple(each.tobytes() for each in units)
+        if key not in found:
+            found[key] = _measure(fit, units)
+        rescaled, expansion, dispersion = found[key]
+        apart = units is not None
+        return cls(rescaled or fit, expansion, verified, dispersion, apart=apart)
 
     def with_sandwiches(self, units: Units) -> LikelihoodRefit:
         """Measure each replicate's own standard errors too, by the units that are drawn."""
@@ -108,7 +134,7 @@ class LikelihoodRefit:
     @property
     def works_together(self) -> bool:
         """Whether members of a chunk take the resamples of the whole chunk."""
-        return self.supports_weights and self.expansion is not None
+        return (self.supports_weights or self.apart) and self.expansion is not None
 
     @property
     def n_params(self) -> int:
@@ -123,7 +149,9 @@ class LikelihoodRefit:
     @property
     def seconds(self) -> float:
         """Forecast of the seconds that one replicate takes."""
-        gradients = _GRADIENTS if self.supports_weights else _GRADIENTS_OF_TOTALS
+        gradients = _GRADIENTS if self.works_together else _GRADIENTS_OF_TOTALS
+        if self.works_together and not self.verified:
+            return 0.0
         return gradients * (self.fit.whitening.size + 1) * self.fit.seconds_per_evaluation
 
     @property
@@ -139,9 +167,11 @@ class LikelihoodRefit:
         The models of a whole chunk are one product, whose bits depend on the number of rows.
         """
         if self._expands(resamples[0]):
-            weights = np.array([each.weights for each in resamples])
-            targets = [self._reweighted(each) for each in weights[chosen]]
-            outcomes = self._from_models(targets, self._models(weights).take(chosen))
+            models = self._models(np.array([each.weights for each in resamples])).take(chosen)
+            if not self.verified:
+                return self._expanded(resamples[chosen], models)
+            targets = [self.target(each) for each in resamples[chosen]]
+            outcomes = self._from_models(targets, models)
         else:
             targets = [self.target(each) for each in resamples[chosen]]
             outcomes = self._from_estimate(targets)
@@ -216,8 +246,6 @@ class LikelihoodRefit:
 
     def _from_models(self, targets: list[WhitenedObjective], models: CubicModels) -> list[Outcome]:
         """Start at the replicates' own models' optima."""
-        if not self.verified:
-            return self._expanded(targets, models)
         run = BatchedNewton(targets, models, self.fit.step_sizes)
         run.start_from_models()
         return self._finish(targets, run)
@@ -234,13 +262,20 @@ class LikelihoodRefit:
             run.start_from_gradients()
         return self._finish(targets, run)
 
-    def _expanded(self, targets: list[WhitenedObjective], models: CubicModels) -> list[Outcome]:
+    def _expanded(
+        self, resamples: Sequence[Resample], models: CubicModels
+    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Take the models' optima; refit only where a model has none."""
         z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.whitening.size))
-        return [
-            Outcome(params, Status.EXPANDED, np.nan) if accepted else self._fall_back(target)
-            for target, params, accepted in zip(targets, targets[0].to_user(z), good, strict=True)
-        ]
+        params = self.fit.likelihood.parameters.to_user(self.fit.whitening.to_working(z))
+        outcomes = [Outcome(each, Status.EXPANDED, np.nan) for each in params]
+        counts = [(0, 0)] * len(outcomes)
+        for k in np.flatnonzero(~good).tolist():
+            target = self.target(resamples[k])
+            outcome = self._fall_back(target)
+            outcomes[k] = timed_out(target) if target.stopwatch.expired else outcome
+            counts[k] = target.n_evaluations, target.n_gradients
+        return outcomes, counts
 
     def _finish(self, targets: list[WhitenedObjective], run: BatchedNewton) -> list[Outcome]:
         """Continue to the optima; accept those inside their bounds, refit the others."""

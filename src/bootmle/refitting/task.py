@@ -11,6 +11,7 @@ from bootmle.execution.timelimit import ENDED, RefitTimeout
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.taken_apart import ApartError
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
 from bootmle.refitting.estimator_refit import EstimatorRefit
@@ -60,17 +61,43 @@ class Task:
         timeout: float | None = None,
     ) -> Task:
         """Compute what all refits share; each may take ``timeout`` seconds."""
-        n = fit.n
+        n, verified = fit.n, refit == "verified"
         if fit.likelihood is None:
             return cls(EstimatorRefit(fit, timeout), sampling, seed, n)
-        prepared = LikelihoodRefit.prepare(fit, verified=refit == "verified")
+        whole = verified or fit.takes_weights
+        units = None if whole else tuple(sampling.units_apart or ())
+        try:
+            prepared = LikelihoodRefit.prepare(fit, verified=False, units=units)
+        except ApartError as error:
+            raise ValueError(
+                f"refit: {refit!r} takes the total apart, but {error}; return the n contributions "
+                f"instead (delete .sum()), or use 'verified'"
+            ) from error
         prepared = replace(prepared, timeout=timeout)
-        units = sampling.units(n) if sampling.studentizes else None
-        if units is not None and prepared.supports_weights and prepared.verified:
-            prepared = prepared.with_sandwiches(units)
         if sampling.exhaustive:
             prepared = replace(prepared, polished=True)
-        return cls(prepared, sampling, seed, n)
+        expanded = cls(prepared, sampling, seed, n)
+        return expanded.verifying() if verified else expanded
+
+    def verifying(self) -> Task:
+        """Return the task that certifies each replicate, with its own standard errors."""
+        assert isinstance(self.refit, LikelihoodRefit)
+        refit = replace(self.refit, verified=True)
+        units = self.sampling.units(self.n) if self.sampling.studentizes else None
+        if units is not None and refit.supports_weights:
+            refit = refit.with_sandwiches(units)
+        return replace(self, refit=refit)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say how a total is taken apart, where it is."""
+        if isinstance(self.refit, EstimatorRefit) or not self.refit.apart:
+            return ()
+        kind = "rows" if self.sampling.units_apart is None else "clusters"
+        return (
+            f"the total is taken apart: the expansion has the contributions of single {kind}; "
+            f"refits evaluate the total on resampled rows",
+        )
 
     def own_errors(self, fit: Fit | Estimator) -> Floats | None:
         """Compute a fit's own standard errors, (p,), by the formula of each replicate's."""

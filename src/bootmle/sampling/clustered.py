@@ -182,6 +182,11 @@ class Clustered(Plan):
         """Units are the clusters, each in its stratum."""
         return list(self.members), self._strata()
 
+    @property
+    def units_apart(self) -> Sequence[NDArray[np.intp]] | None:
+        """A total is taken apart into clusters, unless rows are drawn within them."""
+        return self.members if self.within is None else None
+
     def unit_labels(self, n: int) -> tuple[NDArray[np.intp], list[Any]]:
         """Return the cluster of each observation, (n,), and the clusters' labels."""
         labels = np.asarray(self.clusters)

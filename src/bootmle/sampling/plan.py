@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -167,6 +168,11 @@ class Plan(ABC):
 
     def units(self, n: int) -> Units | None:
         """Rows of each unit that is drawn, and its stratum; None where no unit can be left out."""
+        return None
+
+    @property
+    def units_apart(self) -> Sequence[NDArray[np.intp]] | None:
+        """Rows of each unit that a total is taken apart into; None where those are single rows."""
         return None
 
     def unit_labels(self, n: int) -> tuple[NDArray[np.intp], list[Any]]:
