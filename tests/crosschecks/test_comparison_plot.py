@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib
@@ -18,7 +19,8 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from bootmle import Bootstrap, Crosscheck, bootstrap, crosscheck, fit
+from bootmle import Bootstrap, Crosscheck, Flag, Verdict, bootstrap, crosscheck, fit
+from bootmle.crosschecks import comparison_plot
 from bootmle.crosschecks.comparison_plot import plot_crosscheck
 from models import logit, poisson
 
@@ -307,3 +309,24 @@ def test_there_are_some_ticks_and_1_among_them(size: float) -> None:
     assert any(tick.get_loc() == pytest.approx(1.0) for tick in ticks)
     labels = [tick.label1.get_window_extent() for tick in ticks]
     assert not any(one.overlaps(other) for one, other in combinations(labels, 2))
+
+
+@pytest.mark.parametrize(
+    ("agrees", "reason", "label"),
+    [
+        (
+            True,
+            "to 6 digits it equals the sandwich: agrees with the bootstrap",
+            "the sandwich; agrees",
+        ),
+        (False, "to 6 digits it equals half the inverse Hessian: its", "half the inverse Hessian"),
+        (True, "close to the inverse Hessian here, which", "close to the inverse Hessian; agrees"),
+        (False, "1.3 times the bootstrap's for b", "a skewed sampling distribution"),
+    ],
+)
+def test_the_legend_says_what_a_given_matrix_is(agrees: bool, reason: str, label: str) -> None:
+    flag = None if agrees else Flag.SKEWED
+    check = SimpleNamespace(verdicts={"bootstrap": None, "mine": Verdict(agrees, reason, flag)})
+    series: Any = SimpleNamespace(name="mine", outside=np.empty(0))
+    words: Any = comparison_plot._in_few_words
+    assert words(check, series) == label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -38,6 +39,8 @@ class _Judged(Protocol):
     def agrees(self) -> bool: ...
     @property
     def flag(self) -> Enum | None: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class _Checked(Protocol):
@@ -202,8 +205,18 @@ def _in_few_words(check: _Checked, series: _Series) -> str:
     """Summarize a verdict: the reference, or agreement, or its flag."""
     verdict = check.verdicts[series.name]
     flag = "" if verdict.flag is None else verdict.flag.value
+    what = _formula(verdict.reason)
     if not verdict.agrees:
-        return flag
+        return what or flag
     if series.name == next(iter(check.verdicts)):
         return f"the reference, but {flag}" if flag else "the reference"
-    return "agrees; the circled ones are within chance" if series.outside.size else "agrees"
+    said = "agrees; the circled ones are within chance" if series.outside.size else "agrees"
+    return f"{what}; {said}" if what else said
+
+
+def _formula(reason: str) -> str:
+    """Return what a verdict says that the user's numbers equal; empty where it says nothing."""
+    _, equals, what = reason.partition(" it equals ")
+    if equals:
+        return re.split("[:,]", what)[0]
+    return "close to the inverse Hessian" if reason.startswith("close to the inverse") else ""
