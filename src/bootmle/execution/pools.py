@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from asyncio import CancelledError
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from concurrent.futures import CancelledError as FutureCancelled
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import islice
 from typing import Any
@@ -82,10 +84,14 @@ def dask_pool(client: Any, source: Payload, orders: Iterator[Order], **options: 
     try:
         running = _distributed().as_completed(submit(_AHEAD * sum(client.ncores().values())))
         for future in running:
-            yield sent.pop(future), _result_or_none(future)
+            answer = _result_or_none(future)
+            yield sent.pop(future), answer
             running.update(submit(1))
+    except _ends_of_dask() as error:
+        raise KeyboardInterrupt("the Dask client was closed or restarted") from error
     finally:
-        client.cancel([data, *sent])
+        with suppress(*_ends_of_dask()):
+            client.cancel([data, *sent])
 
 
 def _sent_to_dask(client: Any, source: Payload) -> Any:
@@ -101,6 +107,13 @@ def _result_or_none(future: Any) -> Any:
         return future.result()
     except _distributed().KilledWorker:
         return None
+
+
+def _ends_of_dask() -> tuple[type[BaseException], ...]:
+    """Name what is raised once the client has been closed or restarted."""
+    client = import_module("distributed.client")
+    closed = import_module("distributed.comm").CommClosedError
+    return CancelledError, FutureCancelled, client.ClosedClientError, closed
 
 
 def _distributed() -> Any:
