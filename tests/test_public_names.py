@@ -42,6 +42,7 @@ FIT = {
     "n_starts": 1,
     "rng": None,
     "n_jobs": 1,
+    "progress": None,
 }
 BOOTSTRAP = {
     "fit": REQUIRED,

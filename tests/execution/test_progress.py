@@ -39,7 +39,7 @@ def advance(total: int, chunks: list[Replicates], pause: float = 0.0) -> None:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let standard error be a terminal."""
-    monkeypatch.setattr(progress, "_watched", lambda: True)
+    monkeypatch.setattr(progress, "is_watched", lambda: True)
 
 
 @pytest.mark.usefixtures("terminal")
@@ -83,10 +83,10 @@ def test_a_log_file_gets_a_line_a_minute(capsys: Capture, monkeypatch: pytest.Mo
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
-    # Told at the first look after every minute: the clock jumps by half of one at each look.
+    # A forecast from measured refits, then a line a minute; the clock jumps by half of one.
     assert [line.split(maxsplit=1)[1] for line in lines] == [
-        "100 of 400 refits, 2 failed, about 3.0 min left".replace("3.0", "4.5"),
-        "200 of 400 refits, 4 failed, about 3.0 min left",
+        "50 of 400 refits, 1 failed, about 3.5 min left",
+        "150 of 400 refits, 3 failed, about 2.5 min left",
     ]
 
 

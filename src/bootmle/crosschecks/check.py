@@ -23,6 +23,8 @@ from bootmle.crosschecks.user_sources import read_sources
 from bootmle.crosschecks.verdicts import judge, judge_reference
 from bootmle.display.checks import check_flag
 from bootmle.display.known_names import refuse_keywords
+from bootmle.execution.meter import watched_step
+from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -40,6 +42,7 @@ def crosscheck(
     covariances: Mapping[str, Any] | None = None,
     simulate: Callable[..., Any] | None = None,
     profile: bool = False,
+    progress: bool | None = None,
     **unknown: Never,
 ) -> Crosscheck:
     """Compare standard errors from every source with the bootstrap's, and explain differences.
@@ -61,6 +64,9 @@ def crosscheck(
         replicates as ``boot`` has (999 for a Fit).
     profile : bool
         Whether to find profile-likelihood intervals, which takes thousands of evaluations.
+    progress : bool, optional
+        Whether to show the evaluations so far, by default on a terminal and in a notebook; in a log
+        file a line per minute.
 
     Returns
     -------
@@ -95,20 +101,28 @@ def crosscheck(
     """
     refuse_keywords(unknown, "crosscheck", crosscheck)
     check_flag("profile", profile)
+    with watched_step("crosscheck", shown(progress)), computation():
+        return _crosscheck(boot, covariances, simulate, profile)
+
+
+def _crosscheck(
+    boot: Bootstrap | Fit,
+    covariances: Mapping[str, Any] | None,
+    simulate: Callable[..., Any] | None,
+    profile: bool,
+) -> Crosscheck:
+    """Check the standard errors of parameters, or of derived quantities."""
     if isinstance(boot, Bootstrap) and isinstance(boot.fit, Estimator):
-        with computation():
-            return _check_estimator(boot, boot.fit, covariances, simulate, profile)
+        return _check_estimator(boot, boot.fit, covariances, simulate, profile)
     if not (isinstance(boot, Bootstrap) and boot.origin is not None):
-        with computation():
-            return _check(boot, covariances, simulate, profile)[0]
+        return _check(boot, covariances, simulate, profile)[0]
     if profile:
         raise ValueError(
             "profile: only parameters have profile likelihoods, derived quantities do not; leave "
             "it out"
         )
-    with computation():
-        check, sources = _check(boot.origin, covariances, simulate, profile)
-        return check_derived(_read_fit(boot), boot, check, sources)
+    check, sources = _check(boot.origin, covariances, simulate, profile)
+    return check_derived(_read_fit(boot), boot, check, sources)
 
 
 def _check(

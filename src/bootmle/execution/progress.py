@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal or in a notebook, one line per minute in a log file."""
+"""Progress: a bar on a terminal or in a notebook, a line a minute in a log file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from contextlib import suppress
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,26 +14,43 @@ from bootmle.display.checks import check_flag
 from bootmle.display.text import duration
 from bootmle.execution.computation import Countable
 
-__all__ = ["Progress", "announce", "shown"]
+__all__ = [
+    "LONG",
+    "LOOK",
+    "Progress",
+    "announce",
+    "bar_of",
+    "is_watched",
+    "say",
+    "shown",
+    "tell_apart",
+]
 
-_LONG = 10.0
+LONG = 10.0
 """Seconds from which a run is announced: shorter ones end before the line is read."""
 _EVERY = 60.0
 """Seconds between lines in a log file: a night is then some 500 lines."""
+LOOK = 0.5
+"""Seconds between two looks at what has been done, for a line that is due."""
 
 
 def shown(progress: bool | None) -> bool:
     """Whether to show progress: as requested, by default on a terminal or in a notebook."""
     if progress is None:
-        return _watched()
+        return is_watched()
     return check_flag("progress", progress) and (_in_notebook() or _has_console())
 
 
-def announce(seconds: float, count: int, workers: int) -> None:
-    """Print a forecast of a long run."""
-    if seconds >= _LONG:
+def announce(seconds: float, count: int, workers: int, more: str = "") -> None:
+    """Print a forecast of a long run, and more about it."""
+    if seconds >= LONG:
         on = "1 core" if workers == 1 else f"{workers} cores"
-        _say(f"{count:,} refits: about {duration(seconds)} on {on}")
+        say(f"{count:,} refits: about {duration(seconds)} on {on}{more}")
+
+
+def tell_apart(seconds: float) -> bool:
+    """Whether a line in a log file is due so long after the last one."""
+    return seconds >= _EVERY
 
 
 class Progress:
@@ -43,12 +61,17 @@ class Progress:
         self.total, self.unit = total, unit
         self.done = self.failures = self.taken = 0
         self.started = self.told = time.monotonic()
+        self.measured = False
+        """Whether a forecast from measured members has been told."""
         self.bar: Any = None
-        self.lines = show and not _watched()
+        self.lines = show and not is_watched()
+        self.ended = Event()
         if show and not self.lines:
-            self.bar = _bar()(total=total, unit=unit, leave=False)
+            self.bar = bar_of(total, unit)
 
     def __enter__(self) -> Self:
+        if self.lines:
+            Thread(target=self._watch, daemon=True).start()
         return self
 
     def __exit__(
@@ -57,6 +80,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.ended.set()
         if self.bar is not None:
             self.bar.close()
 
@@ -72,9 +96,21 @@ class Progress:
         if self.bar is not None:
             self.bar.set_postfix_str(f"{self.failures} failed", refresh=False)
             self.bar.update(len(data))
-        elif self.lines and time.monotonic() - self.told >= _EVERY:
-            self.told = time.monotonic()
-            _say(self.line(self.told - self.started))
+        elif self.lines:
+            self._tell()
+
+    def _watch(self) -> None:
+        """Tell the progress also while a single piece takes long."""
+        while not self.ended.wait(_EVERY / 10):
+            self._tell()
+
+    def _tell(self) -> None:
+        """Print a line where one is due."""
+        now = time.monotonic()
+        early = not self.measured and now - self.started >= LONG and self.done > self.taken
+        if early or tell_apart(now - self.told):
+            self.told, self.measured = now, self.measured or early
+            say(self.line(now - self.started))
 
     def line(self, seconds: float) -> str:
         """Describe the progress after so many seconds."""
@@ -85,22 +121,22 @@ class Progress:
         )
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """Print a line, unless nobody reads standard error any more: the run is worth more."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
-def _bar() -> Any:
-    """Return tqdm's bar for a terminal or notebook; a text bar where there are no widgets."""
+def bar_of(total: int | None, unit: str, what: str | None = None) -> Any:
+    """Draw tqdm's bar for a terminal or notebook; a text bar where there are no widgets."""
     with warnings.catch_warnings():
         # Without ipywidgets tqdm warns, although its text bar works.
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm  # imported here because it is slow to import
-    return tqdm
+    return tqdm(total=total, unit=unit, desc=what, leave=False)
 
 
-def _watched() -> bool:
+def is_watched() -> bool:
     """Whether standard error is a terminal or this is a notebook."""
     return _in_notebook() or (_has_console() and sys.stderr.isatty())
 

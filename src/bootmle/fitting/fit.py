@@ -13,6 +13,8 @@ from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
 from bootmle.display.known_names import refuse_keywords
+from bootmle.execution.meter import watched_step
+from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
 from bootmle.fitting.at_optimum import coordinates_at, in_user_parameters, probe_at
 from bootmle.fitting.description import describe_optimum, read_start, start_of
@@ -165,6 +167,7 @@ def fit(
     n_starts: int = 1,
     rng: int | np.random.Generator | None = None,
     n_jobs: int | None = 1,
+    progress: bool | None = None,
     **unknown: Never,
 ) -> Fit:
     """Fit a model by maximum likelihood, and continue until the optimum is certified.
@@ -213,6 +216,9 @@ def fit(
         Seed of the random starts.
     n_jobs : int or None
         Workers that search from them, as in `bootstrap`; results do not depend on it.
+    progress : bool, optional
+        Whether to show a forecast and the evaluations so far, by default on a terminal and in a
+        notebook; in a log file a line per minute.
 
     Returns
     -------
@@ -246,10 +252,22 @@ def fit(
             parameters, note = named_by_columns(fun, as_args(args), parameters)
         rest = (weights, missing, weights_kind)
         likelihood = read_by_name_too(fun, args, jac, vectorized, parameters, rest)
-    found = _search(likelihood, optimizer)
-    if (count := check_n_starts(n_starts)) > 1:
-        found = search_again(found, Fit.from_start, count, rng, n_jobs)
+    count, size = check_n_starts(n_starts), likelihood.parameters.free.size
+    with watched_step("fit", shown(progress), count * _expected_evaluations(size)):
+        found = _search(likelihood, optimizer)
+        if count > 1:
+            found = search_again(found, Fit.from_start, count, rng, n_jobs)
     return replace(found, notes=(*note, *found.notes)) if note else found
+
+
+_SEARCH, _CHECKS = 40, 5
+"""Evaluations of a fit: 33 to 38 times p + 1 by BFGS, 4 to 5 times p² by the checks. Measured on
+the logit, negative binomial, Weibull and Poisson, p = 5 to 12."""
+
+
+def _expected_evaluations(size: int) -> int:
+    """Forecast how many evaluations a fit of so many parameters takes."""
+    return _SEARCH * (size + 1) + _CHECKS * size**2
 
 
 def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.meter import count_evaluations
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.automatic import Automatic
 from bootmle.likelihood.data import as_args, count_rows, take_rows
@@ -121,6 +122,7 @@ class Likelihood:
 
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
+        count_evaluations()
         values = np.asarray(unmasked(self.function(params, *self.args)), dtype=float)
         if values.shape == (self.n,):
             return values
@@ -132,6 +134,7 @@ class Likelihood:
     def contributions_at(self, points: Floats) -> Floats:
         """Evaluate the contributions at full parameter vectors (k, p), (k, n)."""
         if isinstance(self.function, Vectorized):
+            count_evaluations(len(points))
             return self.function.at(points, *self.args).reshape(len(points), -1)
         return np.array([self.contributions(point) for point in points])
 
@@ -140,6 +143,7 @@ class Likelihood:
         if self.per_observation:
             return self.contributions_at(points)
         if isinstance(self.function, Vectorized):
+            count_evaluations(len(points))
             return self.scale * self.function.at(points, *self.args).reshape(-1, 1)
         return np.array([[self.total(point)] for point in points])
 
@@ -167,6 +171,7 @@ class Likelihood:
         """Evaluate the weighted total at a full parameter vector."""
         if self.per_observation:
             return self.summed_values(self.contributions(params))
+        count_evaluations()
         return self.scale * float(
             np.asarray(unmasked(self.function(params, *self.args))).reshape(())
         )

@@ -27,7 +27,7 @@ from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.fallback import fall_back
 from bootmle.sampling.resample import Resample
 
-__all__ = ["LikelihoodRefit"]
+__all__ = ["LikelihoodRefit", "is_measured"]
 
 _EXPANSION_REACH = 2.0
 """Trust radii within which the expansion's optimum is taken for a replicate's. Measured at n = 40
@@ -44,6 +44,11 @@ _Members = tuple[NDArray[np.intp], ...]
 
 _SHARED: WeakKeyDictionary[Fit, dict[tuple[bytes, ...] | None, _Shared]] = WeakKeyDictionary()
 """What `_measure` found for each fit that is alive, whole or apart."""
+
+
+def is_measured(fit: Fit) -> bool:
+    """Whether what all refits share is known already."""
+    return fit in _SHARED
 
 
 def _measure(fit: Fit, units: _Members | None) -> _Shared:

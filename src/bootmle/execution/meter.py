@@ -1,0 +1,75 @@
+"""A meter of evaluations, by which steps that no replicate counts show their progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+from bootmle.display.text import duration
+from bootmle.execution.progress import LONG, LOOK, bar_of, is_watched, say, tell_apart
+
+__all__ = ["count_evaluations", "watched_step"]
+
+_SURE = 3
+"""Evaluations from which a step is forecast: the first one may compile or load something."""
+_QUIET = 2.0
+"""Seconds in which a bar would only flicker."""
+
+
+@dataclass(slots=True)
+class _Meter:
+    """Evaluations in this process so far."""
+
+    evaluations: int = 0
+
+
+_METER = _Meter()
+
+
+def count_evaluations(count: int = 1) -> None:
+    """Count evaluations of an objective."""
+    _METER.evaluations += count
+
+
+@contextmanager
+def watched_step(what: str, show: bool, expected: int | None = None) -> Iterator[None]:
+    """Show how many evaluations the block takes; ``expected`` is how many it probably will."""
+    if not show:
+        yield
+        return
+    ended = Event()
+    watch = Thread(target=_watch, args=(what, expected, ended), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watch.join()
+
+
+def _watch(what: str, expected: int | None, ended: Event) -> None:
+    """Forecast a step that takes long, and show its progress until it has ended."""
+    begun = told = time.monotonic()
+    first, forecast = _METER.evaluations, False
+    bar: Any = None
+    while not ended.wait(LOOK):
+        done, now = _METER.evaluations - first, time.monotonic()
+        if not forecast and expected and done >= _SURE:
+            forecast = True
+            whole = expected * (now - begun) / done
+            if whole >= LONG:
+                say(f"{what}: about {expected:,} evaluations, {duration(whole)}")
+        if is_watched() and bar is None and now - begun >= _QUIET:
+            bar = bar_of(expected, "evaluation", what)
+        if bar is not None:
+            bar.n = done
+            bar.refresh()
+        elif tell_apart(now - told):
+            told = now
+            say(f"{time.strftime('%H:%M')} {what}: {done:,} evaluations in {duration(now - begun)}")
+    if bar is not None:
+        bar.close()

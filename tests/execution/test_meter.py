@@ -1,0 +1,83 @@
+"""Steps that no replicate counts: forecast once they are measured, then a line a minute."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bootmle import bootstrap, crosscheck, fit
+from bootmle.execution import meter
+from bootmle.execution.meter import count_evaluations, watched_step
+
+Capture = pytest.CaptureFixture[str]
+
+
+def wait_for(what: str, capsys: Capture) -> str:
+    """Wait until a line says this."""
+    told, patience = "", time.monotonic() + 10
+    while what not in told and time.monotonic() < patience:
+        time.sleep(0.01)
+        told += capsys.readouterr().err
+    assert what in told
+    return told
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look every 10 ms, and take whatever lasts 0 s for long."""
+    monkeypatch.setattr(meter, "LOOK", 0.01)
+    monkeypatch.setattr(meter, "LONG", 0.0)
+    monkeypatch.setattr(meter, "tell_apart", lambda seconds: seconds > 0.1)
+    monkeypatch.setattr(meter, "is_watched", lambda: False)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_step_is_forecast_and_its_evaluations_are_counted(capsys: Capture) -> None:
+    with watched_step("lattice", True, 700):
+        count_evaluations(2)
+        time.sleep(0.05)
+        assert "evaluations" not in capsys.readouterr().err, "too few to know how long it takes"
+        count_evaluations(5)
+        first = wait_for("lattice: about 700 evaluations, ", capsys)
+        told = first + wait_for("lattice: 7 evaluations in", capsys)
+    assert told.count("about 700") == 1
+
+
+@pytest.mark.usefixtures("hasty")
+def test_fit_expansion_and_crosscheck_show_their_evaluations(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meter, "tell_apart", lambda seconds: True)
+    pause = [0.0]
+
+    def nll(params: Any, y: Any) -> Any:
+        time.sleep(pause[0])
+        return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+    y, start = np.random.default_rng(0).normal(size=60), {"mu": 0.1, "log_sd": 0.1}
+    pause[0] = 0.001
+    mle = fit(nll, start, args=y, progress=True)
+    assert "fit: about 140 evaluations, " in (told := capsys.readouterr().err)
+    assert " fit: " in told
+    boot = bootstrap(mle, n_resamples=40, rng=0, progress=True)
+    assert " shared expansion: " in capsys.readouterr().err
+    crosscheck(boot, progress=True)
+    assert " crosscheck: " in capsys.readouterr().err
+    fit(nll, start, args=y, progress=False)
+    crosscheck(boot)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_forecast_names_what_it_would_take_otherwise(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y = np.random.default_rng(0).normal(size=60)
+    mle = fit(lambda p, y: p[1] + 0.5 * ((y - p[0]) / np.exp(p[1])) ** 2, [0.1, 0.1], args=y)
+    object.__setattr__(mle, "seconds_per_evaluation", 1.0)
+    bootstrap(mle, n_resamples=600, rng=0, progress=True)
+    first = capsys.readouterr().err.splitlines()[0]
+    # 13 points of the lattice, then 0.63 (1.3 · 3 + 2 · 3) evaluations of all rows for each refit.
+    assert first == (
+        '600 refits: about 62.6 min on 1 core, 3,755 evaluations; refit="corrected": about 6.9 min'
+    )
