@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Never
 
 import numpy as np
 
+from bootmle.bootstrapping.announcing import announce_run
 from bootmle.bootstrapping.arguments import (
     check_n_resamples,
     check_plan,
@@ -26,12 +26,10 @@ from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_or_resume
 from bootmle.display.known_names import refuse_keywords
 from bootmle.display.message_kinds import count_kinds
-from bootmle.display.text import duration
-from bootmle.execution.checkpoint import Checkpoint, spans_in
+from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.meter import watched_step
 from bootmle.execution.parallel import check_n_jobs
-from bootmle.execution.pieces import length_of, spans_missing
-from bootmle.execution.progress import announce, shown
+from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import (
     Interrupted,
@@ -45,7 +43,6 @@ from bootmle.fitting.fit import Fit
 from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.refitting.forecast import forecast_run
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
 from bootmle.sampling import Cases, Plan
@@ -157,7 +154,7 @@ def bootstrap(
     place: dict[str, Any] = {"shard": part, "deadline": until, "enough": _enough(precision, refit)}
     with signals_interrupt(), computation():
         if shown(progress):
-            _announce(fit, sampling, refit, (n_resamples, path, part), workers)
+            announce_run(fit, sampling, refit, (n_resamples, path, part), workers)
         with watched_step("shared expansion", shown(progress)):
             setup = _set_up(fit, sampling, refit, rng, n_resamples, path, limit)
         run = Run(setup.task, setup.count, n_jobs, shown(progress), store=setup.store, **place)
@@ -166,36 +163,6 @@ def bootstrap(
             setup, collected = setup.corrected(sampling, path, run, collected)
         boot = _result(setup, collected, part, precision)
     return replace(boot, seconds=run.seconds_before + time.perf_counter() - begun)
-
-
-def _announce(
-    fit: Fit | Estimator,
-    sampling: Plan,
-    refit: str,
-    work: tuple[Any, Path | None, tuple[int, int]],
-    workers: int,
-) -> None:
-    """Forecast a run before anything is computed, and what it would take otherwise."""
-    n_resamples, path, (_, parts) = work
-    if isinstance(n_resamples, bool) or not isinstance(n_resamples, Integral):
-        return  # an error says so later
-    stored = [] if path is None else spans_in(path)
-    count = length_of(spans_missing([(0, int(n_resamples))], stored)) // parts
-    found = forecast_run(fit, sampling, refit, count, workers)
-    more = "" if isinstance(fit, Estimator) else f", {found.evaluations:,.0f} evaluations"
-    if refit == "verified" and _corrects(fit, sampling):
-        other = forecast_run(fit, sampling, "corrected", count, workers)
-        more += f'; refit="corrected": about {duration(other.seconds)}'
-    announce(found.seconds, count, workers, more)
-
-
-def _corrects(fit: Fit | Estimator, sampling: Plan) -> bool:
-    """Whether refit="corrected" is possible."""
-    try:
-        check_refit(fit, sampling, "corrected")
-    except ValueError:
-        return False
-    return True
 
 
 def _enough(precision: float | None, refit: str) -> Callable[[Replicates], str] | None:
