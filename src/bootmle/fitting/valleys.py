@@ -79,6 +79,8 @@ def follow_valley(search: Position) -> bool:
         return False
     valley = _Valley(search, scales * vectors[:, 0] / np.sqrt(abs(values[0])))
     levels_off = valley.begin() and valley.walk()
+    if levels_off:  # beyond, rounding hides what is left
+        del valley.path[-_RULES.moves :]
     if valley.path and valley.path[-1].value < 0:
         search.working = valley.point(valley.path[-1].place, valley.path[-1].others)
     return levels_off

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -55,6 +56,8 @@ class _Rules:
     """Slope at the bound of which a step of 0.1 to 0.5 shows the sign."""
     probe: float = 0.1
     """Step that measures a standard error: a second difference of 0.01, free of rounding."""
+    reach: float = 0.11
+    """Such a step at which a rise is believed without a look nearer to the bound."""
     measured: tuple[float, float] = (1e-4, 0.25)
     """Second differences, of steps of 0.01 to 0.5, from which it follows."""
     straight: float = 1e-10
@@ -63,6 +66,8 @@ class _Rules:
     """Change of that step at once; a difference of 0 or infinity says only which way to change."""
     attempts: int = 12
     """Steps tried; measured on scales of 1e-16 to 1e16: up to 6."""
+    corner: tuple[float, ...] = (0.3, 0.03, 0.003)
+    """Steps away from two bounds at once, where the nll is level along each."""
     halvings: int = 10
     """Of the first step of a parameter that is released, one standard error at most."""
 
@@ -106,13 +111,14 @@ def optimize_within_bounds(search: BoundedSearch, params: Floats) -> Columns | N
             continue
         crossed = crossed_columns(parameters, found)
         params = into_bounds(parameters, found)
-        released = {column: _step_inward(search, params, column) for column in held}
-        pressing = [column for column, step in released.items() if step == 0]
-        if crossed.size == 0 and len(pressing) == held.size:
-            return held
-        for column, step in released.items():
-            params[parameters.free[column]] += step
-        held = np.union1d(np.array(pressing, dtype=np.intp), crossed)
+        ways = [_Inward(search, params, int(column)) for column in held]
+        steps = np.array([way.release() for way in ways])
+        if crossed.size == 0 and not steps.any():
+            steps = _out_of_corner(ways)
+            if not steps.any():
+                return held
+        params[parameters.free[held]] += steps
+        held = np.union1d(held[steps == 0], crossed)
     return None
 
 
@@ -157,6 +163,8 @@ class _Inward:
     base: float = field(init=False)
     unit: float = field(init=False)  # its standard error
     fall: float = field(init=False)  # of the nll over one, by the slope here
+    reach: float = field(init=False)  # distance from which that follows, in such errors
+    level: bool = False  # whether that is 0
 
     def __post_init__(self) -> None:
         """Measure the standard error and the slope, from values along the way."""
@@ -198,30 +206,54 @@ class _Inward:
             self.unit = step / float(np.sqrt(bend))
         elif 0 < abs(self.fall) < np.inf:
             self.unit = 0.5 / abs(self.fall)
-        self.fall *= self.unit
+        self.fall, self.reach = self.fall * self.unit, step / self.unit
 
-
-def _step_inward(search: BoundedSearch, params: Floats, column: int) -> float:
-    """Return the step by which a held parameter is released; 0 where the nll rises inward."""
-    way, noise = _Inward(search, params, column), search.step_sizes.noise
-    if not np.isfinite(way.base):
-        return way.side * min(way.unit, way.room / 2)
-    fall, allowed = way.fall, _RULES.certain
-    if not abs(fall) > allowed:
+    def release(self) -> float:
+        """Return the step by which the parameter is released; 0 where the nll rises inward."""
+        noise = self.search.step_sizes.noise
+        if not np.isfinite(self.base):
+            return self.side * min(self.unit, self.room / 2)
+        fall, allowed = self.fall, _RULES.certain
         share = float(np.clip(noise**0.25, _RULES.inward, _RULES.longest))
-        step = min(share * way.unit, way.room / 6)
-        one, two, three = (way.rise(times * step) for times in (1, 2, 3))
-        # One-sided differences, to third order (Abramowitz and Stegun 1964, table 25.2).
-        fall = -(18 * one - 9 * two + 2 * three) / 6 * way.unit / step
-        allowed = _RULES.at + _RULES.noise * noise * way.unit / step
-    if not fall > allowed:
+        step = min(share * self.unit, self.room / 6)
+        # Where the nll bends within a standard error, long steps miss a fall beside the bound.
+        near = abs(fall) > allowed and (fall > 0 or self.reach < _RULES.reach)
+        one = 0.0 if near else self.rise(step)
+        if not abs(fall) > allowed or one < 0:
+            two, three = self.rise(2 * step), self.rise(3 * step)
+            # One-sided differences, to third order (Abramowitz and Stegun 1964, table 25.2).
+            fall = -(18 * one - 9 * two + 2 * three) / 6 * self.unit / step
+            allowed = _RULES.at + _RULES.noise * noise * self.unit / step
+        self.level = abs(fall) <= allowed
+        if not fall > allowed:
+            return 0.0
+        length = min(fall, 1.0) * self.unit
+        for _ in range(_RULES.halvings):
+            if length < self.room / 2 and self.rise(length) < 0:
+                return self.side * length
+            length /= 2
         return 0.0
-    length = min(fall, 1.0) * way.unit
-    for _ in range(_RULES.halvings):
-        if length < way.room / 2 and way.rise(length) < 0:
-            return way.side * length
-        length /= 2
-    return 0.0
+
+
+def _out_of_corner(ways: list[_Inward]) -> Floats:
+    """Return steps (k,) away from two bounds at once, each of which lets nothing fall alone.
+
+    Their slopes are 0 there, and the nll falls to second order: as -xy at 0 does.
+    """
+    steps = np.zeros(len(ways))
+    level = [k for k, way in enumerate(ways) if way.level]
+    for share in _RULES.corner:
+        for one, other in combinations(level, 2):
+            moves = [(k, share * min(ways[k].unit, ways[k].room)) for k in (one, other)]
+            point = ways[one].at(moves[0][1])
+            place = ways[other].search.parameters.free[ways[other].column]
+            point[place] = ways[other].at(moves[1][1])[place]
+            search, base = ways[one].search, ways[one].base
+            if search.value(point) < base - search.step_sizes.slack(base):
+                for k, move in moves:
+                    steps[k] = ways[k].side * move
+                return steps
+    return steps
 
 
 def is_optimum_at_limit(
