@@ -21,6 +21,10 @@ class _Rules:
     curvature, below which what a measured Hessian leaves out decides how long a step is."""
     narrow: float = 1e-7
     """Smallest share of the largest that counts: its square is what rounding leaves, 1e-14."""
+    together: int = 8
+    """Up to this many parameters the columns of a whole batch are eliminated at once. With 12 this
+    takes 170 µs for 64 matrices, and LAPACK one by one 34, or 370 where one has no factor; with 4
+    it is 29, 12 and 320."""
     eigenvalue: float = 1e-3
     """Smallest eigenvalue of a matrix made definite, as a share of the largest, or of 1."""
     largest: float = 1e8
@@ -95,12 +99,24 @@ def _pivots(curvature: Floats) -> Floats:
     """Return the diagonals of all Cholesky factors (b, q), NaN from where there is none."""
     # numpy.linalg.cholesky raises for the whole batch if one matrix has no factor, and a member's
     # bits must not depend on the others.
+    if curvature.shape[1] > _RULES.together:
+        return _factored(curvature)
     left, pivots = curvature.copy(), np.full(curvature.shape[:2], np.nan)
     for k in range(curvature.shape[1]):
         pivots[:, k] = np.sqrt(left[:, k, k])
         column = left[:, k + 1 :, k] / pivots[:, k, None]
         left[:, k + 1 :, k + 1 :] -= column[:, :, None] * column[:, None, :]
     return pivots
+
+
+def _factored(curvature: Floats) -> Floats:
+    """Return the diagonals from LAPACK, which factors each matrix of a batch by itself."""
+    try:
+        return np.diagonal(np.linalg.cholesky(curvature), axis1=-2, axis2=-1)
+    except np.linalg.LinAlgError:
+        if curvature.ndim == 2:
+            return np.full(len(curvature), np.nan)
+    return np.array([_factored(matrix) for matrix in curvature])
 
 
 def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
