@@ -15,6 +15,7 @@ from bootmle.inference.standard_errors import skewness, standard_error
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
 from bootmle.refitting.expansion import expand_shared
+from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.sampling import Plan, Structure, draw_resample
 
 __all__ = [
@@ -144,7 +145,9 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
         return None
     if plan.structure is Structure.MODEL:
         return None
-    expansion = expand_shared(likelihood, fit.whitening)
+    shared = LikelihoodRefit.prepare(fit)
+    same = shared.expansion is not None and shared.dispersion == 1
+    expansion = shared.expansion if same else expand_shared(likelihood, fit.whitening)
     # A replicate at a bound is infinite on a log or logit scale.
     z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))
     usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[

@@ -26,11 +26,13 @@ def in_user_parameters(likelihood: Likelihood, search: Search, estimate: Floats)
     if plain and search.likelihood.parameters is parameters:
         return search.information
     unscaled = parameters.with_scales([Identity()] * parameters.free.size)
+    found, metric = search.information, None
+    if search.likelihood.parameters is parameters and found.definiteness == "positive definite":
+        slopes = parameters.slopes(search.working)
+        metric = found.covariance * np.outer(slopes, slopes)
     information = observed_information(
-        replace(likelihood, parameters=unscaled), estimate[parameters.free]
+        replace(likelihood, parameters=unscaled), estimate[parameters.free], metric
     )
-    search.n_evaluations += information.n_evaluations
-    found = search.information
     if found.limit is not None:
         slopes = parameters.slopes(search.working)[:, None]
         return replace(information, limit=found.limit * slopes)

@@ -35,6 +35,8 @@ class _Rules:
     """Legs of damped steps from where full ones do not converge: in a bending valley."""
     near: float = 0.1
     """Slope, the distance to the optimum of a quadratic, within which full steps converge."""
+    stays: float = 5e-7
+    """Distance to the optimum, half of the certified one, at which a fit stays where it is."""
     moved: float = 1e-4
     """Last step over which the measured curvature holds: a third derivative of 1 changes it by
     1e-4 of itself."""
@@ -124,11 +126,23 @@ class Descent(Position):
         if self.whitening.size == 0:
             self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
             return True
-        gradient = accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
+        gradient = self._gradient(target)
         near = float(np.linalg.norm(gradient)) < _RULES.near
         if indefinite and near:
             return self._leaves_saddle(target)
-        return self._refine(target, start) if near else self._descend(target, start)
+        return self._refine(target, start, gradient) if near else self._descend(target, start)
+
+    def _gradient(self, target: WhitenedObjective) -> Floats:
+        """Return the accurate gradient here: after polishing, that of the Hessian's points."""
+        factor, measured = self.whitening.factor, self.information
+        bound = float(np.sqrt(np.sum((factor**2).T @ measured.gradient_error**2)))
+        if self._is_polished() and bound < CERTIFIED / 10:
+            return factor.T @ measured.gradient
+        return accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
+
+    def _is_polished(self) -> bool:
+        """Whether the search stands where SciPy's point was polished to."""
+        return self.polished is not None and np.array_equal(self.working, self.polished)
 
     def _stops_at_edge(self, start: Floats) -> bool:
         """End where no curvature can be measured: at an edge of the domain, or beyond it."""
@@ -231,11 +245,14 @@ class Descent(Position):
         self.count(target)
         return across
 
-    def _refine(self, target: WhitenedObjective, start: Floats) -> bool:
+    def _refine(self, target: WhitenedObjective, start: Floats, gradient: Floats) -> bool:
         """Converge to the last digit and look around at one standard error."""
-        z, self.decrement = refine(target, self.step_sizes)
-        self.working = self.whitening.to_working(z)
-        lower = lowest_neighbor(target, z, target.value(z), np.eye(z.size))
+        z, self.decrement = np.zeros(gradient.size), float(np.linalg.norm(gradient))
+        stays = self._is_polished() and self.decrement < _RULES.stays
+        if not stays:
+            z, self.decrement = refine(target, self.step_sizes, gradient)
+            self.working = self.whitening.to_working(z)
+        lower = lowest_neighbor(target, z, target.value(z) if z.any() else 0.0, np.eye(z.size))
         if lower is not None and self._stays_flat(target, z, lower - z):
             self.count(target)
             return self.rises_to_supremum(self.whitening.factor @ (lower - z))

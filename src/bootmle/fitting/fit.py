@@ -29,7 +29,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.jacobian import check_jac_at
-from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.likelihood import Calls, Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.likelihood.row_dependence import describe_data, examine_response, examine_rows
 from bootmle.optimization.optimizer import Optimizer, read_constraints
@@ -73,7 +73,7 @@ class Fit(FitViews):
     optima : Optima or None
         The distinct optima that several starts led to (``n_starts``), and how often each did.
     n_evaluations : int
-        Evaluations of the objective.
+        Evaluations of the objective, those on parts of the data among them.
     notes : tuple of str
         What happened during the fit.
     scales : tuple of Scale
@@ -106,12 +106,13 @@ class Fit(FitViews):
         ValueError
             As of `fit`, and for data of another form. Exceptions of the objective pass through.
         """
-        likelihood = self.likelihood.simulated(args)
+        likelihood = replace(self.likelihood.simulated(args), calls=Calls())
         return _search(replace(likelihood, parameters=self._parameters_at(start)), self.optimizer)
 
     def from_start(self, start: Floats) -> Fit:
         """Fit the same data again, from another full parameter vector."""
-        likelihood = replace(self.likelihood, parameters=self._parameters_at(start))
+        parameters = self._parameters_at(start)
+        likelihood = replace(self.likelihood, parameters=parameters, calls=Calls())
         return _search(likelihood, self.optimizer)
 
     def _parameters_at(self, start: Floats) -> Parameters:
@@ -306,7 +307,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         information=information,
         scipy_information=search.scipy_information,
         optimize_result=search.result,
-        n_evaluations=search.n_evaluations + 2,
+        n_evaluations=likelihood.calls.n,
         notes=(*describe_data(likelihood), *search.notes),
         scales=scales,
         likelihood=likelihood,

@@ -50,6 +50,7 @@ class Position:
     infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     notes: list[str] = field(default_factory=list)
     n_evaluations: int = 0
+    polished: Floats | None = None  # where the gradient is that of the Hessian's points
 
     @property
     def step_sizes(self) -> StepSizes:
@@ -66,9 +67,9 @@ class Position:
         """Return the full parameter vector where the search stands."""
         return self.likelihood.parameters.to_user(self.working)
 
-    def measure(self) -> Information:
-        """Measure the information where the search stands."""
-        information = observed_information(self.likelihood, self.working)
+    def measure(self, metric: Floats | None = None) -> Information:
+        """Measure the information where the search stands; a metric is its rough inverse."""
+        information = observed_information(self.likelihood, self.working, metric)
         self.n_evaluations += information.n_evaluations
         return information
 

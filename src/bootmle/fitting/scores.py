@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from bootmle.fitting.optimum import Optimum
@@ -12,13 +14,27 @@ from bootmle.optimization.status import Status
 
 __all__ = ["own_errors", "whitened_scores"]
 
+_MEASURED: WeakKeyDictionary[Optimum, Floats | None] = WeakKeyDictionary()
+"""Scores of fits that are still in use."""
+
 
 def whitened_scores(fit: Optimum) -> Floats | None:
-    """Measure the gradients (N, r) of the observations; None where there are no contributions."""
+    """Measure the gradients (N, r) of the observations; None where there are no contributions.
+
+    Once for each fit: whoever needs them later spends no evaluations.
+    """
+    if fit not in _MEASURED:
+        _MEASURED[fit] = _measure_scores(fit)
+    return _MEASURED[fit]
+
+
+def _measure_scores(fit: Optimum) -> Floats | None:
+    """Measure them at the estimate."""
     likelihood = fit.likelihood
     if not likelihood.supports_weights or not fit.whitening.size:
         return None
     scores = contribution_gradients(likelihood, fit.whitening, fit.step_sizes.gradient_step)
+    scores.flags.writeable = False
     return scores if np.isfinite(scores).all() else None
 
 

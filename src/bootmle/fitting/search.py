@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.limits import take_limit
+from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import find_recession, follow_far_parameter
 from bootmle.fitting.ridges import find_ridge
@@ -72,6 +73,7 @@ class Search(Descent):
         self._optimize_within_bounds()
         self._judge()
         self._return_to_best()
+        measure_at_end(self)
         take_limit(self, self.parameters)
 
     def _return_to_best(self) -> None:
@@ -244,7 +246,7 @@ class Search(Descent):
             self.likelihood = self.likelihood.holding(columns, values)
         self.working = self.likelihood.parameters.to_working(params)
         if self.working.size:
-            self.information = self.measure()
+            self.information = measure_polished(self, self.result.get("hess_inv"))
         else:
             everything = replace(self.likelihood, parameters=self.parameters)
             self.information = observed_information(everything, self.parameters.to_working(params))

@@ -94,15 +94,15 @@ def _between(own: Scale, low: float | None, high: float | None) -> Scale:
 def _edge(target: WhitenedObjective, column: int, side: int, unit: float) -> float | None:
     """Find an end at 0, 1 or -1 within reach, by evaluations on both sides."""
     value = float(target.whitening.center[column])
-    if np.isfinite(_at(target, column, value + side * _RULES.reach * unit)):
+    gaps = {limit: side * (limit - value) for limit in _RULES.ends}
+    within = {limit: gap for limit, gap in gaps.items() if 0 < gap < _RULES.reach * unit}
+    if not within or np.isfinite(_at(target, column, value + side * _RULES.reach * unit)):
         return None
-    for limit in _RULES.ends:
-        gap = side * (limit - value)
-        if 0 < gap < _RULES.reach * unit:
-            inside = _at(target, column, limit - side * _RULES.beside * gap)
-            outside = _at(target, column, limit + side * _RULES.beside * gap)
-            if np.isfinite(inside) and not np.isfinite(outside):
-                return limit
+    for limit, gap in within.items():
+        inside = _at(target, column, limit - side * _RULES.beside * gap)
+        outside = _at(target, column, limit + side * _RULES.beside * gap)
+        if np.isfinite(inside) and not np.isfinite(outside):
+            return limit
     return None
 
 

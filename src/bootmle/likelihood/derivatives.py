@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,8 @@ class _Part:
 
     function: Callable[..., Any]
     which: int
+    calls_fun: ClassVar[bool] = True
+    """That a gradient is an evaluation of the objective, too."""
 
     def __call__(self, params: Floats, *args: Any) -> Any:
         both = self.function(params, *args)

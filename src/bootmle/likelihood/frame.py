@@ -9,7 +9,7 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import Frame, Objective, Probe
 
-__all__ = ["find_frame", "whitened_frame"]
+__all__ = ["find_frame", "frame_of", "whitened_frame"]
 
 _EPS = float(np.finfo(float).eps)
 
@@ -57,6 +57,19 @@ def find_frame(objective: Objective) -> Frame:
     # Sums of feasible steps along the axes stay feasible; whitened axes need not be feasible.
     signed = scales * [probe.sign if probe else 1.0 for probe in probes]
     return Frame(np.diag(signed), np.diag(1 / signed), scales)
+
+
+def frame_of(metric: Floats) -> Frame | None:
+    """Whiten by a rough inverse Hessian, as SciPy's BFGS has; None where it is not definite."""
+    spread = np.sqrt(np.maximum(np.diag(metric), 0.0))
+    if not (np.isfinite(metric).all() and spread.all()):
+        return None
+    try:
+        root = np.linalg.cholesky(metric / np.outer(spread, spread))
+    except np.linalg.LinAlgError:
+        return None
+    inverse = np.linalg.inv(root) / spread
+    return Frame(spread[:, None] * root, inverse, 1 / np.linalg.norm(inverse, axis=0))
 
 
 def _search(objective: Objective, axis: int, attempts: int) -> Probe | None:

@@ -10,7 +10,7 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import is_definite
 from bootmle.likelihood.differences import Frame, LineExpansion, Measured, Objective
-from bootmle.likelihood.taylor import expand_along, restrict
+from bootmle.likelihood.taylor import expand_along, expand_briefly, restrict
 
 __all__ = ["ROUNDING", "measure_hessian"]
 
@@ -36,6 +36,10 @@ class _Refinement:
     half: the step then leads beyond the quadratic."""
     shortenings: int = 4
     """How often such a step is divided by 8, to 2e-4 of its length: shorter ones show noise."""
+    sample: int = 4
+    """Lines between axes that are expanded in full where the others take two points."""
+    regular: tuple[float, float] = (1 / 16, 16.0)
+    """Curvatures along the axes of a frame that is right: an order of magnitude either way."""
     slow: float = 0.1
     """Ratio of successive terms from which on a step is compared with a shorter one: its square,
     1%, is what a term adds to the one before where the ratio grows no further."""
@@ -54,8 +58,14 @@ class _Refinement:
 _REFINEMENT = _Refinement()
 
 
-def measure_hessian(objective: Objective, frame: Frame, noise: float) -> Measured:
-    """Expand along the axes, then along the other lines with the steps of their axes."""
+def measure_hessian(
+    objective: Objective, frame: Frame, noise: float, known: bool = False
+) -> Measured | None:
+    """Expand along the axes, then along the other lines with the steps of their axes.
+
+    A frame that is known beforehand is refused, by None, where curvatures in it are not about one;
+    else most of the lines between its axes take two points in place of four.
+    """
     order, p = objective.order, len(objective.point)
     directions = objective.directions()
     lines = [restrict(objective, frame, direction) for direction in directions]
@@ -66,23 +76,74 @@ def measure_hessian(objective: Objective, frame: Frame, noise: float) -> Measure
         noise, longer = jittered, _balanced_step(jittered, order) > _REFINEMENT.longer * step
         step = _balanced_step(jittered, order) if longer else step
         found = [expand_along(line, order, step, noise) for line in lines[:p]]
+    if known and not all(_is_regular(line, order) for line in found):
+        return None
     _refine(objective, lines, found, noise, reserve=4 * (len(lines) - p))
-    for line, direction in zip(lines[p:], directions[p:], strict=True):
-        axes = [found[axis] for axis in np.flatnonzero(direction)]
-        step, least = min(axis.step for axis in axes), max(_size(axis, order) for axis in axes)
-        found.append(expand_along(line, order, step, noise, least))
+    brief = _expand_between(objective, lines, found, noise, known)
     _refine(objective, lines, found, noise, reserve=2)
     measured = objective.assemble(found, frame.turn(objective.base))
     definite = is_definite(measured.matrix, measured.error)
     if not definite or not np.max(measured.error) < _REFINEMENT.accurate:
         # A step that is right along both axes may be too long along the line between them.
         objective.budget += 1 + 4 * (p * p + p) + _REFINEMENT.extra
+        for k in brief:
+            found[k] = _expand_fully(lines[k], directions[k], found, order, noise)
         if not definite:
             _shorten(objective, lines, found, noise)
         _refine(objective, lines, found, noise, reserve=2)
         measured = objective.assemble(found, frame.turn(objective.base))
     rounding = ROUNDING * _EPS * np.maximum(1, np.abs(measured.matrix))
     return replace(measured, error=measured.error + rounding)
+
+
+def _expand_between(
+    objective: Objective,
+    lines: Sequence[Callable[[float], Floats]],
+    found: list[LineExpansion],
+    noise: float,
+    known: bool,
+) -> list[int]:
+    """Expand along the lines between the axes found, in place; return which were so briefly.
+
+    In a known frame all but a sample are, where the axes and the sample converge fast.
+    """
+    order, p, directions = objective.order, len(found), objective.directions()
+    between = list(range(p, len(lines)))
+    sample = np.linspace(p, len(lines) - 1, _REFINEMENT.sample).astype(int).tolist()
+    whole = between if not known else [k for k in between if k in sample]
+    expanded = {k: _expand_fully(lines[k], directions[k], found, order, noise) for k in whole}
+    seen = [*found, *expanded.values()]
+    fourth = max((float(np.max(np.abs(line.coefficients[4]))) for line in seen), default=0.0)
+    fast = np.isfinite(fourth) and all(line.decay <= _REFINEMENT.slow for line in seen)
+    brief = [k for k in between if k not in expanded]
+    for k in list(brief):
+        step = min(found[axis].step for axis in np.flatnonzero(directions[k]))
+        quick = expand_briefly(lines[k], step, noise, fourth) if fast else None
+        if quick is None:
+            brief.remove(k)
+            quick = _expand_fully(lines[k], directions[k], found, order, noise)
+        expanded[k] = quick
+    found.extend(expanded[k] for k in between)
+    return brief
+
+
+def _expand_fully(
+    line: Callable[[float], Floats],
+    direction: Floats,
+    found: Sequence[LineExpansion],
+    order: int,
+    noise: float,
+) -> LineExpansion:
+    """Expand along a line between axes, with the shortest of their steps."""
+    axes = [found[axis] for axis in np.flatnonzero(direction).tolist()]
+    step, least = min(axis.step for axis in axes), max(_size(axis, order) for axis in axes)
+    return expand_along(line, order, step, noise, least)
+
+
+def _is_regular(line: LineExpansion, order: int) -> bool:
+    """Whether the curvature along an axis is about one, as in a frame that is right."""
+    low, high = _REFINEMENT.regular
+    return low < _curvature(line, order) < high
 
 
 def _balanced_step(noise: float, order: int) -> float:

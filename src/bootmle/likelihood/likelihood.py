@@ -18,7 +18,7 @@ from bootmle.likelihood.frequencies import Frequencies
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.vectorization import Vectorized
 
-__all__ = ["Additivity", "Likelihood", "Response", "Rows"]
+__all__ = ["Additivity", "Calls", "Likelihood", "Response", "Rows"]
 
 
 class Rows(Enum):
@@ -57,6 +57,13 @@ class Response:
     kind: Additivity = Additivity.UNTESTED
     evidence: str = ""
     beside: float = np.nan
+
+
+@dataclass(slots=True)
+class Calls:
+    """How often an objective was evaluated, on all of its rows or some of them."""
+
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ class Likelihood:
         The original data's rows that ``args`` consists of; None where it is all of them.
     fingerprint : tuple of int or None
         Checksums of the original data; None for simulated ones.
+    calls : Calls
+        Count of the objective's evaluations, shared by all that is derived from this.
     """
 
     function: Callable[..., Any]
@@ -119,10 +128,16 @@ class Likelihood:
     in_jax: bool = False
     base_rows: NDArray[np.intp] | None = field(default=None, repr=False)
     fingerprint: tuple[int, ...] | None = field(default=None, repr=False)
+    calls: Calls = field(default_factory=Calls, repr=False, compare=False)
+
+    def _count(self, n: int) -> None:
+        """Count evaluations, for whoever derived this and for the progress shown."""
+        self.calls.n += n
+        count_evaluations(n)
 
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
-        count_evaluations()
+        self._count(1)
         values = np.asarray(unmasked(self.function(params, *self.args)), dtype=float)
         if values.shape == (self.n,):
             return values
@@ -134,7 +149,7 @@ class Likelihood:
     def contributions_at(self, points: Floats) -> Floats:
         """Evaluate the contributions at full parameter vectors (k, p), (k, n)."""
         if isinstance(self.function, Vectorized):
-            count_evaluations(len(points))
+            self._count(len(points))
             return self.function.at(points, *self.args).reshape(len(points), -1)
         return np.array([self.contributions(point) for point in points])
 
@@ -143,7 +158,7 @@ class Likelihood:
         if self.per_observation:
             return self.contributions_at(points)
         if isinstance(self.function, Vectorized):
-            count_evaluations(len(points))
+            self._count(len(points))
             return self.scale * self.function.at(points, *self.args).reshape(-1, 1)
         return np.array([[self.total(point)] for point in points])
 
@@ -171,7 +186,7 @@ class Likelihood:
         """Evaluate the weighted total at a full parameter vector."""
         if self.per_observation:
             return self.summed_values(self.contributions(params))
-        count_evaluations()
+        self._count(1)
         return self.scale * float(
             np.asarray(unmasked(self.function(params, *self.args))).reshape(())
         )
@@ -247,6 +262,7 @@ class Likelihood:
     def scores(self, params: Floats) -> Floats:
         """Evaluate ``jac``: the gradients of the contributions (n, p), or that of the total."""
         assert self.jac is not None
+        self.calls.n += getattr(self.jac, "calls_fun", False)
         return np.asarray(self.jac(params, *self.args), dtype=float)
 
     def gradient(self, params: Floats) -> Floats:

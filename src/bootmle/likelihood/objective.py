@@ -25,7 +25,7 @@ from bootmle.likelihood.data import (
 from bootmle.likelihood.derivatives import split_gradient
 from bootmle.likelihood.frequencies import Frequencies, observed_rows
 from bootmle.likelihood.jacobian import with_jac_form
-from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.likelihood import Calls, Likelihood
 from bootmle.likelihood.missing import check_unmasked, complete_rows, drop_masked
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.row_dependence import AGREE, agree
@@ -66,9 +66,9 @@ def read_likelihood(
     values, in_jax = _first_evaluation(fun, data, parameters, count_rows(data))
     per_observation, checksums = values.ndim == 1, fingerprint(data)
     n = values.size if per_observation else count_rows(data)
-    likelihood = Likelihood(
-        fun, jac, data, parameters, n, per_observation, in_jax=in_jax, fingerprint=checksums
-    )
+    likelihood = Likelihood(fun, jac, data, parameters, n, per_observation, in_jax=in_jax)
+    calls = Calls(2 if complete is None else 3)
+    likelihood = replace(likelihood, fingerprint=checksums, calls=calls)
     _check_finite(values, parameters)
     likelihood = with_jac_form(likelihood)
     scale = _scale_of_mean(likelihood, float(np.sum(values)))

@@ -11,7 +11,7 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import SAFETY, Frame, LineExpansion, Objective
 
-__all__ = ["expand_along", "restrict"]
+__all__ = ["expand_along", "expand_briefly", "restrict"]
 
 
 def restrict(objective: Objective, frame: Frame, direction: Floats) -> Callable[[float], Floats]:
@@ -44,6 +44,9 @@ _SLOWEST_DECAY = 1e-3
 """Least distance from 1 of the ratio of successive terms, so that their sum is finite."""
 _SLOWING = 1.5
 """Ratio of a power's last decay to its mean decay: 0.375 to 0.25 of the step for x^1.5."""
+_BRIEF_WEIGHTS = float(np.sqrt(1.5))
+"""Length of the weights ½, -1, ½ of a second difference, which the noise is multiplied by."""
+_TINY = float(np.finfo(float).tiny)
 _EPS = float(np.finfo(float).eps)
 
 
@@ -74,6 +77,26 @@ def expand_along(
     return LineExpansion(
         np.full((5, *line(0.0).shape), np.nan), nowhere, nowhere, step, 1.0, nowhere
     )
+
+
+def expand_briefly(
+    line: Callable[[float], Floats], longest: float, noise: float, fourth: float
+) -> LineExpansion | None:
+    """Expand an nll along a line to second order from two points; None beyond its domain.
+
+    The step balances truncation, by a bound on the fourth coefficient, and rounding.
+    """
+    rounding = SAFETY * noise * _BRIEF_WEIGHTS
+    step = min(float((rounding / max(fourth, _TINY)) ** 0.25), longest)
+    values = _sample(line, np.array([step, -step, 0.0]))
+    if values is None:
+        return None
+    up, down, middle = values.tolist()
+    second = (up - 2 * middle + down) / 2
+    coefficients = np.array([middle, (up - down) / (2 * step), second / step**2, 0.0, 0.0])
+    unknown = np.array([0.0, np.inf, fourth * step**2, np.inf, np.inf])
+    rounded = np.where(np.isfinite(unknown), rounding / step**2, np.inf)
+    return LineExpansion(coefficients, unknown, rounded, step, 0.0, np.zeros(5), compared=True)
 
 
 def _central_shortenings(line: Callable[[float], Floats], step: float) -> int | None:

@@ -40,8 +40,10 @@ class _Rules:
 _RULES = _Rules()
 
 
-def observed_information(likelihood: Likelihood, working: Floats) -> Information:
-    """Measure the observed information on the working scale."""
+def observed_information(
+    likelihood: Likelihood, working: Floats, metric: Floats | None = None
+) -> Information:
+    """Measure the observed information on the working scale; a metric is its rough inverse."""
     whitening = Whitening(working, np.eye(working.size))
     target = WhitenedObjective(
         likelihood, whitening, likelihood.at(likelihood.parameters.to_user(working))
@@ -54,14 +56,18 @@ def observed_information(likelihood: Likelihood, working: Floats) -> Information
         gradient=target.analytic_gradient,
         base=0.0,
         hessian=None if exact is None else exact[1],
+        metric=metric,
     )
 
 
-def refine(target: WhitenedObjective, step_sizes: StepSizes) -> tuple[Floats, float]:
+def refine(
+    target: WhitenedObjective, step_sizes: StepSizes, gradient: Floats | None = None
+) -> tuple[Floats, float]:
     """Converge from z = 0 by quasi-Newton steps; return the point and its decrement."""
     size = target.whitening.size
     z, hessian = np.zeros(size), np.eye(size)
-    gradient = accurate_gradient(target, z, step_sizes.noise)
+    if gradient is None:
+        gradient = accurate_gradient(target, z, step_sizes.noise)
     best, distance = z, np.inf
     for _ in range(_RULES.steps):
         steps, decrements, _ = newton_steps(gradient[None], hessian[None])

@@ -11,6 +11,7 @@ few residual degrees of freedom make it a scaled chi-squared variable.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ __all__ = [
     "has_enough_rows",
     "under_the_model",
 ]
+
+
+_MEASURED: WeakKeyDictionary[Fit, tuple[Floats, Floats]] = WeakKeyDictionary()
+"""Directions and the contributions' curvatures along them, of fits that are still in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +229,18 @@ def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
 
 
 def _curvatures(fit: Fit, directions: Floats) -> Floats:
-    """Second differences (n, k) of the weighted contributions; 0 where they leave the domain."""
+    """Second differences (n, k) of the weighted contributions, measured once for each fit.
+
+    They are 0 where they leave the domain.
+    """
+    known = _MEASURED.get(fit)
+    if known is None or not np.array_equal(known[0], directions):
+        known = _MEASURED[fit] = directions, _measure_curvatures(fit, directions)
+    return known[1]
+
+
+def _measure_curvatures(fit: Fit, directions: Floats) -> Floats:
+    """Measure them at the estimate."""
     curvatures = contribution_curvatures(
         fit.likelihood, fit.whitening, directions, np.asarray(fit.base), fit.step_sizes.hessian_step
     )
