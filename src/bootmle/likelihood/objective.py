@@ -67,10 +67,9 @@ def read_likelihood(
     per_observation, checksums = values.ndim == 1, fingerprint(data)
     n = values.size if per_observation else count_rows(data)
     likelihood = Likelihood(fun, jac, data, parameters, n, per_observation, in_jax=in_jax)
-    calls = Calls(2 if complete is None else 3)
-    likelihood = replace(likelihood, fingerprint=checksums, calls=calls)
     _check_finite(values, parameters)
-    likelihood = with_jac_form(likelihood)
+    likelihood.calls.n = 2 if complete is None else 3
+    likelihood = with_jac_form(replace(likelihood, fingerprint=checksums))
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
     refuse_broadcasts(likelihood)
     whole = kept is None or weights is None or np.shape(weights) != (n_rows,)
