@@ -47,10 +47,16 @@ def measure_noise(objective: Objective, frame: Frame) -> float:
     spacings = _TABLE.spacings if points > 2 else 1
     step = max(float(np.sqrt(spacings * objective.resolution(base))), _TABLE.shortest)
     table = _tabulate(objective, frame, step * diagonal, points)
+    grown = False
     # Equal values mean a step below the grid that the values lie on, not the absence of noise.
     while len(np.unique(table, axis=0)) <= len(table) / 2 and step < _TABLE.longest:
         step *= _TABLE.growth
         table = _tabulate(objective, frame, step * diagonal, points)
+        grown = True
+    if grown and points < _TABLE.points[1]:
+        # On a grid a few values may lie on a line by chance, as if there were no noise.
+        objective.budget += _TABLE.points[1]
+        table = _tabulate(objective, frame, step * diagonal, _TABLE.points[1])
     return max(_read_noise(table), _read_ties(table), objective.resolution(base) / 3)
 
 

@@ -25,7 +25,7 @@ from bootmle.likelihood.data import (
 from bootmle.likelihood.derivatives import split_gradient
 from bootmle.likelihood.frequencies import Frequencies, observed_rows
 from bootmle.likelihood.jacobian import with_jac_form
-from bootmle.likelihood.likelihood import Calls, Likelihood
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.missing import check_unmasked, complete_rows, drop_masked
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.row_dependence import AGREE, agree
