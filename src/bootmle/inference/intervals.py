@@ -128,7 +128,8 @@ class IntervalMethod(ABC):
         withhold: bool = False,
     ) -> ConfidenceInterval:
         """Compute the interval; NaN instead of an error at what cannot be shown if ``withhold``."""
-        tail, side = read_level(confidence_level, alternative)
+        side = read_alternative(alternative)
+        tail = _tail(confidence_level, side)
         ends, errors = [], []
         for upper, unbounded in ((False, side == "less"), (True, side == "greater")):
             if not (withhold or unbounded):
@@ -150,9 +151,16 @@ def _fewest(tail: float) -> int:
 
 
 def read_level(confidence_level: Any, alternative: Any) -> tuple[float, str]:
-    """Return the probability beyond each endpoint, and the alternative."""
+    """Return the probability beyond each endpoint, and the alternative; refuse low levels."""
     side = read_alternative(alternative)
-    return _tail(confidence_level, side), side
+    tail, level = _tail(confidence_level, side), float(confidence_level)
+    if level < LOWEST_LEVEL:
+        raise ValueError(
+            f"confidence_level: {confidence_level!r} means {100 * (1 - level):.3g}% in half of all "
+            f"libraries and {100 * level:.3g}% in the other half; pass the probability of "
+            f"covering, confidence_level={1 - level:.6g}"
+        )
+    return tail, side
 
 
 def _tail(confidence_level: Any, side: str) -> float:
@@ -161,14 +169,7 @@ def _tail(confidence_level: Any, side: str) -> float:
         raise ValueError(
             f"confidence_level: {confidence_level!r} is not between 0 and 1 (such as 0.95)"
         )
-    level = float(confidence_level)
-    if level < LOWEST_LEVEL:
-        raise ValueError(
-            f"confidence_level: {confidence_level!r} means {100 * (1 - level):.3g}% in half of all "
-            f"libraries and {100 * level:.3g}% in the other half; pass the probability of "
-            f"covering, confidence_level={1 - level:.6g}"
-        )
-    return (1 - level) / (2 if side == "two-sided" else 1)
+    return (1 - float(confidence_level)) / (2 if side == "two-sided" else 1)
 
 
 def read_alternative(alternative: Any) -> str:
