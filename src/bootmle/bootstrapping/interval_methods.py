@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Never
 
 import numpy as np
@@ -116,19 +116,8 @@ class Inference(Spread):
         known = self.rescaled_correction()
         if known is None:
             return bounds
-        correction = known.take(~self.flat())
-        mirror = 2 * self.estimate[~self.flat()]
-
-        def error(end: Floats, mcse: Floats) -> Floats:
-            place = mirror - end if method.reflects else end
-            added = np.where(np.isfinite(end), correction.error_at(place), 0.0)
-            return np.hypot(mcse, added)
-
-        return replace(
-            bounds,
-            low_mcse=error(bounds.low, bounds.low_mcse),
-            high_mcse=error(bounds.high, bounds.high_mcse),
-        )
+        mirror = 2 * self.estimate[~self.flat()] if method.reflects else None
+        return known.take(~self.flat()).widened(bounds, mirror)
 
     def check_interval(self, method: str, confidence_level: float) -> None:
         """Raise where some parameter lacks an interval."""
@@ -315,6 +304,8 @@ class Inference(Spread):
                 f"names: {lost or list(self.names)} are not identified, or infinite in some "
                 f"replicates; leave them out"
             )
-        return simultaneous_interval(
+        bounds = simultaneous_interval(
             self.kept()[:, chosen], self.estimate[chosen], confidence_level
         )
+        known = self.rescaled_correction()
+        return bounds if known is None else known.take(chosen).widened(bounds, both=True)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from bootmle.bootstrapping.panels import Pictured, has_spread, read_names
 from bootmle.display.axes import PALETTE, Panels
 from bootmle.display.panels import annotate, endless_ends, label_axes, open_panels, share_legend
+from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +35,8 @@ class _Traced(Pictured, Protocol):
 
     @property
     def supports_quantiles(self) -> bool: ...
+    @property
+    def correction(self) -> Correction | None: ...
     @property
     def standard_error(self) -> Floats: ...
     @property
@@ -74,12 +78,23 @@ def _trace(
     usable = np.cumsum(np.isfinite(boot.data.estimates).all(axis=1))
     first = 1 + int(np.searchsorted(usable, min(_FIRST, usable[-1] // 2)))
     counts = np.unique(np.geomspace(first, usable.size, _STEPS).round().astype(int))
-    prefixes = [replace(boot, data=boot.data.first(int(count))) for count in counts]
+    prefixes = [_first(boot, int(count)) for count in counts]
     found = [_summarize(prefix, method, confidence_level) for prefix in prefixes]
     values, errors = np.array(found).swapaxes(0, 1)
     with np.errstate(all="ignore"):
         values[:, [0, 2]] -= boot.estimate
         return counts, values / boot.standard_error, errors / boot.standard_error
+
+
+def _first(boot: _Traced, count: int) -> _Traced:
+    """Keep the first replicates, of which the earliest may all be verified."""
+    data = boot.data.first(count)
+    correction = boot.correction and replace(
+        boot.correction,
+        n_corrected=int((data.status == Status.EXPANDED).sum()),
+        n_replicates=int((~data.failed).sum()),
+    )
+    return replace(boot, data=data, correction=correction)
 
 
 def _summarize(boot: _Traced, method: str, confidence_level: float) -> Floats:

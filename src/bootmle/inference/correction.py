@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.inference.derived import derive_all
+from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.order_statistics import (
     order_quantile,
     order_quantile_mcse,
@@ -192,6 +193,26 @@ class Correction:
             variance = np.where(variance > 0, variance, np.inf)
             off = self._variance() * (values - self.verified.mean(axis=0)) / (2 * variance)
             return np.asarray(np.hypot(self._factor * spread, self._share * off))
+
+    def widened(
+        self, bounds: ConfidenceInterval, mirror: Floats | None = None, *, both: bool = False
+    ) -> ConfidenceInterval:
+        """Add the correction's error to the Monte Carlo errors of endpoints.
+
+        An endpoint follows from the replicates at it, at its ``mirror`` image, or at ``both`` ends.
+        """
+        ends = [bounds.low, bounds.high]
+        places = ends if mirror is None else [mirror - end for end in ends]
+        errors = [
+            np.where(np.isfinite(end), self.error_at(place), 0.0)
+            for end, place in zip(ends, places, strict=True)
+        ]
+        low, high = [np.maximum(*errors)] * 2 if both else errors
+        return replace(
+            bounds,
+            low_mcse=np.hypot(bounds.low_mcse, low),
+            high_mcse=np.hypot(bounds.high_mcse, high),
+        )
 
     @property
     def _share(self) -> float:
