@@ -1,9 +1,9 @@
 """Whether runs survive what happens to them, and what disks and workers cost.
 
 Run ``python benchmarks/faults.py [PIECE ...] [--share S] [--seed K] [--csv DIR]`` on Linux; pieces
-are kill, kill-parallel, workers, disk, damage, shards, checkpoint and parallel, all by default,
-each under three minutes on two idle cores; a share of 0.1 is the short form. Exits with 1 if a
-replicate was lost, a result differed or a fault was not named.
+are kill, kill-parallel, signals, hangs, workers, disk, damage, shards, checkpoint and parallel, all
+by default, each under three minutes on two idle cores; a share of 0.1 is the short form. Exits with
+1 if a replicate was lost, a result differed or a fault was not named.
 
 The run is a logit of n=1500 and p=12, B=999 in 16 pieces: about 1 ms per refit. One row for each
 kind of fault:
@@ -32,8 +32,10 @@ turns, free
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -54,7 +56,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle import Bootstrap, Cases, Fit, bootstrap, fit, load
+from bootmle import Bootstrap, Cases, Estimator, Fit, bootstrap, fit, load
 from bootmle.execution.payload import Payload
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.task import Task
@@ -264,8 +266,12 @@ def finished(process: subprocess.Popen[str]) -> str:
 
 
 def end_workers(leader: int) -> int:
-    """Count the workers that a killed run has left, and end them; joblib's trackers clean up."""
-    left = sum(each.is_worker for each in processes() if each.session == leader)
+    """Count the workers that a killed run has left after 10 s, and end them."""
+    patience = time.monotonic() + 10
+    while left := sum(each.is_worker for each in processes() if each.session == leader):
+        if time.monotonic() > patience:
+            break
+        time.sleep(0.2)
     with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGTERM)
     return left
@@ -315,7 +321,7 @@ def killed(tally: Tally, folder: Path, moment: float, writing: bool, n_jobs: int
     tally.tried += not ended
     tally.seen["had finished" if ended else stage(run)] += 1
     yield
-    tally.seen["workers left behind"] += end_workers(process.pid)
+    tally.seen["workers left after 10 s"] += end_workers(process.pid)
     left = sum(size(path) for path in (folder / "tmp").rglob("*"))
     tally.seen["kB left in TMPDIR"] += left // 1000
 
@@ -342,6 +348,98 @@ def size(path: Path) -> int:
 def resume(mle: Fit, folder: Path, n_jobs: int = 1) -> Bootstrap:
     """Resume a run."""
     return bootstrap(mle, n_resamples=B, rng=SEED, n_jobs=n_jobs, checkpoint=folder / "run")
+
+
+# Signals that ask a run to end.
+
+SAID = re.compile(r"([\d,]+) of [\d,]+ replicates are done|all ([\d,]+) replicates are done")
+PROMPT = 5.0
+"""Seconds within which a run should have ended: its refits take a millisecond."""
+
+
+def signals(effort: Effort) -> Iterator[Row]:
+    """Ask runs to end at random moments: what they say is done has to be on disk."""
+    mle, first = undisturbed()
+    for n_jobs in (1, 2):
+        life = lifetime(n_jobs)
+        for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+            tally, rng = Tally(first.whole), effort.rng()
+            for _ in range(effort.of(10)):
+                with TemporaryDirectory() as folder:
+                    ask_to_end(tally, Path(folder), name, rng.uniform(0, life), n_jobs)
+                    tally.compare(lambda: resume(mle, Path(folder), n_jobs))  # noqa: B023
+            yield tally.row(f"{name}, n_jobs={n_jobs}")
+
+
+def ask_to_end(tally: Tally, folder: Path, name: str, moment: float, n_jobs: int) -> None:
+    """Send a signal to a run, and compare what it says with what is on disk."""
+    process, run = start(folder, n_jobs=n_jobs), folder / "run"
+    time.sleep(moment)
+    process.send_signal(signal.Signals[name])
+    asked = time.monotonic()
+    _, errors = process.communicate(timeout=120)
+    tally.seen["late"] += time.monotonic() - asked > PROMPT
+    if process.returncode == 0:
+        tally.seen["had finished"] += 1
+        return
+    tally.tried += 1
+    told = SAID.search(errors)
+    if told is None:
+        tally.seen["in start-up"] += 1
+        tally.unnamed += bool(list(run.glob("piece-*.bin")))
+        return
+    tally.seen["in the run"] += 1
+    done = int((told[1] or told[2]).replace(",", ""))
+    tally.lost += done - (len(load(run).status) if done else 0)
+
+
+# Refits that hang, and what they raise.
+
+
+def hangs(effort: Effort) -> Iterator[Row]:
+    """Let one replicate hang or raise what no Exception is: all others have to be there."""
+    y, rng = np.random.default_rng(0).normal(size=30), effort.rng()
+    for fault in ("sleeps", "in C", "GeneratorExit", "CancelledError", "SystemExit"):
+        tally = Tally(bootstrap(Estimator(mean_and_spread, y), n_resamples=200, rng=SEED))
+        for _ in range(effort.of(4)):
+            number = int(rng.integers(200))
+            victim = y[draw(y.size, SEED, number)]
+            what = Estimator(failing(fault, victim), y)
+            done = bootstrap(what, n_resamples=200, rng=SEED, n_jobs=2, timeout=1.0)
+            tally.tried += 1
+            others = np.delete(np.arange(200), number)
+            tally.lost += int(done.data.failed[others].sum())
+            same_bits = np.array_equal(done.replicates[others], tally.whole.replicates[others])
+            tally.differed += not same_bits
+            tally.unnamed += number not in done.data.messages
+            tally.seen[done.data.messages.get(number, "nothing said")] += 1
+        yield tally.row(f"a refit that hangs or raises: {fault}")
+
+
+def mean_and_spread(y: Floats) -> list[float]:
+    return [float(y.mean()), 1000 * float(y.std())]
+
+
+def draw(n: int, seed: int, number: int) -> Any:
+    """Draw the rows of one replicate, as documented."""
+    stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+    return stream.integers(n, size=n)
+
+
+def failing(fault: str, victim: Floats) -> Callable[[Floats], list[float]]:
+    """Return the statistic, with a fault in one sample."""
+
+    def statistic(y: Floats) -> list[float]:
+        if np.array_equal(y, victim):
+            if fault == "sleeps":
+                time.sleep(1000)
+            if fault == "in C":
+                sum(range(10**11))
+            kinds = {"GeneratorExit": GeneratorExit, "CancelledError": asyncio.CancelledError}
+            raise kinds.get(fault, SystemExit)
+        return [float(y.mean()), 1000 * float(y.std())]
+
+    return statistic
 
 
 # Workers that are killed.
@@ -732,6 +830,8 @@ def bytes_read(pid: int) -> int:
 PIECES: dict[str, Callable[[Effort], Iterator[Row]]] = {
     "kill": kill,
     "kill-parallel": kill_parallel,
+    "signals": signals,
+    "hangs": hangs,
     "workers": workers,
     "disk": disk,
     "damage": damage,

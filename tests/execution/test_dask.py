@@ -1,9 +1,11 @@
 """A Dask cluster of processes: the same replicates, the data once, and deaths that cost one."""
 
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from joblib import parallel_config
 from threadpoolctl import threadpool_info
 
-from bootmle import Estimator, bootstrap
+from bootmle import Estimator, Interrupted, bootstrap
 from bootmle.execution.parallel import check_n_jobs, compute_pieces
 from bootmle.execution.pieces import join
 from bootmle.refitting.replicates import Replicates
@@ -115,3 +117,23 @@ def test_inside_a_dask_task_there_is_one_worker_and_one_thread(client: Any) -> N
 def test_outside_of_its_tasks_the_cluster_says_how_many_workers_there_are(client: Any) -> None:
     with parallel_config(backend="dask"):
         assert check_n_jobs(-1) == 2
+
+
+def test_a_restart_of_the_cluster_ends_a_run_with_what_is_done(client: Any) -> None:
+    def patient(y: Any) -> list[float]:
+        time.sleep(0.02)
+        return [float(y.mean()), 1000 * float(y.std())]
+
+    def restart() -> None:
+        with suppress(Exception):  # it closes the connections that it uses itself
+            client.restart()
+
+    y = np.random.default_rng(0).normal(size=30)
+    threading.Timer(1.0, restart).start()
+    with parallel_config(backend="dask"), pytest.raises(Interrupted) as stop:
+        bootstrap(Estimator(patient, y), n_resamples=2000, rng=0, n_jobs=-1)
+    partial = stop.value.partial
+    assert "Dask client was closed or restarted" in partial.stopped
+    numbers = np.arange(len(partial.data)) if partial.numbers is None else partial.numbers
+    usual = bootstrap(Estimator(np.mean, y), n_resamples=int(numbers[-1]) + 1, rng=0)
+    np.testing.assert_array_equal(partial.replicates[:, 0], usual.replicates[numbers, 0])
