@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.fitting.flat_lines import leaves_flat_line
+from bootmle.fitting.kinks import has_kinks, slope_beside_jump
 from bootmle.fitting.position import Position
 from bootmle.fitting.valleys import follow_valley
 from bootmle.likelihood.arrays import Floats
@@ -54,12 +55,6 @@ class _Rules:
     """Of a step along which the nll falls, to 1e60 times its length, before it has no end."""
     flat: float = 1e-3
     """Rise over 64 standard errors that is none; a regular nll has risen by 64²/2."""
-    quiet: float = 1e-8
-    """Noise that is too small to make the Hessian uncertain."""
-    uncertain: float = 1e-3
-    """Error of the Hessian, on a unit diagonal, that no smooth objective without noise has."""
-    uncertain_by_gradient: float = 0.1
-    """The same where gradients are given, which even rounded to two digits leave less."""
 
 
 _RULES = _Rules()
@@ -296,21 +291,16 @@ class Descent(Position):
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
-        if self.has_kinks():
-            return Status.NOT_CERTIFIED
+        if has_kinks(self):
+            slope = slope_beside_jump(self)
+            if slope is None:
+                return Status.NOT_CERTIFIED
+            self.decrement = max(self.decrement, slope)
         if self.decrement > CERTIFIED:
             limited = self.decrement <= max(self._attainable(self.whitening.size), PROMISED)
             return Status.NOISE_LIMITED if limited else Status.NOT_CERTIFIED
         flat = self.whitening.size < self.working.size
         return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
-
-    def has_kinks(self) -> bool:
-        """Whether the curvature changes with the length of the step by more than noise makes it."""
-        info, scales = self.information, unit_diagonal(self.information.matrix)
-        error = float(np.max(scales[:, None] * info.error * scales))
-        by_values = info.noise < _RULES.quiet and error > _RULES.uncertain
-        by_gradient = self.likelihood.has_gradient and error > _RULES.uncertain_by_gradient
-        return (by_values or by_gradient) and info.definiteness != "singular"
 
     def _leaves_saddle(self, target: WhitenedObjective) -> bool:
         """Leave a saddle along its direction of negative curvature, and minimize again."""

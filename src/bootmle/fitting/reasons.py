@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bootmle.fitting.descent import Descent
+from bootmle.fitting.kinks import has_kinks
 
 __all__ = ["HIGHER", "why_not_certified"]
 
@@ -41,7 +42,7 @@ def why_not_certified(search: Descent, message: str) -> str:
     """Say what keeps the search from a certificate, and what to do."""
     if not np.isfinite(search.information.matrix).all():
         return _NO_DERIVATIVE
-    kinked = search.has_kinks()
+    kinked = has_kinks(search)
     if kinked and search.information.definiteness == "positive definite":
         return _KINK
     flat = search.information.definiteness in {"undecided", "singular"}

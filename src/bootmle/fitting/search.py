@@ -83,10 +83,16 @@ class Search(Descent):
         outside = crossed_columns(self.parameters, self.user()).size > 0
         if self.optimizer.constraints or self.best_params is None or not (lower or outside):
             return
+        # A point within twice the stated distance belongs to the same optimum.
+        same = self.nll - self.best <= 2 * self.decrement**2
+        before = tuple(self.held) if same else None
         had_optimum, self.nll = self.status.has_optimum, self.best
         self.notes = [note for note in self.notes if not note.startswith(SUPREMUM)]
         free, ends = self.best_params[self.parameters.free], self.parameters.bounds.T
         self._hold(self.best_params, np.flatnonzero((free == ends).any(axis=0)))
+        if had_optimum and before == tuple(self.held) and self.working.size:
+            self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
+            return
         self.status, self.decrement = Status.NOT_CERTIFIED, np.inf
         self.whitening = Whitening(self.working, np.eye(self.working.size))
         self.notes.append(HIGHER)

@@ -1,0 +1,65 @@
+"""Kinks at the lowest point, told from curvatures that change: a kink's grow as steps shorten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bootmle.fitting.position import Position
+from bootmle.likelihood.definiteness import unit_diagonal
+
+__all__ = ["has_kinks", "slope_beside_jump"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """When a Hessian is so uncertain that a kink may be the reason, and when it is not."""
+
+    quiet: float = 1e-8
+    """Noise that is too small to make the Hessian uncertain."""
+    uncertain: float = 1e-3
+    """Error of the Hessian, on a unit diagonal, that no smooth objective without noise has."""
+    uncertain_by_gradient: float = 0.1
+    """The same where gradients are given, which even rounded to two digits leave less."""
+    shortest: float = 1e-3
+    """Longest of the steps that are compared, or thrice the fourth root of the noise: a slope that
+    jumps by more doubles the curvature there."""
+    shares: tuple[float, ...] = (1.0, 0.3, 0.1)
+    """Of that step."""
+    steady: float = 3.0
+    """Ratio to the Hessian's curvature within which those by shorter steps stay: a slope's jump
+    makes it ten times as large at a tenth of the step, or 0 beside it."""
+
+
+_RULES = _Rules()
+
+
+def has_kinks(search: Position) -> bool:
+    """Whether the Hessian is too uncertain for a smooth objective of this noise."""
+    info, scales = search.information, unit_diagonal(search.information.matrix)
+    error = float(np.max(scales[:, None] * info.error * scales))
+    by_values = info.noise < _RULES.quiet and error > _RULES.uncertain
+    by_gradient = search.likelihood.has_gradient and error > _RULES.uncertain_by_gradient
+    return (by_values or by_gradient) and info.definiteness != "singular"
+
+
+def slope_beside_jump(search: Position) -> float | None:
+    """Return the slope, in standard errors, by the shortest step; None at a kink.
+
+    A curvature that jumps at the optimum leaves an error of that step in it.
+    """
+    if search.information.definiteness != "positive definite":
+        return None
+    target, size = search.target(), search.whitening.size
+    target = target.seen_in(replace(search.whitening, center=search.working))
+    longest = max(_RULES.shortest, 3 * search.step_sizes.noise**0.25)
+    for share in _RULES.shares:
+        steps = share * longest * np.eye(size)
+        up, down = target.values(np.concatenate([steps, -steps])).reshape(2, size)
+        bends = (up + down) / (share * longest) ** 2
+        if not np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)):
+            break
+    search.count(target)
+    steady = bool(np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)))
+    return float(np.linalg.norm(up - down)) / (2 * share * longest) if steady else None

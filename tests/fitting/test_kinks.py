@@ -1,0 +1,37 @@
+"""Curvatures that change within a standard error, or jump, are no kinks; slopes that jump are."""
+
+import numpy as np
+import pytest
+
+from bootmle import Status, fit
+
+
+def test_a_minimum_whose_curvature_changes_within_a_standard_error_is_certified() -> None:
+    # exp(x) - x + y² has its minimum at 0; a standard error is 100 units of x, or 70 of y.
+    mle = fit(lambda p: 1e-4 * float(np.exp(p[0]) - p[0] + p[1] ** 2), [1.0, 1.0])
+    assert mle.status is Status.CERTIFIED
+    np.testing.assert_allclose(mle.estimate, 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("start", [[1.0, 0.0], [0.5, 0.3]])
+def test_a_distance_is_stated_where_the_curvature_jumps_at_the_optimum(start: list[float]) -> None:
+    # 120 seen, 120 + 10 mu + 18 a or 12 a expected: the minimum is at 0, with curvatures 3.7, 2.2.
+    def nll(params: np.ndarray) -> float:
+        expected = 120 + 10 * params[0] + (18 if params[1] >= 0 else 12) * params[1]
+        return float(expected - 120 * np.log(expected) + 0.5 * params[1] ** 2)
+
+    mle = fit(nll, {"mu": start[0], "a": start[1]}, bounds=[(0, 5), (-5, 5)])
+    exact = abs(mle.estimate[1]) * np.sqrt(3.7 if mle.estimate[1] >= 0 else 2.2)
+    assert mle.estimate[0] < 1e-3
+    assert exact < 1e-3
+    assert exact < max(1e-6, 10 * mle.decrement)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_median_is_a_kink_all_the_same(seed: int) -> None:
+    y = np.random.default_rng(seed).laplace(size=101)
+
+    def nll(params: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return params[1] + np.abs(y - params[0]) * np.exp(-params[1])
+
+    assert not fit(nll, [0.3, 0.1], y).converged
