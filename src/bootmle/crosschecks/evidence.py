@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.results import Bootstrap
+from bootmle.crosschecks.expected_information import objective_scale
 from bootmle.crosschecks.score_covariances import Scores, measure_scores
 from bootmle.crosschecks.sources import Source
 from bootmle.fitting.fit import Fit
@@ -224,7 +225,8 @@ def gather(
 def _equality(fit: Fit, boot: Bootstrap | None, scores: Scores | None) -> Equality | None:
     """Test the information equality on the scores; on independently drawn replicates without."""
     if scores is not None:
-        return equality_of_scores(fit, scores.whitened, scores.spread)
+        found = equality_of_scores(fit, scores.whitened, scores.spread)
+        return replace(found, scale=objective_scale(fit, scores)) if found.fails else found
     plan = None if boot is None else boot.sampling
     if boot is None or not isinstance(plan, Plan) or not plan.independent_rows:
         return None

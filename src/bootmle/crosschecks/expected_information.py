@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import contribution_curvatures, contribution_gradients
 from bootmle.likelihood.likelihood import Likelihood
 
-__all__ = ["Expected", "expected_information"]
+__all__ = ["Expected", "expected_information", "objective_scale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class _Rules:
     form: float = 1e-4
     """Relative error up to which scores have the form from which the expectation follows: that of
     differenced scores, in units of the largest."""
+    scale: float = 0.01
+    """Relative error of the scale of an objective, which is 1 or 2."""
     step: float = 0.02
     """Step of the second differences in standard errors: their truncation cancels, as that of the
     same differences of the data is subtracted."""
@@ -74,6 +76,48 @@ def expected_information(
             return _of_response(fit, scores) or (simulate and _of_simulation(fit, scores, simulate))
         except RAISED:  # the user's code may raise anything on data of its own
             return None
+
+
+def objective_scale(fit: Fit, scores: Scores) -> float | None:
+    """Measure whether an objective is −log L (1) or −2 log L (2), for counts and two outcomes.
+
+    The probabilities of two outcomes sum to 1. A Poisson score that is affine in y by b, with the
+    curvature h, has h/b² = μ over the scale. None where neither is the case.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            for position, y in _responses(fit):
+                means = _means(fit, scores, position, y)
+                if means is not None:
+                    return _scale_of(fit, scores, position, y, *means)
+        except RAISED:  # the user's code may raise anything on data of its own
+            pass
+    return None
+
+
+def _scale_of(
+    fit: Fit, scores: Scores, position: int, y: Floats, levels: list[Floats], shares: list[Floats]
+) -> float | None:
+    """Measure the scale from the outcomes that scores have mean 0 under."""
+    params = fit.likelihood.parameters.to_user(fit.whitening.center)
+    parts = [_with_response(fit, position, level) for level in levels]
+    if len(levels) == 2:
+        values = np.array([part.contributions(params) for part in parts])
+        ratios = {scale: np.exp(-values / scale).sum(axis=0) for scale in (1.0, 2.0)}
+    else:
+        direction = np.ones((1, scores.whitened.shape[1]))
+        step = fit.step_sizes.gradient_step
+        ahead = contribution_gradients(
+            _with_response(fit, position, levels[0] + 1), fit.whitening, step
+        )
+        base = parts[0].contributions(params)
+        bends = contribution_curvatures(parts[0], fit.whitening, direction, base, _RULES.step)
+        ratio = bends[:, 0] / ahead.sum(axis=1) ** 2 / levels[0]
+        ratios = {scale: ratio * scale for scale in (1.0, 2.0)}
+    for scale, each in ratios.items():
+        if np.abs(each - 1).max() < _RULES.scale:
+            return scale
+    return None
 
 
 def _of_simulation(fit: Fit, scores: Scores, simulate: Callable[..., Any]) -> Expected | None:
@@ -126,14 +170,7 @@ def _hessian(fit: Fit, likelihood: Likelihood, weights: Floats | None = None) ->
 
 def _of_response(fit: Fit, scores: Scores) -> Expected | None:
     """Take the expectation over the argument, if any, that is the response of such a model."""
-    if not fit.likelihood.supports_weights or fit.likelihood.frequencies is not None:
-        return None
-    for position, given in enumerate(fit.likelihood.args):
-        if not (isinstance(given, np.ndarray) and given.shape == (fit.likelihood.n,)):
-            continue
-        if given.dtype.kind not in "fiub":
-            continue
-        y = given.astype(float)
+    for position, y in _responses(fit):
         means = _means(fit, scores, position, y)
         if means is None:
             continue
@@ -151,6 +188,16 @@ def _of_response(fit: Fit, scores: Scores) -> Expected | None:
         if covariance is not None:
             return Expected(covariance, 1e-4, _pearson(fit, scores, parts))
     return None
+
+
+def _responses(fit: Fit) -> Iterator[tuple[int, Floats]]:
+    """List the arguments that may be a response, with their positions."""
+    if not fit.likelihood.supports_weights or fit.likelihood.frequencies is not None:
+        return
+    for position, given in enumerate(fit.likelihood.args):
+        of_rows = isinstance(given, np.ndarray) and given.shape == (fit.likelihood.n,)
+        if of_rows and given.dtype.kind in "fiub":
+            yield position, given.astype(float)
 
 
 def _with_response(fit: Fit, position: int, y: Floats) -> Likelihood:

@@ -48,7 +48,8 @@ def explain(source: Source, evidence: Evidence) -> Reason:
 
 def equality_flag(equality: Equality) -> Flag:
     """Return the flag of an information equality that fails."""
-    return Flag.OBJECTIVE_SCALE if equality.twofold else Flag.MISSPECIFIED
+    scaled = equality.twofold or equality.of_squares
+    return Flag.OBJECTIVE_SCALE if scaled else Flag.MISSPECIFIED
 
 
 def _simulated(source: Source, evidence: Evidence) -> Reason | None:
@@ -67,6 +68,13 @@ def _clusters(source: Source, evidence: Evidence) -> Reason | None:
     """Blame clusters that the source ignores."""
     if source.name not in _OF_ROWS or evidence.structure is not Structure.CLUSTERS:
         return None
+    rowwise = evidence.known.get("sandwich")
+    if (
+        source.name in _OF_THE_MODEL
+        and rowwise is not None
+        and not np.any(evidence.differs(rowwise))
+    ):
+        return None  # rows treated as independent give the bootstrap's errors, without the model
     robust = evidence.known.get("cluster")
     more = ""
     if robust is not None and not np.any(evidence.differs(robust)):

@@ -56,9 +56,13 @@ class _Thresholds:
     """The same for the largest of several ratios, one for each parameter."""
     alike: float = 2.0
     """Standard errors up to which a parameter's ratio is the trace's: all are, of −2 log L."""
+    near: float = 0.05
+    """Difference from 2 that is allowed at any n, as the model is seldom quite right."""
     least_ratio: float = 0.5
     """Ratio below which the error of s² − h is taken at this ratio: near 0 it would grow without
     bound relative to the ratio."""
+    of_squares: float = 1e-3
+    """Relative error of s² = 2 ℓ h up to which it holds: that of second differences of one row."""
     rows: float = 5.0
     """Observations per parameter below which scores are not judged, nor is a sandwich a reference:
     its variances are then too small by p/n = 20% in expectation."""
@@ -90,6 +94,10 @@ class Equality:
     freedom : (1 + q,) array
         Degrees of freedom of the chi-squared distribution they then have with normal scores; empty
         if infinite, 0 where judgment is withheld for want of observations.
+    of_squares : bool
+        Whether every contribution is a squared residual, with s² = 2 ℓ h.
+    scale : float or None
+        1 where the objective is known to be −log L, 2 where −2 log L.
     """
 
     ratio: float
@@ -99,6 +107,8 @@ class Equality:
     measured_on: str = "scores"
     expected: Floats = field(default_factory=lambda: np.empty(0))
     freedom: Floats = field(default_factory=lambda: np.empty(0))
+    of_squares: bool = False
+    scale: float | None = None
 
     @property
     def fails(self) -> bool:
@@ -115,11 +125,16 @@ class Equality:
 
     @property
     def twofold(self) -> bool:
-        """Whether all ratios are 2, within the margin or their errors, as of −2 log L.
+        """Whether the trace's ratio is 2 within its error, and all are alike, as of −2 log L.
 
         Of parameters whose ratios differ by more than their errors a variance is misstated.
         """
-        close = abs(np.log(self.ratio / 2)) < np.log1p(_THRESHOLDS.margin)
+        if self.scale is not None:
+            return self.scale == 2
+        reach = np.clip(
+            _THRESHOLDS.alike * self.error, _THRESHOLDS.near, np.log1p(_THRESHOLDS.margin)
+        )
+        close = abs(np.log(self.ratio / 2)) < reach
         off = np.abs(np.log(self.ratios / 2))
         allowed = np.maximum(np.log1p(_THRESHOLDS.margin), _THRESHOLDS.alike * self.errors)
         return bool(close and np.all(off < allowed))
@@ -127,6 +142,11 @@ class Equality:
     @property
     def suspects(self) -> str:
         """What may make the ratio what it is."""
+        if self.of_squares:
+            return (
+                "the objective is a sum of squares; a negative log-likelihood divides it by twice "
+                "the residual variance"
+            )
         if self.twofold:
             return "the objective is −2 log L rather than −log L, or the model is misspecified"
         dispersed = "overdispersed" if self.ratio > 1 else "underdispersed"
@@ -153,12 +173,9 @@ def equality_of_scores(fit: Fit, scores: Floats, spread: Floats) -> Equality:
     size = scores.shape[1]
     lengths = np.linalg.norm(spread, axis=1)
     directions = np.concatenate([np.eye(size), spread / np.maximum(lengths, 1e-300)[:, None]])
+    along = fit.likelihood.score_share * (scores @ directions.T) ** 2, _curvatures(fit, directions)
     squares, curvatures = (
-        np.column_stack([each[:, :size].mean(axis=1), each[:, size:]])
-        for each in (
-            fit.likelihood.score_share * (scores @ directions.T) ** 2,
-            _curvatures(fit, directions),
-        )
+        np.column_stack([each[:, :size].mean(axis=1), each[:, size:]]) for each in along
     )
     ratios, errors = compare(squares, curvatures)
     expected, freedom = under_the_model(size * curvatures[:, 0], curvatures, size)
@@ -169,7 +186,17 @@ def equality_of_scores(fit: Fit, scores: Floats, spread: Floats) -> Equality:
         errors[1:],
         expected=expected,
         freedom=freedom,
+        of_squares=_of_squares(fit, *along),
     )
+
+
+def _of_squares(fit: Fit, squares: Floats, curvatures: Floats) -> bool:
+    """Whether each contribution ℓ = c r² of a linear residual r: its score has s² = 2 ℓ h."""
+    values = np.asarray(fit.base)
+    if fit.likelihood.weights is not None or values.shape != (len(squares),):
+        return False
+    off = np.abs(squares - 2 * values[:, None] * curvatures)
+    return bool((off.max(axis=0) <= _THRESHOLDS.of_squares * squares.max(axis=0)).all())
 
 
 def under_the_model(
