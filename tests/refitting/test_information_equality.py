@@ -166,3 +166,22 @@ def test_clusters_are_no_reason_to_doubt_the_scale_of_a_total() -> None:
     boot = bootstrap(mle, sampling=Clustered(labels), n_resamples=199, rng=0)
     assert AlarmKind.OBJECTIVE_SCALE not in {alarm.kind for alarm in boot.alarms}
     assert not SUSPECTS & {diagnosis.flag for diagnosis in crosscheck(boot).diagnoses}
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_the_scale_of_a_poisson_objective_is_measured(factor: float) -> None:
+    # Counts of twice the Poisson's variance look like −2 log L by their scores alone.
+    X, y = overdispersed(300, 1)
+    mle = fit(lambda b, X, y: factor * poisson_nll(b, X, y), [1.0, 0.0], (X, y))
+    expected = Flag.MISSPECIFIED if factor == 1 else Flag.OBJECTIVE_SCALE
+    assert crosscheck(mle).diagnoses[0].flag is expected
+
+
+def test_a_sum_of_squares_is_recognized() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=100)
+    y = x + 3 * rng.normal(size=100)
+    mle = fit(lambda b, x, y: (y - b[0] - b[1] * x) ** 2, [0.0, 0.0], (x, y))
+    (found,) = crosscheck(mle).diagnoses
+    assert found.flag is Flag.OBJECTIVE_SCALE
+    assert "the objective is a sum of squares" in found.sentence
