@@ -271,8 +271,8 @@ class Descent(Position):
             # Where a valley bends, full steps from inside it lead up its side.
             self.n_damped += 1
             return self._descend(target, start)
-        if undecided:
-            self.status = Status.NOT_CERTIFIED
+        if undecided and self.status is Status.CERTIFIED:
+            self.status = Status.NOISE_LIMITED
         return True
 
     def _stays_flat(self, target: WhitenedObjective, z: Floats, side: Floats) -> bool:
