@@ -1,6 +1,7 @@
 """Arguments of the wrong kind: each is refused by its name, whatever it is."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
@@ -154,3 +155,46 @@ def test_what_is_of_the_wrong_kind_is_refused_by_name(site: str, kind: str) -> N
 @pytest.mark.parametrize("value", [True, False, np.True_, 0, 1])
 def test_flags_are_true_or_false(value: Any) -> None:
     assert check_flag("progress", value) is bool(value)
+
+
+def test_estimates_are_numbers_not_what_numpy_makes_numbers_of() -> None:
+    for odd in (np.datetime64("2020-01-01"), ["1.5", "2"], np.array(["1", "2"], dtype=object)):
+        with pytest.raises(TypeError, match=r"function: returned .*; return an array"):
+            Estimator(lambda y, odd=odd: odd, args=Y)
+
+
+def test_contributions_that_turn_complex_are_refused() -> None:
+    def turning(params: Any, y: Any) -> Any:
+        values = nll(params, y)
+        return values if params[0] == 0.5 else values + 0j
+
+    with pytest.raises(TypeError, match="fun: returned complex contributions"):
+        fit(turning, START, args=Y)
+
+
+@pytest.mark.parametrize("names", [["a\nb", "c"], ["a", "b\x00"]])
+def test_names_that_would_break_a_table_are_refused(names: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"names: .* one line"):
+        fit(nll, [0.5, 0.5], args=Y, names=names)
+
+
+def test_a_precision_may_be_a_fraction() -> None:
+    run = bootstrap(mle(), n_resamples=199, rng=0, precision=Fraction(1, 1000))  # type: ignore[arg-type]
+    assert any("precision=0.001 was not reached" in remark for remark in run.remarks)
+
+
+@pytest.mark.parametrize("path", ["a\x00b", b"bytes", None])
+def test_paths_that_no_file_has_are_refused_by_name(path: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="path: "):
+        boot().save(path)
+    if path is not None:
+        with pytest.raises((TypeError, ValueError), match="checkpoint: "):
+            bootstrap(mle(), **QUICK, checkpoint=path)
+
+
+def test_numbers_that_no_run_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="n_jobs: "):
+        bootstrap(mle(), **QUICK, n_jobs=10**30)
+    with pytest.raises(ValueError, match="n must be an integer"):
+        boot().extend(10**30)
+    assert len(boot().extend(np.int8(100)).data) == 199  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.record import Record
-from bootmle.display.checks import check_choice
+from bootmle.display.checks import check_choice, read_path
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
@@ -105,18 +104,16 @@ def read_directory(checkpoint: Any) -> Path | None:
     """Read the directory for finished chunks."""
     if checkpoint is None:
         return None
-    if not isinstance(checkpoint, str | os.PathLike):
-        raise TypeError(f"checkpoint: got {brief(checkpoint)}; pass the path of a directory")
-    path = Path(checkpoint)
+    path = read_path("checkpoint", checkpoint, "a directory")
     if path.exists() and not path.is_dir():
         raise ValueError(f"checkpoint: {path} is a file; name a new directory or that of a run")
     return path
 
 
-def check_precision(precision: Any, sampling: Plan) -> None:
-    """Raise for an invalid precision, and for one with a plan that uses all its resamples."""
+def check_precision(precision: Any, sampling: Plan) -> float | None:
+    """Read the precision; raise for one with a plan that uses all its resamples."""
     if precision is None:
-        return
+        return None
     if not isinstance(precision, Real) or not 0 < float(precision) < 1:
         raise ValueError(
             f"precision: got {brief(precision)}; pass the largest relative Monte Carlo error of a "
@@ -127,6 +124,7 @@ def check_precision(precision: Any, sampling: Plan) -> None:
             f"precision: got {precision!r}, but {sampling!r} always uses all its samples; leave "
             f"precision out"
         )
+    return float(precision)
 
 
 def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
@@ -154,8 +152,10 @@ def read_shard(shard: Any, checkpoint: Any, precision: Any) -> tuple[int, int]:
 def read_extension(boot: Record, n: Any, sampling: Plan | None) -> tuple[Fit | Estimator, Plan]:
     """Return the fit and the plan with which to add n replicates; raise if that is not possible."""
     plan = boot.sampling if sampling is None else sampling
-    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"n must be an integer >= 1, the replicates to add; got {brief(n)}")
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or not 1 <= n <= MOST:
+        raise ValueError(
+            f"n must be an integer from 1 to {MOST:,}, the replicates to add; got {brief(n)}"
+        )
     if boot.fit is None:
         raise ValueError("extend: the run was loaded without its fit; use load(path, fit=mle)")
     if isinstance(plan, str):
@@ -173,7 +173,7 @@ def read_extension(boot: Record, n: Any, sampling: Plan | None) -> tuple[Fit | E
         plan = sampling.prepared(boot.fit)
         if str(plan) != str(boot.sampling):
             raise ValueError(f"sampling: got {plan}, but the run's plan is {boot.sampling}")
-    count = len(boot.data) + n
+    count = len(boot.data) + int(n)
     if plan.n_available is not None and count > plan.n_available:
         raise ValueError(f"n: got {n}, but {plan} has {plan.n_available} samples, not {count}")
     return boot.fit, plan

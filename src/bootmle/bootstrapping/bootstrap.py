@@ -147,7 +147,7 @@ def bootstrap(
         )
     begun, workers = time.perf_counter(), check_n_jobs(n_jobs)
     check_plan(fit, sampling)
-    check_precision(precision, sampling)
+    precision = check_precision(precision, sampling)
     part, until = read_shard(shard, checkpoint, precision), read_deadline(deadline)
     limit = read_timeout(timeout)
     path = read_directory(checkpoint)

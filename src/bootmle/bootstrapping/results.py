@@ -191,7 +191,7 @@ class Bootstrap(Pictures):
         """
         begun = time.perf_counter()
         fit, plan = read_extension(self, n, sampling)
-        count = len(self.data) + n
+        count = len(self.data) + int(n)
         with computation():
             task = Task.prepare(fit, plan, self.refit, self.seed)
             run, found = self._run_on(task, count, n_jobs, shown(progress))
@@ -242,6 +242,8 @@ class Bootstrap(Pictures):
         ValueError
             If there is no fit or no plan.
         """
+        if not isinstance(task, Task | None):
+            raise TypeError(f"task: got {type(task).__name__}; leave it out")
         if self.fit is None or isinstance(self.sampling, str):
             raise ValueError("examined: needs the fit and the plan; use load(path, fit=mle)")
         with computation():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import zipfile
 import zlib
 from dataclasses import fields
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.display.text import brief
+from bootmle.display.checks import read_path
 from bootmle.execution.files import write_whole
 from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
@@ -36,9 +35,7 @@ _LARGEST_RECORD = 2**28
 
 def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None:
     """Write a record and its replicates; OSError if the directory does not exist."""
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: got {brief(path)}; pass the path of a file")
-    target = Path(path)
+    target = read_path("path", path)
     if target.is_dir():
         raise IsADirectoryError(f"path: {target} is a directory; name a file in it")
     if not target.parent.is_dir():

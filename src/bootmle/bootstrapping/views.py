@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.bootstrapping.summary_text import percentile_ends, summary_text
 from bootmle.display.exports import Summary, as_csv, as_latex, as_markdown
 from bootmle.display.known_names import refuse_attribute
-from bootmle.display.text import data_frame
+from bootmle.display.text import brief, data_frame
 from bootmle.likelihood.arrays import Floats
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ class Views(Sensitivity):
         ValueError
             As of `confidence_interval`.
         """
-        if not 0 < alpha < 0.5:
-            raise ValueError(f"alpha: {alpha!r} is not between 0 and 0.5; 95% intervals have 0.05")
+        if not isinstance(alpha, Real) or not 0 < alpha < 0.5:
+            raise ValueError(
+                f"alpha: {brief(alpha)} is not between 0 and 0.5; 95% intervals have 0.05"
+            )
         bounds = self.confidence_interval(method, 1 - alpha)
         return np.column_stack([bounds.low, bounds.high])
 

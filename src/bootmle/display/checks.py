@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bootmle.display.text import brief
 
-__all__ = ["as_name", "check_choice", "check_flag", "check_names"]
+__all__ = ["as_name", "check_choice", "check_flag", "check_names", "read_path"]
 
 
 def check_flag(argument: str, value: Any) -> bool:
@@ -24,6 +26,15 @@ def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{argument}: {brief(value)} is unknown; use one of {', '.join(choices)}")
     return value
+
+
+def read_path(argument: str, value: Any, what: str = "a file") -> Path:
+    """Read a path; TypeError for anything else, ValueError for one that no file can have."""
+    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+        raise TypeError(f"{argument}: got {brief(value)}; pass the path of {what}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{argument}: {brief(value)} holds a null; pass the path of {what}")
+    return Path(value)
 
 
 def check_names(names: Any, what: str = "parameter") -> list[str] | None:

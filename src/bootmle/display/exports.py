@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bootmle.display.checks import read_path
 from bootmle.display.text import rounded_like
 
 __all__ = ["Summary", "as_csv", "as_latex", "as_markdown"]
@@ -35,7 +36,7 @@ def as_csv(columns: Mapping[str, Any], names: Sequence[str], path: str | Path | 
         writer.writerow([name, *(repr(float(column[j])) for column in columns.values())])
     if path is None:
         return text.getvalue()
-    Path(path).write_text(text.getvalue(), encoding="utf-8")
+    read_path("path", path).write_text(text.getvalue(), encoding="utf-8")
     return None
 
 

@@ -23,12 +23,14 @@ __all__ = ["Computation", "check_n_jobs", "compute_pieces"]
 Result = TypeVar("Result", bound=Countable)
 
 _AS_READY = "generator_unordered"
+_MOST_WORKERS = 10**6
+"""Workers that no cluster has."""
 
 
 def check_n_jobs(n_jobs: Any) -> int:
     """Return the number of workers that joblib makes of ``n_jobs``; inside a worker it is one."""
     whole: bool = n_jobs is None or isinstance(n_jobs, Integral)
-    if not whole or n_jobs == 0:
+    if not whole or n_jobs == 0 or abs(n_jobs or 1) > _MOST_WORKERS:
         raise ValueError(f"n_jobs: got {n_jobs!r}; pass a number of workers, or -1 for all cores")
     return 1 if _inside_a_worker() else int(effective_n_jobs(n_jobs))
 

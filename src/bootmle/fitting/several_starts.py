@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FoundOptimum", "Optima", "check_n_starts", "search_again", "try_starts"]
 
+_MOST = 10**6
+"""Starts that no fit has: at a millisecond each they would take 17 minutes."""
+
 Kind = TypeVar("Kind", bound=FitViews)
 
 
@@ -128,8 +131,8 @@ class Optima:
 def check_n_starts(n_starts: Any) -> int:
     """Read the number of starts."""
     whole = isinstance(n_starts, int | np.integer) and not isinstance(n_starts, bool)
-    if not whole or n_starts < 1:
-        raise ValueError(f"n_starts: got {brief(n_starts)}; pass an integer >= 1")
+    if not whole or not 1 <= n_starts <= _MOST:
+        raise ValueError(f"n_starts: got {brief(n_starts)}; pass an integer from 1 to {_MOST:,}")
     return int(n_starts)
 
 

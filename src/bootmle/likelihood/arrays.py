@@ -28,7 +28,10 @@ def read_estimates(raw: Any, argument: str = "function") -> tuple[Floats, tuple[
     if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
         raise TypeError(f"{argument}: returned complex numbers ({brief(raw)}); estimates are real")
     try:
-        values = np.atleast_1d(np.asarray(raw, dtype=float))
+        plain = np.atleast_1d(np.asarray(raw))
+        if plain.dtype.kind not in "biufO" or any(isinstance(one, str) for one in plain.flat):
+            raise TypeError("dates and text are no numbers, though NumPy makes numbers of them")
+        values = plain.astype(float)
     except (TypeError, ValueError):
         raise TypeError(
             f"{argument}: returned {brief(raw)}; return an array, a mapping or a Series"

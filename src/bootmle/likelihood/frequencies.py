@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.display.text import brief
+from bootmle.display.checks import check_choice
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Frequencies", "observed_rows"]
@@ -94,8 +94,7 @@ def observed_rows(
 
     None, too, for importance weights. An objective need not be finite on rows left out.
     """
-    if kind not in _KINDS:
-        raise ValueError(f"weights_kind: {brief(kind)} is unknown; use one of {', '.join(_KINDS)}")
+    check_choice("weights_kind", kind, _KINDS)
     if kind == "frequency" and weights is None:
         raise ValueError("weights_kind: 'frequency', but there are no weights; pass weights=")
     if kind != "frequency" or n_rows is None:

@@ -138,7 +138,10 @@ class Likelihood:
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
         self._count(1)
-        values = np.asarray(unmasked(self.function(params, *self.args)), dtype=float)
+        raw = np.asarray(unmasked(self.function(params, *self.args)))
+        if raw.dtype.kind == "c":
+            raise TypeError(f"fun: returned complex contributions at {params}; they must be real")
+        values = np.asarray(raw, dtype=float)
         if values.shape == (self.n,):
             return values
         values = values.reshape(-1)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.checks import check_choice
 from bootmle.likelihood.data import take_rows, walk_leaves
 
 __all__ = ["check_unmasked", "complete_rows", "drop_masked"]
@@ -24,8 +25,7 @@ def drop_masked(data: tuple[Any, ...], missing: str) -> tuple[tuple[Any, ...], R
     ValueError
         For masked rows where they are not to be left out, with their number.
     """
-    if missing not in _CHOICES:
-        raise ValueError(f"missing: {missing!r} is unknown; use one of {', '.join(_CHOICES)}")
+    check_choice("missing", missing, _CHOICES)
     masks = {label: _masked_rows(leaf) for label, leaf in walk_leaves(data)}
     masked = {label: mask for label, mask in masks.items() if mask is not None and mask.any()}
     if not masked:

@@ -216,6 +216,8 @@ def settle_names(
         raise ValueError(
             f"names: {len(labels)} names {list(labels)} for {size} {what}; pass one for each"
         )
+    if broken := [name for name in labels if not "".join(name.split(" ")).isprintable()]:
+        raise ValueError(f"names: {broken[0]!r} cannot be printed; give names of one line")
     repeated = sorted({name for name in labels if labels.count(name) > 1})
     if repeated:
         raise ValueError(f"names: {repeated} appear more than once; give each its own name")

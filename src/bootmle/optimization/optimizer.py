@@ -97,6 +97,9 @@ class Optimizer:
             raise TypeError(f"tol: {self.tol!r}; pass a number, or None for SciPy's own")
         if not (self.options is None or isinstance(self.options, Mapping)):
             raise TypeError(f"options: {self.options!r}; pass a dict, such as {{'maxiter': 1000}}")
+        keys: Iterable[Any] = self.options or ()
+        if wrong := [key for key in keys if not isinstance(key, str)]:
+            raise TypeError(f"options: {brief(wrong[0])} is no name; pass names, such as 'maxiter'")
         named = self.method.lower() if isinstance(self.method, str) else None
         self._check_name(named)
         able = named is None or named == "bfgs" or named in _WITH_BOUNDS
