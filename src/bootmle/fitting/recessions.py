@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bootmle.fitting.descent import Descent
-from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.convergence import observed_information
+from bootmle.optimization.outcome import Outcome, descend
 from bootmle.optimization.plateaus import along_profile
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
@@ -13,13 +14,18 @@ from bootmle.optimization.whitening import Whitening
 
 __all__ = ["find_recession", "follow_far_parameter"]
 
+_STEPS = 6
+"""Newton steps from the start: those of a separated logit lead one unit further each."""
 _FAR = 100.0
 """Distance from the start, in units of its size or of 1, from which on a parameter that did not
 converge may be diverging."""
 
 
 def find_recession(search: Descent) -> Outcome | None:
-    """Look for an optimum at infinity from where a search ended; None where there is none."""
+    """Look for an optimum at infinity from where a search ended; None where there is none.
+
+    Or from its start, which is nearer: far out there may be nothing left to see but noise.
+    """
     information, working, start = search.information, search.working, search.start()
     if not (np.isfinite(information.matrix).all() and np.isfinite(working).all()):
         return None
@@ -29,8 +35,33 @@ def find_recession(search: Descent) -> Outcome | None:
     whitening = Whitening(start, np.diag(units))
     target = search.target().seen_in(whitening)
     z = whitening.to_whitened(working)
-    found = along_recession(target, z, z, search.step_sizes)
+    found = _at_infinity(along_recession(target, z, z, search.step_sizes))
     search.count(target)
+    return found or (_from_start(search) if search.status is not Status.NOT_IDENTIFIED else None)
+
+
+def _from_start(search: Descent) -> Outcome | None:
+    """Look for one on a descent from the start, in the curvature's units there."""
+    left, start = search.information, search.start()
+    first = observed_information(search.likelihood, start)
+    search.n_evaluations += first.n_evaluations
+    if not np.isfinite(first.matrix).all():
+        return None
+    search.information = first
+    target = search.target().seen_in(Whitening.from_curvature(start, first.matrix))
+    run = descend(target, np.zeros(start.size), search.step_sizes, _STEPS, ceiling=np.inf)
+    found = None
+    if not run.done[0]:
+        found = along_recession(target, run.z[0], run.steps[0], search.step_sizes)
+    search.count(target)
+    found = _at_infinity(found)
+    if found is None:
+        search.information = left
+    return found
+
+
+def _at_infinity(found: Outcome | None) -> Outcome | None:
+    """Return an outcome if it is at infinity."""
     return found if found is not None and found.status is Status.NO_FINITE_OPTIMUM else None
 
 

@@ -58,6 +58,7 @@ class Search(Descent):
     result: OptimizeResult = field(init=False)  # SciPy's own
     parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
     held: Columns = field(init=False)
+    receded_from: Floats | None = None  # where an optimum at infinity was looked for last
     reference: WhitenedObjective | None = None  # which values beside a bound are relative to
     nll: float = np.inf  # where the search ended
     scipy_information: Information | None = None  # where SciPy stopped, if that was no optimum
@@ -115,7 +116,7 @@ class Search(Descent):
             self.rises_to_supremum(self.working - self.start())
         if self._recedes():
             return
-        if self._ended_inside() and (find_ridge(self) or self._is_far_away()):
+        if self._ended_inside() and (find_ridge(self) or self._is_far_away() or self._recedes()):
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
@@ -129,7 +130,12 @@ class Search(Descent):
 
     def _recedes(self) -> bool:
         """Look for an optimum at infinity along any direction, where none is certified."""
+        before = self.receded_from
+        if before is not None and np.array_equal(before, self.working):
+            return False
+        self.receded_from = self.working.copy()
         ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
+        ended |= self.status is Status.CERTIFIED and self.information.definiteness == "undecided"
         bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
         if not ended or self.held.size or bounded:
             return False

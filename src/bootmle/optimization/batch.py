@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import take_automatic_scores
 from bootmle.likelihood.derivatives import gradient_and_hessian, gradients
+from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.newton import (
     TINY,
     CubicModels,
@@ -65,6 +66,19 @@ class _Rules:
     undecided: float = 5e-4
     """Curvature that a measured Hessian's error may hide, half of the forward step of its mixed
     differences; measured on twelve Poisson regressions with a column of zeros: up to 1e-4."""
+    shallow: float = 0.05
+    """Curvature at an optimum below which the curvature over a longer step is looked at, too, as it
+    is beyond the trust radius: far out an objective may have more noise than at the estimate."""
+    usual: int = 3
+    """Steps of a refit after which it is looked at, too."""
+    longer: float = 0.1
+    """That step, along which noise disturbs curvatures 10⁴ times less than over one of 1e-3."""
+    alike: tuple[float, float] = (0.5, 2.0)
+    """Ratio of the two within which the noise is not measured; over 0.1 standard errors a third
+    derivative of 1 changes a curvature by a tenth."""
+    diverging: int = 3
+    """Steps in a row, beyond the trust radius, that hardly contract, from which on a refit is left
+    to the fallback: a separated logit's have all the same length."""
     small_samples: float = 5e-4
     """The same for few parameters, in whose small samples a Hessian changes over short steps."""
 
@@ -92,6 +106,7 @@ class BatchedNewton:
         few = size <= _RULES.few and not targets[0].likelihood.has_gradient
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
+        self.slow = np.zeros(count, dtype=int)  # last steps in a row that hardly contracted
         least, most = _RULES.scatter
         n = np.array([each.likelihood.n_observations or np.inf for each in targets])
         self.scatter = np.clip(np.sqrt(size / n), least, most)
@@ -138,8 +153,10 @@ class BatchedNewton:
         self._correct_models()
         for _ in range(rounds):
             self._certify()
-            far = np.linalg.norm(self.z, axis=1) > self.far
-            self.stuck |= far & (self.distance > _RULES.arriving)
+            away = np.linalg.norm(self.z, axis=1)
+            self.stuck |= (away > self.far) & (self.distance > _RULES.arriving)
+            diverging = (self.slow >= _RULES.diverging) & (away > trust_radius(self.z.shape[1]))
+            self.stuck |= diverging & np.isfinite(self.far)
             active = np.flatnonzero(~(self.done | self.stuck))
             if active.size == 0:
                 return
@@ -244,6 +261,8 @@ class BatchedNewton:
         self.rounds[members] += 1
         self.contraction[members] = distance / np.maximum(self.distance[members], TINY)
         self.steps[members], self.distance[members] = steps, distance
+        slow = (self.contraction[members] > _RULES.slow) & (self.rounds[members] > 1)
+        self.slow[members] = np.where(slow, self.slow[members] + 1, 0)
         close = definite & (distance <= self._tolerance(members))
         close[close] = self._is_curved(members[close])
         accepted = members[close]
@@ -253,8 +272,26 @@ class BatchedNewton:
 
     def _is_curved(self, members: Members) -> NDArray[np.bool_]:
         """Whether the curvature is more than the error of a measured Hessian in all directions."""
-        curvatures = np.linalg.eigvalsh(self.hessian[members])
-        return np.asarray(curvatures[:, 0] > _RULES.undecided)
+        curvatures, vectors = np.linalg.eigh(self.hessian[members])
+        lowest = curvatures[:, 0]
+        away = np.linalg.norm(self.z[members], axis=1) > trust_radius(self.z.shape[1])
+        hidden = np.full(len(members), _RULES.undecided)
+        away |= self.rounds[members] > _RULES.usual
+        for k in np.flatnonzero(self.fresh[members] & (away | (lowest < _RULES.shallow))):
+            hidden[k] = max(hidden[k], self._hidden(members[k], vectors[k, :, 0], lowest[k]))
+        return np.asarray(lowest > hidden)
+
+    def _hidden(self, member: int, direction: Floats, curvature: float) -> float:
+        """Return the curvature that noise may make along a direction; 0 where it cannot be much."""
+        z, target = self.z[member], self.targets[member]
+        if np.isnan(self.value[member]):
+            self.value[member] = target.value(z)
+        sides = target.values(z + _RULES.longer * np.array([[1.0], [-1.0]]) * direction)
+        ratio = float(np.sum(sides - self.value[member])) / (_RULES.longer**2 * curvature)
+        low, high = _RULES.alike
+        if low < ratio < high:
+            return 0.0
+        return noise_at(target, z, direction) / self.step_sizes.hessian_step**2
 
     def _tolerance(self, members: Members) -> Floats:
         """Return the distance from which the last step ends within the promised one."""

@@ -10,6 +10,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.convergence import lowest_neighbor
+from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.outcome import (
     SUPREMUM,
     UNBOUNDED,
@@ -63,6 +64,8 @@ class _PathRules:
     """Last legs that must each have lowered the nll."""
     fall: float = 0.2
     """By this much; measured on 200 unbounded replicates of 4 to 15 rows: 0.217 to 13."""
+    noise: float = 0.5
+    """Share of the curvature there that noise may make: far out it may be larger than here."""
     arrived: float = 1e-2
     """Last step, in the original fit's standard errors, that ends the path at an optimum."""
 
@@ -207,7 +210,7 @@ def follow_curvature(
         run = descend(here, np.zeros(whitening.size), step_sizes, rounds=_PATH.steps)
         step = np.abs(whitening.factor @ run.steps[0] / target.whitening.units).max()
         arrived = bool(run.done[0]) and step < _PATH.arrived
-        confirmed = arrived and _rises_around(here, run)
+        confirmed = arrived and _rises_around(here, run) and not _is_noise(here, run)
         target.n_evaluations += here.n_evaluations
         if arrived:
             return certified(here, run) if confirmed else None
@@ -222,6 +225,13 @@ def follow_curvature(
             ends = scale_ends(target.likelihood.parameters, columns, signs[columns])
             return no_finite_optimum(target, points[-1], columns, ends, UNBOUNDED)
     return None
+
+
+def _is_noise(target: WhitenedObjective, run: BatchedNewton) -> bool:
+    """Whether noise at an optimum makes much of the curvature along a direction there."""
+    curvatures, vectors = np.linalg.eigh(run.hessian[0])
+    noise = noise_at(target, run.z[0], vectors[:, 0])
+    return bool(noise / run.step_sizes.hessian_step**2 > _PATH.noise * curvatures[0])
 
 
 def _rises_around(target: WhitenedObjective, run: BatchedNewton) -> bool:

@@ -39,7 +39,13 @@ class FlatSpaces:
     across: Floats  # (r, r - k), each of the length over which the nll rises by one half
     slope: Floats  # (r,)
     lengths: Floats  # (k,) over which it does in the flat ones
-    n_shallow: int  # directions of little curvature, k or more
+    shallow: Floats  # all directions of little curvature (r, m), m at least k
+    steep: Floats  # (r, r - m), the others, with lengths as across
+
+    @property
+    def n_shallow(self) -> int:
+        """Number of directions of little curvature."""
+        return int(self.shallow.shape[1])
 
     def narrowed(self) -> FlatSpaces:
         """Keep the flattest direction alone."""
@@ -49,7 +55,8 @@ class FlatSpaces:
             np.hstack([self.across, moved]),
             self.slope,
             self.lengths[:1],
-            self.n_shallow,
+            self.shallow,
+            self.steep,
         )
 
 
@@ -67,7 +74,7 @@ def split_by_curvature(
     if not count:
         return None
     flat, lengths = vectors[:, shallow], np.ones(count)
-    across = vectors[:, ~shallow] / np.sqrt(curvatures[~shallow])
+    across = steeper = vectors[:, ~shallow] / np.sqrt(curvatures[~shallow])
     if count > 1:
         # The error of a whole Hessian's mixed differences hides which of them is flatter.
         whitening = target.whitening
@@ -81,14 +88,14 @@ def split_by_curvature(
         target.n_evaluations += inside.n_evaluations
         if not np.isfinite(hessian).all():
             return None
-        curvatures, turned = np.linalg.eigh(hessian)
+        inner, turned = np.linalg.eigh(hessian)
         flat = flat @ turned
-        least = max(float(np.abs(curvatures).min()), step_sizes.noise / step_sizes.hessian_step**2)
-        lengths = 1 / np.sqrt(np.maximum(curvatures, least))
-        steep = curvatures > _RULES.apart * least
+        least = max(float(np.abs(inner).min()), step_sizes.noise / step_sizes.hessian_step**2)
+        lengths = 1 / np.sqrt(np.maximum(inner, least))
+        steep = inner > _RULES.apart * least
         across = np.hstack([across, flat[:, steep] * lengths[steep]])
         flat, lengths = flat[:, ~steep], lengths[~steep]
-    return FlatSpaces(flat, across, slope, lengths, count)
+    return FlatSpaces(flat, across, slope, lengths, vectors[:, shallow], steeper)
 
 
 def hides_curvature(

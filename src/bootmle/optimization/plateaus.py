@@ -39,6 +39,8 @@ class _PlateauRules:
     """Shares of the distance from the origin to the plateau at which the nll must have fallen."""
     beyond: tuple[float, ...] = (0.0, 1.0, 4.0, 16.0)
     """Distances at which it must have, further back than the origin."""
+    further: float = 64.0
+    """Multiple of the others' distance at which one of them is put back to its estimate."""
     legs: int = 3
     """Times that the others are refitted, in coordinates of the curvature where they are."""
     steps: int = 4
@@ -113,7 +115,25 @@ def at_plateau(
         return None
     if not _falls_towards(target, plateau, fitted.working, level, tolerance):
         return None
-    return at_scale_ends(target, fitted.working, plateau.columns, plateau.signs, fitted.errors)
+    signs = _determined(target, plateau, fitted.working, level)
+    return at_scale_ends(target, fitted.working, plateau.columns, signs, fitted.errors)
+
+
+def _determined(
+    target: WhitenedObjective, plateau: _Plateau, fitted: Floats, level: float
+) -> Floats:
+    """Return the signs, 0 where the others reach the level with a parameter at its estimate, too.
+
+    They do further out where the directions of divergence are a cone.
+    """
+    signs, columns = plateau.signs.copy(), plateau.columns
+    for place in np.flatnonzero(signs) if columns.size > 1 else ():
+        point, center = fitted.copy(), target.whitening.center
+        point[columns] = center[columns] + _PLATEAU.further * (fitted - center)[columns]
+        point[columns[place]] = center[columns[place]]
+        if target.value_at(point) <= level + SAME_SUPREMUM:
+            signs[place] = 0.0
+    return signs
 
 
 def _find(

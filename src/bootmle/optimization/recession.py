@@ -22,7 +22,7 @@ from bootmle.optimization.flat_spaces import (
 )
 from bootmle.optimization.newton import TINY
 from bootmle.optimization.outcome import SUPREMUM, Outcome, descend, no_finite_optimum
-from bootmle.optimization.plateaus import fit_others
+from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -44,10 +44,18 @@ class _Rules:
     steps: int = 4
     """Newton steps of such a fit."""
     doublings: int = 5
-    """Of the last leg, forward and back, along which the nll is looked at."""
+    """Of the last leg, back along which the nll is looked at."""
+    further: int = 10
+    """Of it, forward, until the nll has been level on two of them."""
+    halvings: int = 12
+    """Of the way back to the estimate, where those distances lead beyond the domain."""
+    hidden: float = 4.0
+    """Noise levels, measured where the nll is looked at, by which a change there says nothing."""
+    unfitted: float = 1e-4
+    """Fall across that is none: what 0.014 standard errors make."""
     level: float = 1e-6
     """Change of the nll that is none: what an error of 1e-3 standard errors across makes."""
-    saturating: float = 0.1
+    saturating: float = 0.01
     """Share of the whole fall that the last doubling may have where there is a supremum."""
     involved: float = 1e-4
     """Part of a parameter in the direction, in standard errors, by which it diverges, too; the
@@ -65,8 +73,10 @@ class _Path:
 
     z: Floats
     value: float
+    before: float  # the value where the last leg began
     came: Floats
-    n_flat: int  # directions in which the nll is nearly flat there
+    spaces: FlatSpaces  # where the nll is nearly flat there, and where it is not
+    step_sizes: StepSizes  # that follow the noise there
 
     @property
     def length(self) -> float:
@@ -84,32 +94,37 @@ def along_recession(
     path = _follow(target, z, step, step_sizes)
     if path is None or not path.length > 0:
         return None
-    direction = path.came / path.length
+    direction, step_sizes = path.came / path.length, path.step_sizes
     forward = _forward(target, path, direction, step_sizes)
-    if forward is None and path.n_flat > 1:
-        direction = _nearest_axis(target, direction)
+    if forward is None and path.spaces.n_shallow > 1:
+        direction = _inside(path)
+        forward = _forward(target, path, direction, step_sizes)
+    if forward is None and path.spaces.n_shallow > 1:
+        direction = _nearest_axis(target, path.came / path.length)
         forward = _forward(target, path, direction, step_sizes)
     if forward is None:
         return None
-    distance, falls, tolerance = forward
+    origin, distance, falls, tolerance = forward
     total = float(np.sum(falls))
-    back = -path.length * 2.0 ** np.arange(-2, _RULES.doublings)
-    rises = target.values(path.z + back[:, None] * direction) - path.value
-    seen = rises[np.isfinite(rises)]
+    seen, whole = _look_back(target, path, direction, tolerance)
     highest = max(float(seen.max(initial=0.0)), total)
     if highest <= tolerance:
-        whole = seen.size == rises.size
         return _not_identified(target, path, direction, step_sizes) if whole else None
+    if seen.min(initial=0.0) < -tolerance:
+        tolerance = max(tolerance, noise_at(target, path.z, direction))
     if seen.min(initial=0.0) < -tolerance or not falls[-1] <= max(
         tolerance, _RULES.saturating * highest
     ):
         return None
-    if _n_vanishing(target, path.z + distance * direction, path.value - total, step_sizes) > 1:
-        far = Ray(path.z, direction, path.value - total, distance, saturating=True)
+    arrived = np.max(falls[1:], initial=0.0) <= SAME_SUPREMUM
+    if not arrived or not _is_alone(
+        target, origin + distance * direction, path.value - total, step_sizes
+    ):
+        far = Ray(origin, direction, path.value - total, distance, saturating=True)
         return divergence_along(target, far, step_sizes)
     signs = _signs(target, path, direction, distance)
     columns = np.flatnonzero(signs)
-    far_out = target.whitening.to_working(path.z + distance * direction)
+    far_out = target.whitening.to_working(origin + distance * direction)
     fitted = fit_others(target, columns, far_out, step_sizes)
     ends = scale_ends(target.likelihood.parameters, columns, signs[columns])
     if fitted is None:
@@ -117,12 +132,35 @@ def along_recession(
     return no_finite_optimum(target, fitted.working, columns, ends, SUPREMUM, fitted.errors)
 
 
-def _n_vanishing(target: WhitenedObjective, z: Floats, value: float, step_sizes: StepSizes) -> int:
-    """Count the directions without curvature far out: of more than one the cone has an inside."""
+def _look_back(
+    target: WhitenedObjective, path: _Path, direction: Floats, tolerance: float
+) -> tuple[Floats, bool]:
+    """Return how far the nll rises back along a direction, and whether it is finite all along."""
+    back = path.length * 2.0 ** np.arange(-2, _RULES.doublings)
+    rises = target.values(path.z - back[:, None] * direction) - path.value
+    seen = rises[np.isfinite(rises)]
+    whole = seen.size == rises.size
+    way = float(path.z @ direction)
+    if not whole and way > 0 and seen.max(initial=0.0) <= tolerance:
+        nearer = way * (1 - 0.5 ** np.arange(1, _RULES.halvings))
+        rises = target.values(path.z - nearer[:, None] * direction) - path.value
+        seen = np.concatenate([seen, rises[np.isfinite(rises)]])
+    return seen, whole
+
+
+def _is_alone(target: WhitenedObjective, z: Floats, value: float, step_sizes: StepSizes) -> bool:
+    """Whether far out one direction has no curvature, and the nll is lowest across it.
+
+    Otherwise the directions of recession are a cone, of which this one may be an edge.
+    """
     unit = np.ones(z.size)
-    _, hessian = gradient_and_hessian(target, z, value, unit, step_sizes.hessian_step)
-    finite = np.isfinite(hessian).all()
-    return int((np.linalg.eigvalsh(hessian) < _RULES.vanishing).sum()) if finite else 1
+    slope, hessian = gradient_and_hessian(target, z, value, unit, step_sizes.hessian_step)
+    if not np.isfinite(hessian).all():
+        return True
+    curvatures, vectors = np.linalg.eigh(hessian)
+    curved = curvatures >= _RULES.vanishing
+    falls = 0.5 * (slope @ vectors[:, curved]) ** 2 / curvatures[curved]
+    return int((~curved).sum()) <= 1 and bool(falls.sum() <= _RULES.unfitted)
 
 
 def _signs(target: WhitenedObjective, path: _Path, direction: Floats, distance: float) -> Floats:
@@ -146,16 +184,20 @@ def _follow(
 ) -> _Path | None:
     """Double the distance along the flattest directions, the rest fitted across them each time."""
     came, settled = z if z.any() else step, 0
-    value, spaces = target.value(z), None
+    value = target.value(z)
     for _ in range(_RULES.legs):
-        before, spaces = spaces, split_by_curvature(target, z, value, step_sizes)
-        if spaces is None and before is not None and hides_curvature(target, z, came, step_sizes):
-            spaces = before
+        spaces = split_by_curvature(target, z, value, step_sizes)
+        if spaces is None and hides_curvature(target, z, came, step_sizes):
+            # Steps that are as long as the noise out there asks for show what it hides.
+            step_sizes = StepSizes.from_noise(noise_at(target, z, came / _size(came)))
+            spaces = split_by_curvature(target, z, value, step_sizes)
         if spaces is None:
             return None
         flat = spaces.flat
         allowed = value + max(_RULES.level, step_sizes.slack(value))
         following, below, done = _go_on(target, z, came, spaces, step_sizes)
+        if value < below < np.inf and not below <= allowed:
+            allowed = max(allowed, value + noise_at(target, following, came / _size(came)))
         if not below <= allowed and flat.shape[1] > 1:
             spaces = spaces.narrowed()
             following, below, done = _go_on(target, z, came, spaces, step_sizes)
@@ -168,10 +210,15 @@ def _follow(
         if not below <= allowed and settled:
             return None
         settled = settled + 1 if done else 0
-        came, z, value = following - z, following, below
+        came, z, last, value = following - z, following, value, below
         if settled > 1:
-            return _Path(z, value, came, spaces.n_shallow)
+            return _Path(z, value, last, came, spaces, step_sizes)
     return None
+
+
+def _size(step: Floats) -> float:
+    """Return a step's length, never 0."""
+    return max(float(np.linalg.norm(step)), TINY)
 
 
 def _go_on(
@@ -190,7 +237,7 @@ def _go_on(
     along = flat @ (flat.T @ came)
     if not np.linalg.norm(along) > 0:
         along = -flat @ (flat.T @ spaces.slope)
-    length = max(float(np.linalg.norm(along)), TINY)
+    length = _size(along)
     reach = share * max(1.0, float(np.linalg.norm(flat.T @ z)))
     far = z + reach / length * along
     following, done = _fit_across(target, far, spaces.across, step_sizes)
@@ -212,29 +259,47 @@ def _fit_across(
     return z + across @ run.z[0], bool(run.done[0])
 
 
+def _inside(path: _Path) -> Floats:
+    """Return the direction (r,) in which all that is nearly flat moves away from the estimate.
+
+    It leads into a cone of recession, whose edges the last leg may follow.
+    """
+    shallow = path.spaces.shallow
+    away = shallow @ (shallow.T @ path.z)
+    return np.asarray(away / _size(away))
+
+
 def _forward(
     target: WhitenedObjective, path: _Path, direction: Floats, step_sizes: StepSizes
-) -> tuple[float, Floats, float] | None:
-    """Return the furthest distance looked at, the falls, and what counts as none.
+) -> tuple[Floats, float, Floats, float] | None:
+    """Return where a ray begins, how far it was looked at, its falls, and what counts as none.
 
-    None where the nll rises by more than its noise there.
+    None where the nll rises by more than its noise there, and still does with the rest fitted.
     """
     tolerance = max(_RULES.level, step_sizes.slack(path.value))
-    values, reached = [path.value], 0.0
-    for doubling in range(_RULES.doublings):
+    values, reached, origin = [path.before, path.value], 0.0, path.z
+    for doubling in range(_RULES.further):
         distance = path.length * 2.0**doubling
-        point = path.z + distance * direction
+        point = origin + distance * direction
         value = target.value(point)
         change = abs(value - values[-1])
         if not change <= tolerance:
             noise = noise_at(target, point, direction)
-            if not np.isfinite(value) or not change > noise:
+            hidden = noise > tolerance and change <= _RULES.hidden * noise
+            if hidden or not np.isfinite(value):
                 break
-            if value > values[-1]:
+            if value > values[-1] and path.spaces.n_shallow > 1:
+                # A direction that is off by little leads up a valley's side in the end.
+                point, done = _fit_across(target, point, path.spaces.steep, step_sizes)
+                value = target.value(point) if done else np.inf
+                origin = point - distance * direction
+            if value > values[-1] + max(tolerance, noise):
                 return None
         values.append(value)
         reached = distance
-    return (reached, -np.diff(values), tolerance) if len(values) > 1 else None
+        if np.ptp(values[-3:]) <= tolerance:
+            break
+    return origin, reached, -np.diff(values), tolerance
 
 
 def _nearest_axis(target: WhitenedObjective, direction: Floats) -> Floats:
