@@ -139,11 +139,14 @@ class Search(Descent):
         bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
         if not ended or self.held.size or bounded:
             return False
+        measured = self.information
         found = find_recession(self)
         if found is None:
             return False
         before, here = self.working.copy(), self.likelihood.total(self.user())
-        self._ends_at(found)
+        if not self._ends_at(found):
+            self.information = measured
+            return False
         if not self.likelihood.total(self.user()) <= here:
             self.working = before
         return True

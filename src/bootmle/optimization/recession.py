@@ -116,15 +116,15 @@ def along_recession(
         tolerance, _RULES.saturating * highest
     ):
         return None
-    arrived = np.max(falls[1:], initial=0.0) <= SAME_SUPREMUM
-    if not arrived or not _is_alone(
-        target, origin + distance * direction, path.value - total, step_sizes
-    ):
+    if np.max(falls[1:], initial=0.0) > SAME_SUPREMUM:
+        return None  # the rest was fitted too far from the supremum: it is seen from further out
+    far_out = origin + distance * direction
+    if not _is_alone(target, far_out, path.value - total, step_sizes):
         far = Ray(origin, direction, path.value - total, distance, saturating=True)
         return divergence_along(target, far, step_sizes)
     signs = _signs(target, path, direction, distance)
     columns = np.flatnonzero(signs)
-    far_out = target.whitening.to_working(origin + distance * direction)
+    far_out = target.whitening.to_working(far_out)
     fitted = fit_others(target, columns, far_out, step_sizes)
     ends = scale_ends(target.likelihood.parameters, columns, signs[columns])
     if fitted is None:
