@@ -28,7 +28,9 @@ def test_any_other_text_is_no_plan(text: str) -> None:
 
 
 def test_functions_are_named_without_their_address() -> None:
-    assert name_of(partial(np.add, 1)) == "partial(add, (1,), {})"
+    assert name_of(partial(np.add, 1)).startswith("partial(add, ")
+    assert name_of(partial(np.add, 1)) == name_of(partial(np.add, 1))
+    assert name_of(partial(np.add, 1)) != name_of(partial(np.add, 2))
     assert name_of(Jackknife.draw) == "Jackknife.draw"
 
 
