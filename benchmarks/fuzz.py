@@ -79,7 +79,8 @@ class Site:
             for each in parameters.values()
             if each.kind in (each.POSITIONAL_ONLY, each.VAR_POSITIONAL) and each.name in given
         ]
-        return self.function(*(given.pop(name) for name in positional), **given)
+        first = [given.pop(name) for name in positional]
+        return self.function(*first, **given)
 
 
 def nll(params: Any, y: Any) -> Any:
@@ -212,7 +213,8 @@ def _kind(error: BaseException) -> str:
     inside = [k for k, name in enumerate(files) if f"{os.sep}bootmle{os.sep}" in name]
     called = files[inside[0] :] if inside else []
     users = any(name in (__file__, sys.modules["fuzz_values"].__file__) for name in called)
-    failed = isinstance(error, RuntimeError) and "replicates failed" in str(error)
+    known = ("replicates failed", "data sets could be fitted")
+    failed = isinstance(error, RuntimeError) and any(words in str(error) for words in known)
     if users and not isinstance(error, DOCUMENTED):
         return "taken"  # exceptions of the user's own code pass through
     if not isinstance(error, DOCUMENTED) and not failed:

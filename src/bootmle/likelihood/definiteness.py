@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
+from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import SAFETY, Frame, Measured, Objective
 
@@ -132,7 +133,14 @@ class Information:
 
     def describe_direction(self, direction: ArrayLike) -> str:
         """Write a direction (p,) as a combination of the parameters' names."""
-        return name_direction(direction, self.names)
+        try:
+            values = np.asarray(direction, dtype=float)
+        except (TypeError, ValueError):
+            values = np.empty(0)
+        size = len(self.names)
+        if values.shape != (size,) or not np.isfinite(values).all() or not values.any():
+            raise ValueError(f"direction: got {brief(direction)}; pass {size} numbers, not all 0")
+        return name_direction(values, self.names)
 
     def __str__(self) -> str:
         width = max(len("parameter"), *map(len, self.names))
