@@ -31,7 +31,7 @@ from bootmle.optimization.bounds import (
 )
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import SUPREMUM, Outcome
-from bootmle.optimization.plateaus import at_plateau
+from bootmle.optimization.plateaus import SAME_SUPREMUM, at_plateau
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -141,7 +141,7 @@ class Search(Descent):
             return False
         measured = self.information
         found = find_recession(self)
-        if found is None:
+        if found is None or not self._seen_low(found):
             return False
         before, here = self.working.copy(), self.likelihood.total(self.user())
         if not self._ends_at(found):
@@ -150,6 +150,12 @@ class Search(Descent):
         if not self.likelihood.total(self.user()) <= here:
             self.working = before
         return True
+
+    def _seen_low(self, found: Outcome) -> bool:
+        """Whether infinity was seen from a point as low as the lowest of this search."""
+        seen = found.params if found.seen is None else found.seen
+        level = self.likelihood.total(np.where(np.isfinite(seen), seen, self.user()))
+        return level <= self.best + SAME_SUPREMUM
 
     def _is_beside_plateau(self) -> bool:
         """Look for an optimum at infinity beside SciPy's point."""
