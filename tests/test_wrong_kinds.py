@@ -12,6 +12,7 @@ from bootmle import (
     Blocks,
     Bootstrap,
     Clustered,
+    Coverage,
     Estimator,
     Fit,
     Stratified,
@@ -190,6 +191,12 @@ def test_paths_that_no_file_has_are_refused_by_name(path: Any) -> None:
     if path is not None:
         with pytest.raises((TypeError, ValueError), match="checkpoint: "):
             bootstrap(mle(), **QUICK, checkpoint=path)
+
+
+@pytest.mark.parametrize("path", [None, 3, [], b"study"])
+def test_a_study_is_read_from_paths(path: Any) -> None:
+    with pytest.raises(TypeError, match=r"paths: got .*; pass the path of a directory"):
+        Coverage.load(path)
 
 
 def test_numbers_that_no_run_has_are_refused() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bootmle.crosschecks import Flag
 from bootmle.display import html
+from bootmle.display.checks import read_path
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import data_frame
 from bootmle.likelihood.arrays import Floats
@@ -58,7 +59,7 @@ class Coverage(Measures):
         """
         if not paths:
             raise ValueError("paths: name at least one directory")
-        merged = read_study([Path(path) for path in paths])
+        merged = read_study([read_path("paths", path, "a directory") for path in paths])
         remarks = [merged.missing] if merged.missing else []
         return study_of(merged.manifest["record"], merged.data, merged.seconds, remarks)
 
