@@ -58,7 +58,6 @@ def end_on_constraint(search: Descent, params: Floats, *, converged: bool) -> No
         search.notes.append(found.message)
     else:
         _certify(search, target, sizes)
-    search.count(target)
 
 
 def _certify(search: Descent, target: WhitenedObjective, sizes: Floats) -> None:

@@ -89,7 +89,6 @@ class Descent(Position):
         target = self.target()
         z, self.decrement = refine(target, self.step_sizes)
         self.working = self.whitening.to_working(z)
-        self.count(target)
         self.status = self._verdict() if self._has_stayed(z) else Status.NOT_CERTIFIED
 
     def _keeps_falling(self, start: Floats) -> bool:
@@ -100,7 +99,6 @@ class Descent(Position):
             return False
         target, doublings = self.target(), range(_RULES.path_doublings)
         beyond = [target.value_at(self.working + 2.0**k * path) for k in doublings]
-        self.count(target)
         if not max(beyond) <= _RULES.path_level * self.drop:
             return False
         if min(beyond) < -_RULES.path_falls_on * self.drop and self._fall_ends(path):
@@ -154,7 +152,6 @@ class Descent(Position):
         indefinite = self.information.definiteness == "indefinite"
         if indefinite and not run.done[0] and not run.value[0] < 0:
             return self._leaves_saddle(target)
-        self.count(target)
         self.working = self.whitening.to_working(run.z[0])
         self.decrement = float(run.distance[0])
         if run.done[0]:
@@ -202,7 +199,6 @@ class Descent(Position):
             falls.append(target.value(np.array([2.0**doubling])))
             if not falls[-1] < falls[-2] or falls[-1] == -np.inf:
                 break
-        self.count(target)
         if not falls[-1] < falls[-2]:
             distance = 2.0 ** (len(falls) - 3) if len(falls) > 2 else 0.0
             self.working = self.whitening.to_working(np.array([distance]))
@@ -237,7 +233,6 @@ class Descent(Position):
         across = depth < float(np.linalg.norm(gradient)) < _RULES.near
         if across:
             self.working = self.whitening.to_working(refine(target, self.step_sizes)[0])
-        self.count(target)
         return across
 
     def _refine(self, target: WhitenedObjective, start: Floats, gradient: Floats) -> bool:
@@ -249,13 +244,10 @@ class Descent(Position):
             self.working = self.whitening.to_working(z)
         lower = lowest_neighbor(target, z, target.value(z) if z.any() else 0.0, np.eye(z.size))
         if lower is not None and self._stays_flat(target, z, lower - z):
-            self.count(target)
             return self.rises_to_supremum(self.whitening.factor @ (lower - z))
         if lower is not None and target.value(lower) < target.value(z):
             self.working = self.whitening.to_working(lower)
-            self.count(target)
             return False
-        self.count(target)
         if not self._has_stayed(z):
             return False
         self.status = self._verdict()
@@ -264,7 +256,6 @@ class Descent(Position):
         if flat and self.status.has_optimum and leaves_flat_line(self):
             self.status, target = Status.NOT_CERTIFIED, self.target()
             self._minimize_again(target, np.zeros(self.working.size))
-            self.count(target)
             return False
         failed = self.status is Status.NOT_CERTIFIED and not z.any()
         if failed and self.n_damped < _RULES.damped:
@@ -318,7 +309,6 @@ class Descent(Position):
         if not any("a saddle (" in note for note in self.notes):  # SciPy stopped once
             self.notes.append(f"SciPy stopped at {where}; the fit left it along that direction")
         self._minimize_again(target, lowest)
-        self.count(target)
         return False
 
     def _minimize_again(self, target: WhitenedObjective, z: Floats) -> None:

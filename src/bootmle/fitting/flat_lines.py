@@ -96,16 +96,12 @@ def _rise(search: Position, working: Floats) -> float:
     if crossed_columns(parameters, parameters.to_user(working)).size:
         return np.inf
     target = search.target()
-    rise = target.value_at(working)
-    search.count(target)
-    return rise
+    return target.value_at(working)
 
 
 def _measure(search: Position, working: Floats) -> Information:
     """Measure the information at another point."""
-    information = observed_information(search.likelihood, working)
-    search.n_evaluations += information.n_evaluations
-    return information
+    return observed_information(search.likelihood, working)
 
 
 def _is_same(search: Position, step: Floats) -> bool:
@@ -126,6 +122,5 @@ def _beside(search: Position, information: Information) -> Floats | None:
     target = WhitenedObjective(search.likelihood, whitening, search.likelihood.at(params))
     sides = [furthest_fall(target, side * down / np.linalg.norm(down)) for side in (1.0, -1.0)]
     z, value = min(sides, key=lambda side: side[1])
-    search.count(target)
     lower = whitening.to_working(z)
     return lower if value < 0 and _rise(search, lower) < -_RULES.visible else None

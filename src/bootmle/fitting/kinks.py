@@ -60,6 +60,5 @@ def slope_beside_jump(search: Position) -> float | None:
         bends = (up + down) / (share * longest) ** 2
         if not np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)):
             break
-    search.count(target)
     steady = bool(np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)))
     return float(np.linalg.norm(up - down)) / (2 * share * longest) if steady else None

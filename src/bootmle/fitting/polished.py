@@ -29,7 +29,6 @@ def measure_polished(search: Position, metric: Any) -> Information:
     search.whitening = Whitening(search.working, frame.axes)
     target = search.target()
     z = polish(target)
-    search.count(target)
     if z is None:
         return search.measure()
     search.working = search.polished = search.whitening.to_working(z)

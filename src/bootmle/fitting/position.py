@@ -49,7 +49,6 @@ class Position:
     best_params: Floats | None = None
     infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     notes: list[str] = field(default_factory=list)
-    n_evaluations: int = 0
     polished: Floats | None = None  # where the gradient is that of the Hessian's points
 
     @property
@@ -69,13 +68,10 @@ class Position:
 
     def measure(self, metric: Floats | None = None) -> Information:
         """Measure the information where the search stands; a metric is its rough inverse."""
-        information = observed_information(self.likelihood, self.working, metric)
-        self.n_evaluations += information.n_evaluations
-        return information
+        return observed_information(self.likelihood, self.working, metric)
 
     def target(self) -> WhitenedObjective:
         """See the objective in the current whitening, relative to its value here."""
-        self.n_evaluations += 1
         params = self.user()
         base = self.likelihood.at(params)
         self.remember(params, float(self.likelihood.summed_values(base)))
@@ -96,15 +92,9 @@ class Position:
         for share in _SHARES:
             point = np.where(finite, seen, self.working + share * (seen - self.working))
             value = target.value_at(point)
-            self.count(target)
             if value <= self.best + self.step_sizes.slack(self.best):
                 return point
         return None
-
-    def count(self, target: WhitenedObjective) -> None:
-        """Add a target's evaluations to the search's."""
-        self.n_evaluations += target.n_evaluations
-        target.n_evaluations = 0
 
     def rises_to_supremum(self, direction: Floats) -> bool:
         """Record that the likelihood rises toward its supremum along a direction, or to a bound."""

@@ -36,7 +36,6 @@ def find_recession(search: Descent) -> Outcome | None:
     target = search.target().seen_in(whitening)
     z = whitening.to_whitened(working)
     found = _at_infinity(along_recession(target, z, z, search.step_sizes))
-    search.count(target)
     return found or (_from_start(search) if search.status is not Status.NOT_IDENTIFIED else None)
 
 
@@ -44,7 +43,6 @@ def _from_start(search: Descent) -> Outcome | None:
     """Look for one on a descent from the start, in the curvature's units there."""
     left, start = search.information, search.start()
     first = observed_information(search.likelihood, start)
-    search.n_evaluations += first.n_evaluations
     if not np.isfinite(first.matrix).all():
         return None
     search.information = first
@@ -53,7 +51,6 @@ def _from_start(search: Descent) -> Outcome | None:
     found = None
     if not run.done[0]:
         found = along_recession(target, run.z[0], run.steps[0], search.step_sizes)
-    search.count(target)
     found = _at_infinity(found)
     if found is None:
         search.information = left
@@ -80,7 +77,6 @@ def follow_far_parameter(search: Descent) -> Outcome | None:
         return None
     target = search.target().seen_in(whitening)
     found = along_profile(target, z, search.step_sizes)
-    search.count(target)
     if isinstance(found, Outcome):
         return found
     if found is not None:

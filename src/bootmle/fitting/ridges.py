@@ -68,7 +68,6 @@ def find_ridge(search: Descent) -> bool:
     search.whitening = whitening
     target = search.target()
     z, decrement = refine(target, search.step_sizes)
-    search.count(target)
     search.working = whitening.to_working(z)
     if decrement > CERTIFIED or not all(_is_ridge(search, each) for each in directions.T):
         search.working, search.whitening = left
@@ -146,9 +145,5 @@ def _rise(search: Descent, column: int, working: Floats) -> float:
         rest.converge()
     except Exception:  # the user's code may raise anything outside its domain
         return np.nan
-    finally:
-        search.n_evaluations += rest.n_evaluations
     target = search.target()
-    rise = target.value_of(rest.user())
-    search.count(target)
-    return rise
+    return target.value_of(rest.user())

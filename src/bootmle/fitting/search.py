@@ -102,7 +102,6 @@ class Search(Descent):
         self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
         target = self.target()
         gradient = accurate_gradient(target, np.zeros(self.working.size), self.step_sizes.noise)
-        self.count(target)
         self.decrement = float(np.linalg.norm(gradient))
         definite = self.information.definiteness == "positive definite"
         if had_optimum and definite and not self.held.size:
@@ -166,7 +165,6 @@ class Search(Descent):
         target = self.target()
         here = np.zeros(self.whitening.size)
         found = at_plateau(target, here, target.value(here), self.step_sizes)
-        self.count(target)
         return found is not None and self._ends_at(found)
 
     def _ends_at(self, found: Outcome) -> bool:
@@ -192,7 +190,6 @@ class Search(Descent):
 
         def value(working: Floats) -> float:
             nonlocal lowest, best
-            self.n_evaluations += 1
             user = parameters.to_user(working)
             total = likelihood.total(user)
             if total < lowest and crossed_columns(parameters, user).size == 0:
@@ -278,9 +275,7 @@ class Search(Descent):
             whitening = Whitening(self.working, np.eye(self.working.size))
             self.reference = WhitenedObjective(self.likelihood, whitening, 0.0)
             self.reference.rebase()
-        value = self.reference.value_of(params)
-        self.count(self.reference)
-        return value
+        return self.reference.value_of(params)
 
     def units(self, params: Floats) -> Floats:
         """Return the size of each free parameter, its start's and its range's among them."""
@@ -309,7 +304,6 @@ class Search(Descent):
             other.run()
         except ValueError:  # unbounded on its own scale, too: the scale is not the reason
             return False
-        self.n_evaluations += other.n_evaluations
         value, found = self.likelihood.total, other.user()
         if not is_optimum_at_limit(bounded, other.status, found, value, bounded.values):
             return False

@@ -182,7 +182,6 @@ class _Valley:
         for _ in range(_RULES.legs):
             origin = np.zeros(others.size)
             run = descend(here, origin, search.step_sizes, rounds=_RULES.steps, ceiling=np.inf)
-            search.count(here)
             if not np.isfinite(run.hessian[0]).all():
                 return None
             others = here.whitening.to_working(run.z[0])
@@ -190,7 +189,6 @@ class _Valley:
             if run.done[0]:
                 self.factor = here.whitening.factor
                 value = here.value(origin)
-                search.count(here)
                 inside = not crossed_columns(held.parameters, held.parameters.to_user(others)).size
                 return _Station(place, others, value) if inside and value < np.inf else None
         return None

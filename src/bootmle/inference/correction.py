@@ -118,11 +118,6 @@ class Correction:
         predicted = corrected(sample)
         return corrected(expanded), cls(predicted, verified, len(expanded), n_replicates)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every replicate is verified."""
-        return self.n_corrected == 0
-
     def of_derived(
         self, function: Callable[[Floats], Any], derived: Floats, corrected: NDArray[np.bool_]
     ) -> tuple[Floats, Correction]:

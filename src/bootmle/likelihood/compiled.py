@@ -87,7 +87,7 @@ class Kernels:
         """Move the data to JAX's device, once for those of a fit."""
         held, moved = self.moved
         same = len(held) == len(args) and all(map(operator.is_, held, args))
-        if not same or not held:
+        if not same:
             moved = map_leaves(_as_jax, args)
             self.moved = args, moved
         return moved

@@ -6,6 +6,7 @@ never rises: a quasi-separated logit has one that is no coordinate axis (Albert 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,14 +95,11 @@ def along_recession(
     path = _follow(target, z, step, step_sizes)
     if path is None or not path.length > 0:
         return None
-    direction, step_sizes = path.came / path.length, path.step_sizes
-    forward = _forward(target, path, direction, step_sizes)
-    if forward is None and path.spaces.n_shallow > 1:
-        direction = _inside(path)
+    step_sizes, forward = path.step_sizes, None
+    for direction in _directions(target, path):
         forward = _forward(target, path, direction, step_sizes)
-    if forward is None and path.spaces.n_shallow > 1:
-        direction = _nearest_axis(target, path.came / path.length)
-        forward = _forward(target, path, direction, step_sizes)
+        if forward is not None:
+            break
     if forward is None:
         return None
     origin, distance, falls, tolerance = forward
@@ -257,6 +255,15 @@ def _fit_across(
     run = descend(here, start, step_sizes, rounds=_RULES.steps, ceiling=np.inf)
     target.n_evaluations += here.n_evaluations
     return z + across @ run.z[0], bool(run.done[0])
+
+
+def _directions(target: WhitenedObjective, path: _Path) -> Iterator[Floats]:
+    """List the directions to look along: how the path came, then others of its flat space."""
+    came = path.came / path.length
+    yield came
+    if path.spaces.n_shallow > 1:
+        yield _inside(path)
+        yield _nearest_axis(target, came)
 
 
 def _inside(path: _Path) -> Floats:
