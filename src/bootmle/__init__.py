@@ -31,6 +31,7 @@ from bootmle.sampling import (
     Parametric,
     Stratified,
     Subsample,
+    Wild,
 )
 from bootmle.simulation.coverage import coverage
 from bootmle.simulation.study import Coverage
@@ -56,6 +57,7 @@ __all__ = [
     "Stratified",
     "Subsample",
     "Verdict",
+    "Wild",
     "bootstrap",
     "coverage",
     "crosscheck",

@@ -26,6 +26,7 @@ from bootmle import (
     Fit,
     Given,
     Stratified,
+    Wild,
     bootstrap,
     crosscheck,
     fit,
@@ -125,6 +126,16 @@ def test_clusters_have_the_covariance_of_vcov_bs() -> None:
     boot = infert_boot("Clustered")
     error = BOTH * error_of_covariance(boot.replicates)
     within(boot.covariance, output_of("infert")["vcovBS"], error)
+
+
+def test_wild_scores_have_the_covariance_of_vcov_cl() -> None:
+    # R: vcovCL(model, cluster = ~stratum, type = "HC0", cadjust = FALSE).
+    r = output_of("infert")
+    boot = bootstrap(infert(), sampling=Wild(r["matched"]), n_resamples=B, rng=1)
+    within(boot.covariance, r["cluster"], error_of_covariance(boot.replicates))
+    exact = np.sqrt(np.diag(r["cluster"]))
+    assert boot.own_standard_error is not None
+    assert_allclose(boot.own_standard_error, exact, rtol=1e-5)
 
 
 def test_sandwiches_are_those_of_r() -> None:

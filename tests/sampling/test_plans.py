@@ -22,6 +22,7 @@ from bootmle import (
     Parametric,
     Stratified,
     Subsample,
+    Wild,
     bootstrap,
     fit,
 )
@@ -59,8 +60,12 @@ WEIGHTED: dict[str, Any] = {
     "Given(counts)": Given(weights=COUNTS),
     "Given(fractions)": Given(weights=FRACTIONS),
 }
-PLANS = {**WEIGHTED, "Parametric(simulate)": Parametric(normal().simulate)}
-"""Those that draw weights, and one that draws new data instead."""
+PLANS = {
+    **WEIGHTED,
+    "Parametric(simulate)": Parametric(normal().simulate),
+    "Wild(labels)": Wild(LABELS),
+}
+"""Those that draw weights, and those that draw new data or multipliers instead."""
 
 OTHER_SIZES = ("Clustered", "Subsample", "Jackknife")
 OF_N = [name for name in WEIGHTED if not name.startswith(OTHER_SIZES)]

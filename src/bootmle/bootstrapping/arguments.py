@@ -67,6 +67,10 @@ def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:
     """Raise for an unknown kind of refit, and for an expansion without contributions."""
     if check_choice("refit", refit, _REFITS) == "verified":
         return
+    if sampling.linear:
+        raise ValueError(
+            f"refit: {refit!r} saves refits, of which {sampling!r} has none; leave it out"
+        )
     if refit == "corrected" and not sampling.is_random:
         raise ValueError(
             f"refit: 'corrected' corrects by a random sample, but the samples of {sampling!r} are "

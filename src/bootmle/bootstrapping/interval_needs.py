@@ -19,6 +19,10 @@ def why_lacking(
     """
     if need is Need.QUANTILES:
         return "" if plan.supports_quantiles else why_no_quantiles(shown)
+    if need is Need.JACKKNIFE and plan.linear:
+        return f"the replicates of {shown} are linear, without the bias that it corrects for"
+    if plan.linear:
+        return ""
     if need is Need.JACKKNIFE:
         drawn = plan.units(fit.n)
         return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""

@@ -64,7 +64,8 @@ class Sensitivity(Inference):
                 "influence: needs the samples of one run, with its plan and fit; load one path, "
                 "with fit=, or bootstrap again"
             )
-        if sampling.structure is Structure.MODEL or not self.supports_quantiles:
+        simulated = sampling.structure is Structure.MODEL
+        if simulated or sampling.linear or not self.supports_quantiles:
             raise ValueError(
                 f"influence: needs samples that leave units out at random, and those of {sampling} "
                 f"do not; bootstrap with Cases(), Stratified or Clustered"

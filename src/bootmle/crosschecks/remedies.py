@@ -143,7 +143,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
     plan, likelihood = boot.sampling, fit.likelihood
     if not likelihood.per_observation or not isinstance(plan, Plan):
         return None
-    if plan.structure is Structure.MODEL:
+    if plan.structure is Structure.MODEL or plan.linear:
         return None
     shared = LikelihoodRefit.prepare(fit)
     same = shared.expansion is not None and shared.dispersion == 1

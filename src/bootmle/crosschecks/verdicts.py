@@ -160,7 +160,9 @@ def describe_replicates(evidence: Evidence) -> Verdict:
     failures = f"{boot.n_failed:,} of them failed" if boot.n_failed else "none failed"
     shares = evidence.reference.mcse / evidence.reference.standard_errors
     error = f"Monte Carlo standard errors of at most {np.nanmax(shares, initial=0.0):.1%}"
-    start = f"the reference: {len(boot.data):,} refits, {failures}"
+    linear = not isinstance(boot.sampling, str) and boot.sampling.linear
+    kind = "linear steps" if linear else "refits"
+    start = f"the reference: {len(boot.data):,} {kind}, {failures}"
     if not boot.diverges().any():
         return Verdict(True, f"{start}; {error}")
     divergent, advice = int(boot.data.divergent.sum()), recommend_interval(boot)

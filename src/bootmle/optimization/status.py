@@ -27,6 +27,7 @@ class Status(IntEnum):
     EXPANDED = 6
     ESTIMATED = 7
     VERIFIED = 8
+    LINEAR = 9
     NOT_CERTIFIED = -1
     NOT_FINITE = -2
     RAISED = -3
@@ -84,6 +85,7 @@ _MESSAGES = {
     Status.EXPANDED: "optimum of the shared expansion, not verified",
     Status.ESTIMATED: "returned by the user's estimator",
     Status.VERIFIED: "certified optimum; one of the sample that corrects the expansion",
+    Status.LINEAR: "linear step along the scores",
     Status.NOT_CERTIFIED: "no certified optimum was reached",
     Status.NOT_FINITE: "the objective is not finite",
     Status.RAISED: "the objective raised an exception",

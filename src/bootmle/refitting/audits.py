@@ -22,6 +22,7 @@ from bootmle.refitting.modes import mode_alarms
 from bootmle.refitting.plausibility import IN_DOUBT, correlation_alarms, replicate_alarms
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.score_steps import ScoreSteps
 from bootmle.refitting.task import Task
 from bootmle.sampling import Structure
 from bootmle.sampling.resample import Resample
@@ -225,12 +226,14 @@ def examine(
     fit: Fit | Estimator, task: Task, replicates: Replicates, numbers: NDArray[np.intp]
 ) -> tuple[Audits, tuple[Alarm, ...]]:
     """Audit a few replicates, whose numbers (B,) name their streams, and collect the alarms."""
+    if isinstance(task.refit, ScoreSteps):
+        return (), ()
     audits = _audit(task, replicates, numbers)
     alarms = [alarm for audit in audits for alarm in audit.alarms()]
     if task.sampling.is_random:
         alarms += replicate_alarms(fit.names, fit.estimate, fit.hessian_errors, replicates)
     in_doubt = any(alarm.kind in IN_DOUBT for alarm in alarms)
-    if fit.likelihood is not None and task.refit.fit.likelihood is not None:
+    if fit.likelihood is not None and isinstance(task.refit, LikelihoodRefit):
         correlated: list[Alarm] = []
         if task.sampling.structure is Structure.ROWS and fit.likelihood.rows is Rows.SEPARATE:
             correlated += correlation_alarms(task.refit)
@@ -247,7 +250,7 @@ def examine(
 
 def _audit(task: Task, replicates: Replicates, numbers: NDArray[np.intp]) -> Audits:
     """Recompute a few random replicates: verified, and by SciPy from the start values."""
-    if task.refit.fit.likelihood is None:
+    if not isinstance(task.refit, LikelihoodRefit):
         return ()
     usable = np.flatnonzero(np.isfinite(replicates.estimates).all(axis=1))
     order = np.random.default_rng([task.seed, len(replicates)]).permutation(usable)

@@ -55,6 +55,8 @@ def forecast_run(
     """Forecast so many replicates, in evaluations of all rows, and what is spent once for them."""
     if isinstance(fit, Estimator):
         return Forecast(count, count * fit.seconds / workers)
+    if sampling.linear:
+        return Forecast(0.0, 0.0)
     gradient = fit.whitening.size + 1
     expands = fit.likelihood.supports_weights and sampling.structure is not Structure.MODEL
     each = _weighted(fit.whitening.size) if expands else gradient * _COSTS.total

@@ -17,6 +17,7 @@ from bootmle.optimization.status import Status
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.score_steps import ScoreSteps
 from bootmle.sampling import Plan, draw_resample
 from bootmle.sampling.resample import Resample
 
@@ -36,7 +37,7 @@ class Task:
 
     Attributes
     ----------
-    refit : LikelihoodRefit or EstimatorRefit
+    refit : LikelihoodRefit, EstimatorRefit or ScoreSteps
         What all refits share.
     sampling : Plan
         How resamples are drawn.
@@ -46,7 +47,7 @@ class Task:
         Number of observations.
     """
 
-    refit: LikelihoodRefit | EstimatorRefit
+    refit: LikelihoodRefit | EstimatorRefit | ScoreSteps
     sampling: Plan
     seed: int
     n: int
@@ -64,6 +65,9 @@ class Task:
         n, verified = fit.n, refit == "verified"
         if fit.likelihood is None:
             return cls(EstimatorRefit(fit, timeout), sampling, seed, n)
+        if sampling.linear:
+            steps = ScoreSteps.prepare(fit, tuple(sampling.units_apart or ()), timeout)
+            return cls(steps, sampling, seed, n)
         whole = verified or fit.takes_weights
         units = None if whole else tuple(sampling.units_apart or ())
         try:
@@ -91,7 +95,7 @@ class Task:
     @property
     def notes(self) -> tuple[str, ...]:
         """Say how a total is taken apart, where it is."""
-        if isinstance(self.refit, EstimatorRefit) or not self.refit.apart:
+        if not isinstance(self.refit, LikelihoodRefit) or not self.refit.apart:
             return ()
         kind = "rows" if self.sampling.units_apart is None else "clusters"
         return (
@@ -101,6 +105,8 @@ class Task:
 
     def own_errors(self, fit: Fit | Estimator) -> Floats | None:
         """Compute a fit's own standard errors, (p,), by the formula of each replicate's."""
+        if isinstance(self.refit, ScoreSteps):
+            return self.refit.own_errors
         return fit.own_errors(self.sampling.units(self.n)) if self.refit.studentizes else None
 
     @property
@@ -142,7 +148,7 @@ class Task:
     def center(self) -> Floats | None:
         """Refit with the plan's expected weights; None where they are all equal."""
         weights = self.sampling.expected_weights(self.n)
-        if weights is None or not self.refit.supports_weights:
+        if weights is None or not self.refit.supports_weights or isinstance(self.refit, ScoreSteps):
             return None
         (outcome, *_), _ = self.refit([Resample(self.n, fractions=weights)] * 2)
         return outcome.params if np.isfinite(outcome.params).all() else None

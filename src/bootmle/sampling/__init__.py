@@ -11,6 +11,7 @@ from bootmle.sampling.plan import Plan, Structure, check_independent_rows, draw_
 from bootmle.sampling.registry import read_plan
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
+from bootmle.sampling.wild import Wild
 
 __all__ = [
     "Bayesian",
@@ -24,6 +25,7 @@ __all__ = [
     "Stratified",
     "Structure",
     "Subsample",
+    "Wild",
     "check_independent_rows",
     "draw_resample",
     "read_plan",

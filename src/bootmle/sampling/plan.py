@@ -61,6 +61,9 @@ class Plan(ABC):
     repeats_rows: ClassVar[bool] = True
     """Whether a resample may hold a row twice."""
 
+    linear: ClassVar[bool] = False
+    """Whether replicates are steps along the scores, without refits."""
+
     label_names: ClassVar[tuple[str, ...]] = ()
     """Fields that hold labels of the data's rows, or the name of the column that does."""
 

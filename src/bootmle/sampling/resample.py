@@ -33,6 +33,8 @@ class Resample:
         ``simulate(params, args) -> args``, where new data are simulated at the estimate.
     relabel : callable or None
         ``relabel(args) -> args``, where groups drawn twice need labels of their own.
+    multipliers : (G,) array or None
+        Those of the clusters' scores, where nothing is drawn.
     """
 
     n: int
@@ -40,6 +42,7 @@ class Resample:
     fractions: Floats | None = None
     simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
     relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
+    multipliers: Floats | None = None
 
     def of(self, args: tuple[Any, ...], index: str = "") -> tuple[Any, ...]:
         """Take the rows as drawn, with fresh labels where copies need them."""

@@ -25,6 +25,7 @@ from bootmle.optimization.status import Status
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.score_steps import ScoreSteps
 from bootmle.sampling import Plan, draw_resample
 from bootmle.simulation.simulated_fits import SimulatedFits, join_names
 from bootmle.simulation.warp_speed import matrix_errors
@@ -148,10 +149,10 @@ class Experiment:
 
     def _replicate(self, fit: Fit | Estimator, seed: int) -> Floats:
         """Refit one resample, without the expansion that many would share, and derive."""
-        refit = EstimatorRefit(fit) if fit.likelihood is None else LikelihoodRefit(fit, None)
         plan = self.sampling.prepared(fit)
-        resample = draw_resample(plan, fit.n, seed, 0)
-        replicates = Replicates.from_outcomes(*refit([resample]))
+        replicates = Replicates.from_outcomes(
+            *_refit_of_one(fit, plan)([draw_resample(plan, fit.n, seed, 0)])
+        )
         own, drawn = self._derived(fit.estimate), self._derived(replicates.estimates[0])
         scale, _ = plan.rescaling(fit.n)
         return drawn if scale == 1 else own + scale * (drawn - own)
@@ -233,3 +234,14 @@ def _joined(parts: list[Any]) -> dict[str, Floats]:
         for name in names
         if all(name in part for part in parts)
     }
+
+
+def _refit_of_one(
+    fit: Fit | Estimator, plan: Plan
+) -> LikelihoodRefit | EstimatorRefit | ScoreSteps:
+    """Return what refits a single resample, without the expansion that many would share."""
+    if fit.likelihood is None:
+        return EstimatorRefit(fit)
+    if plan.linear:
+        return ScoreSteps.prepare(fit, tuple(plan.units_apart or ()))
+    return LikelihoodRefit(fit, None)

@@ -1,0 +1,123 @@
+"""Replicates without refits: steps from the estimate along the clusters' scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bootmle.fitting.fit import Fit
+from bootmle.fitting.scores import whitened_scores
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.derivatives import contribution_gradients
+from bootmle.likelihood.parameters import Parameters
+from bootmle.likelihood.taken_apart import ApartError, take_apart
+from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.status import Status
+from bootmle.sampling.resample import Resample
+
+__all__ = ["ScoreSteps"]
+
+_ROUNDING = 1e-12
+"""Of a variance relative to its terms: differences of sums of up to 10⁴ terms of 16 digits."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreSteps:
+    """Steps H⁻¹ Σ_g w_g s_g from a fit's estimate, on the scale of its ``transform``.
+
+    Attributes
+    ----------
+    influence : (G, q) array
+        H⁻¹ s_g of each unit.
+    n_shared : int
+        Evaluations that the scores took.
+    """
+
+    fit: Fit
+    influence: Floats
+    n_shared: int
+    timeout: float | None = None
+    works_together = True
+    supports_weights = False
+    studentizes = True
+
+    @classmethod
+    def prepare(
+        cls, fit: Fit, units: Sequence[NDArray[np.intp]], timeout: float | None = None
+    ) -> ScoreSteps:
+        """Sum the observations' scores by unit; those of a total are of the units alone."""
+        before = fit.likelihood.calls.n
+        scores = whitened_scores(fit)
+        if scores is None and not fit.takes_weights:
+            scores = _scores_apart(fit, units)
+        if scores is None or not np.isfinite(scores).all():
+            raise ValueError("sampling: the scores are not finite; use Clustered, which refits")
+        sums = np.array([scores[rows].sum(axis=0) for rows in units])
+        own = fit.likelihood.parameters.slopes(fit.whitening.center)
+        asked = _parameters(fit)
+        slopes = own / asked.slopes(asked.to_working(fit.estimate))
+        # Scores are gradients of the negative log-likelihood.
+        influence = -(sums @ fit.whitening.factor.T) * slopes
+        return cls(fit, influence, fit.likelihood.calls.n - before, timeout)
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters, fixed ones included."""
+        return self.fit.estimate.size
+
+    @property
+    def seconds(self) -> float:
+        """Forecast of the seconds that one replicate takes."""
+        return 0.0
+
+    @property
+    def own_errors(self) -> Floats:
+        """The fit's standard errors by the formula of each replicate's, (p,)."""
+        ones = np.ones((1, len(self.influence)))
+        errors: Floats = self._errors(np.zeros((1, self.influence.shape[1])), ones)[0]
+        return errors
+
+    def __call__(
+        self, resamples: Sequence[Resample], chosen: slice = slice(None)
+    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
+        """Step by the multipliers of members of a chunk, whose steps are one product."""
+        weights = np.array([each.multipliers for each in resamples])
+        steps = weights @ self.influence
+        parameters = _parameters(self.fit)
+        estimates = parameters.to_user(parameters.to_working(self.fit.estimate) + steps)
+        errors = self._errors(steps, weights)
+        outcomes = [
+            Outcome(one, Status.LINEAR, 0.0, errors=error)
+            for one, error in zip(estimates[chosen], errors[chosen], strict=True)
+        ]
+        return outcomes, [(0, 0)] * len(outcomes)
+
+    def _errors(self, steps: Floats, weights: Floats) -> Floats:
+        """Return the sandwich's standard errors by centered scores w_g s_g, (b, p)."""
+        squares = weights**2 @ self.influence**2
+        variances = squares - steps**2 / len(self.influence)
+        variances[variances < _ROUNDING * squares] = 0.0
+        parameters = _parameters(self.fit)
+        slopes = parameters.slopes(parameters.to_working(self.fit.estimate) + steps)
+        return parameters.in_all(np.sqrt(variances) * np.abs(slopes))
+
+
+def _parameters(fit: Fit) -> Parameters:
+    """Return the parameters on the scales that were asked for."""
+    return fit.likelihood.parameters.with_scales(fit.scales)
+
+
+def _scores_apart(fit: Fit, units: Sequence[NDArray[np.intp]]) -> Floats:
+    """Measure the scores of a total by evaluating it on each unit alone."""
+    points, whole = fit.responses
+    try:
+        apart = take_apart(fit.likelihood, units, points, whole)
+    except ApartError as error:
+        raise ValueError(
+            f"sampling: the scores of clusters are those of the total on each cluster alone, but "
+            f"{error}; return the n contributions instead (delete .sum())"
+        ) from error
+    return contribution_gradients(apart, fit.whitening, fit.step_sizes.gradient_step)
