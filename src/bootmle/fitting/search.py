@@ -9,6 +9,7 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
+from bootmle.fitting.edges import ends_at_edge
 from bootmle.fitting.limits import take_limit
 from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
@@ -73,9 +74,18 @@ class Search(Descent):
         self._minimize(self.start())
         self._optimize_within_bounds()
         self._judge()
-        self._return_to_best()
+        if not self._ends_at_edge():
+            self._return_to_best()
         measure_at_end(self)
         take_limit(self, self.parameters)
+
+    def _ends_at_edge(self) -> bool:
+        """Look for an edge of the support where no optimum was certified."""
+        open_end = self.status in {Status.NO_FINITE_OPTIMUM, Status.NOT_CERTIFIED}
+        if not open_end or self.optimizer.constraints or not ends_at_edge(self):
+            return False
+        self.nll = self.likelihood.total(self.user())
+        return True
 
     def _return_to_best(self) -> None:
         """Return to the lowest point of the search where it ended higher, or out of bounds."""
