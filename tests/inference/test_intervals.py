@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import expon, norm
 
 from bootmle import Bootstrap
 from bootmle.bootstrapping.interval_methods import METHODS
@@ -252,3 +252,17 @@ def test_levels_between_and_beyond_infinite_replicates() -> None:
         assert_allclose(order_level(values, np.array([9.0, 9.0]), lowest=lowest), 4 / 6)
     assert order_level(values[2:4], np.array([0.5, 5.0])).tolist() == [0.0, 1.0]
     assert np.isnan(order_level(values, np.array([np.nan, 2.0]))).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("count", [199, 999])
+@pytest.mark.parametrize("draw", ["normal", "exponential"])
+def test_true_ends_lie_within_two_monte_carlo_errors(draw: str, count: int) -> None:
+    # Each share of 8,000 has an error of 0.24%: 3 of them to each side, of 8, are 2% false alarms.
+    rng, law = np.random.default_rng(10), {"normal": norm, "exponential": expon}[draw]
+    ends = interval(getattr(rng, draw)(size=(count, 8000)), np.zeros(8000), confidence_level=0.95)
+    for end, error, level in (
+        (ends.low, ends.low_mcse, 0.025),
+        (ends.high, ends.high_mcse, 0.975),
+    ):
+        inside = 100 * np.mean(np.abs(end - law.ppf(level)) <= 2 * error)
+        assert 92.3 < inside < 98.2

@@ -11,6 +11,11 @@ __all__ = ["order_level", "order_quantile", "order_quantile_mcse", "sort_replica
 
 SAME_RANK = 1e-9
 """Difference of ranks (B + 1) α that is rounding: an α near 1 has an error of 1e-16."""
+_REACH = 2.0
+"""Binomial sds, on the normal scale, to both sides of a quantile over which its slope is taken.
+Measured on 4,000 samples each of normal, t(5), exponential and lognormal replicates, B = 199 to
+1,999, at 2.5, 5, 50 and 97.5%: the true quantile lies within 2 errors in 93.2 to 95.5%; in 89 to
+94.9% by ranks one sd away, 10 of 1,000 at 2.5%; with 3, errors are too large where modes meet."""
 
 
 def sort_replicates(replicates: Floats) -> tuple[Floats, Floats]:
@@ -61,15 +66,19 @@ def order_level(ordered: Floats, values: Floats, *, lowest: bool = False) -> Flo
 
 
 def order_quantile_mcse(ordered: Floats, probability: float) -> Floats:
-    """Take half the distance between ranks one binomial sd to each side of a quantile, (p,)."""
-    count = len(ordered)
-    reach = np.sqrt(count * probability * (1 - probability))
-    ranks = np.clip((count + 1) * probability + np.array([-reach, reach]), 1, count)
-    floor = np.floor(ranks).astype(int)
-    share = (ranks - floor)[:, None]
-    # Ranks beyond the outermost replicate are cut off: the distance is stretched accordingly.
-    stretch = reach / max(float(ranks[1] - ranks[0]), np.finfo(float).tiny)
-    with np.errstate(invalid="ignore"):
-        at, after = ordered[floor - 1], ordered[np.minimum(floor, count - 1)]
-        low, high = np.where(at == after, at, at + share * (after - at))
-        return np.asarray((high - low) * stretch)
+    """Compute the Monte Carlo error √(α (1 − α)/B) / f of a quantile, (p,), f the density there.
+
+    f = φ(z)/Q'(z), with Q the quantiles on the normal scale, where they are nearly straight.
+    """
+    count, z = len(ordered), float(ndtri(probability))
+    spread = np.sqrt(2 * np.pi * probability * (1 - probability) / count) * np.exp(z * z / 2)
+    ends = ndtr(z + _REACH * spread * np.array([-1, 1]))
+    levels = np.clip([ends[0], probability, ends[1]], 1 / (count + 1), count / (count + 1))
+    quantiles = np.array([order_quantile(ordered, float(level)) for level in levels])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rises, widths = np.diff(quantiles, axis=0), np.diff(ndtri(levels))[:, None]
+        # Beside infinite replicates the other side alone tells.
+        known = np.isfinite(rises)
+        slope = np.where(known, rises, 0.0).sum(axis=0) / (known * widths).sum(axis=0)
+    slope = np.where(known.any(axis=0), slope, np.where(np.isinf(quantiles[1]), np.nan, np.inf))
+    return np.asarray(slope * spread)

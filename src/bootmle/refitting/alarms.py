@@ -34,7 +34,8 @@ class _Thresholds:
     decrement: float = 1e-3
     """Standard errors from its optimum beyond which a fit is not as good as a certified one."""
     sample: int = 200
-    """Replicates whose nll on the original data is computed: the first ones."""
+    """Replicates whose nll on the original data is computed: the first ones. Of expanded ones the
+    expansion tells it; of them only the furthest are evaluated."""
     extreme: int = 20
     """The furthest of the others, which are the likeliest to have left the optimum's basin."""
     fall: float = 1e-6
@@ -70,12 +71,16 @@ def likelihood_alarms(
     that are in doubt are not said to be valid.
     """
     sample = _sample(fit, replicates)
-    excess = _excess(fit, replicates.estimates[sample])
+    expanded = replicates.status[sample] == Status.EXPANDED
+    expanded[_THRESHOLDS.sample :] = False
+    excess = np.empty(sample.size)
+    excess[expanded] = _excess_by_expansion(refit, replicates.estimates[sample[expanded]])
+    excess[~expanded] = _excess(fit, replicates.estimates[sample[~expanded]])
     scores = scores_of(refit)
     equality = _equality(fit, refit, scores, replicates, independent_rows)
     return (
         *_not_certified(fit),
-        *_better_optimum(fit, replicates, sample, excess),
+        *_better_optimum(fit, replicates, sample[~expanded], excess[~expanded]),
         *_scale(equality, in_doubt),
         *(_excess_distribution(scores, excess[: _THRESHOLDS.sample]) if independent_rows else ()),
         *_bounds(fit, replicates),
@@ -102,6 +107,13 @@ def _excess(fit: Fit, estimates: Floats) -> Floats:
     target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
     working = fit.likelihood.parameters.to_working(estimates)
     return np.array([target.value_at(point) for point in working])
+
+
+def _excess_by_expansion(refit: LikelihoodRefit, estimates: Floats) -> Floats:
+    """Return the same from the expansion of the original data, without evaluations."""
+    parameters = refit.fit.likelihood.parameters
+    z = refit.fit.whitening.to_whitened(parameters.to_working(estimates))
+    return np.asarray(refit.dispersion * refit.models_of_data(len(z)).at(z)[0])
 
 
 def _not_certified(fit: Fit) -> Iterator[Alarm]:

@@ -255,6 +255,13 @@ class LikelihoodRefit:
             return CubicModels(np.zeros((len(weights), size)), unit, None)
         return self.expansion.models(self.fit.likelihood.weights_of(weights))
 
+    def models_of_data(self, count: int) -> CubicModels:
+        """Return the original data's model so many times."""
+        likelihood = self.fit.likelihood
+        separate = likelihood.per_observation or self.apart
+        n = (likelihood.n_observations or 0) if separate else 1
+        return self._models(np.ones((1, n))).take(np.zeros(count, dtype=np.intp))
+
     def _from_models(self, targets: list[WhitenedObjective], models: CubicModels) -> list[Outcome]:
         """Start at the replicates' own models' optima."""
         run = BatchedNewton(targets, models, self.fit.step_sizes)
@@ -265,10 +272,7 @@ class LikelihoodRefit:
         """Start the chunk at the estimate, with the original data's derivatives."""
         if self.fit.status is Status.AT_BOUND:
             return [self._fall_back(target) for target in targets]
-        likelihood = self.fit.likelihood
-        count = (likelihood.n_observations or 0) if likelihood.per_observation else 1
-        models = self._models(np.ones((1, count))).take(np.zeros(len(targets), dtype=np.intp))
-        run = BatchedNewton(targets, models, self.fit.step_sizes)
+        run = BatchedNewton(targets, self.models_of_data(len(targets)), self.fit.step_sizes)
         if run.fresh.all():
             run.start_from_gradients()
         return self._finish(targets, run)
