@@ -9,10 +9,14 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bootmle.bootstrapping.fit_intervals import family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.bootstrapping.spread import Spread
 from bootmle.display.known_names import refuse_keywords
 from bootmle.display.text import brief
+from bootmle.execution.threads import computation
+from bootmle.fitting.fit import Fit
+from bootmle.inference.abc import ABC
 from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
 from bootmle.inference.derived import derive_all
@@ -34,7 +38,7 @@ from bootmle.refitting.leave_one_out import LeaveOneOut
 __all__ = ["METHODS", "Inference", "why_not"]
 
 METHODS: dict[str, type[IntervalMethod]] = {
-    kind.name: kind for kind in (Percentile, Basic, Normal, BCa, Studentized)
+    kind.name: kind for kind in (Percentile, Basic, Normal, BCa, Studentized, ABC)
 }
 """Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""
 
@@ -61,9 +65,10 @@ class Inference(Spread):
         ----------
         method : str
             "percentile", "basic" or "normal" (Davison and Hinkley 1997, chapter 5); "bca" (Efron
-            1987), with the acceleration of the jackknife, by observation or by cluster; or
+            1987), with the acceleration of the jackknife, by observation or by cluster;
             "studentized", with each replicate's own sandwich, or what an `Estimator`'s
-            ``standard_error`` returns. In any case.
+            ``standard_error`` returns; or "abc", BCa's without replicates (see
+            `Fit.confidence_interval`). In any case.
         confidence_level : float
             At least 0.5 and below 1: the probability of covering, 0.95 for 95% intervals.
         alternative : str
@@ -151,6 +156,11 @@ class Inference(Spread):
             assert self.own_standard_error is not None
             known["errors"] = self.data.standard_errors[~self.data.failed][:, chosen]
             known["own_error"] = self.own_standard_error[chosen]
+        if Need.EXPANSION in needs:
+            assert isinstance(self.fit, Fit)
+            assert not isinstance(self.sampling, str)
+            with computation():
+                known["family"] = family_of(self.fit, self.sampling, self.derivation, chosen)
         return ReplicateArrays(
             tuple(self.names[j] for j in np.flatnonzero(chosen)),
             self.estimate[chosen],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootmle.bootstrapping.fit_intervals import why_no_family
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import Need
@@ -26,6 +27,10 @@ def why_lacking(
     if need is Need.JACKKNIFE:
         drawn = plan.units(fit.n)
         return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""
+    if need is Need.EXPANSION:
+        if fit.likelihood is None:
+            return "an Estimator has no likelihood to expand"
+        return why_no_family(fit, plan, shown)
     if fit.likelihood is None:
         return _why_no_errors_of_estimator(fit, plan, shown)
     if not fit.takes_weights:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-__all__ = ["FitViews"]
+__all__ = ["INTERVALS", "FitViews"]
+
+INTERVALS: dict[str, Callable[..., Any]] = {}
+"""Intervals of a fit that take no replicates, by name: modules that know plans add theirs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +78,60 @@ class FitViews(Optimum):
         full = np.zeros((len(self.names), len(self.names)))
         full[np.ix_(self.free, self.free)] = inner
         return full
+
+    def confidence_interval(
+        self,
+        method: str = "abc",
+        confidence_level: float = 0.95,
+        alternative: str = "two-sided",
+        *,
+        sampling: Any = None,
+        derive: Callable[[Floats], Any] | None = None,
+    ) -> Any:
+        """Compute confidence intervals without any resample.
+
+        Parameters
+        ----------
+        method : str
+            "abc" (DiCiccio and Efron 1992): the endpoints of BCa intervals, from the derivatives of
+            the observations' contributions. They are those of the expansion that `bootstrap` uses;
+            an endpoint where that is not expected to be within 0.01 standard errors is refitted at
+            its weights, which takes a gradient or two.
+        confidence_level, alternative
+            As of `Bootstrap.confidence_interval`.
+        sampling : plan, optional
+            How the data were sampled: `Cases` by default, `Stratified` or `Clustered`.
+        derive : callable, optional
+            ``derive(params)`` as of `Bootstrap.derive`: intervals of these quantities instead.
+
+        Returns
+        -------
+        ConfidenceInterval
+            With ``low`` and ``high``, (p,) each, and Monte Carlo errors of 0.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method, and without contributions, at a bound, or where a weighted sample
+            has no estimate.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bootmle import fit
+        >>> y = np.random.default_rng(0).exponential(2.0, 400)
+        >>> mle = fit(lambda p, y: p[0] + y / np.exp(p[0]), {"log_mean": 0.0}, args=y)
+        >>> ends = mle.confidence_interval("abc", 0.9)
+        >>> bool(ends.low[0] < mle.estimate[0] < ends.high[0])
+        True
+        """
+        compute = INTERVALS.get(str(method).lower())
+        if compute is None:
+            raise ValueError(
+                f"method: {method!r} is unknown, or takes replicates; use 'abc', or "
+                f"bootstrap(mle).confidence_interval({method!r})"
+            )
+        return compute(self, confidence_level, alternative, sampling, derive)
 
     def summary(self) -> Summary:
         """Return what ``print`` shows."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from bootmle.likelihood.arrays import Floats
 
 __all__ = [
     "ConfidenceInterval",
+    "Family",
     "IntervalMethod",
     "Need",
     "ReplicateArrays",
@@ -54,6 +56,31 @@ class Need(Enum):
     QUANTILES = "replicates that are random draws"
     JACKKNIFE = "the estimates without each unit (jackknife)"
     STANDARD_ERRORS = "a standard error of each replicate"
+    EXPANSION = "the units' derivatives at the estimate"
+
+
+class Family(Protocol):
+    """Influences (G, k) of the units on k quantities, and estimates at weights of the units."""
+
+    @property
+    def influences(self) -> Floats:
+        """Derivatives in the units' weights, (G, k)."""
+        ...
+
+    @property
+    def bias(self) -> Floats:
+        """Half the sum of the second ones, (k,)."""
+        ...
+
+    @property
+    def quadratic(self) -> Floats:
+        """c_q of DiCiccio and Efron (1992), (k,)."""
+        ...
+
+    @property
+    def estimate_at(self) -> Callable[[Floats], Floats]:
+        """Estimates at steps along the influences over their errors, (k,) -> (k,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +101,8 @@ class ReplicateArrays:
         Each replicate's own standard error, and the estimate's by the same formula.
     jackknife, strata : (G, p) and (G,) arrays
         Estimates without each unit, and the units' strata.
+    family : Family
+        Derivatives in the units' weights.
     """
 
     names: tuple[str, ...]
@@ -85,6 +114,7 @@ class ReplicateArrays:
     own_error: Floats | None = None
     jackknife: Floats | None = None
     strata: NDArray[np.intp] | None = None
+    family: Family | None = None
 
 
 class IntervalMethod(ABC):

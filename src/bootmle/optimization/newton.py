@@ -128,14 +128,14 @@ def _are_sound(diagonal: Floats) -> NDArray[np.bool_]:
 def _made_definite(curvature: Floats, definite: NDArray[np.bool_]) -> Floats:
     """Replace the eigenvalues of matrices that are not definite by their absolute values."""
     usable = curvature.copy()
-    for member in np.flatnonzero(~definite):
-        matrix = np.nan_to_num(
-            curvature[member], nan=0.0, posinf=_RULES.largest, neginf=-_RULES.largest
-        )
-        values, vectors = np.linalg.eigh(matrix)
-        largest = max(1.0, float(np.abs(values).max()))
-        size = np.maximum(np.abs(values), _RULES.eigenvalue * largest)
-        usable[member] = (vectors * size) @ vectors.T
+    matrices = np.nan_to_num(
+        curvature[~definite], nan=0.0, posinf=_RULES.largest, neginf=-_RULES.largest
+    )
+    values, vectors = np.linalg.eigh(matrices)
+    sizes = np.abs(values)
+    least = _RULES.eigenvalue * np.maximum(1.0, sizes.max(axis=1, keepdims=True))
+    scaled = vectors * np.maximum(sizes, least)[:, None, :]
+    usable[~definite] = np.matmul(scaled, vectors.swapaxes(1, 2))
     return usable
 
 

@@ -70,11 +70,15 @@ class SharedExpansion:
         slope = sums[:, :q]
         if self.order == 1:
             return CubicModels(slope, np.broadcast_to(np.eye(q), (len(sums), q, q)), None)
-        curvature = sums[:, q:].take(_symmetric(q, 2), axis=1)
+        curvature = self.curvatures(sums[:, q:])
         if self.order == 2:
             return CubicModels(slope, curvature, None)
         thirds = (weights.astype(np.float32) @ self.thirds).astype(float)
         return CubicModels(slope, curvature, thirds.take(_symmetric(q, 3), axis=1))
+
+    def curvatures(self, distinct: Floats) -> Floats:
+        """Lay out distinct second derivatives (b, k) as matrices (b, q, q)."""
+        return distinct.take(_symmetric(self.size, 2), axis=1)
 
 
 def n_terms(size: int, order: int) -> int:

@@ -27,9 +27,9 @@ from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.fallback import fall_back
 from bootmle.sampling.resample import Resample
 
-__all__ = ["LikelihoodRefit", "is_measured"]
+__all__ = ["EXPANSION_REACH", "LikelihoodRefit", "is_measured"]
 
-_EXPANSION_REACH = 2.0
+EXPANSION_REACH = 2.0
 """Trust radii within which the expansion's optimum is taken for a replicate's. Measured at n = 40
 to 100 on logit, Poisson and NB2: 2% lie beyond one radius, off by half a standard error in the
 median, which the audit reports."""
@@ -281,7 +281,7 @@ class LikelihoodRefit:
         self, resamples: Sequence[Resample], models: CubicModels
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Take the models' optima; refit only where a model has none."""
-        z, good = maximize_models(models, _EXPANSION_REACH * trust_radius(self.fit.whitening.size))
+        z, good = maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
         params = self.fit.likelihood.parameters.to_user(self.fit.whitening.to_working(z))
         outcomes = [Outcome(each, Status.EXPANDED, np.nan) for each in params]
         counts = [(0, 0)] * len(outcomes)
