@@ -50,6 +50,7 @@ WEIGHTED: dict[str, Any] = {
     "Clustered(labels, strata)": Clustered(LABELS, strata=STRATA),
     "Clustered(labels, within)": Clustered(LABELS, within="cases"),
     "Clustered(labels, strata, within)": Clustered(LABELS, strata=STRATA, within="cases"),
+    "Clustered(labels, groups)": Clustered(LABELS, within=np.arange(N) % 3),
     "Blocks(stationary)": Blocks(2.5),
     "Blocks(circular)": Blocks(5, kind="circular"),
     "Blocks(moving)": Blocks(5, kind="moving"),

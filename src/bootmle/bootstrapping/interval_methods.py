@@ -166,6 +166,7 @@ class Inference(Spread):
             self.estimate[chosen],
             self.kept()[:, chosen],
             self.bias[chosen],
+            self.linear_part(self.kept())[:, chosen],
             self.is_random,
             **known,
         )

@@ -23,7 +23,15 @@ from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, signals_interrupt
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
-from bootmle.inference.derived import check_columns, derive_all, derive_at, shape_at, undefined
+from bootmle.inference.derived import (
+    check_columns,
+    derive_all,
+    derive_at,
+    differentiate,
+    shape_at,
+    undefined,
+)
+from bootmle.inference.standard_errors import of_finite, standard_error
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import examine
@@ -42,8 +50,16 @@ _INNER = {
     *("check_interval", "flat", "from_json", "holding", "identified", "interval_where_possible"),
     "is_random",
     *("joined", "lacks", "leave_one_out", "moved_along_flat", "numbers", "ordered", "origin"),
-    *("own_standard_error", "rescaled", "rescaled_correction", "rescaling", "seeds", "shape"),
-    *("shared", "supports_quantiles", "to_json"),
+    *(
+        "linear_part",
+        "own_standard_error",
+        "rescaled",
+        "rescaled_correction",
+        "rescaling",
+        "seeds",
+        "shape",
+    ),
+    *("seeds", "shape", "shared", "supports_quantiles", "to_json"),
 }
 """Members that other modules use and tab completion hides."""
 
@@ -109,7 +125,7 @@ class Bootstrap(Pictures):
             names=labels,
             shape=shape_at(function, self.estimate),
             estimate=estimate,
-            data=replace(self.data, estimates=derived),
+            data=replace(self.data, estimates=derived, linear=self._linear_of(function)),
             center=center,
             correction=correction,
             own_standard_error=None,
@@ -119,6 +135,14 @@ class Bootstrap(Pictures):
             audits=(),
             alarms=(),
         )
+
+    def _linear_of(self, function: Callable[[Floats], Any]) -> Floats:
+        """Return the linear parts of a derived quantity's replicates, (B, k), where known."""
+        if not np.isfinite(self.data.linear).any():
+            return np.empty((0, 0))
+        errors = of_finite(standard_error, self.kept())
+        slopes = differentiate([function], self.estimate, errors)
+        return np.asarray(self.data.linear @ slopes.T)
 
     def better_fit(self) -> Fit:
         """Fit the original data again, from the replicates that suit them best.

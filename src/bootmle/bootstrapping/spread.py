@@ -81,17 +81,20 @@ class Spread(Record):
 
     @property
     def bias(self) -> Floats:
-        """Mean of each parameter's finite replicates minus the estimate, (p,)."""
-        shift = self._of_finite(errors_of.mean_shift, self.kept() - self.estimate)
+        """Mean of each parameter's finite replicates minus the estimate, (p,).
+
+        Minus the mean of their linear parts, Σ (w_i − 1) H⁻¹ s_i, which is 0 over all samples
+        (Davison and Hinkley 1997, section 9.2.2), where the objective returns contributions.
+        """
+        kept = self.kept()
+        shift = self._of_finite(errors_of.mean_shift, kept - self.linear_part(kept) - self.estimate)
         return shift * self.rescaling[1] / self.rescaling[0]
 
     @property
     def bias_mcse(self) -> Floats:
         """Monte Carlo standard error of `bias`, (p,)."""
-        error, correction = (
-            self._of_finite(errors_of.mean_shift_mcse, self.kept()),
-            self.rescaled_correction(),
-        )
+        kept, correction = self.kept(), self.rescaled_correction()
+        error = self._of_finite(errors_of.mean_shift_mcse, kept - self.linear_part(kept))
         if correction is not None:
             error = np.hypot(error, correction.bias_error())
         return (
@@ -155,6 +158,18 @@ class Spread(Record):
     def kept(self) -> Floats:
         """Return the replicates that did not fail, including infinite ones."""
         return self.rescaled(self.replicates[~self.data.failed])
+
+    def linear_part(self, kept: Floats) -> Floats:
+        """Return the linear part of the replicates that did not fail, (B, p).
+
+        0 where it is not known, some replicate is not finite, or it leaves a larger variance.
+        """
+        linear = self.data.linear[~self.data.failed]
+        known = np.isfinite(linear).all(axis=0) & np.isfinite(kept).all(axis=0)
+        linear = np.where(known, linear, 0.0)
+        rest = errors_of.standard_error(np.where(known, kept, 0.0) - linear)
+        whole = errors_of.standard_error(np.where(known, kept, 0.0))
+        return np.where(known & (rest < whole), linear, 0.0)
 
     def rescaled(self, replicates: Floats) -> Floats:
         """Center replicates at the estimate, and rescale them to samples of the data's size."""

@@ -20,7 +20,7 @@ from bootmle.refitting.replicates import Replicates
 
 __all__ = ["read_run", "write_run"]
 
-_FORMAT = 3
+_FORMAT = 4
 """Version of the file; raise it when older code could misread a newer one."""
 _DAMAGE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError),
@@ -70,8 +70,8 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], Replicates]:
     with zipfile.ZipFile(file) as stored:
         arrays = _expand(stored)
     about = json.loads(arrays.pop("about").tobytes())
-    if about["format"] not in (2, _FORMAT):
-        raise ValueError(f"it has format {about['format']}, this version reads 2 and {_FORMAT}")
+    if about["format"] not in range(2, _FORMAT + 1):
+        raise ValueError(f"it has format {about['format']}, this version reads 2 to {_FORMAT}")
     if about.get("jackknife") is not None:  # of format 2
         about["leave_one_out"] = {"estimates": about["jackknife"], "strata": about["strata"]}
     messages = about.pop("messages")

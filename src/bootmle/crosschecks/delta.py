@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -16,15 +15,12 @@ from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import agreement, judge_reference, withheld_from
 from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
-from bootmle.inference.derived import derive_all
+from bootmle.inference.derived import differentiate
 from bootmle.inference.standard_errors import of_finite, standard_error
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["check_derived"]
 
-_STEP = 1e-3
-"""Step of the gradient in standard errors: short compared with the range of the replicates, and
-far above rounding."""
 _FAR = 1.5
 """Bootstrap over delta-method standard error from which heavy tails are reported first."""
 
@@ -65,22 +61,6 @@ def gradient(boot: Bootstrap) -> Floats:
     """Differentiate derived quantities with respect to the parameters at the estimate, (k, p)."""
     origin = boot.origin
     return differentiate(boot.derivation, origin.estimate, of_finite(standard_error, origin.kept()))
-
-
-def differentiate(
-    functions: Sequence[Callable[[Floats], Any]], estimate: Floats, errors: Floats
-) -> Floats:
-    """Differentiate a chain of functions of the parameters (p,) by central differences, (k, p).
-
-    The gradient is 0 with respect to a parameter without a standard error.
-    """
-    steps = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
-    points = np.concatenate([estimate + steps, estimate - steps])
-    for function in functions:
-        points = derive_all(function, points)
-    ahead, behind = np.split(points, 2)
-    lengths = np.where(errors > 0, 2 * _STEP * errors, np.inf)
-    return np.asarray((ahead - behind).T / lengths)
 
 
 def _sampling_error(fit: Fit, boot: Bootstrap, slopes: Floats) -> Floats:

@@ -11,11 +11,21 @@ import numpy as np
 from bootmle.display.checks import as_name
 from bootmle.likelihood.arrays import Floats, read_estimates
 
-__all__ = ["check_columns", "derive_all", "derive_at", "shape_at", "undefined"]
+__all__ = [
+    "check_columns",
+    "derive_all",
+    "derive_at",
+    "differentiate",
+    "shape_at",
+    "undefined",
+]
 
 _APART, _SAME = 1e-3, 1e-9
 """Relative distance of the vectors on which a vectorized function is checked, and the difference
 that rounding may cause."""
+_STEP = 1e-3
+"""Step of the gradient in standard errors: short compared with the range of the replicates, and
+far above rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,22 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
         )
     nothing = np.full(sizes.pop(), np.nan)
     return np.array([nothing if values is None else values for values in found])
+
+
+def differentiate(
+    functions: Sequence[Callable[[Floats], Any]], estimate: Floats, errors: Floats
+) -> Floats:
+    """Differentiate a chain of functions of the parameters (p,) by central differences, (k, p).
+
+    The gradient is 0 with respect to a parameter without a standard error.
+    """
+    steps = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
+    points = np.concatenate([estimate + steps, estimate - steps])
+    for function in functions:
+        points = derive_all(function, points)
+    ahead, behind = np.split(points, 2)
+    lengths = np.where(errors > 0, 2 * _STEP * errors, np.inf)
+    return np.asarray((ahead - behind).T / lengths)
 
 
 def shape_at(function: Callable[[Floats], Any], params: Floats) -> tuple[int, ...]:

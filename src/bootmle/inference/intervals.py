@@ -95,6 +95,8 @@ class ReplicateArrays:
         Scaled to samples of the data's size; where a replicate has no finite optimum infinite, or
         NaN where the sign is undetermined.
     bias : (p,) array
+    linear : (B, p) array or float
+        What the bias leaves out of each replicate: a part whose expectation is 0.
     is_random : bool
         Whether another seed would draw other replicates: else there are no Monte Carlo errors.
     errors, own_error : (B, p) and (p,) arrays
@@ -109,6 +111,7 @@ class ReplicateArrays:
     estimate: Floats
     replicates: Floats
     bias: Floats
+    linear: Floats | float = 0.0
     is_random: bool = True
     errors: Floats | None = None
     own_error: Floats | None = None

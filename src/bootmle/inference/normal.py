@@ -26,6 +26,8 @@ class Normal(IntervalMethod):
     center: Floats
     error: Floats
     replicates: Floats
+    shifts: Floats
+    """The replicates without their linear parts, whose mean is the bias."""
     is_random: bool
 
     @classmethod
@@ -34,7 +36,8 @@ class Normal(IntervalMethod):
         finite = np.isfinite(arrays.replicates).all(axis=0)
         replicates = np.where(finite, arrays.replicates, np.nan)
         error = standard_error(replicates)
-        return cls(arrays.estimate - arrays.bias, error, replicates, arrays.is_random)
+        shifts = replicates - arrays.linear
+        return cls(arrays.estimate - arrays.bias, error, replicates, shifts, arrays.is_random)
 
     def end(self, tail: float, *, upper: bool) -> tuple[Floats, Floats]:
         """Go z standard errors from the center."""
@@ -42,14 +45,17 @@ class Normal(IntervalMethod):
         return self.center + z * self.error, self._mcse(z)
 
     def _mcse(self, z: float) -> Floats:
-        """Compute an endpoint's Monte Carlo error: Var(mean) + z² Var(s) − 2 z Cov(mean, s)."""
+        """Compute an endpoint's Monte Carlo error: Var(bias) + z² Var(s) − 2 z Cov(bias, s)."""
         if not self.is_random:
             return np.zeros_like(self.error)
         count = len(self.replicates)
-        # The center is 2θ̂ minus the mean, whose covariance with s is m₃ / (2 s B).
-        third = ((self.replicates - self.replicates.mean(axis=0)) ** 3).mean(axis=0)
-        cross = z * third / np.where(self.error > 0, self.error, 1.0) / count
-        variance = self.error**2 / count + (z * standard_error_mcse(self.replicates)) ** 2
+        # The covariance of s with a mean of shifts is the mean of shifts times squares / (2 s B).
+        from_mean = self.shifts - self.shifts.mean(axis=0)
+        squares = (self.replicates - self.replicates.mean(axis=0)) ** 2
+        mixed = (from_mean * squares).mean(axis=0)
+        cross = z * mixed / np.where(self.error > 0, self.error, 1.0) / count
+        of_bias = standard_error(self.shifts) ** 2 / count
+        variance = of_bias + (z * standard_error_mcse(self.replicates)) ** 2
         return np.asarray(np.sqrt(np.maximum(variance - cross, 0.0)))
 
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:

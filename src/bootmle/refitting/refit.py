@@ -192,6 +192,19 @@ class LikelihoodRefit:
         ]
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
 
+    def linear_parts(self, resamples: Sequence[Resample], expected: Floats) -> Floats | None:
+        """Return −H⁻¹ Σ (w_i − E w_i) ∇ℓ_i of a whole chunk, (b, p), for expected weights (N,).
+
+        None where resamples do not act through weights.
+        """
+        if self.expansion is None or not self._expands(resamples[0]):
+            return None
+        likelihood, whitening = self.fit.likelihood, self.fit.whitening
+        shifts = np.array([each.weights for each in resamples]) - expected
+        z = -likelihood.weights_of(shifts) @ self.expansion.terms[:, : whitening.size]
+        slopes = likelihood.parameters.slopes(whitening.center)
+        return likelihood.parameters.in_all(z @ whitening.factor.T * slopes)
+
     def target(self, resample: Resample) -> WhitenedObjective:
         """Reweight, resample or simulate the data; return the objective in whitened coordinates."""
         if resample.simulate is not None:

@@ -34,6 +34,9 @@ class Replicates:
     standard_errors : (B, p) array
         Each replicate's own, which studentized intervals divide by: 0 for a parameter fixed at its
         bound; NaN where there is none.
+    linear : (B, p) array
+        H⁻¹ times the scores' sum over each resample: the replicate minus the estimate to first
+        order, whose mean over all resamples is 0; NaN where it is not known.
     """
 
     estimates: Floats
@@ -43,11 +46,13 @@ class Replicates:
     n_gradients: NDArray[np.int64]
     messages: Mapping[int, str] = field(default_factory=dict)
     standard_errors: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    linear: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def __post_init__(self) -> None:
-        """Fill in that no replicate has standard errors of its own, where none are given."""
-        if not self.standard_errors.size:
-            object.__setattr__(self, "standard_errors", np.full_like(self.estimates, np.nan))
+        """Fill in that replicates have no standard errors or linear parts, where none are given."""
+        for name in ("standard_errors", "linear"):
+            if not getattr(self, name).size:
+                object.__setattr__(self, name, np.full_like(self.estimates, np.nan))
 
     def __len__(self) -> int:
         """Count the replicates."""
@@ -61,9 +66,12 @@ class Replicates:
 
     @classmethod
     def from_outcomes(
-        cls, outcomes: Sequence[Outcome], evaluations: Sequence[tuple[int, int]]
+        cls,
+        outcomes: Sequence[Outcome],
+        evaluations: Sequence[tuple[int, int]],
+        linear: Floats | None = None,
     ) -> Replicates:
-        """Collect the outcomes of some refits."""
+        """Collect the outcomes of some refits, and their linear parts where those are known."""
         counts = np.array(evaluations, dtype=np.int64).reshape(-1, 2)
         nothing = np.full_like(outcomes[0].params, np.nan)
         return cls(
@@ -74,6 +82,7 @@ class Replicates:
             counts[:, 1],
             {k: outcome.message for k, outcome in enumerate(outcomes) if outcome.message},
             np.array([nothing if each.errors is None else each.errors for each in outcomes]),
+            np.empty((0, 0)) if linear is None else linear,
         )
 
     @classmethod
@@ -93,6 +102,7 @@ class Replicates:
             np.concatenate([part.n_gradients for part in parts]),
             messages,
             np.concatenate([part.standard_errors for part in parts]),
+            np.concatenate([part.linear for part in parts]),
         )
 
     def take(self, chosen: NDArray[np.intp]) -> Replicates:
@@ -124,6 +134,7 @@ class Replicates:
             self.n_gradients[chosen],
             messages,
             self.standard_errors[chosen],
+            self.linear[chosen],
         )
 
     @property

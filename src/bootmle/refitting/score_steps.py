@@ -86,14 +86,22 @@ class ScoreSteps:
         """Step by the multipliers of members of a chunk, whose steps are one product."""
         weights = np.array([each.multipliers for each in resamples])
         steps = weights @ self.influence
-        parameters = _parameters(self.fit)
-        estimates = parameters.to_user(parameters.to_working(self.fit.estimate) + steps)
         errors = self._errors(steps, weights)
         outcomes = [
             Outcome(one, Status.LINEAR, 0.0, errors=error)
-            for one, error in zip(estimates[chosen], errors[chosen], strict=True)
+            for one, error in zip(self._ends(steps)[chosen], errors[chosen], strict=True)
         ]
         return outcomes, [(0, 0)] * len(outcomes)
+
+    def linear_parts(self, resamples: Sequence[Resample]) -> Floats:
+        """Return all of the steps, (b, p): they say nothing of the estimate's bias."""
+        weights = np.array([each.multipliers for each in resamples])
+        return np.asarray(self._ends(weights @ self.influence) - self.fit.estimate)
+
+    def _ends(self, steps: Floats) -> Floats:
+        """Return the full parameter vectors after steps (b, q), (b, p)."""
+        parameters = _parameters(self.fit)
+        return parameters.to_user(parameters.to_working(self.fit.estimate) + steps)
 
     def _errors(self, steps: Floats, weights: Floats) -> Floats:
         """Return the sandwich's standard errors by centered scores w_g s_g, (b, p)."""

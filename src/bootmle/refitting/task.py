@@ -127,7 +127,19 @@ class Task:
             else:
                 drawn = [self.draw(number) for number in range(start + first, start + last)]
                 chosen = slice(None)
-            return Replicates.from_outcomes(*self.refit(drawn, chosen))
+            linear = self._linear_parts(drawn)
+            linear = None if linear is None else linear[chosen]
+            return Replicates.from_outcomes(*self.refit(drawn, chosen), linear)
+
+    def _linear_parts(self, drawn: list[Resample]) -> Floats | None:
+        """Return the replicates' linear parts, (b, p), where their mean over all samples is 0."""
+        if isinstance(self.refit, ScoreSteps):
+            return self.refit.linear_parts(drawn)
+        of_size_n = self.sampling.rescaling(self.n) == (1.0, 1.0)
+        if isinstance(self.refit, EstimatorRefit) or not (self.sampling.is_random and of_size_n):
+            return None
+        expected = self.sampling.expected_weights(self.n)
+        return self.refit.linear_parts(drawn, np.ones(self.n) if expected is None else expected)
 
     def lost(self, chunk: int, first: int, last: int, reason: str) -> Replicates:
         """Record that some replicates of a chunk cannot be computed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,8 +19,9 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
 from bootmle.optimization.sandwich import Units
+from bootmle.sampling.cluster_levels import inner_members, relabeled, strata_of_clusters
 from bootmle.sampling.fresh_labels import FreshLabels
-from bootmle.sampling.labels import members_of, read_codes
+from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 
@@ -52,8 +54,11 @@ class Clustered(Plan):
         each cluster returns them in the order in which the labels first appear.
     strata : (n,) array_like or str, optional
         Labels of strata; clusters are drawn within each.
-    within : str, optional
-        "cases": rows are drawn with replacement within each cluster drawn.
+    within : str or (n,) array_like, optional
+        What is drawn with replacement within each cluster drawn, a second level (Davison and
+        Hinkley 1997, section 3.8): "cases", rows (or "clusters", the same); or groups of rows
+        within clusters, such as classes within schools, by their labels or the column that holds
+        them.
 
     Raises
     ------
@@ -76,23 +81,41 @@ class Clustered(Plan):
 
     clusters: Any
     strata: Any = None
-    within: str | None = None
+    within: Any = None
     codes: NDArray[np.intp] = field(init=False)
     members: tuple[NDArray[np.intp], ...] = field(init=False)
     groups: tuple[NDArray[np.intp], ...] = field(init=False)
+    inner: tuple[tuple[NDArray[np.intp], ...], ...] = field(init=False, default=())
     labels: FreshLabels = field(init=False, default=FreshLabels())
+    inner_labels: FreshLabels = field(init=False, default=FreshLabels())
 
     def __post_init__(self) -> None:
         """Read the labels, and list the rows of each cluster and the clusters of each stratum."""
-        given: Any = self.within  # lists and arrays have no hash
-        if given is not None and not (isinstance(given, str) and given == "cases"):
-            raise ValueError(f"within: {self.within!r} is unknown; use 'cases', or leave it out")
+        if isinstance(self.within, str) and self.within == "clusters":
+            object.__setattr__(self, "within", "cases")
+        if self.within is not None and np.ndim(self.within) == 0 and not self._is_named("within"):
+            raise ValueError(
+                f"within: {self.within!r} is unknown; use 'cases', labels of groups within the "
+                f"clusters, or leave it out"
+            )
         none: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         object.__setattr__(self, "codes", none)
         object.__setattr__(self, "members", ())
         object.__setattr__(self, "groups", ())
-        if not isinstance(self.clusters, str) and not isinstance(self.strata, str):
+        if not any(map(self._is_named, ("clusters", "strata"))):
             self._read(self.clusters, self.strata)
+            if self._nests and not self._is_named("within"):
+                inner = inner_members(self.codes, self.within)
+                object.__setattr__(self, "inner", inner)
+
+    def _is_named(self, name: str) -> bool:
+        """Whether labels are given by the name of a column."""
+        return isinstance(getattr(self, name), str)
+
+    @property
+    def _nests(self) -> bool:
+        """Whether groups of rows are drawn within clusters."""
+        return self.within is not None and not (self._is_named("within") and self.within == "cases")
 
     def _read(self, clusters: Any, strata: Any) -> None:
         """Read labels that are at hand."""
@@ -100,7 +123,7 @@ class Clustered(Plan):
         members = members_of(codes)
         groups: tuple[NDArray[np.intp], ...] = (np.arange(len(members)),)
         if strata is not None:
-            groups = members_of(_strata_of_clusters(codes, strata))
+            groups = members_of(strata_of_clusters(codes, strata))
         if min(group.size for group in groups) < 2:
             label = np.asarray(clusters).tolist()[0]
             where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
@@ -117,13 +140,26 @@ class Clustered(Plan):
                 "on a part of the rows: pass everything with a row for each observation in args"
             )
 
+    def labeled(self, fit: Fit | Estimator, *, look_up: bool = True) -> Clustered:
+        """Look up the labels of groups within clusters, too."""
+        plan = self
+        if self._nests:
+            given = self.within
+            labels = resolve_labels("within", given, fit.args) if look_up else given
+            labels = labels if isinstance(labels, str) else fit.labels_of_observations(labels)
+            plan = self if labels is given else replace(self, within=labels)
+        return Plan.labeled(plan, fit, look_up=look_up)
+
     def prepared(self, fit: Fit | Estimator) -> Clustered:
         """Look up columns; refuse labels of another number of observations."""
         plan = self.labeled(fit)
         if plan.codes.size == fit.n:
             return plan if fit.takes_weights else plan._with_labels(fit)
-        if plan.codes.size == count_rows(fit.args) and len(plan.members) == fit.n:
-            return plan.of_clusters()
+        if plan.codes.size == count_rows(fit.args):
+            if plan.inner and sum(map(len, plan.inner)) == fit.n:
+                return plan._of_units([rows for groups in plan.inner for rows in groups], "cases")
+            if len(plan.members) == fit.n:
+                return plan.of_clusters()
         raise ValueError(
             f"clusters: {plan.codes.size} labels for {fit.n} observations; pass one label for each "
             f"contribution, in the same order"
@@ -136,6 +172,14 @@ class Clustered(Plan):
             return self
         labels = FreshLabels.find(fit.args, self.codes)
         plan = replace(self)
+        if self.inner:
+            codes = np.empty_like(self.codes)
+            for number, rows in enumerate(chain.from_iterable(self.inner)):
+                codes[rows] = number
+            within = FreshLabels.find(fit.args, codes)
+            labels = labels.without(within)
+            kept = within.kept_where_only_groups(fit.args, fit.changes)
+            object.__setattr__(plan, "inner_labels", kept)
         object.__setattr__(plan, "labels", labels.kept_where_only_groups(fit.args, fit.changes))
         if likelihood is not None:
             plan._check_additive(likelihood, *fit.responses)
@@ -147,7 +191,7 @@ class Clustered(Plan):
         """Refuse an objective to which a cluster drawn twice is not two."""
 
         def part(clusters: NDArray[np.intp]) -> Likelihood:
-            resample = self._resample(self.codes.size, [self.members[k] for k in clusters])
+            resample = self._resample(self.codes.size, [self._inside(k) for k in clusters])
             assert resample.rows is not None
             taken = likelihood.resampled(resample.rows)
             return taken.with_args(resample.of(likelihood.args))
@@ -174,9 +218,14 @@ class Clustered(Plan):
                 "within: the objective returns one contribution for each cluster, so that no rows "
                 "can be drawn within them; return one for each row"
             )
-        first = [rows[0] for rows in self.members]
+        return self._of_units(self.members, None)
+
+    def _of_units(self, units: Sequence[NDArray[np.intp]], within: str | None) -> Clustered:
+        """Return the plan for an objective with one contribution for each unit."""
+        first = np.sort([rows[0] for rows in units])
         strata = None if self.strata is None else np.asarray(self.strata)[first]
-        return replace(self, clusters=np.asarray(self.clusters)[first], strata=strata)
+        clusters = np.asarray(self.clusters)[first]
+        return replace(self, clusters=clusters, strata=strata, within=within)
 
     def units(self, n: int) -> Units | None:
         """Units are the clusters, each in its stratum."""
@@ -184,7 +233,9 @@ class Clustered(Plan):
 
     @property
     def units_apart(self) -> Sequence[NDArray[np.intp]] | None:
-        """A total is taken apart into clusters, unless rows are drawn within them."""
+        """A total is taken apart into what is drawn whole."""
+        if self.inner:
+            return tuple(chain.from_iterable(self.inner))
         return self.members if self.within is None else None
 
     def unit_labels(self, n: int) -> tuple[NDArray[np.intp], list[Any]]:
@@ -217,23 +268,33 @@ class Clustered(Plan):
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""
         chosen = np.concatenate([rng.choice(group, size=group.size) for group in self.groups])
-        parts = [self.members[cluster] for cluster in chosen]
-        if self.within == "cases":
-            parts = [rng.choice(rows, size=rows.size) for rows in parts]
+        parts = [self._inside(cluster) for cluster in chosen]
+        if self.inner:
+            parts = [[each[k] for k in rng.integers(len(each), size=len(each))] for each in parts]
+        elif self.within is not None:
+            parts = [[rng.choice(rows, size=rows.size)] for (rows,) in parts]
         return self._resample(n, parts)
 
-    def _resample(self, n: int, parts: Sequence[NDArray[np.intp]]) -> Resample:
-        """Put the rows of clusters drawn together, each with labels of its own."""
-        rows = np.concatenate(parts)
-        if not self.labels.places:
+    def _inside(self, cluster: int) -> Sequence[NDArray[np.intp]]:
+        """Return the rows of the groups within a cluster, or of all of it."""
+        return self.inner[cluster] if self.inner else (self.members[cluster],)
+
+    def _resample(self, n: int, parts: Sequence[Sequence[NDArray[np.intp]]]) -> Resample:
+        """Put the rows of clusters drawn together, each group with labels of its own."""
+        groups = list(chain.from_iterable(parts))
+        rows, sizes = np.concatenate(groups), [group.size for group in groups]
+        if not self.labels.places and not self.inner_labels.places:
             return Resample(n, rows=rows)
-        copies = np.repeat(np.arange(len(parts)), [part.size for part in parts])
-        return Resample(n, rows=rows, relabel=partial(self.labels.of, rows=rows, copies=copies))
+        cluster = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
+        copies = np.repeat(cluster, sizes), np.repeat(np.arange(len(groups)), sizes)
+        both = partial(relabeled, levels=(self.labels, self.inner_labels), rows=rows, copies=copies)
+        return Resample(n, rows=rows, relabel=both)
 
     def identity(self) -> list[Any]:
         """Return labels and what follows from them, None where there are no fresh ones."""
         drawn = (self.codes, self.members, self.groups, self.labels.places or None)
-        return [self.clusters, self.strata, self.within, *drawn]
+        inner = [self.inner, self.inner_labels.places or None] if self.inner else []
+        return [self.clusters, self.strata, self.within, *drawn, *inner]
 
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
         """Say that there are few clusters."""
@@ -249,23 +310,7 @@ class Clustered(Plan):
         """Show how many clusters there are, not all labels."""
         what = f"{len(self.members)} clusters" if self.members else repr(self.clusters)
         more = "" if self.strata is None else f", {len(self.groups) or self.strata!r} strata"
-        return f"Clustered({what}{more}{'' if self.within is None else ', within cases'})"
-
-
-def _strata_of_clusters(codes: NDArray[np.intp], strata: Any) -> NDArray[np.intp]:
-    """Find each cluster's stratum; a cluster in two is an error."""
-    of_rows = read_codes("strata", strata)
-    if of_rows.size != codes.size:
-        raise ValueError(
-            f"strata: {of_rows.size} labels, clusters has {codes.size}; pass one of each for every "
-            f"row"
-        )
-    of_clusters = np.empty(int(codes.max()) + 1, dtype=np.intp)
-    of_clusters[codes] = of_rows
-    split = np.flatnonzero(of_clusters[codes] != of_rows)
-    if split.size:
-        raise ValueError(
-            f"strata: the cluster of row {split[0]} lies in two strata; clusters are drawn whole, "
-            f"each within one"
-        )
-    return of_clusters
+        if self.within is not None:
+            groups = f"{sum(map(len, self.inner))} groups" if self.inner else repr(self.within)
+            more += f", within {'cases' if not self._nests else groups}"
+        return f"Clustered({what}{more})"

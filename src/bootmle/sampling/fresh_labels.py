@@ -78,6 +78,12 @@ class FreshLabels:
 
         return map_leaves(fresh, taken)
 
+    def without(self, other: FreshLabels) -> FreshLabels:
+        """Leave out places that belong to another level."""
+        taken = {(place.leaf, place.kind, place.name) for place in other.places}
+        kept = [each for each in self.places if (each.leaf, each.kind, each.name) not in taken]
+        return replace(self, places=tuple(kept))
+
     def kept_where_only_groups(self, args: Any, changes: Callable[[Any], bool]) -> FreshLabels:
         """Keep the places whose values group rows and serve for nothing else.
 

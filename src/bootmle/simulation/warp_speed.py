@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.interval_methods import METHODS
-from bootmle.crosschecks.delta import differentiate
 from bootmle.crosschecks.evidence import measure_scores_under
 from bootmle.crosschecks.sources import Source, fitted_sources
 from bootmle.fitting.fit import Fit
+from bootmle.inference.derived import differentiate
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan
