@@ -63,11 +63,15 @@ def test_every_form_of_contributions(form: str) -> None:
     assert likelihood.total(AT) == pytest.approx(terms(AT, Y).sum(), rel=1e-14)
 
 
+def examined(likelihood: Likelihood) -> Likelihood:
+    return examine_rows(likelihood, AT, likelihood.at(AT))
+
+
 def test_a_closure_returns_contributions_without_args() -> None:
     likelihood = read(lambda p: terms(p, Y), args=())
     assert likelihood.per_observation
     assert likelihood.n == 12
-    assert examine_rows(likelihood, AT).rows is Rows.NO_ARGS
+    assert examined(likelihood).rows is Rows.NO_ARGS
 
 
 JACS: dict[str, tuple[Any, Any, bool]] = {
@@ -109,16 +113,16 @@ def test_reweighting_equals_resampling_the_rows() -> None:
     rows = np.random.default_rng(0).integers(12, size=12)
     counts = np.bincount(rows, minlength=12).astype(float)
     prior = np.linspace(0.5, 2.0, 12)
-    likelihood = examine_rows(read(terms, weights=prior), AT)
+    likelihood = examined(read(terms, weights=prior))
     supports_weights, by_rows = likelihood.reweighted(counts), likelihood.resampled(rows)
     assert supports_weights.total(AT) == pytest.approx(by_rows.total(AT), rel=1e-14)
 
 
 def test_rows_of_weight_zero_leave_the_data_only_where_rows_are_separate() -> None:
     counts = np.where(np.arange(12) % 3 == 0, 0.0, 1.0)
-    separate = examine_rows(read(terms), AT)
+    separate = examined(read(terms))
     assert separate.reweighted(counts).n == 8
-    together = examine_rows(read(lambda p, y: terms(p, y - y.mean())), AT)
+    together = examined(read(lambda p, y: terms(p, y - y.mean())))
     assert together.reweighted(counts).n == 12
 
 
@@ -153,14 +157,14 @@ DEPENDENCE: dict[str, tuple[Any, Rows]] = {
 @pytest.mark.parametrize("kind", DEPENDENCE)
 def test_how_the_objective_depends_on_its_rows(kind: str) -> None:
     fun, expected = DEPENDENCE[kind]
-    assert examine_rows(read(fun), AT).rows is expected
+    assert examined(read(fun)).rows is expected
 
 
 def test_an_objective_that_weights_by_its_own_residuals_is_not_separate() -> None:
     def huber_scale(params: Any, y: Any) -> Any:
         return terms(params, y) * np.median(np.abs(y - params[0]))
 
-    assert examine_rows(read(huber_scale), AT).rows is Rows.EXCHANGEABLE
+    assert examined(read(huber_scale)).rows is Rows.EXCHANGEABLE
 
 
 def test_missing_values_in_the_data_do_not_hide_separate_rows() -> None:
@@ -169,7 +173,7 @@ def test_missing_values_in_the_data_do_not_hide_separate_rows() -> None:
     def skips(params: Any, y: Any) -> Any:
         return np.where(np.isnan(y), 0.0, terms(params, np.nan_to_num(y)))
 
-    assert examine_rows(read(skips, args=(y,)), AT).rows is Rows.SEPARATE
+    assert examined(read(skips, args=(y,))).rows is Rows.SEPARATE
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_several_data_of_several_forms_move_together() -> None:
         return 0.5 * (np.asarray(data["y"]) - fitted) ** 2
 
     args = ({"frame": frame, "y": Y.tolist()}, (X[:, 1],))
-    likelihood = examine_rows(read(mixed, args=args), AT)
+    likelihood = examined(read(mixed, args=args))
     assert likelihood.rows is Rows.SEPARATE
     rows = np.array([3, 3, 11])
     expected = 0.5 * (Y - X @ AT)[rows] ** 2
@@ -227,7 +231,7 @@ def test_a_divided_objective(form: str) -> None:
 
 @pytest.mark.parametrize("weights", [None, np.arange(12.0)], ids=["unweighted", "weighted"])
 def test_blocks_of_rows_add_up(weights: Any) -> None:
-    likelihood = examine_rows(read(terms, weights=weights), AT)
+    likelihood = examined(read(terms, weights=weights))
     blocks = list(likelihood.row_blocks(5))
     assert [block.n for block in blocks] == [5, 5, 2]
     assert sum(block.total(AT) for block in blocks) == pytest.approx(likelihood.total(AT))
@@ -235,12 +239,12 @@ def test_blocks_of_rows_add_up(weights: Any) -> None:
 
 @pytest.mark.parametrize("fun", [TOTALS["float"], lambda p, y: terms(p, y - y.mean())])
 def test_what_rows_do_not_have_alone_stays_in_one_block(fun: Any) -> None:
-    likelihood = examine_rows(read(fun), AT)
+    likelihood = examined(read(fun))
     assert list(likelihood.row_blocks(5)) == [likelihood]
 
 
 def test_values_of_the_rows_that_are_left() -> None:
-    likelihood = examine_rows(read(terms), AT)
+    likelihood = examined(read(terms))
     counts = np.array([0.0, 2.0, 1.0] * 4)
     left = likelihood.reweighted(counts)
     assert_allclose(left.rows_of(terms(AT, Y)), left.contributions(AT), rtol=1e-15)

@@ -53,6 +53,8 @@ class _Rules:
     """Share of that fall by which an nll without a lower bound falls beyond SciPy's point."""
     fall_doublings: int = 200
     """Of a step along which the nll falls, to 1e60 times its length, before it has no end."""
+    quadratic: tuple[float, float] = (0.25, 1.0)
+    """Rises over one standard error that are those of a quadratic, ½, or half or twice as much."""
     flat: float = 1e-3
     """Rise over 64 standard errors that is none; a regular nll has risen by 64²/2."""
 
@@ -65,6 +67,7 @@ class Descent(Position):
     """A search's descent over the free parameters."""
 
     n_damped: int = 0  # legs of damped steps from where full ones do not converge
+    around: tuple[Floats, Floats] | None = None  # a point (q,), and the rises to its neighbors
 
     def converge(self) -> None:
         """Continue from here to the optimum over the parameters that are not held."""
@@ -98,9 +101,11 @@ class Descent(Position):
         if bounded or self.drop < _RULES.path_fall:
             return False
         target, doublings = self.target(), range(_RULES.path_doublings)
-        beyond = [target.value_at(self.working + 2.0**k * path) for k in doublings]
-        if not max(beyond) <= _RULES.path_level * self.drop:
-            return False
+        beyond = []
+        for k in doublings:
+            beyond.append(target.value_at(self.working + 2.0**k * path))
+            if not beyond[-1] <= _RULES.path_level * self.drop:
+                return False
         if min(beyond) < -_RULES.path_falls_on * self.drop and self._fall_ends(path):
             return False
         return self.rises_to_supremum(path)
@@ -119,19 +124,25 @@ class Descent(Position):
         if self.whitening.size == 0:
             self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
             return True
-        gradient = self._gradient(target)
+        gradient, error = self._gradient(target)
         near = float(np.linalg.norm(gradient)) < _RULES.near
         if indefinite and near:
             return self._leaves_saddle(target)
-        return self._refine(target, start, gradient) if near else self._descend(target, start)
+        if not near:
+            return self._descend(target, start)
+        return self._refine(target, start, gradient, error)
 
-    def _gradient(self, target: WhitenedObjective) -> Floats:
-        """Return the accurate gradient here: after polishing, that of the Hessian's points."""
+    def _gradient(self, target: WhitenedObjective) -> tuple[Floats, float]:
+        """Return the accurate gradient here: after polishing, that of the Hessian's points.
+
+        With a bound on its error, of which the decrement is to hold; 0 where it was measured anew.
+        """
         factor, measured = self.whitening.factor, self.information
         bound = float(np.sqrt(np.sum((factor**2).T @ measured.gradient_error**2)))
         if self._is_polished() and bound < CERTIFIED / 10:
-            return factor.T @ measured.gradient
-        return accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
+            return factor.T @ measured.gradient, bound
+        center = np.zeros(self.whitening.size)
+        return accurate_gradient(target, center, self.step_sizes.noise), 0.0
 
     def _is_polished(self) -> bool:
         """Whether the search stands where SciPy's point was polished to."""
@@ -235,14 +246,17 @@ class Descent(Position):
             self.working = self.whitening.to_working(refine(target, self.step_sizes)[0])
         return across
 
-    def _refine(self, target: WhitenedObjective, start: Floats, gradient: Floats) -> bool:
+    def _refine(
+        self, target: WhitenedObjective, start: Floats, gradient: Floats, error: float
+    ) -> bool:
         """Converge to the last digit and look around at one standard error."""
-        z, self.decrement = np.zeros(gradient.size), float(np.linalg.norm(gradient))
+        z, self.decrement = np.zeros(gradient.size), float(np.linalg.norm(gradient)) + error
         stays = self._is_polished() and self.decrement < _RULES.stays
         if not stays:
             z, self.decrement = refine(target, self.step_sizes, gradient)
             self.working = self.whitening.to_working(z)
-        lower = lowest_neighbor(target, z, target.value(z) if z.any() else 0.0, np.eye(z.size))
+        here = target.value(z) if z.any() else 0.0
+        lower = lowest_neighbor(target, z, here, np.eye(z.size), self._known_rises())
         if lower is not None and self._stays_flat(target, z, lower - z):
             return self.rises_to_supremum(self.whitening.factor @ (lower - z))
         if lower is not None and target.value(lower) < target.value(z):
@@ -265,6 +279,22 @@ class Descent(Position):
         if undecided and self.status is Status.CERTIFIED:
             self.status = Status.NOISE_LIMITED
         return True
+
+    def rises_all_around(self) -> bool:
+        """Whether the nll rises about as a quadratic to one standard error, at a polished point."""
+        if not self._is_polished() or self.information.definiteness != "positive definite":
+            return False
+        self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
+        axes = np.eye(self.working.size)
+        rises = self.target().values(np.concatenate([axes, -axes]))
+        self.around = self.working, rises
+        low, high = _RULES.quadratic
+        return bool(np.all((rises > low) & (rises < high)))
+
+    def _known_rises(self) -> Floats | None:
+        """Return the rises (2q,) to one standard error from here, if they were looked at."""
+        known = self.around
+        return known[1] if known and np.array_equal(known[0], self.working) else None
 
     def _stays_flat(self, target: WhitenedObjective, z: Floats, side: Floats) -> bool:
         """Whether the nll does not rise over many standard errors to one side, but to the other."""

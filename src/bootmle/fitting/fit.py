@@ -282,12 +282,13 @@ def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
 def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
-    likelihood = examine_rows(replace(likelihood, parameters=search.parameters), estimate)
-    if likelihood.automatic:  # JAX's gradient of a branch that is not taken can be NaN, or wrong
-        check_jac_at(likelihood, estimate)
+    likelihood = replace(likelihood, parameters=search.parameters)
     started = time.perf_counter()
     base = likelihood.at(estimate)
     seconds = time.perf_counter() - started
+    likelihood = examine_rows(likelihood, estimate, base)
+    if likelihood.automatic:  # JAX's gradient of a branch that is not taken can be NaN, or wrong
+        check_jac_at(likelihood, estimate)
     information = in_user_parameters(likelihood, search, estimate)
     whitening = coordinates_at(likelihood, search, information, estimate)
     probes = (estimate, *(probe_at(likelihood, whitening, side) for side in (1.0, -1.0)))

@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 
 from bootmle.fitting.position import Position
-from bootmle.likelihood.frame import frame_of
 from bootmle.likelihood.information import Information
-from bootmle.optimization.polishing import polish
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Whitening
 
 __all__ = ["measure_at_end", "measure_polished"]
 
@@ -23,16 +20,10 @@ def measure_polished(search: Position, metric: Any) -> Information:
     exact = search.likelihood.automatic is not None
     if search.polished is not None or bounded or search.optimizer.constraints or not known or exact:
         return search.measure()
-    frame = frame_of(metric)
-    if frame is None:
-        return search.measure()
-    search.whitening = Whitening(search.working, frame.axes)
-    target = search.target()
-    z = polish(target)
-    if z is None:
-        return search.measure()
-    search.working = search.polished = search.whitening.to_working(z)
-    return search.measure(metric)
+    found = search.measure(metric, near=True)
+    if not np.array_equal(found.point, search.working):
+        search.working = search.polished = found.point
+    return found
 
 
 def measure_at_end(search: Position) -> None:

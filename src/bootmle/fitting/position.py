@@ -50,6 +50,7 @@ class Position:
     infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     notes: list[str] = field(default_factory=list)
     polished: Floats | None = None  # where the gradient is that of the Hessian's points
+    last: tuple[Floats, Floats | float] | None = None  # full parameters, and the values there
 
     @property
     def step_sizes(self) -> StepSizes:
@@ -66,16 +67,23 @@ class Position:
         """Return the full parameter vector where the search stands."""
         return self.likelihood.parameters.to_user(self.working)
 
-    def measure(self, metric: Floats | None = None) -> Information:
-        """Measure the information where the search stands; a metric is its rough inverse."""
-        return observed_information(self.likelihood, self.working, metric)
+    def measure(self, metric: Floats | None = None, near: bool = False) -> Information:
+        """Measure the information where the search stands, or near by; a metric is its inverse."""
+        base = self.values_at(self.user())
+        return observed_information(self.likelihood, self.working, metric, base=base, near=near)
 
     def target(self) -> WhitenedObjective:
         """See the objective in the current whitening, relative to its value here."""
         params = self.user()
-        base = self.likelihood.at(params)
+        base = self.values_at(params)
         self.remember(params, float(self.likelihood.summed_values(base)))
         return WhitenedObjective(self.likelihood, self.whitening, base)
+
+    def values_at(self, params: Floats) -> Floats | float:
+        """Evaluate the contributions, or the total, unless this is where they were last."""
+        if self.last is None or not np.array_equal(self.last[0], params):
+            self.last = params.copy(), self.likelihood.at(params)
+        return self.last[1]
 
     def remember(self, params: Floats, nll: float) -> None:
         """Keep a full parameter vector if it is the lowest yet within its bounds."""

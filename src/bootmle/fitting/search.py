@@ -89,7 +89,7 @@ class Search(Descent):
 
     def _return_to_best(self) -> None:
         """Return to the lowest point of the search where it ended higher, or out of bounds."""
-        self.nll = self.likelihood.total(self.user())
+        self.nll = float(self.likelihood.summed_values(self.values_at(self.user())))
         lower = self.best < self.nll - self.step_sizes.slack(self.best)
         outside = crossed_columns(self.parameters, self.user()).size > 0
         if self.optimizer.constraints or self.best_params is None or not (lower or outside):
@@ -196,12 +196,14 @@ class Search(Descent):
     def _minimize(self, start: Floats) -> None:
         """Run SciPy's minimizer and keep the best point it saw."""
         parameters, likelihood = self.likelihood.parameters, self.likelihood
-        lowest, best = np.inf, start
+        lowest, best, first = np.inf, start, np.nan
 
         def value(working: Floats) -> float:
-            nonlocal lowest, best
+            nonlocal lowest, best, first
             user = parameters.to_user(working)
             total = likelihood.total(user)
+            if np.array_equal(working, start):
+                first = total
             if total < lowest and crossed_columns(parameters, user).size == 0:
                 lowest, best = total, working.copy()
             return total
@@ -210,7 +212,7 @@ class Search(Descent):
         self.result = self.optimizer.minimize(
             value, start, parameters, gradient=target.analytic_gradient
         )
-        first = likelihood.total(parameters.to_user(start))
+        first = likelihood.total(parameters.to_user(start)) if np.isnan(first) else first
         self.lowest, self.drop = lowest, first - lowest
         self.remember(parameters.to_user(best), lowest)
         if lowest < first - _RULES.unbounded * (1 + abs(first)):
@@ -256,7 +258,7 @@ class Search(Descent):
         self._hold(params, held)
         if self.scipy_information is None:
             self.scipy_information = self.information
-            if self._is_beside_plateau():
+            if not self.rises_all_around() and self._is_beside_plateau():
                 return None
         self.converge()
         return self.user() if self.status.has_optimum else None

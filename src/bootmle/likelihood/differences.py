@@ -140,6 +140,8 @@ class Measured:
     error: Floats
     slope: Floats
     slope_error: Floats
+    third: float = np.inf
+    """Largest third derivative along a line that was expanded so far."""
 
 
 class Objective(ABC):
@@ -156,9 +158,22 @@ class Objective(ABC):
         if not np.isfinite(self.base).all():
             raise ValueError(f"x: fun is {self.base} at {point}; it has to be finite there")
         self.seen = [self.base]
+        self.known: dict[bytes, Floats] = {}
 
     def __call__(self, displacement: Floats) -> Floats:
-        """Evaluate; an arithmetic or value error counts as outside the domain."""
+        """Evaluate, once; an arithmetic or value error counts as outside the domain."""
+        key = displacement.tobytes()
+        if key not in self.known:
+            self.known[key] = self._evaluate(displacement)
+        return self.known[key]
+
+    def moved(self, displacement: Floats) -> Objective:
+        """Displace from another point, going on with the count of evaluations and their budget."""
+        there = type(self)(self.function, self.point + displacement)
+        there.count, there.budget = self.count + there.count, self.count + there.budget
+        return there
+
+    def _evaluate(self, displacement: Floats) -> Floats:
         self.count += 1
         try:
             result = np.asarray(self.function(self.point + displacement), dtype=float)

@@ -12,7 +12,7 @@ from bootmle.likelihood.definiteness import is_definite
 from bootmle.likelihood.differences import Frame, LineExpansion, Measured, Objective
 from bootmle.likelihood.taylor import expand_along, expand_briefly, restrict
 
-__all__ = ["ROUNDING", "measure_hessian"]
+__all__ = ["ROUNDING", "balanced_step", "is_regular", "measure_hessian"]
 
 _EPS = float(np.finfo(float).eps)
 _TINY = float(np.finfo(float).tiny)
@@ -69,14 +69,14 @@ def measure_hessian(
     order, p = objective.order, len(objective.point)
     directions = objective.directions()
     lines = [restrict(objective, frame, direction) for direction in directions]
-    step = _balanced_step(noise, order)
+    step = balanced_step(noise, order)
     found = [expand_along(line, order, step, noise) for line in lines[:p]]
     jittered = float(np.hypot(noise, _jitter(objective, frame, found)))
     if jittered > noise:
-        noise, longer = jittered, _balanced_step(jittered, order) > _REFINEMENT.longer * step
-        step = _balanced_step(jittered, order) if longer else step
+        noise, longer = jittered, balanced_step(jittered, order) > _REFINEMENT.longer * step
+        step = balanced_step(jittered, order) if longer else step
         found = [expand_along(line, order, step, noise) for line in lines[:p]]
-    if known and not all(_is_regular(line, order) for line in found):
+    if known and not is_regular(np.array([_curvature(line, order) for line in found])):
         return None
     _refine(objective, lines, found, noise, reserve=4 * (len(lines) - p))
     brief = _expand_between(objective, lines, found, noise, known)
@@ -93,7 +93,14 @@ def measure_hessian(
         _refine(objective, lines, found, noise, reserve=2)
         measured = objective.assemble(found, frame.turn(objective.base))
     rounding = ROUNDING * _EPS * np.maximum(1, np.abs(measured.matrix))
-    return replace(measured, error=measured.error + rounding)
+    return replace(measured, error=measured.error + rounding, third=_largest_third(found, order))
+
+
+def _largest_third(lines: Sequence[LineExpansion], order: int) -> float:
+    """Return the largest third derivative of the nll along the lines that show it."""
+    known = [line for line in lines if np.isfinite(line.error[3])]
+    sizes = [float(np.linalg.norm(line.coefficients[order + 1])) + line.error[3] for line in known]
+    return (6 if order == 2 else 2) * max(sizes, default=np.inf)
 
 
 def _expand_between(
@@ -140,13 +147,13 @@ def _expand_fully(
     return expand_along(line, order, step, noise, least)
 
 
-def _is_regular(line: LineExpansion, order: int) -> bool:
-    """Whether the curvature along an axis is about one, as in a frame that is right."""
+def is_regular(curvatures: Floats) -> bool:
+    """Whether the curvatures along the axes are about one, as in a frame that is right."""
     low, high = _REFINEMENT.regular
-    return low < _curvature(line, order) < high
+    return bool(np.all((curvatures > low) & (curvatures < high)))
 
 
-def _balanced_step(noise: float, order: int) -> float:
+def balanced_step(noise: float, order: int) -> float:
     """Balance truncation, which grows as step⁴, and rounding: 100 noise / step to the order."""
     return min(float((100 * noise) ** (1 / (4 + order))), 1.0)
 

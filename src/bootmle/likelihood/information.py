@@ -8,6 +8,7 @@ Richardson extrapolation. Derivatives and bounds are then transformed back to th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,7 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.noise import measure_noise
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
+from bootmle.likelihood.stationary import approach, shift
 
 __all__ = ["Information", "information", "measure_information"]
 
@@ -118,6 +120,7 @@ def measure_information(
     base: float | None = None,
     hessian: Floats | None = None,
     metric: Floats | None = None,
+    near: bool = False,
 ) -> Information:
     """Measure gradient, Hessian and definiteness of ``value``, or of what ``gradient`` is of, at x.
 
@@ -127,7 +130,8 @@ def measure_information(
     where a flat direction is followed or no step is right (a kink, a quartic), and one for each
     value smaller than 1e-8; up to twice as many and twenty where the bounds leave the sign of a
     curvature open, it is negative, or they are wide. Where a rough inverse Hessian is known (the
-    metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all.
+    metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all; with one,
+    all may be measured at an optimum that is ``near`` x.
     """
     objective = observe(value, gradient, np.array(x, dtype=float), base)
     if hessian is not None:
@@ -135,9 +139,13 @@ def measure_information(
         noise = measure_noise(objective, frame)
         measured = _turn_exact(objective, frame, noise, hessian)
     else:
-        frame, noise, measured = _measure(objective, metric)
+        objective, frame, noise, measured = _measure(objective, metric, near)
+    moved = shift(measured) if near else None
+    if moved is not None:
+        measured = moved[1]
     verdict, null = _certify(objective, frame, measured, noise)
-    return _report(objective, tuple(names), frame, measured, verdict, null, noise)
+    found = _report(objective, tuple(names), frame, measured, verdict, null, noise)
+    return found if moved is None else replace(found, point=found.point + frame.axes @ moved[0])
 
 
 def _turn_exact(objective: Objective, frame: Frame, noise: float, hessian: Floats) -> Measured:
@@ -158,20 +166,23 @@ def _turn_exact(objective: Objective, frame: Frame, noise: float, hessian: Float
     )
 
 
-def _measure(objective: Objective, metric: Floats | None) -> tuple[Frame, float, Measured]:
+def _measure(
+    objective: Objective, metric: Floats | None, near: bool
+) -> tuple[Objective, Frame, float, Measured]:
     """Measure in the frame of a metric where it is right, else in one that is found."""
-    frame = None if metric is None else frame_of(metric)
-    if frame is not None:
-        noise = measure_noise(objective, frame)
-        measured = measure_hessian(objective, frame, noise, known=True)
-        if measured is not None:
-            return frame, noise, measured
+    known = None if metric is None else frame_of(metric)
+    if known is not None:
+        noise = measure_noise(objective, known)
+        here = approach(objective, known, noise) if near else (objective, known)
+        measured = None if here is None else measure_hessian(*here, noise, known=True)
+        if here is not None and measured is not None:
+            return *here, noise, measured
         objective.budget += objective.count
     frame = find_frame(objective)
     noise = measure_noise(objective, frame)
     measured = measure_hessian(objective, frame, noise)
     assert measured is not None  # only a known frame is refused
-    return frame, noise, measured
+    return objective, frame, noise, measured
 
 
 def _certify(

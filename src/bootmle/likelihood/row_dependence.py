@@ -36,15 +36,17 @@ _SEED = 20_210_929
 """Which rows the subsets hold: any fixed choice, so that a fit is reproducible."""
 
 
-def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
+def examine_rows(likelihood: Likelihood, params: Floats, base: Floats | float) -> Likelihood:
     """Set `Likelihood.rows`, by evaluations at ``params`` (p,) on a few subsets of the rows.
+
+    On all of them its value there is ``base``.
 
     Raises
     ------
     ValueError
         For frequency weights where the value on the data written out is not a weighted sum.
     """
-    found = _with_rows(likelihood, params)
+    found = _with_rows(likelihood, params, base)
     if found.frequencies is not None and found.rows not in {Rows.SEPARATE, Rows.NO_ARGS}:
         raise ValueError(
             f"weights: with weights_kind='frequency' each contribution must depend on its own row "
@@ -53,14 +55,14 @@ def examine_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
     return found
 
 
-def _with_rows(likelihood: Likelihood, params: Floats) -> Likelihood:
+def _with_rows(likelihood: Likelihood, params: Floats, base: Floats | float) -> Likelihood:
     n_rows = count_rows(likelihood.args)
     if n_rows is None:
         return replace(likelihood, rows=Rows.NO_ARGS)
     if likelihood.per_observation and likelihood.n != n_rows:
         return replace(likelihood, rows=Rows.CLUSTERED)
     try:
-        return replace(likelihood, rows=_compare_subsets(likelihood, params, n_rows))
+        return replace(likelihood, rows=_compare_subsets(likelihood, params, base, n_rows))
     except Exception as error:  # whatever it raises, a part of the rows is not enough for it
         return _indivisible(likelihood, error)
 
@@ -111,16 +113,18 @@ def describe_data(likelihood: Likelihood) -> list[str]:
     return notes
 
 
-def _compare_subsets(likelihood: Likelihood, params: Floats, n_rows: int) -> Rows:
+def _compare_subsets(
+    likelihood: Likelihood, params: Floats, base: Floats | float, n_rows: int
+) -> Rows:
     """Compare evaluations on subsets and permutations of the rows with those on all rows."""
     rng = np.random.default_rng(_SEED)
     order = rng.permutation(n_rows)
     if not likelihood.per_observation:
-        if agree(likelihood.resampled(order).total(params), likelihood.total(params)):
+        if agree(likelihood.resampled(order).total(params), base):
             return Rows.EXCHANGEABLE
         likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
         return Rows.ORDERED
-    whole = likelihood.contributions(params)
+    whole = np.asarray(base)
     subsets = [order[: max(1, n_rows // 2)], order[n_rows // 3 :], rng.integers(0, n_rows, n_rows)]
     if all(agree(_part(likelihood, rows, params), whole[rows]) for rows in subsets):
         return Rows.SEPARATE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
@@ -15,9 +14,8 @@ __all__ = ["expand_along", "expand_briefly", "restrict"]
 
 
 def restrict(objective: Objective, frame: Frame, direction: Floats) -> Callable[[float], Floats]:
-    """Restrict the objective to a line of a frame; no point on it is evaluated twice."""
+    """Restrict the objective to a line of a frame."""
 
-    @cache
     def along(place: float) -> Floats:
         shift = place * frame.axes @ direction
         return frame.turn(objective(shift) if place else objective.base)

@@ -41,13 +41,21 @@ _RULES = _Rules()
 
 
 def observed_information(
-    likelihood: Likelihood, working: Floats, metric: Floats | None = None
+    likelihood: Likelihood,
+    working: Floats,
+    metric: Floats | None = None,
+    *,
+    base: Floats | float | None = None,
+    near: bool = False,
 ) -> Information:
-    """Measure the observed information on the working scale; a metric is its rough inverse."""
+    """Measure the observed information on the working scale; a metric is its rough inverse.
+
+    With one, it is that at an optimum ``near`` by, if there is one. ``base`` are the values here.
+    """
     whitening = Whitening(working, np.eye(working.size))
-    target = WhitenedObjective(
-        likelihood, whitening, likelihood.at(likelihood.parameters.to_user(working))
-    )
+    if base is None:
+        base = likelihood.at(likelihood.parameters.to_user(working))
+    target = WhitenedObjective(likelihood, whitening, base)
     exact = automatic_derivatives(target, np.zeros(working.size))
     return measure_information(
         target.value_at,
@@ -57,6 +65,7 @@ def observed_information(
         base=0.0,
         hessian=None if exact is None else exact[1],
         metric=metric,
+        near=near,
     )
 
 
@@ -95,10 +104,13 @@ def furthest_fall(target: WhitenedObjective, direction: Floats) -> tuple[Floats,
 
 
 def lowest_neighbor(
-    target: WhitenedObjective, z: Floats, value: float, axes: Floats
+    target: WhitenedObjective, z: Floats, value: float, axes: Floats, rises: Floats | None = None
 ) -> Floats | None:
-    """Return the lowest point one standard error away, along axes (k, q); None where all rise."""
+    """Return the lowest point one standard error away, along axes (k, q); None where all rise.
+
+    By what the nll rises to them, (2k,), if that is known.
+    """
     around = z + np.concatenate([axes, -axes])
-    rises = target.values(around) - value
+    rises = target.values(around) - value if rises is None else rises
     lowest = int(np.argmin(rises))
     return around[lowest] if rises[lowest] < FLAT else None
