@@ -45,7 +45,8 @@ def working_scales(
     """
     parameters = likelihood.parameters
     target = WhitenedObjective(likelihood, whitening, base)
-    scales = [_scale(target, column) for column in range(parameters.free.size)]
+    open_ways = _open_ways(target)
+    scales = [_scale(target, column, open_ways) for column in range(parameters.free.size)]
     if all(new is old for new, old in zip(scales, parameters.scales, strict=True)):
         return likelihood, whitening
     user = parameters.to_user(whitening.center)
@@ -56,7 +57,34 @@ def working_scales(
     return replace(likelihood, parameters=rescaled), moved
 
 
-def _scale(target: WhitenedObjective, column: int) -> Scale:
+Way = tuple[int, int]
+"""A parameter's column, and a side of it."""
+
+
+def _open_ways(target: WhitenedObjective) -> set[Way]:
+    """Return on which sides the domain cannot end within reach, by moving parameters together.
+
+    Every other one at once, as a domain that ends for either of two may not end for both.
+    """
+    center, unit = target.whitening.center, target.whitening.units
+    found: set[Way] = set()
+    for side in (-1, +1):
+        near = [k for k in range(center.size) if _ends_within(center[k], side, unit[k])]
+        for together in (near[::2], near[1::2]):
+            working = center.copy()
+            working[together] += side * _RULES.reach * unit[together]
+            if len(together) > 1 and np.isfinite(target.value_at(working)):
+                found.update((k, side) for k in together)
+    return found
+
+
+def _ends_within(value: float, side: int, unit: float) -> dict[float, float]:
+    """Return the ends at 0, 1 or -1 within reach on a side, and how far away they are."""
+    gaps = {limit: side * (limit - value) for limit in _RULES.ends}
+    return {limit: gap for limit, gap in gaps.items() if 0 < gap < _RULES.reach * unit}
+
+
+def _scale(target: WhitenedObjective, column: int, open_ways: set[Way]) -> Scale:
     """Choose the scale of one parameter: its own unless its domain ends within reach."""
     parameters, whitening = target.likelihood.parameters, target.whitening
     own = parameters.scales[column]
@@ -64,9 +92,15 @@ def _scale(target: WhitenedObjective, column: int) -> Scale:
         return own
     unit = float(whitening.units[column])
     lower, upper = (float(end) for end in parameters.bounds[column])
-    low = lower if _is_near(target, column, lower, unit) else _edge(target, column, -1, unit)
-    high = upper if _is_near(target, column, upper, unit) else _edge(target, column, +1, unit)
-    return _between(own, low, high)
+    ends = [
+        bound
+        if _is_near(target, column, bound, unit)
+        else None
+        if (column, side) in open_ways
+        else _edge(target, column, side, unit)
+        for bound, side in ((lower, -1), (upper, +1))
+    ]
+    return _between(own, *ends)
 
 
 def _is_near(target: WhitenedObjective, column: int, bound: float, unit: float) -> bool:
@@ -94,8 +128,7 @@ def _between(own: Scale, low: float | None, high: float | None) -> Scale:
 def _edge(target: WhitenedObjective, column: int, side: int, unit: float) -> float | None:
     """Find an end at 0, 1 or -1 within reach, by evaluations on both sides."""
     value = float(target.whitening.center[column])
-    gaps = {limit: side * (limit - value) for limit in _RULES.ends}
-    within = {limit: gap for limit, gap in gaps.items() if 0 < gap < _RULES.reach * unit}
+    within = _ends_within(value, side, unit)
     if not within or np.isfinite(_at(target, column, value + side * _RULES.reach * unit)):
         return None
     for limit, gap in within.items():

@@ -150,7 +150,10 @@ class Objective(ABC):
     order: ClassVar[int]
     """Order of its derivative along a line that gives second derivatives of the nll."""
 
-    def __init__(self, function: _Function, point: Floats, base: float | None = None) -> None:
+    def __init__(
+        self, function: _Function, point: Floats, base: float | None = None, spacing: float = 0.0
+    ) -> None:
+        self.spacing = spacing  # of the numbers that values are differences of
         self.function, self.point, self.count = function, point, int(base is None)
         self.budget = 1 + 4 * (point.size**2 + point.size)
         self.base = np.asarray(function(point.copy()) if base is None else base, dtype=float)
@@ -169,7 +172,7 @@ class Objective(ABC):
 
     def moved(self, displacement: Floats) -> Objective:
         """Displace from another point, going on with the count of evaluations and their budget."""
-        there = type(self)(self.function, self.point + displacement)
+        there = type(self)(self.function, self.point + displacement, spacing=self.spacing)
         there.count, there.budget = self.count + there.count, self.count + there.budget
         return there
 
@@ -219,7 +222,8 @@ class _Value(Objective):
     order = 2
 
     def resolution(self, *values: Floats) -> float:
-        return max(super().resolution(*values), _grid({float(value) for value in self.seen}))
+        grid = _grid({float(value) for value in self.seen})
+        return max(super().resolution(*values), grid, self.spacing)
 
     def difference(self, near: Floats, other: Floats, two_sided: bool) -> Floats:
         middle, ends = (self.base, near + other) if two_sided else (near, other + self.base)
@@ -288,9 +292,10 @@ def observe(
     gradient: Callable[[Floats], Floats] | None,
     point: Floats,
     base: float | None,
+    spacing: float = 0.0,
 ) -> Objective:
     """Difference the gradient if there is one, else the nll, whose value at the point is base."""
-    return _Value(value, point, base) if gradient is None else _Gradient(gradient, point)
+    return _Value(value, point, base, spacing) if gradient is None else _Gradient(gradient, point)
 
 
 def _mirror(upper: Floats) -> Floats:

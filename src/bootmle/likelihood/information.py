@@ -121,6 +121,7 @@ def measure_information(
     hessian: Floats | None = None,
     metric: Floats | None = None,
     near: bool = False,
+    spacing: float = 0.0,
 ) -> Information:
     """Measure gradient, Hessian and definiteness of ``value``, or of what ``gradient`` is of, at x.
 
@@ -131,9 +132,10 @@ def measure_information(
     value smaller than 1e-8; up to twice as many and twenty where the bounds leave the sign of a
     curvature open, it is negative, or they are wide. Where a rough inverse Hessian is known (the
     metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all; with one,
-    all may be measured at an optimum that is ``near`` x.
+    all may be measured at an optimum that is ``near`` x. Values that are differences of larger ones
+    have the ``spacing`` of those.
     """
-    objective = observe(value, gradient, np.array(x, dtype=float), base)
+    objective = observe(value, gradient, np.array(x, dtype=float), base, spacing)
     if hessian is not None:
         frame = whitened_frame(objective.point, hessian)
         noise = measure_noise(objective, frame)

@@ -11,6 +11,7 @@ from bootmle.likelihood.definiteness import is_definite
 from bootmle.likelihood.differences import Frame, Measured, Objective
 from bootmle.likelihood.frame import whitened_frame
 from bootmle.likelihood.hessian import balanced_step, is_regular
+from bootmle.likelihood.lattice import fourth_order_slope
 from bootmle.likelihood.taylor import restrict
 
 __all__ = ["approach", "shift"]
@@ -63,6 +64,8 @@ def approach(objective: Objective, frame: Frame, noise: float) -> tuple[Objectiv
         slope, curvatures = _look(objective, frame, step)
     if not (is_regular(curvatures) and np.linalg.norm(slope / np.sqrt(curvatures)) < _RULES.near):
         return None
+    if _RULES.shift / 2 < np.linalg.norm(slope) < step**2:  # what a third derivative may leave
+        slope = _accurate_slope(objective, frame, step)
     hessian = np.diag(curvatures)
     for _ in range(_RULES.steps):
         if np.linalg.norm(slope) < _RULES.shift:
@@ -78,12 +81,27 @@ def approach(objective: Objective, frame: Frame, noise: float) -> tuple[Objectiv
 
 def _look(objective: Objective, frame: Frame, step: float) -> tuple[Floats, Floats]:
     """Return slopes and curvatures along the axes by central differences; ones by gradients."""
-    size = len(objective.point)
     if objective.order == 1:
-        return frame.turn(objective.base), np.ones(size)
-    lines = [restrict(objective, frame, axis) for axis in np.eye(size)]
-    up, down = (np.array([float(line(side)) for line in lines]) for side in (step, -step))
+        return frame.turn(objective.base), np.ones(len(objective.point))
+    up, down = _values(objective, frame, step), _values(objective, frame, -step)
     return (up - down) / (2 * step), (up + down - 2 * float(objective.base)) / step**2
+
+
+def _accurate_slope(objective: Objective, frame: Frame, step: float) -> Floats:
+    """Return slopes along the axes to fourth order, by all points that a Hessian here needs."""
+    if objective.order == 1:
+        return frame.turn(objective.base)
+    near, far = (
+        _values(objective, frame, each) - _values(objective, frame, -each)
+        for each in (step, 2 * step)
+    )
+    return fourth_order_slope(near, far, step)
+
+
+def _values(objective: Objective, frame: Frame, place: float) -> Floats:
+    """Evaluate the objective at one place on every axis."""
+    size = len(objective.point)
+    return np.array([float(restrict(objective, frame, axis)(place)) for axis in np.eye(size)])
 
 
 def _rewhitened(
