@@ -148,7 +148,7 @@ def shift(measured: Measured) -> tuple[Floats, Measured] | None:
     """
     if not (np.isfinite(measured.slope).all() and is_definite(measured.matrix, measured.error)):
         return None
-    step = -np.linalg.solve(measured.matrix, measured.slope)
+    step: Floats = -np.linalg.solve(measured.matrix, measured.slope).astype(float)
     size, third = float(np.linalg.norm(step)), _RULES.third * measured.third
     if not (size < _RULES.shift and third * size < _RULES.added):
         return None

@@ -66,7 +66,7 @@ def observed_information(
         hessian=None if exact is None else exact[1],
         metric=metric,
         near=near,
-        spacing=0.0 if likelihood.per_observation else float(np.spacing(abs(base))),
+        spacing=0.0 if likelihood.per_observation else float(np.spacing(np.sum(np.abs(base)))),
     )
 
 
