@@ -77,7 +77,8 @@ def test_the_forecast_names_what_it_would_take_otherwise(
     object.__setattr__(mle, "seconds_per_evaluation", 1.0)
     bootstrap(mle, n_resamples=600, rng=0, progress=True)
     first = capsys.readouterr().err.splitlines()[0]
-    # 13 points of the lattice, then 0.63 (1.3 · 3 + 2 · 3) evaluations of all rows for each refit.
+    # 13 points of the lattice, 0.63 · 6 · 1.4 (1 + 20 · 2/60) = 8.82 evaluations of all rows for
+    # each refit, 220 for alarms, 8 for the scores; 13, 40 refits, and 60 and 8 for the others.
     assert first == (
-        '600 refits: about 62.6 min on 1 core, 3,755 evaluations; refit="corrected": about 6.9 min'
+        '600 refits: about 92.2 min on 1 core, 5,533 evaluations; refit="corrected": about 7.2 min'
     )

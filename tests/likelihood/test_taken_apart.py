@@ -1,12 +1,17 @@
 """A total taken apart into what its rows, or clusters, contribute."""
 
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bootmle import Clustered, bootstrap, fit
+from bootmle import Bootstrap, Cases, Clustered, bootstrap, fit, load
+from bootmle.likelihood.taken_apart import seconds_apart
 from bootmle.optimization.status import Status
+from bootmle.refitting import forecast
 from models import poisson
 
 MODEL = poisson(3)
@@ -114,3 +119,64 @@ def test_values_that_do_not_add_up_are_refused() -> None:
 
     with pytest.raises(ValueError, match="do not add up to the total"):
         bootstrap(fit(nll, MODEL.truth, DATA), n_resamples=99, rng=0, refit="corrected")
+
+
+@pytest.fixture
+def quick_rows(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Single rows that take together as long as all of them in one call."""
+    monkeypatch.setattr(forecast, "seconds_apart", lambda *_: 1e-4)
+    return monkeypatch
+
+
+def _slow_fit() -> Any:
+    """Fit a total whose evaluation takes 0.1 ms, as far as it is known."""
+    mle = fit(total, MODEL.truth, DATA)
+    object.__setattr__(mle, "seconds_per_evaluation", 1e-4)
+    return mle
+
+
+def test_verified_refits_take_a_total_apart_where_that_saves_time(
+    quick_rows: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(count: int, path: Path | None = None) -> Bootstrap:
+        return bootstrap(mle, n_resamples=count, rng=0, checkpoint=path)
+
+    mle = _slow_fit()
+    apart, known = run(130), bootstrap(CONTRIBUTIONS, n_resamples=130, rng=0)
+    assert apart.apart
+    assert "the total is taken apart" in str(apart)
+    assert (apart.status == known.status).all()
+    # Both are certified to 1e-3 standard errors.
+    assert np.abs((apart.replicates - known.replicates) / known.standard_error).max() < 2e-3
+    assert apart.data.n_evaluations.mean() < 35  # 48 of a total as a whole
+    half = run(70, tmp_path)
+    # Later sessions and extensions go the way of the first one, whatever rows take by then.
+    quick_rows.setattr(forecast, "seconds_apart", lambda *_: 1.0)
+    forecast._SECONDS_APART.clear()
+    longer = half.extend(60), run(130, tmp_path), load(tmp_path, fit=mle)
+    for boot in longer:
+        assert np.array_equal(boot.replicates, apart.replicates)
+    assert not run(130).apart
+
+
+def test_a_total_stays_whole_where_single_rows_cost_more_than_they_save(
+    quick_rows: pytest.MonkeyPatch,
+) -> None:
+    mle, plan = _slow_fit(), Cases()
+    quick_rows.setattr(forecast, "seconds_apart", lambda *_: 4e-4)
+    assert forecast.pays_apart(mle, plan, 1999)
+    assert not forecast.pays_apart(mle, plan, 2)
+    quick_rows.setattr(forecast, "seconds_apart", lambda *_: np.inf)
+    assert not forecast.pays_apart(_slow_fit(), plan, 10**6)
+    assert not forecast.pays_apart(CONTRIBUTIONS, plan, 1999)
+
+
+def test_seconds_of_rows_alone_are_those_that_they_take() -> None:
+    def nll(params: np.ndarray, *args: Any) -> float:
+        time.sleep(2e-3)
+        return total(params, *args)
+
+    likelihood = replace(_slow_fit().likelihood, function=nll)
+    assert 0.3 < seconds_apart(likelihood, None, MODEL.truth) < 3.0
+    failing = replace(likelihood, function=lambda *_: 1 / 0)
+    assert seconds_apart(failing, None, MODEL.truth) == np.inf

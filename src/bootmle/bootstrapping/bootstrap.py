@@ -218,7 +218,10 @@ def _set_up(
         started = start_or_resume(fit, sampling, refit, rng, path)
         count = check_n_resamples(n_resamples, started.plan)
         check_refit(started.fit, started.plan, refit)
-        task = own or Task.prepare(started.fit, started.plan, refit, started.seed, timeout)
+        task = own or Task.prepare(
+            *(started.fit, started.plan, refit, started.seed, timeout),
+            apart=refit == "verified" and started.takes_apart(count),
+        )
         blank = Bootstrap.blank(started.fit, task, refit)
         if path is None:
             break

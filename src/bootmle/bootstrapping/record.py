@@ -120,6 +120,8 @@ class Record:
         "verified", "corrected" or "expansion".
     correction : Correction or None
         The verified sample by which the other replicates are corrected.
+    apart : bool
+        Whether the objective's total is taken apart into what its rows, or clusters, contribute.
     fixed : tuple of str
         Fixed parameters.
     not_identified : tuple of str
@@ -178,6 +180,9 @@ class Record:
         | {"join": Correction.joined}
         | _LATE,
     )
+    apart: bool = field(
+        default=False, repr=False, metadata=_entry(read=_exactly(bool), join=any) | _LATE
+    )
     fixed: tuple[str, ...] = field(default=(), metadata=_NAMES | _SHARED)
     not_identified: tuple[str, ...] = field(default=(), metadata=_NAMES)
     notes: tuple[str, ...] = field(
@@ -227,6 +232,7 @@ class Record:
             center=center,
             own_standard_error=task.own_errors(fit),
             refit=refit,
+            apart=task.apart,
             fixed=fit.fixed,
             not_identified=fit.not_identified,
             notes=(

@@ -46,7 +46,17 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("blank", "center", "chosen", "correction", "derivation", "derived", "diverges", "finite"),
+    *(
+        "apart",
+        "blank",
+        "center",
+        "chosen",
+        "correction",
+        "derivation",
+        "derived",
+        "diverges",
+        "finite",
+    ),
     *("check_interval", "flat", "from_json", "holding", "identified", "interval_where_possible"),
     "is_random",
     *("joined", "lacks", "leave_one_out", "moved_along_flat", "numbers", "ordered", "origin"),
@@ -217,7 +227,7 @@ class Bootstrap(Pictures):
         fit, plan = read_extension(self, n, sampling)
         count = len(self.data) + int(n)
         with computation():
-            task = Task.prepare(fit, plan, self.refit, self.seed)
+            task = Task.prepare(fit, plan, self.refit, self.seed, apart=self.apart)
             run, found = self._run_on(task, count, n_jobs, shown(progress))
             correction = None if found is None else found.correction
             longer = replace(self, sampling=plan, correction=correction)
@@ -271,7 +281,9 @@ class Bootstrap(Pictures):
         if self.fit is None or isinstance(self.sampling, str):
             raise ValueError("examined: needs the fit and the plan; use load(path, fit=mle)")
         with computation():
-            known = task or Task.prepare(self.fit, self.sampling, self.refit, self.seed)
+            known = task or Task.prepare(
+                self.fit, self.sampling, self.refit, self.seed, apart=self.apart
+            )
             numbers = np.arange(len(self.data)) if self.numbers is None else self.numbers
             audits, alarms = examine(self.fit, known, self.data, numbers)
         return replace(self, audits=audits, alarms=alarms)

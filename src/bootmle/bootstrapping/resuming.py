@@ -20,6 +20,7 @@ from bootmle.execution.checkpoint import (
 from bootmle.execution.computation import Countable
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.refitting.forecast import pays_apart
 from bootmle.sampling import Plan
 
 __all__ = ["StartedRun", "open_checkpoint", "record_stop", "start_or_resume"]
@@ -52,6 +53,12 @@ class StartedRun:
             if was != own.get(name)
         ]
         return (f"started with {'; '.join(changed)}: last bits may differ",) if changed else ()
+
+    def takes_apart(self, count: int) -> bool:
+        """Whether verified refits of a total take it apart: as in the run's first session."""
+        if self.manifest is None:
+            return pays_apart(self.fit, self.plan, count)
+        return bool(self.manifest["record"].get("apart"))
 
 
 def start_or_resume(

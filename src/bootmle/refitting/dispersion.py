@@ -19,9 +19,9 @@ from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.expansion import SharedExpansion
 
-__all__ = ["measure_dispersion", "rescale"]
+__all__ = ["PILOTS", "measure_dispersion", "rescale"]
 
-_PILOTS = 4
+PILOTS = 4
 """Samples whose squared gradients are averaged: relative to it, their mean errs by √(2/4p)."""
 
 _AT_LEAST = 4.0
@@ -38,7 +38,7 @@ def measure_dispersion(fit: Fit, expansion: SharedExpansion | None) -> float:
         largest = float(np.linalg.eigvalsh(scores.T @ scores)[-1])
     # A total has no scores, but a gradient at the estimate on each sample of the rows.
     elif fit.likelihood.rows in {Rows.EXCHANGEABLE, Rows.SEPARATE} and fit.likelihood.n:
-        largest = float(np.mean([_squared_slope(fit, pilot) for pilot in range(_PILOTS)]))
+        largest = float(np.mean([_squared_slope(fit, pilot) for pilot in range(PILOTS)]))
     else:
         return 1.0
     return largest if np.isfinite(largest) and largest > _AT_LEAST else 1.0

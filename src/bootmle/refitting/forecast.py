@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.derivatives import Lattice
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.taken_apart import CHECKS, seconds_apart, why_whole
 from bootmle.optimization.status import Status
+from bootmle.refitting.dispersion import PILOTS
 from bootmle.refitting.expansion import MEMORY_CAP, n_terms
 from bootmle.refitting.refit import is_measured
 from bootmle.sampling import Plan, Structure
 
-__all__ = ["Forecast", "forecast_run"]
+__all__ = ["Forecast", "forecast_run", "pays_apart"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Costs:
-    """What replicates take, in gradients of q + 1 evaluations, q the number of free parameters."""
+    """What refits take, in gradients of q + 1 evaluations, q the number of free parameters."""
 
-    weighted: float = 1.3
-    """Of a refit by weights. Measured at q = 5 to 12 on the logit, negative binomial, Weibull and
-    Poisson: 1.05 to 1.4."""
-    total: float = 4.9
-    """Of a refit of totals. Measured there: 4.25 to 4.8, and 6 at q = 3 to 5."""
-    hessian_up_to: int = 4
-    """Parameters up to which a refit by weights measures its Hessian afresh, by q (q + 1)
-    evaluations. Measured at q = 2 and 3: 6 and 14 more than without."""
-    cold: float = 40.0
-    """Of SciPy's, for the audit. Measured there: 33 to 38."""
+    expanded: tuple[float, float] = (1.1, 28.0)
+    """Of a refit from the expansion, times 1 + that · q/n. Measured, as all of these, on the logit,
+    negative binomial, Weibull and Poisson: q = 5 to 12, n = 1500: 1.0 to 1.4, n = 150: 1.5 to 3.5.
+    On 12 other data sets 200 verified refits took 0.85 to 1.23 of what is forecast."""
+    total: tuple[float, float] = (4.0, 18.0)
+    """Of a refit of totals: 3.8 to 4.9 and 5.7 to 10."""
+    few: int = 4
+    """Parameters up to which each refit measures its Hessian, too."""
+    expanded_few: tuple[float, float] = (1.4, 20.0)
+    """Of gradients with Hessian, of 2q + q (q − 1)/2 + 1 evaluations: 1.2 to 1.7 and 1.7 to 2.4."""
+    total_few: tuple[float, float] = (2.5, 12.0)
+    """Of refits of totals: 2.4 to 2.8 and 2.8 to 3.5."""
+    exact: int = 3
+    """Evaluations that an exact gradient costs: reverse mode takes 3 to 4 whatever q (Griewank and
+    Walther 2008, section 3.3), one written by hand 1 to 2."""
+    accurate: int = 4
+    """Evaluations by parameter of a gradient of fourth order."""
+    cold: float = 30.0
+    """Of SciPy's, for the audit: 20 to 38."""
+    cold_audits: tuple[int, int] = (3, 650)
+    """Most of them, and replicates for each."""
     drawn: float = 0.63
     """Share of the rows that a resample draws, 1 − 1/e: the others are left out."""
-    sample: int = 64
+    sample: int = 40
     """Replicates that are verified to correct the others, at the least."""
     audited: int = 50
     """Replicates that are verified to audit an expansion."""
+    excess: int = 220
+    """Verified replicates at which the original data's nll is evaluated."""
+    furthest: int = 20
+    """The same of expanded ones."""
+    margin: float = 1.25
+    """Least ratio of two times that decides: they are forecast about as well."""
 
 
 _COSTS = _Costs()
+_SECONDS_APART: WeakKeyDictionary[Fit, dict[bool, float]] = WeakKeyDictionary()
+"""What an evaluation on each row, or cluster, alone takes, once timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +74,118 @@ class Forecast:
     """On the workers that were asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What verified refits take in one way, in evaluations of all rows."""
+
+    shared: float
+    each: float
+
+    def of(self, count: int) -> float:
+        """Return what so many take."""
+        return self.shared + count * self.each
+
+
 def forecast_run(
-    fit: Fit | Estimator, sampling: Plan, refit: str, count: int, workers: int
+    fit: Fit | Estimator,
+    sampling: Plan,
+    refit: str,
+    count: int,
+    workers: int,
+    apart: bool | None = None,
 ) -> Forecast:
-    """Forecast so many replicates, in evaluations of all rows, and what is spent once for them."""
+    """Forecast so many replicates, and what is spent once for them.
+
+    ``apart`` says whether a total is taken apart; by default where that saves time.
+    """
     if isinstance(fit, Estimator):
         return Forecast(count, count * fit.seconds / workers)
-    if sampling.linear:
-        return Forecast(0.0, 0.0)
-    gradient = fit.whitening.size + 1
-    expands = fit.likelihood.supports_weights and sampling.structure is not Structure.MODEL
-    each = _weighted(fit.whitening.size) if expands else gradient * _COSTS.total
-    verified = {"corrected": min(count, _COSTS.sample), "expansion": min(count, _COSTS.audited)}
-    shared = _lattice(fit) + _cold_audits(count if refit == "verified" else 0) * gradient
-    parallel = verified.get(refit, count) * each
-    seconds = (shared + parallel / workers) * fit.seconds_per_evaluation
-    return Forecast(shared + parallel, seconds)
+    if apart is None:
+        apart = refit != "verified" or pays_apart(fit, sampling, count)
+    way = _by_expansion(fit, sampling) if _expands(fit, sampling, apart) else _by_gradients(fit)
+    sample = {"corrected": _COSTS.sample, "expansion": _COSTS.audited}.get(refit, count)
+    alone, shared = way.shared + _audits(fit, refit, count), min(sample, count) * way.each
+    if refit == "expansion":
+        alone, shared = alone + shared, 0.0
+    return Forecast(alone + shared, (alone + shared / workers) * fit.seconds_per_evaluation)
 
 
-def _weighted(size: int) -> float:
-    """Return what a refit by weights takes, in evaluations of all rows."""
-    hessian = size * (size + 1) if size <= _COSTS.hessian_up_to else 0
-    return _COSTS.drawn * ((size + 1) * _COSTS.weighted + hessian)
+def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
+    """Whether verified refits take less time with a total that is taken apart."""
+    if isinstance(fit, Estimator) or fit.takes_weights or not _may_be_apart(fit, sampling):
+        return False
+    apart, whole = _by_expansion(fit, sampling), _by_gradients(fit)
+    return apart.of(count) * _COSTS.margin < whole.of(count)
 
 
-def _cold_audits(count: int) -> float:
-    """Return the gradients that SciPy takes to audit so many verified replicates."""
-    return _COSTS.cold * min(3, count // 650)
+def _may_be_apart(fit: Fit, sampling: Plan) -> bool:
+    """Whether a total's rows, or clusters, can be evaluated alone."""
+    likelihood, random = fit.likelihood, sampling.is_random and not sampling.linear
+    if not random or sampling.structure is Structure.MODEL or fit.status is Status.AT_BOUND:
+        return False
+    if likelihood.n is None or likelihood.automatic is not None:
+        return False
+    return not why_whole(likelihood, clustered=sampling.units_apart is not None)
 
 
-def _lattice(fit: Fit) -> int:
+def _expands(fit: Fit, sampling: Plan, apart: bool) -> bool:
+    """Whether refits start from the expansion."""
+    return sampling.structure is not Structure.MODEL and (fit.takes_weights or apart)
+
+
+def _by_expansion(fit: Fit, sampling: Plan) -> _Way:
+    """Forecast refits that start from the expansion of the contributions."""
+    likelihood = fit.likelihood
+    each = _refit(fit, _COSTS.expanded, _COSTS.expanded_few)
+    if fit.takes_weights:
+        return _Way(_lattice(fit, likelihood, apart=False), _COSTS.drawn * each)
+    clustered = sampling.units_apart is not None
+    known = _SECONDS_APART.setdefault(fit, {})
+    if clustered not in known:
+        known[clustered] = seconds_apart(likelihood, sampling.units_apart, fit.estimate)
+    given = likelihood.jac is not None
+    rows = replace(likelihood, per_observation=True, scores_given=given)
+    passes = _lattice(fit, rows, apart=True) + CHECKS
+    return _Way(passes * known[clustered] / fit.seconds_per_evaluation, each + 1)
+
+
+def _by_gradients(fit: Fit) -> _Way:
+    """Forecast refits that start at the estimate."""
+    pilots = 0 if fit.likelihood.per_observation else PILOTS * _COSTS.accurate * fit.whitening.size
+    lattice = _lattice(fit, fit.likelihood, apart=False)
+    return _Way(lattice + (pilots if lattice else 0), _refit(fit, _COSTS.total, _COSTS.total_few))
+
+
+def _refit(fit: Fit, costs: tuple[float, float], few: tuple[float, float]) -> float:
+    """Forecast the evaluations of one refit."""
+    size, width = fit.whitening.size, _gradient(fit)
+    if size <= _COSTS.few and not fit.likelihood.has_gradient:
+        costs, width = few, 2 * size + size * (size - 1) // 2 + 1
+    factor, growth = costs
+    return width * factor * (1 + growth * size / (fit.likelihood.n_observations or np.inf))
+
+
+def _gradient(fit: Fit) -> int:
+    """Return what a gradient takes."""
+    return _COSTS.exact if fit.likelihood.has_gradient else fit.whitening.size + 1
+
+
+def _audits(fit: Fit, refit: str, count: int) -> float:
+    """Return what is looked at once the replicates are there."""
+    most, every = _COSTS.cold_audits
+    cold = 0 if refit == "corrected" else min(most, count // every)
+    expanded = _COSTS.furthest + (_COSTS.sample if refit == "corrected" else 0)
+    own = _COSTS.accurate * fit.whitening.size if refit != "expansion" and fit.takes_weights else 0
+    excess = min(count, _COSTS.excess if refit == "verified" else expanded)
+    rows = _COSTS.drawn if fit.takes_weights else 1.0
+    return rows * cold * _COSTS.cold * _gradient(fit) + excess + own
+
+
+def _lattice(fit: Fit, likelihood: Likelihood, *, apart: bool) -> float:
     """Count the evaluations that the shared expansion takes, if it is not there yet."""
-    if fit.status is Status.AT_BOUND or is_measured(fit):
+    if fit.status is Status.AT_BOUND or is_measured(fit, apart=apart):
         return 0
-    size, n_values = fit.whitening.size, fit.likelihood.n_values
+    size, n_values = fit.whitening.size, likelihood.n_values
     order = next((k for k in (3, 2) if n_terms(size, k) * n_values <= MEMORY_CAP), 1)
-    return len(Lattice.of(fit.likelihood, size, order).points)
+    points = len(Lattice.of(likelihood, size, order).points)
+    return points * (_COSTS.exact if likelihood.scores_given else 1)

@@ -50,9 +50,9 @@ _SHARED: WeakKeyDictionary[Fit, dict[tuple[bytes, ...] | None, _Shared]] = WeakK
 """What `_measure` found for each fit that is alive, whole or apart."""
 
 
-def is_measured(fit: Fit) -> bool:
-    """Whether what all refits share is known already."""
-    return fit in _SHARED
+def is_measured(fit: Fit, *, apart: bool) -> bool:
+    """Whether what all refits share is known already, of a total or of its parts."""
+    return any((key is not None) == apart for key in _SHARED.get(fit, {}))
 
 
 def _measure(fit: Fit, units: _Members | None) -> _Shared:

@@ -60,19 +60,26 @@ class Task:
         refit: str,
         seed: int,
         timeout: float | None = None,
+        *,
+        apart: bool = False,
     ) -> Task:
-        """Compute what all refits share; each may take ``timeout`` seconds."""
+        """Compute what all refits share; each may take ``timeout`` seconds.
+
+        ``apart`` says whether a total is taken apart for verified refits, too, where that works.
+        """
         n, verified = fit.n, refit == "verified"
         if fit.likelihood is None:
             return cls(EstimatorRefit(fit, timeout), sampling, seed, n)
         if sampling.linear:
             steps = ScoreSteps.prepare(fit, tuple(sampling.units_apart or ()), timeout)
             return cls(steps, sampling, seed, n)
-        whole = verified or fit.takes_weights
+        whole = fit.takes_weights or (verified and not apart)
         units = None if whole else tuple(sampling.units_apart or ())
         try:
             prepared = LikelihoodRefit.prepare(fit, verified=False, units=units)
         except ApartError as error:
+            if verified:
+                return cls.prepare(fit, sampling, refit, seed, timeout)
             raise ValueError(
                 f"refit: {refit!r} takes the total apart, but {error}; return the n contributions "
                 f"instead (delete .sum()), or use 'verified'"
@@ -95,13 +102,18 @@ class Task:
     @property
     def notes(self) -> tuple[str, ...]:
         """Say how a total is taken apart, where it is."""
-        if not isinstance(self.refit, LikelihoodRefit) or not self.refit.apart:
+        if not self.apart:
             return ()
         kind = "rows" if self.sampling.units_apart is None else "clusters"
         return (
             f"the total is taken apart: the expansion has the contributions of single {kind}; "
             f"refits evaluate the total on resampled rows",
         )
+
+    @property
+    def apart(self) -> bool:
+        """Whether a total is taken apart."""
+        return isinstance(self.refit, LikelihoodRefit) and self.refit.apart
 
     def own_errors(self, fit: Fit | Estimator) -> Floats | None:
         """Compute a fit's own standard errors, (p,), by the formula of each replicate's."""
