@@ -15,7 +15,7 @@ import bootmle
 from bootmle import Bootstrap, Cases, Estimator, Fit, bootstrap, coverage, fit, load
 
 PLANS = ["Cases", "Stratified", "Clustered", "Blocks", "Bayesian"]
-PLANS += ["Parametric", "Subsample", "Jackknife", "Given", "Wild"]
+PLANS += ["Parametric", "Subsample", "Jackknife", "Given", "Wild", "Residual"]
 VERBS = ["fit", "bootstrap", "crosscheck", "coverage", "information"]
 RESULTS = ["Fit", "Bootstrap", "Crosscheck", "Coverage", "Information", "Status", "Flag", "Verdict"]
 

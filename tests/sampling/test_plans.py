@@ -20,6 +20,7 @@ from bootmle import (
     Given,
     Jackknife,
     Parametric,
+    Residual,
     Stratified,
     Subsample,
     Wild,
@@ -65,6 +66,7 @@ PLANS = {
     **WEIGHTED,
     "Parametric(simulate)": Parametric(normal().simulate),
     "Wild(labels)": Wild(LABELS),
+    "Residual(predict)": Residual(lambda params, y: np.full(y.size, params[0])),
 }
 """Those that draw weights, and those that draw new data or multipliers instead."""
 

@@ -79,7 +79,7 @@ def bootstrap(
     sampling : plan
         How samples are drawn: `Cases()`, `Stratified(strata)`, `Clustered(clusters)`,
         `Blocks()`, `Bayesian()`, `Parametric(simulate)`, `Subsample(size)`, `Jackknife()`,
-        `Given(...)`, `Wild(clusters)`.
+        `Given(...)`, `Wild(clusters)`, `Residual(predict)`.
     n_resamples : int
         Number of replicates B, at least 2; `Given` has at most those it was given, `Jackknife`
         one per observation.

@@ -111,12 +111,12 @@ def _data_against_model(source: Source, evidence: Evidence) -> Reason | None:
         return None
     if evidence.failed_equality is None:
         return Flag.SMALL_SAMPLE, (
-            "it estimates the variance of the scores from your data, the parametric bootstrap from "
-            "the model, and the scores do not show that they differ by more than chance"
+            "it estimates the variance of the scores from your data, the bootstrap from the model, "
+            "and the scores do not show that they differ by more than chance"
         )
     return Flag.MISSPECIFIED, (
-        "it estimates the variance of the scores from your data, the parametric bootstrap from the "
-        "model: the model is misspecified, or the sample is small"
+        "it estimates the variance of the scores from your data, the bootstrap from the model: "
+        "the model is misspecified, or the sample is small"
     )
 
 

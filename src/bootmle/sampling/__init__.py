@@ -9,6 +9,7 @@ from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
 from bootmle.sampling.plan import Plan, Structure, check_independent_rows, draw_resample
 from bootmle.sampling.registry import read_plan
+from bootmle.sampling.residual import Residual
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
 from bootmle.sampling.wild import Wild
@@ -22,6 +23,7 @@ __all__ = [
     "Jackknife",
     "Parametric",
     "Plan",
+    "Residual",
     "Stratified",
     "Structure",
     "Subsample",
