@@ -15,6 +15,10 @@ separated, recognized, fit
 false, failed, fit_false
     Resamples with a finite optimum of full rank that are called infinite, and that failed; the
     same of `fit` on the rows of as many.
+signs
+    Percentage of the recognized whose every parameter is infinite, with its sign, where the
+    directions of the program leave it no other limit, NaN where they lead both ways, and finite
+    where they do not move it.
 median, most
     Evaluations of a separated replicate, in multiples of a regular one's median: the median, and
     the largest.
@@ -132,6 +136,20 @@ def judge(model: _Model, X: Floats, y: Floats) -> tuple[bool, bool]:
     return bool(found.x @ total > 1e-7), bool(rank < both.shape[1])
 
 
+def limits_of(model: _Model, X: Floats, y: Floats) -> Floats:
+    """Return each parameter's limit (p,): infinite, NaN where it has two, 0 where it is finite."""
+    rising, level = model.rising(X, y)
+    equal = {"A_eq": level, "b_eq": np.zeros(len(level))} if len(level) else {}
+
+    def reaches(cost: Floats) -> bool:
+        found = linprog(-cost, A_ub=-rising, b_ub=np.zeros(len(rising)), bounds=(-1, 1), **equal)
+        return bool(found.x @ cost > 1e-7)
+
+    up, down = (np.array([reaches(s * e) for e in np.eye(rising.shape[1])]) for s in (1, -1))
+    one_way = np.where(up, np.inf, np.where(down, -np.inf, 0.0))
+    return np.where(up & down, np.nan, one_way)
+
+
 def draw_data(model: _Model, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Draw a design with dummies and a response until it has a finite optimum."""
     while True:
@@ -154,6 +172,7 @@ class _Found:
     judged: NDArray[np.bool_]
     status: NDArray[np.int8]
     evaluations: NDArray[np.int64]
+    signs: list[bool]
     fit_separated: list[Status]
     fit_regular: list[Status]
 
@@ -179,6 +198,14 @@ def examine(name: str, seed: int, offenders: list[str]) -> _Found:
         f"{name} {seed} {k}: {Status(boot.status[k]).name}" for k in np.flatnonzero(wrong)
     ]
 
+    signs = []
+    for k in np.flatnonzero(separated & (boot.status == Status.NO_FINITE_OPTIMUM)):
+        found = np.where(np.isfinite(boot.replicates[k]), 0.0, boot.replicates[k])
+        right = limits_of(model, X[rows[k]], y[rows[k]])
+        signs.append(np.array_equal(found, right, equal_nan=True))
+        if not signs[-1]:
+            offenders.append(f"signs {name} {seed} {k}: {found}, not {right}")
+
     def fitted(mask: NDArray[np.bool_]) -> list[Status]:
         found = []
         for k in np.flatnonzero(mask)[:4]:
@@ -193,6 +220,7 @@ def examine(name: str, seed: int, offenders: list[str]) -> _Found:
         judged,
         boot.status,
         boot.data.n_evaluations,
+        signs,
         fitted(separated),
         fitted(judged & ~separated),
     )
@@ -219,6 +247,7 @@ def run(name: str, n_datasets: int) -> tuple[Row, list[str], bool]:
         "false": int(infinite[regular].sum()),
         "failed": int((status[judged] < 0).sum()),
         "fit_false": int(np.sum(false)),
+        "signs": 100 * float(np.mean([each for one in found for each in one.signs])),
         "median": float(np.nanmedian(costs)),
         "most": float(np.nanmax(costs)),
     }

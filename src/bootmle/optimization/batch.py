@@ -79,6 +79,12 @@ class _Rules:
     diverging: int = 3
     """Steps in a row, beyond the trust radius, that hardly contract, from which on a refit is left
     to the fallback: a separated logit's have all the same length."""
+    unreached: float = 4.0
+    """Multiple of the squared decrement by which an nll ends lower at most, from a decrement of
+    0.68 on: a self-concordant one by the square itself (Boyd and Vandenberghe 2004, section 9.6.3),
+    and one with an exponential tail as well, a Cauchy's by twice that."""
+    near: float = 0.68
+    """That decrement."""
     small_samples: float = 5e-4
     """The same for few parameters, in whose small samples a Hessian changes over short steps."""
 
@@ -97,12 +103,16 @@ class BatchedNewton:
         *,
         start: Floats | None = None,
         ceiling: float = 0.0,
+        goal: float = np.inf,
     ) -> None:
-        """Take the replicates, their models, and where to start, (b, q); at 0 by default."""
+        """Take the replicates, their models, and where to start, (b, q); at 0 by default.
+
+        One that cannot end as low as the goal is given up.
+        """
         count, size = models.slope.shape
         self.targets, self.models, self.step_sizes = targets, models, step_sizes
         # No step may end above the value at the estimate, unless a parameter is held away from it.
-        self.ceiling = ceiling
+        self.ceiling, self.goal = ceiling, goal
         few = size <= _RULES.few and not targets[0].likelihood.has_gradient
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
@@ -148,11 +158,12 @@ class BatchedNewton:
         self.stuck[:] = False
 
     def run(self, rounds: int = _RULES.rounds) -> None:
-        """Move each replicate until it is certified, stuck or far away."""
-        self._measure(np.flatnonzero(~self.stuck))
-        self._correct_models()
-        for _ in range(rounds):
+        """Move each replicate until it is certified, stuck or far away; go on if it was begun."""
+        if not self.rounds.any():
+            self._measure(np.flatnonzero(~self.stuck))
+            self._correct_models()
             self._certify()
+        for _ in range(rounds):
             away = np.linalg.norm(self.z, axis=1)
             self.stuck |= (away > self.far) & (self.distance > _RULES.arriving)
             diverging = (self.slow >= _RULES.diverging) & (away > trust_radius(self.z.shape[1]))
@@ -164,7 +175,13 @@ class BatchedNewton:
             moved = self._advance(active)
             self._measure(active[moved])
             self._learn(active[moved], before[moved], old_gradient[moved])
-        self._certify()
+            self._certify()
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the first one's steps hardly contract though there is hardly anything to gain."""
+        gain = -float(self.gradient[0] @ self.steps[0])
+        return bool(self.slow[0] >= _RULES.diverging) and gain < _RULES.near**2
 
     def polish(self) -> None:
         """Take one more step at every optimum, by central differences: small distances matter."""
@@ -263,6 +280,8 @@ class BatchedNewton:
         self.steps[members], self.distance[members] = steps, distance
         slow = (self.contraction[members] > _RULES.slow) & (self.rounds[members] > 1)
         self.slow[members] = np.where(slow, self.slow[members] + 1, 0)
+        above = self.value[members] - self.goal > _RULES.unreached * decrements**2
+        self.stuck[members] |= above & definite & (decrements < _RULES.near)
         close = definite & (distance <= self._tolerance(members))
         close[close] = self._is_curved(members[close])
         accepted = members[close]

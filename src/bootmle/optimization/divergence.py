@@ -44,10 +44,12 @@ class _RayRules:
     elsewhere: float = 8.0
     """Standard errors from its estimate at which another parameter is held, to see whether the
     supremum is reached all the same; a regular nll has risen by 8²/2."""
-    legs: int = 8
-    """Attempts to reach it."""
-    steps: int = 3
-    """Of each attempt, before the next ray is probed."""
+    wider: float = 16.0
+    """Multiple of the ray's reach to which the others go where one is put back to its estimate."""
+    steps: int = 12
+    """Newton steps towards it: those of a separated logit lower the nll by a factor of e each."""
+    ahead: float = 64.0
+    """Multiple of such a step at which the nll is looked at, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,11 @@ def divergence_along(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes)
     signs = divergence_signs(target.whitening.factor @ ray.direction / target.whitening.units)
     here = () if np.count_nonzero(signs) == 1 else (0.0,)
     elsewhere = (-_RAY.elsewhere, _RAY.elsewhere)
+    far_out, lowest = ray.lowest(target)
     undetermined = np.zeros(signs.size, dtype=bool)
     for column, sign in enumerate(signs):
         undetermined[column] = any(
-            _reaches_supremum(target, column, ray, step_sizes, each)
+            _reaches_supremum(target, column, far_out, lowest, step_sizes, each)
             for each in (here if sign else elsewhere)
         )
     columns = np.flatnonzero(undetermined | (signs != 0))
@@ -167,28 +170,37 @@ def divergence_along(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes)
 
 
 def _reaches_supremum(
-    target: WhitenedObjective, column: int, ray: Ray, step_sizes: StepSizes, shift: float
+    target: WhitenedObjective,
+    column: int,
+    far_out: Floats,
+    lowest: float,
+    step_sizes: StepSizes,
+    shift: float,
 ) -> bool:
-    """Whether the supremum is reached with one parameter held so many units from its estimate."""
+    """Whether the supremum is reached with one parameter held so many units from its estimate.
+
+    It was seen far out, at the lowest value.
+    """
     whitening, parameters = target.whitening, target.likelihood.parameters
-    working = whitening.center.copy()
-    working[column] += shift * whitening.units[column]
+    working, enough = whitening.to_working(_RAY.wider * far_out), lowest + SAME_SUPREMUM
+    working[column] = whitening.center[column] + shift * whitening.units[column]
+    if target.value_at(working) <= enough:
+        return True
     value = parameters.to_user(working)[parameters.free[column]]
     reduced = target.holding(np.array([column]), np.array([value]))
     reduced.sandwich = None  # nobody asks for standard errors here
-    z = np.zeros(reduced.whitening.size)
-    enough, reached = ray.lowest(target)[1] + SAME_SUPREMUM, False
-    for _ in range(_RAY.legs):
-        run = descend(reduced, z, step_sizes, rounds=_RAY.steps, ceiling=np.inf)
-        z, lowest = run.z[0], float(run.value[0])
-        further = None if run.done[0] else probe_rays(reduced, z, lowest, run.steps[0], step_sizes)
-        if further is not None:
-            z, lowest = further.lowest(reduced)
-        reached = lowest <= enough
-        if reached or run.done[0]:
+    start = np.zeros(reduced.whitening.size)
+    run = descend(reduced, start, step_sizes, rounds=0, ceiling=np.inf, goal=enough)
+    for _ in range(_RAY.steps):
+        run.run(1)
+        if run.value[0] <= enough or run.done[0] or run.stuck[0]:
+            break
+        ahead = reduced.value(run.z[0] + _RAY.ahead * run.steps[0])
+        if ahead <= enough:
+            run.value[0] = ahead
             break
     target.n_evaluations += reduced.n_evaluations
-    return reached
+    return bool(run.value[0] <= enough)
 
 
 def follow_curvature(

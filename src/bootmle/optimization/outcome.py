@@ -60,10 +60,11 @@ def descend(
     step_sizes: StepSizes,
     rounds: int = _ROUNDS,
     ceiling: float = 0.0,
+    goal: float = np.inf,
 ) -> BatchedNewton:
-    """Descend from one point by Newton steps with measured Hessians."""
+    """Descend from one point by Newton steps with measured Hessians, unless above a goal."""
     flat = CubicModels(np.zeros((1, start.size)), np.eye(start.size)[None], None)
-    run = BatchedNewton([target], flat, step_sizes, start=start[None], ceiling=ceiling)
+    run = BatchedNewton([target], flat, step_sizes, start=start[None], ceiling=ceiling, goal=goal)
     run.run(rounds)
     return run
 

@@ -41,6 +41,8 @@ class _PlateauRules:
     """Distances at which it must have, further back than the origin."""
     further: float = 64.0
     """Multiple of the others' distance at which one of them is put back to its estimate."""
+    again: float = 4.0
+    """Multiple of the way to the plateau at which the nll has risen if the others converge."""
     legs: int = 3
     """Times that the others are refitted, in coordinates of the curvature where they are."""
     steps: int = 4
@@ -113,10 +115,21 @@ def at_plateau(
     level = np.inf if fitted is None else target.value_at(fitted.working)
     if fitted is None or level > value + tolerance:
         return None
+    if _goes_on(target, plateau, fitted.working, level + tolerance):
+        return None
     if not _falls_towards(target, plateau, fitted.working, level, tolerance):
         return None
     signs = _determined(target, plateau, fitted.working, level)
     return at_scale_ends(target, fitted.working, plateau.columns, signs, fitted.errors)
+
+
+def _goes_on(target: WhitenedObjective, plateau: _Plateau, fitted: Floats, level: float) -> bool:
+    """Whether the others may diverge, too: where the same way further raises the nll no more."""
+    way = fitted - plateau.origin
+    others = np.delete(np.abs(way) / target.whitening.units, plateau.columns)
+    if not others.max(initial=0.0) > _WALK.converged:
+        return False
+    return target.value_at(plateau.origin + _PLATEAU.again * way) <= level
 
 
 def _determined(
@@ -221,7 +234,7 @@ def fit_others(
             fitted = working.copy()
             fitted[others], errors[others] = center, run.standard_errors()[0]
             return _Others(fitted, errors)
-        if not np.isfinite(run.hessian[0]).all():
+        if run.diverges or not np.isfinite(run.hessian[0]).all():
             return None
         here = here.seen_in(here.whitening.rewhitened(center, run.hessian[0]))
     return None

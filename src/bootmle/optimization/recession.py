@@ -28,14 +28,14 @@ from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["along_recession"]
+__all__ = ["along_recession", "fit_across"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
     """How a direction of recession is found, and what the nll does along one."""
 
-    vanishing: float = 1e-3
+    vanishing: float = 0.05
     """Curvature far out that is none: an error of a measured Hessian, and what is left of one that
     falls exponentially."""
     legs: int = 6
@@ -238,11 +238,11 @@ def _go_on(
     length = _size(along)
     reach = share * max(1.0, float(np.linalg.norm(flat.T @ z)))
     far = z + reach / length * along
-    following, done = _fit_across(target, far, spaces.across, step_sizes)
+    following, done = fit_across(target, far, spaces.across, step_sizes)
     return following, target.value(following), done
 
 
-def _fit_across(
+def fit_across(
     target: WhitenedObjective, z: Floats, across: Floats, step_sizes: StepSizes
 ) -> tuple[Floats, bool]:
     """Fit along some directions only, (q, r); return where that ends, and whether it converged."""
@@ -297,7 +297,7 @@ def _forward(
                 break
             if value > values[-1] and path.spaces.n_shallow > 1:
                 # A direction that is off by little leads up a valley's side in the end.
-                point, done = _fit_across(target, point, path.spaces.steep, step_sizes)
+                point, done = fit_across(target, point, path.spaces.steep, step_sizes)
                 value = target.value(point) if done else np.inf
                 origin = point - distance * direction
             if value > values[-1] + max(tolerance, noise):

@@ -16,6 +16,7 @@ from bootmle.optimization.active_set import (
     standard_errors_of,
 )
 from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales
+from bootmle.optimization.cones import along_cone
 from bootmle.optimization.divergence import divergence_along, follow_curvature, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, certified, descend, failed, or_noise_limited
@@ -151,7 +152,8 @@ class _Fallback:
         value = target.value(z) if z.any() else at_zero
         if not np.isfinite(value):
             z, value = np.zeros_like(z), at_zero
-        at_infinity = at_plateau(target, z, value, step_sizes)
+        at_infinity = along_cone(target, z, step_sizes)
+        at_infinity = at_infinity or at_plateau(target, z, value, step_sizes)
         if at_infinity is not None:
             return at_infinity
         ray = probe_rays(target, z, value, step, step_sizes) if z.any() else None
