@@ -87,6 +87,8 @@ def test_an_extension_and_several_jobs_give_the_same_bits(n_jobs: int) -> None:
     assert np.array_equal(more.replicates, CORRECTED.replicates)
     assert np.array_equal(more.status, CORRECTED.status)
     assert np.array_equal(more.standard_error_mcse, CORRECTED.standard_error_mcse)
+    own, other = (boot.confidence_interval("studentized") for boot in (more, CORRECTED))
+    assert np.array_equal(own.low_mcse, other.low_mcse)
 
 
 def test_directories_shards_and_files_give_the_same_bits(tmp_path: Path) -> None:
@@ -134,9 +136,42 @@ def test_bca_and_the_jackknife_are_those_of_verified_replicates() -> None:
     ).all()
 
 
-def test_studentized_is_refused_with_the_reason() -> None:
-    with pytest.raises(ValueError, match="refit='corrected' computes no standard error of each"):
-        CORRECTED.confidence_interval("studentized")
+def test_studentized_intervals_take_their_errors_from_the_expansion(tmp_path: Path) -> None:
+    own, other = (boot.confidence_interval("studentized") for boot in (CORRECTED, VERIFIED))
+    unit, error = VERIFIED.standard_error, other.low_mcse
+    assert (np.abs(own.low - other.low) < error / 2).all()
+    assert (np.abs(own.high - other.high) < other.high_mcse / 2).all()
+    assert (np.abs(own.low - other.low) / unit).max() < 0.05
+    # The expansion's errors alone, without the correction of the ratios, are further off.
+    assert CORRECTED.correction is not None
+    alone = replace(CORRECTED, correction=None).confidence_interval("studentized")
+    assert np.abs(alone.high - other.high).sum() > np.abs(own.high - other.high).sum()
+    assert (own.low_mcse > 0.9 * error).all()
+    CORRECTED.save(tmp_path / "run.npz")
+    again = load(tmp_path / "run.npz").confidence_interval("studentized")
+    assert np.array_equal(again.low, own.low)
+    assert np.array_equal(again.low_mcse, own.low_mcse)
+    assert CORRECTED.p_value(method="studentized").shape == (4,)
+
+
+def test_the_expansions_scores_are_those_of_verified_replicates_near_the_estimate() -> None:
+    expanded = CORRECTED.status == Status.EXPANDED
+    ratio = (CORRECTED.data.standard_errors / VERIFIED.data.standard_errors)[expanded]
+    assert np.abs(np.median(ratio, axis=0) - 1).max() < 0.01
+    assert np.abs(ratio - 1).max() < 0.2
+
+
+def test_studentized_intervals_of_a_total_are_refused_with_the_reason() -> None:
+    mle = fit(lambda *data: float(MODEL.nll(*data).sum()), MODEL.truth, MODEL.data(150, rng=1))
+    boot = bootstrap(mle, n_resamples=60, rng=0, refit="corrected")
+    with pytest.raises(ValueError, match="needs the observations' contributions"):
+        boot.confidence_interval("studentized")
+    expanded = bootstrap(MLE, n_resamples=60, rng=0, refit="expansion")
+    with pytest.raises(ValueError, match="refit='expansion' computes no standard error of each"):
+        expanded.confidence_interval("studentized")
+    low = boot.confidence_interval("bca", confidence_level=0.8).low
+    verified = bootstrap(MLE, n_resamples=60, rng=0).confidence_interval("bca", 0.8).low
+    assert np.abs((low - verified) / VERIFIED.standard_error).max() < 0.05
 
 
 def test_precision_includes_the_corrections_error() -> None:

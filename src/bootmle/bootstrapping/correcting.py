@@ -138,6 +138,12 @@ def _corrected(expanded: Replicates, verified: Replicates) -> Corrected:
         int((~data.failed).sum()),
     )
     data = replace(data, estimates=estimates)
+    if np.isfinite(data.standard_errors[open_ones]).any():
+        correction = replace(
+            correction,
+            predicted_errors=expanded.standard_errors[:count][usable],
+            verified_errors=verified.standard_errors[usable],
+        )
     if beyond:
         return Corrected(data, correction, np.inf, beyond)
     return Corrected(data, correction, largest_share_of_mcse(correction, estimates[~data.failed]))

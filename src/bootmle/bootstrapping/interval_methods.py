@@ -33,6 +33,7 @@ from bootmle.inference.percentile import Percentile
 from bootmle.inference.simultaneous import simultaneous_interval
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
 from bootmle.refitting.leave_one_out import LeaveOneOut
 
 __all__ = ["METHODS", "Inference", "why_not"]
@@ -119,7 +120,7 @@ class Inference(Spread):
     ) -> ConfidenceInterval:
         """Add the error of the correction of expanded replicates to the Monte Carlo errors."""
         known = self.rescaled_correction()
-        if known is None:
+        if known is None or method.corrects_itself:
             return bounds
         mirror = 2 * self.estimate[~self.flat()] if method.reflects else None
         return known.take(~self.flat()).widened(bounds, mirror)
@@ -156,6 +157,9 @@ class Inference(Spread):
             assert self.own_standard_error is not None
             known["errors"] = self.data.standard_errors[~self.data.failed][:, chosen]
             known["own_error"] = self.own_standard_error[chosen]
+            if self.correction is not None:
+                known["correction"] = self.correction.take(chosen)
+                known["corrected"] = self.data.status[~self.data.failed] == Status.EXPANDED
         if Need.EXPANSION in needs:
             assert isinstance(self.fit, Fit)
             assert not isinstance(self.sampling, str)

@@ -38,7 +38,7 @@ def why_lacking(
             "the standard error of each replicate needs the observations' contributions, each "
             "from its own row (return them: delete .sum())"
         )
-    if refit != "verified":
+    if refit == "expansion":
         return (
             f"refit={refit!r} computes no standard error of each replicate (bootstrap with "
             f"refit='verified')"

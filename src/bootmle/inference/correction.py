@@ -36,6 +36,7 @@ rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
 _LEAST_FREEDOM = 1e-6
 """Least 1 − leverage that a residual is divided by: an observation alone on its curve tells nothing
 of the error, and its residual is rounding."""
+_ARRAYS = ("predicted", "verified", "predicted_errors", "verified_errors")
 _LOW, _HIGH = 0.025, 0.975
 """The endpoints that a table prints."""
 
@@ -88,12 +89,16 @@ class Correction:
         Replicates that are corrected, not verified.
     n_replicates : int
         All replicates.
+    predicted_errors, verified_errors : (m, p) arrays or None
+        Each one's own standard errors, by the expansion and verified, where they were asked for.
     """
 
     predicted: Floats
     verified: Floats
     n_corrected: int
     n_replicates: int
+    predicted_errors: Floats | None = None
+    verified_errors: Floats | None = None
 
     @classmethod
     def apply(
@@ -123,13 +128,33 @@ class Correction:
     ) -> tuple[Floats, Correction]:
         """Correct derived quantities (B, k), at the replicates that are ``corrected``, (B,)."""
         sample, verified = (derive_all(function, each) for each in (self.predicted, self.verified))
-        usable = np.isfinite(sample).all(axis=1) & np.isfinite(verified).all(axis=1)
+        return self._applied(derived, corrected, sample, verified)
+
+    def of_pivots(
+        self, pivots: Floats, corrected: NDArray[np.bool_], estimate: Floats
+    ) -> tuple[Floats, Correction]:
+        """Correct (θ* − θ̂)/s*, (B, p), at the replicates that are ``corrected``, (B,)."""
+        assert self.predicted_errors is not None
+        assert self.verified_errors is not None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sample = (self.predicted - estimate) / self.predicted_errors
+            verified = (self.verified - estimate) / self.verified_errors
+        return self._applied(pivots, corrected, sample, verified)
+
+    def _applied(
+        self, values: Floats, corrected: NDArray[np.bool_], sample: Floats, verified: Floats
+    ) -> tuple[Floats, Correction]:
+        """Correct functions of the replicates (B, k) by those of the sample, (m, k)."""
+        known = np.isfinite(sample) & np.isfinite(verified)
+        usable = (known | ~known.any(axis=0)).all(axis=1)
         if usable.sum() <= _COEFFICIENTS:
-            return derived, replace(self, predicted=sample[usable], verified=verified[usable])
+            return values, Correction(
+                sample[usable], verified[usable], self.n_corrected, self.n_replicates
+            )
         moved, correction = Correction.apply(
-            derived[corrected], sample[usable], verified[usable], self.n_replicates
+            values[corrected], sample[usable], verified[usable], self.n_replicates
         )
-        result = derived.copy()
+        result = values.copy()
         result[corrected] = moved
         return result, correction
 
@@ -139,9 +164,13 @@ class Correction:
 
     def take(self, columns: Any) -> Correction:
         """Keep some parameters."""
-        return replace(
-            self, predicted=self.predicted[:, columns], verified=self.verified[:, columns]
-        )
+        taken: list[Any] = [None if each is None else each[:, columns] for each in self._arrays]
+        return Correction(taken[0], taken[1], self.n_corrected, self.n_replicates, *taken[2:])
+
+    @property
+    def _arrays(self) -> tuple[Any, ...]:
+        """What has a column for each parameter."""
+        return self.predicted, self.verified, self.predicted_errors, self.verified_errors
 
     def bias_error(self) -> Floats:
         """Return the correction's part in the Monte Carlo error of the bias, (p,)."""
@@ -246,28 +275,25 @@ class Correction:
         known = [each for each in runs if each is not None]
         if not known:
             return None
-        return cls(
-            np.concatenate([each.predicted for each in known]),
-            np.concatenate([each.verified for each in known]),
-            sum(each.n_corrected for each in known),
-            sum(each.n_replicates for each in known),
-        )
+        arrays: list[Any] = [
+            None if any(each is None for each in own) else np.concatenate(own)
+            for own in zip(*(each._arrays for each in known), strict=True)
+        ]
+        n_corrected = sum(each.n_corrected for each in known)
+        n_replicates = sum(each.n_replicates for each in known)
+        return cls(arrays[0], arrays[1], n_corrected, n_replicates, *arrays[2:])
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold of it."""
-        return {
-            "predicted": self.predicted.tolist(),
-            "verified": self.verified.tolist(),
-            "n_corrected": self.n_corrected,
-            "n_replicates": self.n_replicates,
-        }
+        arrays = zip(_ARRAYS, self._arrays, strict=True)
+        counts = {"n_corrected": self.n_corrected, "n_replicates": self.n_replicates}
+        return {name: each.tolist() for name, each in arrays if each is not None} | counts
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Correction:
         """Read what `to_json` returned."""
-        predicted = np.array(stored["predicted"], dtype=float)
-        verified = np.array(stored["verified"], dtype=float)
-        return cls(predicted, verified, stored["n_corrected"], stored["n_replicates"])
+        arrays = {name: np.array(stored[name], dtype=float) for name in _ARRAYS if name in stored}
+        return cls(n_corrected=stored["n_corrected"], n_replicates=stored["n_replicates"], **arrays)
 
 
 def largest_share_of_mcse(correction: Correction, replicates: Floats) -> float:

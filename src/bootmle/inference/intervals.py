@@ -20,6 +20,7 @@ __all__ = [
     "Family",
     "IntervalMethod",
     "Need",
+    "PivotCorrection",
     "ReplicateArrays",
     "check_level",
     "fewest_replicates",
@@ -83,6 +84,16 @@ class Family(Protocol):
         ...
 
 
+class PivotCorrection(Protocol):
+    """A verified sample that corrects (θ* − θ̂)/s* of expanded replicates: see `Correction`."""
+
+    def of_pivots(
+        self, pivots: Floats, corrected: NDArray[np.bool_], estimate: Floats, /
+    ) -> tuple[Floats, Any]:
+        """Return the corrected ratios (B, p), and their correction."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplicateArrays:
     """What kinds of intervals are computed from; what a kind does not need may be missing.
@@ -101,6 +112,8 @@ class ReplicateArrays:
         Whether another seed would draw other replicates: else there are no Monte Carlo errors.
     errors, own_error : (B, p) and (p,) arrays
         Each replicate's own standard error, and the estimate's by the same formula.
+    correction, corrected : PivotCorrection and (B,) array
+        The correction of expanded replicates, where there is one, and which ones are corrected.
     jackknife, strata : (G, p) and (G,) arrays
         Estimates without each unit, and the units' strata.
     family : Family
@@ -115,6 +128,8 @@ class ReplicateArrays:
     is_random: bool = True
     errors: Floats | None = None
     own_error: Floats | None = None
+    correction: PivotCorrection | None = None
+    corrected: NDArray[np.bool_] | None = None
     jackknife: Floats | None = None
     strata: NDArray[np.intp] | None = None
     family: Family | None = None
@@ -132,6 +147,8 @@ class IntervalMethod(ABC):
     needs: ClassVar[frozenset[Need]]
     reflects: ClassVar[bool] = False
     """Whether an endpoint follows from the replicates on the other side of the estimate."""
+    corrects_itself: ClassVar[bool] = False
+    """Whether its Monte Carlo errors include those of the correction of expanded replicates."""
 
     @classmethod
     @abstractmethod

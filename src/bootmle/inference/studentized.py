@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from bootmle.inference.correction import Correction
 from bootmle.inference.intervals import IntervalMethod, Need, ReplicateArrays
 from bootmle.inference.order_statistics import sort_replicates
 from bootmle.inference.percentile import Percentile
@@ -25,10 +26,13 @@ class Studentized(IntervalMethod):
 
     name: ClassVar[str] = "studentized"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.QUANTILES, Need.STANDARD_ERRORS})
+    corrects_itself: ClassVar[bool] = True
 
     estimate: Floats
     error: Floats
     ratios: Percentile
+    correction: Correction | None = None
+    """Of the ratios of expanded replicates, by those of a verified sample."""
 
     @classmethod
     def of(cls, arrays: ReplicateArrays) -> Studentized:
@@ -37,14 +41,22 @@ class Studentized(IntervalMethod):
         assert arrays.own_error is not None
         deviations = arrays.replicates - arrays.estimate
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = Percentile(*sort_replicates(deviations / arrays.errors))
+            ratios, correction = deviations / arrays.errors, None
+        if arrays.correction is not None:
+            assert arrays.corrected is not None
+            ratios, correction = arrays.correction.of_pivots(
+                ratios, arrays.corrected, arrays.estimate
+            )
         # An error of 0 studentizes nothing that varies; what is fixed needs none.
         impossible = (arrays.own_error == 0) & (deviations != 0).any(axis=0)
-        return cls(arrays.estimate, np.where(impossible, np.nan, arrays.own_error), ratios)
+        own = np.where(impossible, np.nan, arrays.own_error)
+        return cls(arrays.estimate, own, Percentile(*sort_replicates(ratios)), correction)
 
     def end(self, tail: float, *, upper: bool) -> tuple[Floats, Floats]:
         """Scale the other quantile of the ratios."""
         ratio, error = self.ratios.end(tail, upper=not upper)
+        if self.correction is not None:
+            error = np.hypot(error, np.nan_to_num(self.correction.error_at(ratio)))
         with np.errstate(invalid="ignore"):
             end, mcse = self.estimate - self.error * ratio, self.error * error
         fixed = self.error == 0

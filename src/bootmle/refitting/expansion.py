@@ -64,6 +64,16 @@ class SharedExpansion:
         """Return the gradients of the observations' weighted contributions, (N, q)."""
         return likelihood.of_observations(self.terms[:, : self.size].T).T
 
+    def scores_at(self, z: Floats) -> Floats:
+        """Return the gradients (q, n) of the rows' contributions at a point (q,)."""
+        q = self.size
+        found = self.terms[:, :q]
+        if self.order > 1:
+            found = found + self.terms[:, q:] @ _derivative(z, q, 2)
+        if self.order > 2:
+            found = found + self.thirds @ _derivative(z, q, 3).astype(np.float32)
+        return np.asarray(found.T, dtype=float)
+
     def models(self, weights: Floats) -> CubicModels:
         """Combine the derivatives with weights (b, n) into b models."""
         q, sums = self.size, weights @ self.terms
@@ -128,6 +138,16 @@ def _expand_at(
 def _n_pairs(size: int) -> int:
     """Count pairs with repetition."""
     return size * (size + 1) // 2
+
+
+def _derivative(z: Floats, size: int, order: int) -> Floats:
+    """Map the distinct derivatives of one order to what they add to the gradient at z, (m, q)."""
+    position = _symmetric(size, order)
+    by = z if order == 2 else np.multiply.outer(z, z) / 2
+    found = np.zeros((int(position.max()) + 1, size))
+    first = np.arange(size).reshape(-1, *[1] * (order - 1))
+    np.add.at(found, (position, first), by)
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -88,16 +88,19 @@ class Task:
         if sampling.exhaustive:
             prepared = replace(prepared, polished=True)
         expanded = cls(prepared, sampling, seed, n)
+        if refit == "corrected":
+            expanded = replace(expanded, refit=expanded._with_sandwiches(prepared))
         return expanded.verifying() if verified else expanded
 
     def verifying(self) -> Task:
         """Return the task that certifies each replicate, with its own standard errors."""
         assert isinstance(self.refit, LikelihoodRefit)
-        refit = replace(self.refit, verified=True)
+        return replace(self, refit=self._with_sandwiches(replace(self.refit, verified=True)))
+
+    def _with_sandwiches(self, refit: LikelihoodRefit) -> LikelihoodRefit:
+        """Have each replicate's own standard errors measured, where units are drawn whole."""
         units = self.sampling.units(self.n) if self.sampling.studentizes else None
-        if units is not None and refit.supports_weights:
-            refit = refit.with_sandwiches(units)
-        return replace(self, refit=refit)
+        return refit.with_sandwiches(units) if units and refit.supports_weights else refit
 
     @property
     def notes(self) -> tuple[str, ...]:
