@@ -125,9 +125,11 @@ HELD: dict[str, dict[str, float]] = {
     "irwinhall": {"fn": 10, "floc": 0},
     "truncpareto": {"fc": 5.3, "floc": 0, "fscale": 1},
     "truncweibull_min": {"fa": 0.25, "fb": 1.75, "floc": 0, "fscale": 1},
+    "vonmises": {"fscale": 1},
 }
 """What is held other than by the rule: ends where the density vanishes are regular ones (Smith,
-1985), whole numbers cannot be fitted, and shapes that are ends are not fitted either."""
+1985), whole numbers cannot be fitted, and shapes that are ends are not fitted either; SciPy's own
+fit holds the scale of the von Mises."""
 
 
 def held(name: str) -> dict[str, float]:

@@ -410,3 +410,11 @@ def test_what_cannot_be_fitted_is_named(name: str) -> None:
     distribution, data, fixed, error, message = REFUSED[name]
     with pytest.raises(error, match=message):
         fit_distribution(distribution, data, **fixed)
+
+
+def test_a_shape_that_sets_the_end_is_started_where_there_is_none() -> None:
+    # SciPy's own fit ends at nll 487.1, with the end of the support at the lowest value.
+    y = stats.tukeylambda.rvs(-0.2, size=200, random_state=np.random.default_rng(1754178622))
+    mle = fit_distribution(stats.tukeylambda, y)
+    assert mle.status is Status.CERTIFIED
+    assert mle.nll <= -stats.tukeylambda.logpdf(y, -0.2).sum()

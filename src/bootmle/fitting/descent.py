@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bootmle.fitting.flat_lines import leaves_flat_line
-from bootmle.fitting.kinks import has_kinks, slope_beside_jump
+from bootmle.fitting.kinks import curvature_vanishes, has_kinks, slope_beside_jump
 from bootmle.fitting.position import Position
 from bootmle.fitting.valleys import follow_valley
 from bootmle.likelihood.arrays import Floats
@@ -61,6 +61,8 @@ class _Rules:
 
 _RULES = _Rules()
 
+_VANISHES = "the curvature vanishes at the optimum, as that of x⁴ does: no standard error follows"
+
 
 @dataclass(slots=True)
 class Descent(Position):
@@ -70,7 +72,17 @@ class Descent(Position):
     around: tuple[Floats, Floats] | None = None  # a point (q,), and the rises to its neighbors
 
     def converge(self) -> None:
-        """Continue from here to the optimum over the parameters that are not held."""
+        """Continue from here to the optimum over the parameters that are not held.
+
+        Once more from nearer to the start, where parameters lost their effect on the way.
+        """
+        self._converge()
+        lost = self.status in {Status.NOT_CERTIFIED, Status.NOT_IDENTIFIED, Status.NOISE_LIMITED}
+        if lost and self.leaves_plateau(self.without_effect()):
+            self._converge()
+
+    def _converge(self) -> None:
+        """Continue from here to the optimum, or to why there is none."""
         self.n_damped = 0
         self.whitening = Whitening(self.working, np.eye(self.working.size))
         if self.working.size == 0:
@@ -197,7 +209,7 @@ class Descent(Position):
         falls = not ray.saturating and -ray.end > _RULES.path_falls_on * max(1.0, self.drop)
         if falls and self._fall_ends(direction):
             return False
-        return self.rises_to_supremum(direction)
+        return self.rises_to_supremum(direction, ray.reach)
 
     def _fall_ends(self, direction: Floats) -> bool:
         """Follow a fall while it lasts, to where it ends; False where it levels off far away.
@@ -242,9 +254,11 @@ class Descent(Position):
         target = self.target()
         gradient = accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
         across = depth < float(np.linalg.norm(gradient)) < _RULES.near
-        if across:
-            self.working = self.whitening.to_working(refine(target, self.step_sizes)[0])
-        return across
+        if not across:
+            return False
+        z, _ = refine(target, self.step_sizes)
+        self.working = self.whitening.to_working(z)
+        return bool(z.any())
 
     def _refine(
         self, target: WhitenedObjective, start: Floats, gradient: Floats, error: float
@@ -258,7 +272,8 @@ class Descent(Position):
         here = target.value(z) if z.any() else 0.0
         lower = lowest_neighbor(target, z, here, np.eye(z.size), self._known_rises())
         if lower is not None and self._stays_flat(target, z, lower - z):
-            return self.rises_to_supremum(self.whitening.factor @ (lower - z))
+            side = self.whitening.factor @ (lower - z)
+            return not self._falls_on(target, z, lower - z) and self.rises_to_supremum(side)
         if lower is not None and target.value(lower) < target.value(z):
             self.working = self.whitening.to_working(lower)
             return False
@@ -267,6 +282,7 @@ class Descent(Position):
         self.status = self._verdict()
         undecided = self.information.definiteness == "undecided"
         flat = undecided or self.information.definiteness == "singular"
+        flat &= self.information.limit is None  # there the curvature is known to vanish
         if flat and self.status.has_optimum and leaves_flat_line(self):
             self.status, target = Status.NOT_CERTIFIED, self.target()
             self._minimize_again(target, np.zeros(self.working.size))
@@ -302,6 +318,11 @@ class Descent(Position):
         along = [target.value(z + 2.0**k * side) - value for k in doublings]
         return max(along) < _RULES.flat and target.value(z - side) - value > FLAT
 
+    def _falls_on(self, target: WhitenedObjective, z: Floats, side: Floats) -> bool:
+        """Whether the nll falls on one side, and ends to fall: the search then stands there."""
+        falls = target.value(z) - target.value(z + 2.0 ** (_RULES.path_doublings - 1) * side)
+        return falls > _RULES.flat and self._fall_ends(self.whitening.factor @ side)
+
     def _has_stayed(self, z: Floats) -> bool:
         """Whether the last steps were so short that the curvature is that of where they led."""
         return bool(np.linalg.norm(z) <= max(_RULES.moved, self._attainable(z.size)))
@@ -312,14 +333,19 @@ class Descent(Position):
 
     def _verdict(self) -> Status:
         """Say what the final decrement certifies."""
+        limit = max(self._attainable(self.whitening.size), PROMISED)
         if has_kinks(self):
+            if self.decrement <= limit and curvature_vanishes(self):
+                nothing = np.full((self.working.size, 1), np.nan)
+                self.information = replace(self.information, limit=nothing)
+                self.notes += [_VANISHES] if _VANISHES not in self.notes else []
+                return Status.NOISE_LIMITED
             slope = slope_beside_jump(self)
             if slope is None:
                 return Status.NOT_CERTIFIED
             self.decrement = max(self.decrement, slope)
         if self.decrement > CERTIFIED:
-            limited = self.decrement <= max(self._attainable(self.whitening.size), PROMISED)
-            return Status.NOISE_LIMITED if limited else Status.NOT_CERTIFIED
+            return Status.NOISE_LIMITED if self.decrement <= limit else Status.NOT_CERTIFIED
         flat = self.whitening.size < self.working.size
         return Status.NOT_IDENTIFIED if flat else Status.CERTIFIED
 

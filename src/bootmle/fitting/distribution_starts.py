@@ -31,6 +31,9 @@ that it lies on: far above rounding, far below a gap between observations."""
 _OUTSIDE = (0.1, 0.5)
 """Distances, as shares of the data's range, of other ends from the extreme value to start from."""
 
+_SHARES = (1 / 2, 1 / 10, 2.0)
+"""Of a positive shape that sets the end: other values to start from."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
@@ -58,7 +61,7 @@ class Model:
         return [domain for domain in self.domains if domain.name not in self.fixed]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class End:
     """A free end of the support, at an extreme value of the data."""
 
@@ -66,6 +69,7 @@ class End:
     is_lower: bool
     setters: tuple[str, ...]
     message: str
+    params: Floats
 
 
 def read_start(
@@ -144,7 +148,7 @@ def end_at_extreme(model: Model, params: Floats) -> End | None:
                 f"data: with its parameters free, {model.distribution.name} ends at the value "
                 f"{value:g} itself, which is no smooth maximum; fix what sets that end: {how}"
             )
-            return End(float(value), side == 0, setters, message)
+            return End(float(value), side == 0, setters, message, params)
     return None
 
 
@@ -152,6 +156,13 @@ def _known_values(model: Model) -> Floats:
     """Return the values that are not censored."""
     lower, upper = model.args[0], model.args[-1]
     return np.asarray(lower[lower == upper])
+
+
+def _other_values(domain: Domain, value: float) -> list[float]:
+    """List values of a shape with which the support may end elsewhere."""
+    if not np.isfinite(domain.low):
+        return [2 * domain.inside - value, domain.inside]
+    return [domain.low + share * (value - domain.low) for share in _SHARES]
 
 
 def _setters(model: Model, params: Floats, side: int, step: float) -> Iterator[str]:
@@ -165,13 +176,16 @@ def _setters(model: Model, params: Floats, side: int, step: float) -> Iterator[s
 
 
 def starts_inside(model: Model, data: Any, end: End) -> Iterator[Floats]:
-    """List starts whose support ends outside of the data, where its end is loc."""
-    if end.setters != ("loc",):
-        return
-    span, sign = float(np.ptp(_known_values(model))), -1.0 if end.is_lower else 1.0
-    for share in _OUTSIDE:
-        known = {"loc": end.value + sign * share * span}
-        for start in candidates(model, data, known):
+    """List starts whose support ends outside of the data, where shapes or loc set its end."""
+    known = []
+    for domain, value in zip(model.domains, end.params, strict=True):
+        if domain.name in {*end.setters} - {"loc", "scale"}:
+            known += [{domain.name: other} for other in _other_values(domain, value)]
+    if end.setters == ("loc",):
+        span, sign = float(np.ptp(_known_values(model))), -1.0 if end.is_lower else 1.0
+        known += [{"loc": end.value + sign * share * span} for share in _OUTSIDE]
+    for values in known:
+        for start in candidates(model, data, values):
             finite = np.isfinite(model.nll(start, *model.args)).all()
             if finite and end_at_extreme(model, start) is None:
                 yield start

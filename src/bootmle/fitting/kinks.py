@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bootmle.fitting.position import Position
+from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 
-__all__ = ["has_kinks", "slope_beside_jump"]
+__all__ = ["curvature_vanishes", "has_kinks", "slope_beside_jump"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,32 @@ def slope_beside_jump(search: Position) -> float | None:
     """
     if search.information.definiteness != "positive definite":
         return None
+    slope = None
+    for slopes, bends in _by_shorter_steps(search):
+        if not np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)):
+            return None
+        slope = float(np.linalg.norm(slopes))
+    return slope
+
+
+def curvature_vanishes(search: Position) -> bool:
+    """Whether curvatures fall to those at the point as steps shorten, and none grows: as of x⁴.
+
+    Beside a kink they fall to 0.
+    """
+    longest, middle, shortest = (bends for _, bends in _by_shorter_steps(search))
+    falls = (_RULES.steady**2 * shortest < longest) & (middle < longest) & (shortest < middle)
+    steady = (shortest < _RULES.steady) & (longest < _RULES.steady**2)
+    return bool(falls.any() and np.all(falls | steady) and np.all(shortest > 1 / _RULES.steady))
+
+
+def _by_shorter_steps(search: Position) -> Iterator[tuple[Floats, Floats]]:
+    """Measure slopes and curvatures (r,) along the whitened axes, in standard errors."""
     target, size = search.target(), search.whitening.size
     target = target.seen_in(replace(search.whitening, center=search.working))
     longest = max(_RULES.shortest, 3 * search.step_sizes.noise**0.25)
     for share in _RULES.shares:
-        steps = share * longest * np.eye(size)
-        up, down = target.values(np.concatenate([steps, -steps])).reshape(2, size)
-        bends = (up + down) / (share * longest) ** 2
-        if not np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)):
-            break
-    steady = bool(np.all((bends > 1 / _RULES.steady) & (bends < _RULES.steady)))
-    return float(np.linalg.norm(up - down)) / (2 * share * longest) if steady else None
+        step = share * longest
+        points = step * np.concatenate([np.eye(size), -np.eye(size)])
+        up, down = target.values(points).reshape(2, size)
+        yield (up - down) / (2 * step), (up + down) / step**2

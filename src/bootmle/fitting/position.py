@@ -14,6 +14,7 @@ from bootmle.optimization.bounds import Columns, crossed_columns, scale_ends
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import SUPREMUM, describe_ends, divergence_signs
+from bootmle.optimization.plateaus import SAME_SUPREMUM
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -27,6 +28,16 @@ _WRONG_SIGN = (
 
 _DOUBLINGS = 1000
 """Of a way to a bound, in either direction from 1: the range of floating-point numbers."""
+
+_BETWEEN = (0.02, 0.05, 0.1, 0.2, 0.4, 0.75, 1.5, 3.0, 10.0, 30.0)
+"""Shares of the distance at which a supremum was seen, where the nll must not rise from it: a wave
+comes back to what it was, and an optimum may lie just beyond."""
+
+_VANISHING = 1e-3
+"""Curvature over a distance that is none, as in limits._Rules.vanishing."""
+
+_NEARER = (0.0, 1 / 64, 1 / 16, 1 / 4, 1 / 2)
+"""Shares of the way from the start at which infinite parameters must leave the nll higher."""
 
 _SHARES = (0.0, 1 / 16, 1 / 4, 1 / 2, 1.0)
 """Of the way to a supremum: at the first of them that is low enough infinite parameters stay."""
@@ -104,12 +115,54 @@ class Position:
                 return point
         return None
 
-    def rises_to_supremum(self, direction: Floats) -> bool:
-        """Record that the likelihood rises toward its supremum along a direction, or to a bound."""
-        columns = np.flatnonzero(divergence_signs(np.nan_to_num(direction)))
-        return self.meets_bound(direction) or self.has_no_optimum(
-            f"{SUPREMUM} as {self._ends(direction)}", columns
+    def rises_to_supremum(self, direction: Floats, reach: float = 64.0) -> bool:
+        """Record that the likelihood rises toward its supremum along a direction, or to a bound.
+
+        It was seen so many multiples of the direction away. False where the nll rises on the way
+        after all, or is lower nearer to the start: there the search then stands.
+        """
+        if self.meets_bound(direction):
+            return True
+        infinite = divergence_signs(np.nan_to_num(direction)) != 0
+        if not self._stays_low(reach * direction) or self.leaves_plateau(infinite):
+            return False
+        return self.has_no_optimum(
+            f"{SUPREMUM} as {self._ends(direction)}", np.flatnonzero(infinite)
         )
+
+    def _stays_low(self, direction: Floats) -> bool:
+        """Whether the nll, as far as it is finite, ends as low as anywhere along a direction."""
+        target = self.target()
+        values = [target.value_at(self.working + share * direction) for share in _BETWEEN]
+        finite = [value for value in values if np.isfinite(value)]
+        here = float(self.likelihood.summed_values(target.base))
+        lowest = min([*finite, self.best - here], default=0.0)
+        allowed = min(lowest + SAME_SUPREMUM, self.step_sizes.slack(here))
+        return not finite or finite[-1] <= allowed
+
+    def without_effect(self) -> NDArray[np.bool_]:
+        """Return which parameters (q,) have none, over the whole way from their start."""
+        curvatures = np.abs(np.diag(self.information.matrix))
+        return curvatures * (self.working - self.start()) ** 2 < _VANISHING
+
+    def leaves_plateau(self, infinite: NDArray[np.bool_]) -> bool:
+        """Whether the nll is lower with infinite parameters (q,) nearer to the start.
+
+        Where it is the search then stands: the optimum is not at infinity.
+        """
+        whitening = Whitening(self.working, np.eye(self.working.size))
+        target, start = WhitenedObjective(self.likelihood, whitening, 0.0), self.start()
+        moved = self.working - start
+        together = [np.where(infinite, start + share * moved, self.working) for share in _NEARER]
+        alone = [np.where(place, start, self.working) for place in np.diag(infinite)[infinite]]
+        points = [*together, *alone]
+        values = [target.value_at(point) for point in points]
+        lowest = int(np.argmin(values))
+        if not values[lowest] < target.value_at(self.working) - SAME_SUPREMUM:
+            return False
+        self.working = points[lowest]
+        self.information = self.measure()
+        return True
 
     def meets_bound(self, direction: Floats) -> bool:
         """Go beyond the first bound in a direction, for it to be held there; False without one."""

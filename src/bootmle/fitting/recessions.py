@@ -35,7 +35,7 @@ def find_recession(search: Descent) -> Outcome | None:
     whitening = Whitening(start, np.diag(units))
     target = search.target().seen_in(whitening)
     z = whitening.to_whitened(working)
-    found = _at_infinity(along_recession(target, z, z, search.step_sizes))
+    found = _at_infinity(along_recession(target, z, z, search.step_sizes, flat_bottoms=True))
     return found or (_from_start(search) if search.status is not Status.NOT_IDENTIFIED else None)
 
 
@@ -50,7 +50,9 @@ def _from_start(search: Descent) -> Outcome | None:
     run = descend(target, np.zeros(start.size), search.step_sizes, _STEPS, ceiling=np.inf)
     found = None
     if not run.done[0]:
-        found = along_recession(target, run.z[0], run.steps[0], search.step_sizes)
+        found = along_recession(
+            target, run.z[0], run.steps[0], search.step_sizes, flat_bottoms=True
+        )
     found = _at_infinity(found)
     if found is None:
         search.information = left

@@ -145,5 +145,7 @@ def _rise(search: Descent, column: int, working: Floats) -> float:
         rest.converge()
     except Exception:  # the user's code may raise anything outside its domain
         return np.nan
+    if search.status.failed and rest.best_params is not None:
+        search.remember(rest.best_params, rest.best)
     target = search.target()
     return target.value_of(rest.user())

@@ -90,7 +90,8 @@ class Search(Descent):
     def _return_to_best(self) -> None:
         """Return to the lowest point of the search where it ended higher, or out of bounds."""
         self.nll = float(self.likelihood.summed_values(self.values_at(self.user())))
-        lower = self.best < self.nll - self.step_sizes.slack(self.best)
+        slack = 0.0 if self.status.failed else self.step_sizes.slack(self.best)
+        lower = self.best < self.nll - slack
         outside = crossed_columns(self.parameters, self.user()).size > 0
         if self.optimizer.constraints or self.best_params is None or not (lower or outside):
             return
@@ -113,9 +114,13 @@ class Search(Descent):
         target = self.target()
         gradient = accurate_gradient(target, np.zeros(self.working.size), self.step_sizes.noise)
         self.decrement = float(np.linalg.norm(gradient))
-        definite = self.information.definiteness == "positive definite"
-        if had_optimum and definite and not self.held.size:
+        kind = self.information.definiteness
+        if had_optimum and kind in {"positive definite", "undecided"} and not self.held.size:
             self.status = self._verdict()
+            if kind == "undecided" and self.status is Status.CERTIFIED:
+                self.status = Status.NOISE_LIMITED
+        if self.status.has_optimum:
+            self.notes.remove(HIGHER)
 
     def _judge(self) -> None:
         """Say what kind of point the search ended at."""
@@ -154,7 +159,10 @@ class Search(Descent):
             return False
         before, here = self.working.copy(), self.likelihood.total(self.user())
         if not self._ends_at(found):
-            self.information = measured
+            if np.array_equal(self.working, before):
+                self.information = measured
+            else:
+                self.converge()
             return False
         if not self.likelihood.total(self.user()) <= here:
             self.working = before
@@ -180,8 +188,12 @@ class Search(Descent):
     def _ends_at(self, found: Outcome) -> bool:
         """Take over the estimates of the parameters that have them."""
         finite = np.isfinite(found.params[self.parameters.free])
+        if np.any(~finite & (self.working == self.start())):  # never moved: the nll does not fall
+            return False
         seen = self.parameters.to_working(found.params if found.seen is None else found.seen)
         seen = np.where(finite | np.isfinite(seen), seen, self.working)
+        if self.leaves_plateau(~finite) or self.leaves_plateau(self.without_effect()):
+            return False
         point = self.nearest_on_way(seen, finite)
         if point is None:
             return False

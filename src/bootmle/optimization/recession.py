@@ -52,6 +52,10 @@ class _Rules:
     """Of the way back to the estimate, where those distances lead beyond the domain."""
     hidden: float = 4.0
     """Noise levels, measured where the nll is looked at, by which a change there says nothing."""
+    lopsided: float = 0.1
+    """Share of the rise back that the nll may rise forward: at an optimum they are alike."""
+    spread: float = 100.0
+    """Multiple of the distance by which the steps that show noise there are longer, 0.01 of it."""
     unfitted: float = 1e-4
     """Fall across that is none: what 0.014 standard errors make."""
     level: float = 1e-6
@@ -86,11 +90,17 @@ class _Path:
 
 
 def along_recession(
-    target: WhitenedObjective, z: Floats, step: Floats, step_sizes: StepSizes
+    target: WhitenedObjective,
+    z: Floats,
+    step: Floats,
+    step_sizes: StepSizes,
+    *,
+    flat_bottoms: bool = False,
 ) -> Outcome | None:
     """Find that the likelihood rises toward a supremum along a direction, or is flat along it.
 
-    None where there is no direction in which the nll is nearly flat, or it rises along it.
+    None where there is no direction in which the nll is nearly flat, or it rises along it. An
+    optimum may be nearly flat at its bottom, too: a fit's, seen from where the estimate is not yet.
     """
     path = _follow(target, z, step, step_sizes)
     if path is None or not path.length > 0:
@@ -116,6 +126,8 @@ def along_recession(
         return None
     if np.max(falls[1:], initial=0.0) > SAME_SUPREMUM:
         return None  # the rest was fitted too far from the supremum: it is seen from further out
+    if flat_bottoms and not _stays_low(target, path, origin, direction, seen, tolerance):
+        return None
     far_out = origin + distance * direction
     if not _is_alone(target, far_out, path.value - total, step_sizes):
         far = Ray(origin, direction, path.value - total, distance, saturating=True)
@@ -128,6 +140,32 @@ def along_recession(
     if fitted is None:
         return None
     return no_finite_optimum(target, fitted.working, columns, ends, SUPREMUM, fitted.errors)
+
+
+def _stays_low(
+    target: WhitenedObjective,
+    path: _Path,
+    origin: Floats,
+    direction: Floats,
+    seen: Floats,
+    tolerance: float,
+) -> bool:
+    """Whether the nll does not rise forward at the distance at which it has risen back.
+
+    Noise, and the end of the domain, say nothing.
+    """
+    back = path.length * 2.0 ** np.arange(-2, _RULES.doublings)
+    risen = np.flatnonzero(seen[: back.size] > SAME_SUPREMUM)
+    if not risen.size or seen.size != back.size:
+        return True
+    point = origin + back[risen[0]] * direction
+    value = target.value(point)
+    allowed = max(_RULES.lopsided * seen[risen[0]], tolerance)
+    if not np.isfinite(value) or value <= path.value + allowed:
+        return True
+    # Far out noise is alike over short distances, and shows over longer ones.
+    noise = noise_at(target, point, _RULES.spread * back[risen[0]] * direction)
+    return bool(value <= path.value + _RULES.hidden * noise)
 
 
 def _look_back(

@@ -1,0 +1,56 @@
+"""Finite optima that a search leaves for a plateau, or that are flat at their bottom."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bootmle import Status, fit
+from bootmle.likelihood.arrays import Floats
+
+
+def box_bod(params: Floats) -> Floats:
+    """NIST's BoxBOD with log sigma: past exp(-b2) = 0 the rate has no effect."""
+    x = np.array([1, 2, 3, 5, 7, 10.0])
+    y = np.array([109, 149, 149, 191, 213, 224.0])
+    residuals = (y - params[0] * (1 - np.exp(-params[1] * x))) * np.exp(-params[2])
+    return np.asarray(params[2] + 0.5 * residuals**2)
+
+
+@pytest.mark.parametrize("start", [[1.0, 1.0, 4.5], [100.0, 0.75, 4.5017119387335525]])
+def test_a_plateau_is_left_towards_the_start(start: list[float]) -> None:
+    mle = fit(box_bod, start)
+    assert mle.status is Status.CERTIFIED
+    np.testing.assert_allclose(mle.estimate[:2], [213.80940889, 0.54723748542], rtol=1e-6)
+
+
+@pytest.mark.parametrize("power", [4, 6])
+def test_a_flat_bottom_is_no_infinity_and_no_kink(power: int) -> None:
+    mle = fit(lambda x: float(x[0] ** 2 + x[1] ** power), [1.0, 1.0])
+    assert mle.status is Status.NOISE_LIMITED
+    assert mle.nll < 1e-12
+    assert np.isnan(mle.hessian_errors).all()
+    assert "the curvature vanishes at the optimum" in mle.notes[-1]
+
+
+def wedge(x: Floats) -> float:
+    """Fall to 0 at (1, 3), in a valley with a kink."""
+    return float(max(abs(x[0] + 2 * x[1] - 7), abs(2 * x[0] + x[1] - 5)))
+
+
+def waves(x: Floats) -> float:
+    """Schaffer's second function: waves that die out far away."""
+    wave = np.sin(x[0] ** 2 - x[1] ** 2) ** 2 - 0.5
+    return float(0.5 + wave / (1 + 1e-3 * (x[0] ** 2 + x[1] ** 2)) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("objective", "start"),
+    [(wedge, [1.041, 49.765]), (waves, [49.339, -81.539])],
+)
+def test_a_fall_that_ends_is_no_infinity(
+    objective: Callable[[Floats], float], start: list[float]
+) -> None:
+    mle = fit(objective, start)
+    assert mle.status is not Status.NO_FINITE_OPTIMUM
+    assert not any("supremum" in note for note in mle.notes)
