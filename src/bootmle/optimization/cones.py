@@ -17,7 +17,7 @@ from scipy import optimize
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.bounds import Columns, scale_ends
 from bootmle.optimization.outcome import SUPREMUM, Outcome, no_finite_optimum
-from bootmle.optimization.plateaus import fit_others
+from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.recession import fit_across
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
@@ -51,8 +51,9 @@ class _Rules:
     """Contributions added to a linear program at a time: it needs few of them."""
     involved: float = 1e-4
     """Part of a parameter in a direction, in standard errors, by which it diverges, too."""
-    further: int = 4
-    """Times that a way is made four times as long until the nll is level."""
+    further: int = 8
+    """Times that a way is made four times as long until the nll is level: to 8e6 standard errors,
+    where a part of 1e-4 has become one of 800."""
     rounding: float = 1e-9
     """Rise of a contribution that is none."""
     flat: float = 1e-6
@@ -80,7 +81,8 @@ def along_cone(target: WhitenedObjective, z: Floats, step_sizes: StepSizes) -> O
     if far is None:
         return None
     far, done = fit_across(target, far, across, step_sizes)
-    if not (done and _level_point(target, far, direction, step_sizes) is not None):
+    value, beyond = target.values(np.array([far, far + _RULES.distances[1] * direction]))
+    if not (done and abs(beyond - value) <= max(_RULES.flat, step_sizes.slack(value))):
         return None
     whitening = target.whitening
     parts = whitening.factor @ flat / whitening.units[:, None]
@@ -97,17 +99,20 @@ def along_cone(target: WhitenedObjective, z: Floats, step_sizes: StepSizes) -> O
 def _level_point(
     target: WhitenedObjective, z: Floats, direction: Floats, step_sizes: StepSizes
 ) -> Floats | None:
-    """Return a point (r,) beyond which the nll is level along a direction; None without one."""
+    """Return a point (r,) beyond which the nll falls no more along a direction; None without one.
+
+    It may rise by what the direction's error makes, before the rest is fitted across it.
+    """
     point, value = z, target.value(z)
     tolerance = max(_RULES.flat, step_sizes.slack(value))
     for quadrupling in range(_RULES.further):
         last, before = point, value
         point = z + 4.0**quadrupling * _RULES.distances[-1] * direction
         value = target.value(point)
-        if not value <= before + tolerance:
+        if not value <= before + SAME_SUPREMUM:
             return None
         if value >= before - tolerance:
-            return last
+            return last if quadrupling else None
     return None
 
 
@@ -160,7 +165,8 @@ class _Cone:
                 self._measure(distance * open_space.sum(axis=1) / np.sqrt(open_space.shape[1]))
         found = np.zeros(self.slopes.shape[1])
         for _ in range(found.size):
-            other = self.lowering(self.level(found).sum(axis=0))
+            level = self.level(found)
+            other = self.lowering(level.sum(axis=0) / np.sqrt(max(1, len(level))))
             if other is None:
                 break
             found = found + other
@@ -235,5 +241,6 @@ def _split(slopes: Floats) -> tuple[Floats, Floats]:
     """Return bases (r, k) of the space that slopes span, and of what is left, (r, r - k)."""
     size = slopes.shape[1]
     _, sizes, vectors = np.linalg.svd(np.vstack([slopes, np.zeros((size, size))]))
-    rank = int((sizes > _RULES.lowers).sum())
+    # Each slope may have that part in a direction that is left.
+    rank = int((sizes > _RULES.lowers * np.sqrt(len(slopes))).sum())
     return vectors[:rank].T, vectors[rank:].T
