@@ -101,6 +101,22 @@ def test_replicates_as_xarray(boot: Bootstrap) -> None:
     np.testing.assert_array_equal(data["replicates"].sel(parameter="age"), boot.replicates[:, 2])
 
 
+def test_derived_arrays_as_xarray(boot: Bootstrap) -> None:
+    pytest.importorskip("xarray")
+    grid = np.linspace(0, 4, 5)
+    curve = boot.derive(lambda p: np.exp(p[0] + np.outer(p[1:], grid))).to_xarray()
+    assert curve["replicates"].dims == ("draw", "dim_0", "dim_1")
+    assert curve["estimate"].dims == ("dim_0", "dim_1")
+    assert curve["replicates"].shape == (199, 2, 5)
+    expected = np.exp(boot.replicates[:, 0] + boot.replicates[:, 1] * grid[3])
+    np.testing.assert_allclose(curve["replicates"][:, 0, 3], expected)
+    named = boot.derive(lambda p: {"ratio": p[1] / p[2], "dose": p[1]}).to_xarray()
+    assert named["replicates"].dims == ("draw", "parameter")
+    np.testing.assert_array_equal(named["estimate"].sel(parameter="dose"), boot.estimate[1])
+    assert set(named.coords) == {"draw", "parameter"}
+    assert set(curve.coords) == {"draw"}
+
+
 MLE_ERRORS = {
     "bse": "standard_error",  # statsmodels
     "cov_params": "covariance",
@@ -249,6 +265,15 @@ def test_names_from_columns(mle: Fit) -> None:
     assert fit(nll, np.zeros(3), args=(design, Y)).names == tuple(design.design_info.column_names)
     assert fit(nll, np.zeros(3), args=(X, Y), names=list("abc")).names == ("a", "b", "c")
     assert fit(nll, np.zeros(3), args=(X.to_numpy(), Y)).names == ("x1", "x2", "x3")
+
+
+def test_names_from_a_model_matrix_of_formulaic() -> None:
+    formulaic = pytest.importorskip("formulaic")
+    columns = ("Intercept", "np.log(dose + 1)", "age")
+    design = formulaic.model_matrix("np.log(dose + 1) + age", X)
+    assert fit(nll, np.zeros(3), args=(design, Y)).names == columns
+    dense = formulaic.model_matrix("np.log(dose + 1) + age", X, output="numpy")
+    assert fit(nll, np.zeros(3), args=(dense, Y)).names == columns
 
 
 def test_names_of_some_parameters_from_columns() -> None:

@@ -72,7 +72,9 @@ LUNG_ERROR = np.array(
 )
 
 
-lifelines_own = pytest.mark.filterwarnings("ignore")  # by its version and that of pandas
+def lifelines_own(test: Any) -> Any:
+    """Mark a test of lifelines, which warns by its version and that of pandas."""
+    return pytest.mark.lifelines(pytest.mark.filterwarnings("ignore")(test))
 
 
 @lifelines_own
@@ -128,6 +130,13 @@ def test_lifelines_as_the_readme_shows_it(data_of: Callable[[str], Any]) -> None
     boot = bootstrap(Estimator(params, args=frame), n_resamples=9, rng=0)
     assert boot.names == ("lambda_: age", "lambda_: Intercept", "rho_: Intercept")
     assert boot.n_failed == 0
+
+    def hazards(frame: Any) -> Any:
+        return lifelines.CoxPHFitter().fit(frame, "time", "event").params_
+
+    cox = bootstrap(Estimator(hazards, args=frame), n_resamples=9, rng=0)
+    assert cox.names == ("age",)
+    assert cox.n_failed == 0
 
 
 def slope(frame: Any) -> Any:

@@ -97,6 +97,24 @@ class Crosscheck:
         found = {verdict.flag for verdict in self.verdicts.values() if verdict.flag is not None}
         return frozenset(found | {each.flag for each in self.diagnoses})
 
+    @property
+    def hessian_flags(self) -> dict[str, Flag]:
+        """What is wrong with the Hessian's standard errors, by parameter: those that disagree.
+
+        Empty where all agree; ``mle.plot(flags=...)`` colors profiles by it.
+        """
+        verdict = self.verdicts.get("hessian")
+        if verdict is None or verdict.agrees or verdict.flag is None:
+            return {}
+        errors, reference = (
+            self.standard_errors["hessian"],
+            next(iter(self.standard_errors.values())),
+        )
+        with np.errstate(invalid="ignore"):
+            agrees = np.abs(errors - reference) <= self.tolerance["hessian"]
+        agrees |= (errors == 0) & (reference == 0)
+        return {name: verdict.flag for name, one in zip(self.names, agrees, strict=True) if not one}
+
     def to_frame(self) -> DataFrame:
         """Return estimates, standard errors and their sampling error as a pandas DataFrame."""
         columns = {"estimate": self.estimate, **self.standard_errors}

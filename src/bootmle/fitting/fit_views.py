@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,7 @@ class FitViews(Optimum):
         names: Sequence[str] | None = None,
         *,
         ax: Axes | Panels | Sequence[Axes] | None = None,
+        flags: Mapping[str, Any] | None = None,
     ) -> tuple[Figure, Panels]:
         """Plot each parameter's profile likelihood beside its quadratic approximation.
 
@@ -155,6 +156,9 @@ class FitViews(Optimum):
             optimizations over the others.
         ax : Axes or array of Axes, optional
             Where to draw, one for each parameter; by default a new pyplot figure.
+        flags : mapping, optional
+            What is wrong with the Hessian's standard errors, by the parameter's name, as
+            `Crosscheck.hessian_flags`: the color is then that of the flag.
 
         Returns
         -------
@@ -178,7 +182,7 @@ class FitViews(Optimum):
         >>> panels[0].get_title()
         'mean'
         """
-        return plot_profiles(self, names, ax)
+        return plot_profiles(self, names, ax, flags)
 
     def to_frame(self) -> DataFrame:
         """Return estimates and the Hessian's standard errors as a pandas DataFrame."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,11 +33,15 @@ _DIFFERENCE = 0.2
 """Signed root minus distance in standard errors, within 2 of them, from which a profile is called
 not quadratic: an end of its 95% interval is then about a tenth of its distance off."""
 _WORDS = {
-    "profile": "profile likelihood, about quadratic",
-    "not quadratic": "profile likelihood, not quadratic: Wald intervals are off",
-    "no standard error": "profile likelihood, no standard error by the Hessian",
+    "good": "profile likelihood, about quadratic",
+    "bent": "profile likelihood, not quadratic: Wald intervals are off",
+    "none": "profile likelihood, no standard error by the Hessian",
+    "agrees": "profile likelihood, the Hessian's standard error agrees",
 }
-"""What the colors mean, in the order of the legend."""
+"""What the colors mean, in the order of the legend; where there are flags, theirs follow."""
+_FLAGS = PALETTE[1:6]
+"""Colors of flags, in the order in which they occur."""
+Flagged = dict[str, tuple[str, str]]
 _FINE = 201
 """Points of a curve that is drawn."""
 
@@ -45,10 +50,11 @@ def plot_profiles(
     fit: Optimum,
     names: Sequence[str] | None = None,
     ax: Axes | Panels | Sequence[Axes] | None = None,
+    flags: Mapping[str, Any] | None = None,
 ) -> tuple[Figure, Panels]:
-    """Draw a panel for each free parameter."""
+    """Draw a panel for each free parameter, in the color of its flag where flags are given."""
     fit.check_optimum()
-    chosen = _read_names(fit, names)
+    chosen, flagged = _read_names(fit, names), _read_flags(fit, flags)
     columns = [int(np.flatnonzero(fit.likelihood.parameters.free == j)[0]) for j in chosen]
     figure, panels = open_panels(ax, [fit.names[j] for j in chosen])
     target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
@@ -59,7 +65,7 @@ def plot_profiles(
             panel.text(0.5, 0.5, "not identified by the data", transform=panel.transAxes, **about)
             panel.set(xticks=[], yticks=[])
             continue
-        used |= _draw(panel, fit, *_profile(fit, target, column), j)
+        used |= _draw(panel, fit, *_profile(fit, target, column), j, flagged)
     label_axes(figure, panels, ax is None, "parameter", "twice the drop in log-likelihood")
     _explain(figure, panels, used, ax is None)
     return figure, panels
@@ -77,6 +83,21 @@ def _read_names(fit: Optimum, names: Sequence[str] | None) -> list[int]:
     return [known[name] for name in given]
 
 
+def _read_flags(fit: Optimum, flags: Any) -> Flagged | None:
+    """Return the words and the color of each parameter that has a flag."""
+    if flags is None:
+        return None
+    unknown = not isinstance(flags, Mapping) or [each for each in flags if each not in fit.names]
+    if unknown:
+        raise ValueError(
+            f"flags: {brief(flags)}; pass a mapping from some of {list(fit.names)}, as "
+            f"crosscheck(boot).hessian_flags"
+        )
+    words = {name: f"Hessian: {getattr(flag, 'value', flag)}" for name, flag in flags.items()}
+    colors = dict(zip(dict.fromkeys(words.values()), cycle(_FLAGS), strict=False))
+    return {name: (text, colors[text]) for name, text in words.items()}
+
+
 def _profile(fit: Optimum, target: WhitenedObjective, column: int) -> tuple[Floats, Floats]:
     """Return values of a parameter on the user's scale, and the signed roots there."""
     ends = [min(_REACH, bound_distance(fit, column, side)) for side in (-1, 1)]
@@ -89,25 +110,30 @@ def _profile(fit: Optimum, target: WhitenedObjective, column: int) -> tuple[Floa
     return values[order], roots[order]
 
 
-def _draw(panel: Axes, fit: Optimum, values: Floats, roots: Floats, j: int) -> dict[str, str]:
+def _draw(
+    panel: Axes, fit: Optimum, values: Floats, roots: Floats, j: int, flagged: Flagged | None
+) -> dict[str, str]:
     """Draw one parameter; return what its color means."""
     estimate, error = float(fit.estimate[j]), float(fit.hessian_errors[j])
     there = np.isfinite(roots)
     fine = np.linspace(values[0], values[-1], _FINE)
     line = np.interp(fine, values[there], roots[there])
-    means, color = "no standard error", _WITHHELD
+    bent, means, color = False, _WORDS["none"], _WITHHELD
     if error > 0:
         distance = (fine - estimate) / error
         within = np.abs(line) <= 2
         apart = float(np.abs(line - distance)[within].max(initial=0.0))
-        means, color = ("profile", _GOOD) if apart < _DIFFERENCE else ("not quadratic", _OFF)
+        bent = not apart < _DIFFERENCE
+        means, color = (_WORDS["bent"], _OFF) if bent else (_WORDS["good"], _GOOD)
         look: dict[str, Any] = {"color": panel.title.get_color(), "linestyle": "--"}
         panel.plot(fine, distance**2, linewidth=1.0, **look)
+    if flagged is not None:
+        means, color = flagged.get(fit.names[j], (_WORDS["agrees"], _GOOD))
     panel.plot(fine, line**2, color=color, linewidth=1.8)
     panel.axhline(_QUANTILE, color="gray", linewidth=0.8, linestyle=":")
     panel.set(ylim=(0, _REACH**2), xlim=(values[0], values[-1]))
     panel.locator_params(axis="x", nbins=4)
-    if color == _OFF:
+    if bent:
         inside = fine[np.abs(line) <= np.sqrt(_QUANTILE)]
         annotate(panel, [f"95%: {rounded(inside[0])} to {rounded(inside[-1])}"])
     if not there.all():
@@ -120,11 +146,9 @@ def _explain(figure: Figure, panels: Panels, used: dict[str, str], own: bool) ->
     from matplotlib.lines import Line2D
 
     text = panels[0].title.get_color()
-    handles = [
-        Line2D([], [], color=used[each], label=label)
-        for each, label in _WORDS.items()
-        if each in used
-    ]
+    known = [*(each for each in _WORDS.values() if each in used)]
+    known += [each for each in used if each not in known]
+    handles = [Line2D([], [], color=used[each], label=each) for each in known]
     handles.append(Line2D([], [], color=text, linestyle="--", label="quadratic approximation"))
     handles.append(Line2D([], [], color="gray", linestyle=":", label="95%"))
     if own:

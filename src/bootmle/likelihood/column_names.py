@@ -44,11 +44,12 @@ def names_of_columns(
 
 
 def _columns(leaf: Any) -> list[str]:
-    """List the columns of a data frame or a design matrix of patsy; empty where they are numbers.
+    """List the columns of a data frame or a design matrix; empty where they are numbers.
 
-    A design matrix of formulaic is a data frame.
+    Those of patsy have a ``design_info``; of formulaic, where they are no data frame, a
+    ``model_spec``.
     """
-    described = getattr(leaf, "design_info", None)
+    described = getattr(leaf, "design_info", getattr(leaf, "model_spec", None))
     names = list(getattr(leaf, "columns", getattr(described, "column_names", [])))
     return [as_name(name) for name in names] if any(not _whole(each) for each in names) else []
 
