@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bootmle import Bootstrap, Status
 from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
+from bootmle.sampling.streams import stream_of
 
 # Jobs that the tests start in processes of their own find the models, too.
 _PATHS = [str(Path(__file__).parents[1] / "benchmarks"), os.environ.get("PYTHONPATH", "")]
@@ -86,8 +87,7 @@ def information_at() -> Solve:
 
 
 def first_weights(plan: Any, seed: int, n: int, count: int) -> Floats:
-    sequences = [np.random.SeedSequence(seed, spawn_key=(k,)) for k in range(count)]
-    streams = [np.random.default_rng(sequence) for sequence in sequences]
+    streams = [stream_of(seed, k) for k in range(count)]
     return np.array([plan.draw(n, k, stream).weights for k, stream in enumerate(streams)])
 
 

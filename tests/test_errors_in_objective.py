@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bootmle import Cases, Estimator, Fit, Given, Status, bootstrap, fit
+from bootmle.sampling.streams import stream_of
 from models import normal
 
 Y = np.random.default_rng(1).normal(3.0, 2.0, 16)
@@ -54,8 +55,8 @@ def without_first_row(reduce: bool) -> tuple[Fit, Any]:
         values = nll(params, y)
         return values.sum() if reduce else values
 
-    streams = [np.random.SeedSequence(3, spawn_key=(k,)) for k in range(64)]
-    weights = [Cases().draw(16, k, np.random.default_rng(s)).weights for k, s in enumerate(streams)]
+    streams = [stream_of(3, k) for k in range(64)]
+    weights = [Cases().draw(16, k, s).weights for k, s in enumerate(streams)]
     return fit(needs_it, START, Y), np.array([w[0] == 0 for w in weights])
 
 

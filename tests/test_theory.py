@@ -10,13 +10,13 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from bootmle import Bayesian, Cases, Estimator, bootstrap, fit
+from bootmle.sampling.streams import stream_of
 from models import exponential, normal
 
 
 def draws(seed: int, n: int, count: int, plan: Any = Cases()) -> Any:  # noqa: B008
     """The weights of the first replicates of a seed, (count, n)."""
-    sequences = [np.random.SeedSequence(seed, spawn_key=(k,)) for k in range(count)]
-    streams = [np.random.default_rng(sequence) for sequence in sequences]
+    streams = [stream_of(seed, k) for k in range(count)]
     return np.array([plan.draw(n, k, stream).weights for k, stream in enumerate(streams)])
 
 

@@ -13,6 +13,7 @@ from scipy.special import polygamma
 from bootmle import Bootstrap, Cases, Flag, Parametric, bootstrap, crosscheck, fit
 from bootmle.crosschecks.remedies import flat_for_all
 from bootmle.optimization.newton import CubicModels
+from bootmle.sampling.streams import stream_of
 from models import normal
 
 Floats = NDArray[np.float64]
@@ -50,7 +51,7 @@ def test_conditioning_is_that_of_numpy(prior: Any) -> None:
     assert found.number == pytest.approx(np.linalg.cond(scaled), rel=1e-3)
     assert found.smallest == pytest.approx(np.linalg.eigvalsh(scaled)[0], rel=1e-3)
     for k, number in enumerate(found.numbers[:10]):
-        stream = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(k,)))
+        stream = stream_of(3, k)
         weights = own * Cases().draw(80, k, stream).weights
         expected = np.linalg.cond(on_unit_diagonal(weighted_design(weights)))
         assert number == pytest.approx(expected, rel=1e-2)

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from bootmle import Bayesian, Bootstrap, Cases, Estimator, Given, Status, bootstrap
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import draw_numbers, stream_of
 
 Y = np.random.default_rng(1).gamma(2.0, 100.0, 20)
 X = np.random.default_rng(2).normal(size=20)
@@ -80,8 +81,8 @@ def test_the_function_is_called_once_on_construction_with_the_data_as_they_are()
 
 
 def drawn(replicate: int, seed: int = 4) -> Any:
-    stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replicate,)))
-    return stream.integers(20, size=20)
+    stream = stream_of(seed, replicate)
+    return draw_numbers(stream, 20, 20)
 
 
 def covariances(x: Any, y: Any) -> list[float]:
@@ -138,7 +139,7 @@ class Weighted:
 def test_weights_are_passed_where_the_function_names_them(function: Any, plan: Any) -> None:
     boot = bootstrap(Estimator(function, args=Y), sampling=plan, n_resamples=39, rng=4)
     for k in range(39):
-        stream = np.random.default_rng(np.random.SeedSequence(4, spawn_key=(k,)))
+        stream = stream_of(4, k)
         assert_array_equal(boot.replicates[k], weighted(Y, plan.draw(20, k, stream).weights))
     assert_allclose(boot.replicates[:, 1], 20.0)
 

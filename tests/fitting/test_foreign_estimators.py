@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bootmle import Bayesian, Estimator, Given, Status, bootstrap
+from bootmle.sampling.streams import draw_numbers, stream_of
 
 rng = np.random.default_rng(20_260_503)
 N = 50
@@ -46,8 +47,8 @@ def test_a_scikit_learn_like_estimator_by_rows_and_by_weights(function: Any) -> 
     assert boot.names == ("intercept", "a", "b")
     design = np.column_stack([np.ones(N), X])
     for k in range(99):
-        stream = np.random.default_rng(np.random.SeedSequence(2, spawn_key=(k,)))
-        rows = stream.integers(N, size=N)
+        stream = stream_of(2, k)
+        rows = draw_numbers(stream, N, N)
         expected = np.linalg.solve(design[rows].T @ design[rows], design[rows].T @ Y[rows])
         assert_allclose(boot.replicates[k], expected, rtol=1e-8)
 
@@ -150,7 +151,7 @@ def test_resampled_frames_have_a_fresh_index() -> None:
     frame = pd.DataFrame({"x": rng.normal(size=30), "y": rng.normal(size=30)}).iloc[5:]
     boot = bootstrap(Estimator(slope, args=frame), n_resamples=49, rng=0)
     assert boot.n_failed == 0
-    rows = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(3,))).integers(25, size=25)
+    rows = draw_numbers(stream_of(0, 3), 25, 25)
     x, y = frame["x"].to_numpy()[rows], frame["y"].to_numpy()[rows]
     assert_allclose(boot.replicates[3], np.polyfit(x, y, 1)[0], rtol=1e-10)
     with pytest.raises(RuntimeError, match=r"49 times: ValueError: .*duplicate"):
@@ -211,10 +212,7 @@ def test_warnings_and_failures_are_counted_by_kind() -> None:
     lines = str(boot).splitlines()
     warned = [line for line in lines if line.startswith("warned, ")]
     failed = [line for line in lines if line.startswith("failed, ")]
-    drawn = [
-        y[np.random.default_rng(np.random.SeedSequence(0, spawn_key=(k,))).integers(20, size=20)]
-        for k in range(99)
-    ]
+    drawn = [y[draw_numbers(stream_of(0, k), 20, 20)] for k in range(99)]
     lost = [sample[1] > 1 for sample in drawn]
     slow = [sample[0] > 0 and not out for sample, out in zip(drawn, lost, strict=True)]
     assert len(warned) == len(failed) == 1

@@ -27,6 +27,7 @@ from bootmle import (
 )
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.inference.studentized import Studentized
+from bootmle.sampling.streams import draw_numbers, stream_of
 from models import logit, nb2, weibull
 
 Weights = Callable[..., Any]
@@ -246,7 +247,7 @@ def test_an_estimator_is_studentized_by_its_own_errors(tmp_path: Path) -> None:
     boot = bootstrap(moments, n_resamples=9999, rng=0)
     own = errors_of_moments(y)
     assert_allclose(np.array(boot.own_standard_error), list(own.values()))
-    rows = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(7,))).integers(12, size=12)
+    rows = draw_numbers(stream_of(0, 7), 12, 12)
     assert_allclose(boot.data.standard_errors[7], list(errors_of_moments(y[rows]).values()))
     for level in (0.8, 0.9):
         bounds = boot.confidence_interval("studentized", level)

@@ -15,6 +15,7 @@ from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.fallback import fall_back
+from bootmle.sampling.streams import stream_of
 from models import logit, normal, poisson
 
 Floats = NDArray[np.float64]
@@ -128,7 +129,7 @@ def test_separated_logits_are_those_of_a_linear_program(
     boot = bootstrap(mle, n_resamples=128, rng=seed)
     n_separated = 0
     for k in range(128):
-        stream = np.random.default_rng(np.random.SeedSequence(boot.seed, spawn_key=(k,)))
+        stream = stream_of(boot.seed, k)
         rows = Cases().draw(n, k, stream).rows
         assert rows is not None
         signs = separation_signs(X[rows], y[rows])
@@ -162,13 +163,8 @@ def test_a_replicate_without_counts_sends_the_intercept_of_a_poisson_to_minus_in
     k[:2] = 1.0
     mle = fit(lambda p, k: np.exp(p[0]) - k * p[0], {"log_rate": 0.0}, k)
     boot = bootstrap(mle, n_resamples=128, rng=0)
-    draws = [np.random.SeedSequence(0, spawn_key=(i,)) for i in range(128)]
-    empty = np.array(
-        [
-            Cases().draw(30, i, np.random.default_rng(s)).weights @ k == 0
-            for i, s in enumerate(draws)
-        ]
-    )
+    draws = [stream_of(0, i) for i in range(128)]
+    empty = np.array([Cases().draw(30, i, s).weights @ k == 0 for i, s in enumerate(draws)])
     assert empty.sum() > 5
     np.testing.assert_array_equal(boot.status == Status.NO_FINITE_OPTIMUM, empty)
     np.testing.assert_array_equal(boot.replicates[empty, 0], -np.inf)

@@ -16,6 +16,7 @@ from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.plateaus import along_profile, at_plateau
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
+from bootmle.sampling.streams import stream_of
 from models import logit, normal_mixture
 
 Floats = NDArray[np.float64]
@@ -142,10 +143,7 @@ def one_way_fit(seed: int, tau: float, k: int = 40, scale: float = 10.0) -> Fit:
 
 def weights_of(boot: Bootstrap, n: int) -> Floats:
     """Redraw the weights of all replicates."""
-    draws = [
-        np.random.default_rng(np.random.SeedSequence(boot.seed, spawn_key=(k,)))
-        for k in range(len(boot.replicates))
-    ]
+    draws = [stream_of(boot.seed, k) for k in range(len(boot.replicates))]
     found = [Cases().draw(n, k, each).weights for k, each in enumerate(draws)]
     return np.array(found, dtype=float)
 

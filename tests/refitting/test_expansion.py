@@ -18,6 +18,7 @@ from bootmle.optimization.whitening import Whitening
 from bootmle.refitting import expansion
 from bootmle.refitting.expansion import SharedExpansion, expand_shared, n_terms
 from bootmle.refitting.refit import LikelihoodRefit
+from bootmle.sampling.streams import stream_of
 from models import poisson
 
 Floats = NDArray[np.float64]
@@ -347,7 +348,7 @@ def test_a_first_order_expansion_takes_the_whitened_curvature() -> None:
 @pytest.mark.parametrize("verified", [True, False])
 def test_refits_without_an_expansion_are_certified_all_the_same(verified: bool) -> None:
     mle = poisson_fit(False)
-    streams = [np.random.default_rng(np.random.SeedSequence(5, spawn_key=(k,))) for k in range(32)]
+    streams = [stream_of(5, k) for k in range(32)]
     resamples = [Cases().draw(N, k, stream) for k, stream in enumerate(streams)]
     usual, none = LikelihoodRefit.prepare(mle), LikelihoodRefit(mle, None, verified)
     one, other = (refit(resamples)[0] for refit in (usual, none))

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from bootmle import Bootstrap, Cases, Given, Status, bootstrap, fit
+from bootmle.sampling.streams import stream_of
 from models import exponential, gamma, logit, nb2, normal, normal_mixture, poisson, weibull
 
 CERTIFIED = {Status.CERTIFIED, Status.CERTIFIED_BY_FALLBACK}
@@ -58,7 +59,7 @@ def test_what_is_shared_is_forgotten_with_its_fit() -> None:
 
 def draw(seed: int, n: int, replicate: int) -> Any:
     """The weights that Cases gives to replicate number i of a seed."""
-    stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replicate,)))
+    stream = stream_of(seed, replicate)
     return Cases().draw(n, replicate, stream).weights
 
 

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from bootmle import Blocks, Cases, Estimator, bootstrap, fit, load
 from bootmle.fitting.fit import Fit
 from bootmle.sampling.blocks import automatic_length
+from bootmle.sampling.streams import stream_of
 
 Floats = NDArray[np.float64]
 N, B, SEED = 24, 3999, 5
@@ -142,7 +143,7 @@ def test_moving_blocks_of_one_row_have_no_weights_of_their_own() -> None:
 def test_blocks_are_stretches_of_the_series() -> None:
     for kind, wrapped in (("circular", True), ("moving", False)):
         for k in range(70):
-            stream = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(k,)))
+            stream = stream_of(SEED, k)
             rows = Blocks(7, kind=kind).draw(N, k, stream).rows
             assert rows is not None
             assert rows.shape == (N,)
@@ -158,7 +159,7 @@ def test_stationary_blocks_have_geometric_lengths() -> None:
     # over 2000 draws of 100 rows by chi-squared at 1e-6.
     follows = []
     for k in range(2000):
-        stream = np.random.default_rng(np.random.SeedSequence(11, spawn_key=(k,)))
+        stream = stream_of(11, k)
         rows = Blocks(4.0).draw(100, k, stream).rows
         assert rows is not None
         follows.append(int(((rows[1:] - rows[:-1]) % 100 == 1).sum()))
@@ -278,7 +279,7 @@ def test_contributions_that_read_earlier_rows_are_weighted() -> None:
     X = np.column_stack([np.ones(199), y[:-1]])
     unit = 50 * np.sqrt(np.diag(np.linalg.inv(X.T @ X)))
     for k in range(70):
-        stream = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(k,)))
+        stream = stream_of(SEED, k)
         weighted = Blocks(5.0).draw(200, k, stream).weights[1:, None] * X
         closed = np.linalg.solve(weighted.T @ X, weighted.T @ y[1:])
         assert np.abs((boot.replicates[k] - closed) / unit).max() < 1e-3
@@ -317,7 +318,7 @@ def test_an_estimator_is_given_the_rows_in_their_order(kind: str) -> None:
 
     boot = bootstrap(Estimator(function, Y), sampling=Blocks(5, kind), n_resamples=70, rng=SEED)
     for k in range(70):
-        stream = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(k,)))
+        stream = stream_of(SEED, k)
         rows = Blocks(5, kind).draw(N, k, stream).rows
         assert_allclose(boot.replicates[k], function(Y[rows]), rtol=1e-12)
 

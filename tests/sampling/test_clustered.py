@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bootmle import Clustered, Estimator, Given, Status, bootstrap, crosscheck, fit
 from bootmle.fitting.fit import Fit
+from bootmle.sampling.streams import draw_numbers, stream_of
 from models import poisson
 
 Floats = NDArray[np.float64]
@@ -20,7 +21,7 @@ MODEL = poisson(1)
 
 
 def stream(replicate: int, seed: int = SEED) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replicate,)))
+    return stream_of(seed, replicate)
 
 
 def rows(plan: Clustered, replicate: int) -> NDArray[np.intp]:
@@ -106,7 +107,7 @@ def test_clusters_of_one_row_are_cases_by_another_name() -> None:
     drawn = Clustered(np.arange(N)).draw(N, 0, stream(0)).rows
     assert drawn is not None
     assert drawn.size == N
-    assert_array_equal(drawn, stream(0).integers(N, size=N))
+    assert_array_equal(drawn, draw_numbers(stream(0), N, N))
 
 
 def of_strings() -> Any:

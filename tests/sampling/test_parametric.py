@@ -10,6 +10,7 @@ from scipy.special import digamma, polygamma
 
 from bootmle import Estimator, Parametric, Status, bootstrap, fit
 from bootmle.fitting.fit import Fit
+from bootmle.sampling.streams import stream_of
 from models import normal, poisson, weibull
 
 Floats = NDArray[np.float64]
@@ -17,7 +18,7 @@ SEED = 5
 
 
 def stream(replicate: int, seed: int = SEED) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replicate,)))
+    return stream_of(seed, replicate)
 
 
 def reduced(nll: Any) -> Any:

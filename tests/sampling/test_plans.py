@@ -29,6 +29,7 @@ from bootmle import (
 )
 from bootmle.sampling import Plan
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import stream_of
 from models import normal
 
 N, COUNT, SEED = 12, 70, 3
@@ -87,7 +88,7 @@ RANDOM = pytest.mark.parametrize("name", ["Cases()", "Bayesian()"])
 
 
 def stream(replicate: int, seed: int = SEED) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replicate,)))
+    return stream_of(seed, replicate)
 
 
 def draw(plan: Any, replicate: int, seed: int = SEED) -> Resample:

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from bootmle import Estimator, Given, Subsample, bootstrap, fit, load
 from bootmle.fitting.fit import Fit
+from bootmle.sampling.streams import stream_of
 
 N, M, SEED = 24, 8, 5
 UNIT = np.array([50.0, 0.01])
@@ -92,8 +93,8 @@ def test_the_bias_of_a_variance_is_that_of_the_whole_sample() -> None:
 
 def test_replicates_are_the_raw_ones() -> None:
     boot = bootstrap(Estimator(variances, data()), sampling=Subsample(M), n_resamples=70, rng=SEED)
-    sequences = [np.random.SeedSequence(SEED, spawn_key=(k,)) for k in range(70)]
-    rows = [np.random.default_rng(each).permutation(N)[:M] for each in sequences]
+    streams = [stream_of(SEED, k) for k in range(70)]
+    rows = [each.permutation(N)[:M] for each in streams]
     given = bootstrap(Estimator(variances, data()), sampling=Given(indices=rows), n_resamples=70)
     assert_allclose(boot.replicates, given.replicates, rtol=1e-12)
 

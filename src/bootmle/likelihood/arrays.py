@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 def read_estimates(raw: Any, argument: str = "function") -> tuple[Floats, tuple[str, ...] | None]:
     """Read what a function returns: a vector, and its names where it has any."""
+    if isinstance(raw, float):  # NumPy's, too: most functions that are called very often
+        return np.array([raw]), None
     own: tuple[str, ...] | None = None
     if isinstance(raw, Mapping):
         own, raw = tuple(map(as_name, raw)), list(raw.values())

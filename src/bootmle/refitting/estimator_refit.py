@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,6 @@ class EstimatorRefit:
     """Calls of an Estimator's function on resamples."""
 
     n_shared = 0
-    works_together = False
 
     def __init__(self, fit: Estimator, timeout: float | None = None) -> None:
         """Take the estimator, and the seconds that one call may take."""
@@ -53,10 +52,10 @@ class EstimatorRefit:
         return self.fit.seconds
 
     def __call__(
-        self, resamples: Sequence[Resample], chosen: slice = slice(None)
+        self, resamples: Iterable[Resample]
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Estimate on members of a chunk of resamples."""
-        outcomes = [self._estimate(resample) for resample in resamples[chosen]]
+        """Estimate on resamples, each drawn when its turn comes."""
+        outcomes = [self._estimate(resample) for resample in resamples]
         return outcomes, [(1, 0)] * len(outcomes)
 
     def _estimate(self, resample: Resample) -> Outcome:

@@ -136,12 +136,13 @@ class Task:
     def part(self, chunk: int, first: int, last: int) -> Replicates:
         """Compute some replicates of a chunk: each is the same to the last bit as in any other."""
         with computation():
-            start, chosen = chunk * self.size, slice(first, last)
+            start = chunk * self.size
+            members, chosen = range(start + first, start + last), slice(None)
+            if isinstance(self.refit, EstimatorRefit):
+                return Replicates.from_outcomes(*self.refit(map(self.draw, members)))
             if self.refit.works_together:
-                drawn = [self.draw(number) for number in range(start, start + self.size)]
-            else:
-                drawn = [self.draw(number) for number in range(start + first, start + last)]
-                chosen = slice(None)
+                members, chosen = range(start, start + self.size), slice(first, last)
+            drawn = [self.draw(number) for number in members]
             linear = self._linear_parts(drawn)
             linear = None if linear is None else linear[chosen]
             return Replicates.from_outcomes(*self.refit(drawn, chosen), linear)
@@ -151,8 +152,9 @@ class Task:
         if isinstance(self.refit, ScoreSteps):
             return self.refit.linear_parts(drawn)
         of_size_n = self.sampling.rescaling(self.n) == (1.0, 1.0)
-        if isinstance(self.refit, EstimatorRefit) or not (self.sampling.is_random and of_size_n):
+        if not (self.sampling.is_random and of_size_n):
             return None
+        assert isinstance(self.refit, LikelihoodRefit)
         expected = self.sampling.expected_weights(self.n)
         return self.refit.linear_parts(drawn, np.ones(self.n) if expected is None else expected)
 

@@ -16,6 +16,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood, Rows
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import draw_numbers
 
 __all__ = ["Blocks", "automatic_length"]
 
@@ -152,7 +153,7 @@ class Blocks(Plan):
             return Resample(n, rows=self._stationary(n, rng))
         length = int(self.length)
         last = n if self.kind == "circular" else n - length + 1
-        starts = rng.integers(last, size=-(-n // length))
+        starts = draw_numbers(rng, last, -(-n // length))
         rows = (starts[:, None] + np.arange(length)).reshape(-1)[:n]
         return Resample(n, rows=rows % n)
 
@@ -160,7 +161,7 @@ class Blocks(Plan):
         """Begin a new block with probability 1 / length at every observation."""
         begins = rng.random(n) < 1 / float(self.length)
         begins[0] = True
-        starts = rng.integers(n, size=n)
+        starts = draw_numbers(rng, n, n)
         latest = np.maximum.accumulate(np.where(begins, np.arange(n), 0))
         return np.asarray((starts[latest] + np.arange(n) - latest) % n, dtype=np.intp)
 

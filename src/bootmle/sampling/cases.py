@@ -11,6 +11,7 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import draw_numbers
 
 __all__ = ["Cases"]
 
@@ -79,4 +80,4 @@ class Cases(Plan):
         """Draw one resample."""
         if self.size == "poisson":
             return Resample(n, rows=np.repeat(np.arange(n), rng.poisson(size=n)))
-        return Resample(n, rows=rng.integers(n, size=n))
+        return Resample(n, rows=draw_numbers(rng, n, n))

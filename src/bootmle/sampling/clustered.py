@@ -24,6 +24,7 @@ from bootmle.sampling.fresh_labels import FreshLabels
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import draw_numbers
 
 __all__ = ["FEW_CLUSTERS", "Clustered"]
 
@@ -267,12 +268,12 @@ class Clustered(Plan):
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""
-        chosen = np.concatenate([rng.choice(group, size=group.size) for group in self.groups])
-        parts = [self._inside(cluster) for cluster in chosen]
+        chosen = [group[draw_numbers(rng, group.size, group.size)] for group in self.groups]
+        parts = [self._inside(cluster) for cluster in np.concatenate(chosen)]
         if self.inner:
-            parts = [[each[k] for k in rng.integers(len(each), size=len(each))] for each in parts]
+            parts = [[each[k] for k in draw_numbers(rng, len(each), len(each))] for each in parts]
         elif self.within is not None:
-            parts = [[rng.choice(rows, size=rows.size)] for (rows,) in parts]
+            parts = [[rows[draw_numbers(rng, rows.size, rows.size)]] for (rows,) in parts]
         return self._resample(n, parts)
 
     def _inside(self, cluster: int) -> Sequence[NDArray[np.intp]]:

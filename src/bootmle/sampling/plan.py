@@ -20,6 +20,7 @@ from bootmle.sampling.digests import digest
 from bootmle.sampling.fresh_labels import grouping_columns
 from bootmle.sampling.labels import resolve_labels
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import stream_of
 
 __all__ = ["Plan", "Structure", "check_independent_rows", "draw_resample"]
 
@@ -36,8 +37,7 @@ class Structure(Enum):
 
 def draw_resample(plan: Plan, n: int, seed: int, replicate: int) -> Resample:
     """Draw one replicate's resample of n observations from its own stream."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(replicate,))
-    return plan.draw(n, replicate, np.random.default_rng(sequence))
+    return plan.draw(n, replicate, stream_of(seed, replicate))
 
 
 class Plan(ABC):

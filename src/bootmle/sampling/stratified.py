@@ -15,6 +15,7 @@ from bootmle.optimization.sandwich import Units
 from bootmle.sampling.labels import members_of, read_codes
 from bootmle.sampling.plan import Plan, Structure, check_independent_rows
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import draw_numbers
 
 __all__ = ["Stratified"]
 
@@ -91,7 +92,8 @@ class Stratified(Plan):
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample."""
-        return Resample(n, rows=np.concatenate([rng.choice(m, size=m.size) for m in self.members]))
+        drawn = [rows[draw_numbers(rng, rows.size, rows.size)] for rows in self.members]
+        return Resample(n, rows=np.concatenate(drawn))
 
     def __repr__(self) -> str:
         """Show how many strata there are, not all labels."""
