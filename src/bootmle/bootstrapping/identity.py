@@ -17,6 +17,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.refitting.task import chunk_size
 from bootmle.sampling import Plan
+from bootmle.sampling.streams import STREAMS
 
 __all__ = ["describe", "differences", "versions"]
 
@@ -42,6 +43,7 @@ def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dic
     return {
         **fit.description(seed),
         "seed": str(seed),
+        "streams": STREAMS,
         "sampling": sampling.description(fit),
         "refit": refit,
         "chunk": chunk_size(fit.n),

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
-__all__ = ["draw_numbers", "stream_of"]
+__all__ = ["STREAMS", "draw_numbers", "stream_of"]
+
+STREAMS = "PCG64 from BLAKE2b"
+"""How streams begin, by which runs on disk are told from those of other versions."""
 
 
 class _Words(ISeedSequence):
