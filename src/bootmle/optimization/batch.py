@@ -61,7 +61,7 @@ class _Rules:
     """Limits of √(q/n), by which a resample's Hessian scatters around the original's."""
     left: float = 7.5e-4
     """Distance that the last step may leave: three quarters of what is promised. Measured on seven
-    models, n=1500 and p=12: at most 0.0005 is left, and with a half 6 evaluations more are taken."""
+    models, n=1500 and p=12: less is left, and half of it costs 2 to 6 evaluations more."""
     wide: float = 3e-2
     """Largest distance from which a last step is taken, however good its Hessian seems."""
     undecided: float = 5e-4
