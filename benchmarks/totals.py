@@ -160,11 +160,9 @@ def measure(case: Case, n: int, count: int) -> Row:
     """Refit one model."""
     args = case.draw(n, np.random.default_rng(SEED))
     nll = partial(total, contributions=case.contributions)
-    runs = [
-        bootstrap(mle, n_resamples=count, rng=SEED, progress=False)
-        for mle in (fit(nll, case.start, args), fit(case.contributions, case.start, args))
-    ]
-    mle = runs[1].fit
+    fits = [fit(each, case.start, args) for each in (nll, case.contributions)]
+    mle = fits[1]
+    runs = [bootstrap(each, n_resamples=count, rng=SEED, progress=False) for each in fits]
     steps = (runs[0].replicates - runs[1].replicates) @ np.linalg.cholesky(mle.information.matrix)
     return {
         "model": case.name,

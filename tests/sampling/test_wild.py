@@ -14,6 +14,7 @@ from bootmle import Cases, Estimator, Fit, Status, Wild, bootstrap, coverage, cr
 from bootmle.refitting.score_steps import ScoreSteps
 from bootmle.sampling.labels import members_of
 from bootmle.sampling.resample import Resample
+from bootmle.sampling.streams import stream_of
 
 Floats = NDArray[np.float64]
 GROUPS = np.array([4, 1, 1, 0, 0, 0, 2, 3, 3, 4, 5, 5, 2, 0, 1, 5, 5, 3, 4, 4])
@@ -43,7 +44,7 @@ def linear(total: bool = False) -> Fit:
 def multipliers(plan: Wild, count: int) -> Floats:
     drawn = []
     for k in range(count):
-        stream = np.random.default_rng(np.random.SeedSequence(5, spawn_key=(k,)))
+        stream = stream_of(5, k)
         drawn.append(plan.draw(20, k, stream).multipliers)
     return np.array(drawn)
 
