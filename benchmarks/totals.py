@@ -80,7 +80,7 @@ def zero_inflated(params: Floats, X: Floats, y: Floats) -> Floats:
     eta, share = X @ params[:-1], params[-1]
     log_poisson = y * eta - np.exp(eta) - gammaln(y + 1)
     positive = log_expit(-share) + log_poisson
-    return -np.where(y > 0, positive, np.logaddexp(log_expit(share), positive))
+    return np.asarray(-np.where(y > 0, positive, np.logaddexp(log_expit(share), positive)))
 
 
 def draw_zero_inflated(n: int, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -94,7 +94,7 @@ def switching(params: Floats, X: Floats, y: Floats) -> Floats:
     one, other = params[:5], params[5:10]
     scale, share = np.exp(params[10]), params[11]
     parts = [log_density((y - X @ each) / scale) - params[10] for each in (one, other)]
-    return -np.logaddexp(log_expit(share) + parts[0], log_expit(-share) + parts[1])
+    return np.asarray(-np.logaddexp(log_expit(share) + parts[0], log_expit(-share) + parts[1]))
 
 
 def draw_switching(n: int, rng: np.random.Generator) -> tuple[Any, ...]:
