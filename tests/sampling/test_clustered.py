@@ -559,7 +559,7 @@ def test_groups_come_with_all_their_rows_and_clusters_with_as_many_groups_as_the
         assert_array_equal(times[..., 0].sum(axis=1) % 2, 0)
         assert times[..., 0].sum() == 24
         apart += bool(np.any(times[:, 0] != times[:, 1]))
-    assert apart >= 65  # each draw has no such cluster with probability about 0.003
+    assert apart >= 65  # each draw has no such cluster with probability 0.002
 
 
 def test_clusters_within_clusters_are_another_name_for_cases() -> None:
