@@ -376,6 +376,7 @@ class Descent(Position):
             start,
             parameters,
             gradient=target.analytic_gradient,
+            announce=self.likelihood.expect_working,
             unit=self.whitening.units,
         )
         better = np.isfinite(result.x).all() and result.fun < value

@@ -216,7 +216,8 @@ def fit(
     rng : int, Generator or None
         Seed of the random starts.
     n_jobs : int or None
-        Workers that search from them, as in `bootstrap`; results do not depend on it.
+        Workers, as in `bootstrap`, that evaluate the points of finite differences, where that
+        saves time, and search from the random starts; results do not depend on it, to the bit.
     progress : bool, optional
         Whether to show a forecast and the evaluations so far, by default on a terminal and in a
         notebook; in a log file a line per minute.
@@ -254,8 +255,10 @@ def fit(
         rest = (weights, missing, weights_kind)
         likelihood = read_by_name_too(fun, args, jac, vectorized, parameters, rest)
     count, size = check_n_starts(n_starts), likelihood.parameters.free.size
-    with watched_step("fit", shown(progress), count * _expected_evaluations(size)):
-        found = _search(likelihood, optimizer)
+    expected = _expected_evaluations(size)
+    with watched_step("fit", shown(progress), count * expected):
+        with likelihood.ahead(n_jobs, expected):
+            found = _search(likelihood, optimizer)
         if count > 1:
             found = search_again(found, Fit.from_start, count, rng, n_jobs)
     return replace(found, notes=(*note, *found.notes)) if note else found

@@ -222,7 +222,11 @@ class Search(Descent):
 
         target = WhitenedObjective(likelihood, Whitening(start, np.eye(start.size)), 0.0)
         self.result = self.optimizer.minimize(
-            value, start, parameters, gradient=target.analytic_gradient
+            value,
+            start,
+            parameters,
+            gradient=target.analytic_gradient,
+            announce=likelihood.expect_working,
         )
         first = likelihood.total(parameters.to_user(start)) if np.isnan(first) else first
         self.lowest, self.drop = lowest, first - lowest

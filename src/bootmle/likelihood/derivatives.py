@@ -303,6 +303,7 @@ def _lattice_values(
     """Evaluate the contributions at all points (k, n) minus those at the first."""
     params = likelihood.parameters.to_user(coordinates.to_working(points))
     width = _LIMITS.together if likelihood.vectorized else 1
+    likelihood.expect(params)
     base: Floats | None = None
     values = []
     for start in range(0, len(params), width):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar
@@ -151,9 +151,15 @@ class Objective(ABC):
     """Order of its derivative along a line that gives second derivatives of the nll."""
 
     def __init__(
-        self, function: _Function, point: Floats, base: float | None = None, spacing: float = 0.0
+        self,
+        function: _Function,
+        point: Floats,
+        base: float | None = None,
+        spacing: float = 0.0,
+        announce: Callable[[Iterable[Floats]], None] | None = None,
     ) -> None:
         self.spacing = spacing  # of the numbers that values are differences of
+        self.announce = announce  # points (k, p) that will be asked for next
         self.function, self.point, self.count = function, point, int(base is None)
         self.budget = 1 + 4 * (point.size**2 + point.size)
         self.base = np.asarray(function(point.copy()) if base is None else base, dtype=float)
@@ -170,9 +176,16 @@ class Objective(ABC):
             self.known[key] = self._evaluate(displacement)
         return self.known[key]
 
+    def expect(self, displacements: Sequence[Floats]) -> None:
+        """Announce displacements that will be asked for next, in this order."""
+        if self.announce is not None:
+            new = [each for each in displacements if each.tobytes() not in self.known]
+            self.announce([self.point + each for each in new])
+
     def moved(self, displacement: Floats) -> Objective:
         """Displace from another point, going on with the count of evaluations and their budget."""
-        there = type(self)(self.function, self.point + displacement, spacing=self.spacing)
+        point = self.point + displacement
+        there = type(self)(self.function, point, spacing=self.spacing, announce=self.announce)
         there.count, there.budget = self.count + there.count, self.count + there.budget
         return there
 
@@ -293,9 +306,12 @@ def observe(
     point: Floats,
     base: float | None,
     spacing: float = 0.0,
+    announce: Callable[[Iterable[Floats]], None] | None = None,
 ) -> Objective:
     """Difference the gradient if there is one, else the nll, whose value at the point is base."""
-    return _Value(value, point, base, spacing) if gradient is None else _Gradient(gradient, point)
+    if gradient is not None:
+        return _Gradient(gradient, point)
+    return _Value(value, point, base, spacing, announce)
 
 
 def _mirror(upper: Floats) -> Floats:

@@ -10,7 +10,15 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import is_definite
 from bootmle.likelihood.differences import Frame, LineExpansion, Measured, Objective
-from bootmle.likelihood.taylor import expand_along, expand_briefly, restrict
+from bootmle.likelihood.taylor import (
+    BRIEF_PLACES,
+    CENTRAL_PLACES,
+    brief_step,
+    expand_along,
+    expand_briefly,
+    expect_along,
+    restrict,
+)
 
 __all__ = ["ROUNDING", "balanced_step", "is_regular", "measure_hessian"]
 
@@ -70,16 +78,18 @@ def measure_hessian(
     directions = objective.directions()
     lines = [restrict(objective, frame, direction) for direction in directions]
     step = balanced_step(noise, order)
+    expect_along(objective, frame, [(axis, CENTRAL_PLACES * step) for axis in directions[:p]])
     found = [expand_along(line, order, step, noise) for line in lines[:p]]
     jittered = float(np.hypot(noise, _jitter(objective, frame, found)))
     if jittered > noise:
         noise, longer = jittered, balanced_step(jittered, order) > _REFINEMENT.longer * step
         step = balanced_step(jittered, order) if longer else step
+        expect_along(objective, frame, [(axis, CENTRAL_PLACES * step) for axis in directions[:p]])
         found = [expand_along(line, order, step, noise) for line in lines[:p]]
     if known and not is_regular(np.array([_curvature(line, order) for line in found])):
         return None
     _refine(objective, lines, found, noise, reserve=4 * (len(lines) - p))
-    brief = _expand_between(objective, lines, found, noise, known)
+    brief = _expand_between(objective, frame, lines, found, noise, known)
     _refine(objective, lines, found, noise, reserve=2)
     measured = objective.assemble(found, frame.turn(objective.base))
     definite = is_definite(measured.matrix, measured.error)
@@ -105,6 +115,7 @@ def _largest_third(lines: Sequence[LineExpansion], order: int) -> float:
 
 def _expand_between(
     objective: Objective,
+    frame: Frame,
     lines: Sequence[Callable[[float], Floats]],
     found: list[LineExpansion],
     noise: float,
@@ -118,14 +129,18 @@ def _expand_between(
     between = list(range(p, len(lines)))
     sample = np.linspace(p, len(lines) - 1, _REFINEMENT.sample).astype(int).tolist()
     whole = between if not known else [k for k in between if k in sample]
+    steps = {k: min(found[axis].step for axis in np.flatnonzero(directions[k])) for k in between}
+    expect_along(objective, frame, [(directions[k], CENTRAL_PLACES * steps[k]) for k in whole])
     expanded = {k: _expand_fully(lines[k], directions[k], found, order, noise) for k in whole}
     seen = [*found, *expanded.values()]
     fourth = max((float(np.max(np.abs(line.coefficients[4]))) for line in seen), default=0.0)
     fast = np.isfinite(fourth) and all(line.decay <= _REFINEMENT.slow for line in seen)
     brief = [k for k in between if k not in expanded]
+    steps = {k: brief_step(steps[k], noise, fourth) if fast else steps[k] for k in brief}
+    places = BRIEF_PLACES if fast else CENTRAL_PLACES
+    expect_along(objective, frame, [(directions[k], places * steps[k]) for k in brief])
     for k in list(brief):
-        step = min(found[axis].step for axis in np.flatnonzero(directions[k]))
-        quick = expand_briefly(lines[k], step, noise, fourth) if fast else None
+        quick = expand_briefly(lines[k], steps[k], noise, fourth) if fast else None
         if quick is None:
             brief.remove(k)
             quick = _expand_fully(lines[k], directions[k], found, order, noise)

@@ -7,7 +7,7 @@ Richardson extrapolation. Derivatives and bounds are then transformed back to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -122,6 +122,7 @@ def measure_information(
     metric: Floats | None = None,
     near: bool = False,
     spacing: float = 0.0,
+    announce: Callable[[Iterable[Floats]], None] | None = None,
 ) -> Information:
     """Measure gradient, Hessian and definiteness of ``value``, or of what ``gradient`` is of, at x.
 
@@ -133,9 +134,9 @@ def measure_information(
     curvature open, it is negative, or they are wide. Where a rough inverse Hessian is known (the
     metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all; with one,
     all may be measured at an optimum that is ``near`` x. Values that are differences of larger ones
-    have the ``spacing`` of those.
+    have the ``spacing`` of those. ``announce`` is told which points (k, p) will be asked for next.
     """
-    objective = observe(value, gradient, np.array(x, dtype=float), base, spacing)
+    objective = observe(value, gradient, np.array(x, dtype=float), base, spacing, announce)
     if hessian is not None:
         frame = whitened_frame(objective.point, hessian)
         noise = measure_noise(objective, frame)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.ahead import Ahead, evaluated_ahead
 from bootmle.execution.meter import count_evaluations
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.automatic import Automatic
@@ -64,6 +66,8 @@ class Calls:
     """How often an objective was evaluated, on all of its rows or some of them."""
 
     n: int = 0
+    ahead: Ahead | None = None
+    """Who evaluates ahead, inside a block of `Likelihood.ahead`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,44 @@ class Likelihood:
         self.calls.n += n
         count_evaluations(n)
 
+    @contextmanager
+    def ahead(self, n_jobs: int | None, expected: int) -> Iterator[None]:
+        """Let workers evaluate what `expect` announces, inside the block; about so many points."""
+        alone = self.vectorized or self.automatic is not None
+        calls = self.calls
+        with evaluated_ahead(self.function, self.args, 1 if alone else n_jobs, expected) as found:
+            before, calls.ahead = calls.ahead, found
+            try:
+                yield
+            finally:
+                calls.ahead = before
+
+    def expect(self, points: Floats) -> None:
+        """Announce full parameter vectors (k, p) at which this will be evaluated next."""
+        if self._ahead is not None:
+            self._ahead.look(points)
+
+    def expect_working(self, points: Iterable[Floats]) -> None:
+        """Announce points (q,) of the working scale at which this will be evaluated next."""
+        if self._ahead is not None:
+            self._ahead.look([self.parameters.to_user(point) for point in points])
+
+    @property
+    def _ahead(self) -> Ahead | None:
+        """Who evaluates ahead, if that is on the same data."""
+        ahead = self.calls.ahead
+        same = ahead is not None and ahead.args is self.args and ahead.function is self.function
+        return ahead if same else None
+
+    def _evaluate(self, params: Floats) -> Any:
+        """Call the objective, unless that was done ahead."""
+        self._count(1)
+        ahead = self._ahead
+        return self.function(params, *self.args) if ahead is None else ahead.take(params)
+
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""
-        self._count(1)
-        raw = np.asarray(unmasked(self.function(params, *self.args)))
+        raw = np.asarray(unmasked(self._evaluate(params)))
         if raw.dtype.kind == "c":
             raise TypeError(f"fun: returned complex contributions at {params}; they must be real")
         values = np.asarray(raw, dtype=float)
@@ -154,6 +192,7 @@ class Likelihood:
         if isinstance(self.function, Vectorized):
             self._count(len(points))
             return self.function.at(points, *self.args).reshape(len(points), -1)
+        self.expect(points)
         return np.array([self.contributions(point) for point in points])
 
     def values_at(self, points: Floats) -> Floats:
@@ -163,6 +202,7 @@ class Likelihood:
         if isinstance(self.function, Vectorized):
             self._count(len(points))
             return self.scale * self.function.at(points, *self.args).reshape(-1, 1)
+        self.expect(points)
         return np.array([[self.total(point)] for point in points])
 
     @property
@@ -189,10 +229,7 @@ class Likelihood:
         """Evaluate the weighted total at a full parameter vector."""
         if self.per_observation:
             return self.summed_values(self.contributions(params))
-        self._count(1)
-        return self.scale * float(
-            np.asarray(unmasked(self.function(params, *self.args))).reshape(())
-        )
+        return self.scale * float(np.asarray(unmasked(self._evaluate(params))).reshape(()))
 
     def summed_values(self, values: Floats | float) -> float:
         """Sum weighted contributions, or take a total as it is."""

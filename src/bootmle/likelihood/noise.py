@@ -63,7 +63,9 @@ def measure_noise(objective: Objective, frame: Frame) -> float:
 def _tabulate(objective: Objective, frame: Frame, step: Floats, points: int) -> Floats:
     """Evaluate, in a frame's coordinates, at the point and at multiples of a step."""
     rows = [frame.turn(objective.base)]
-    rows += [frame.turn(objective(k * frame.axes @ step)) for k in range(1, points + 1)]
+    places = [k * frame.axes @ step for k in range(1, points + 1)]
+    objective.expect(places)
+    rows += [frame.turn(objective(place)) for place in places]
     table = np.stack(rows).reshape(points + 1, -1)
     return table[np.isfinite(table).all(axis=1)]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from bootmle.likelihood.differences import Frame, Measured, Objective
 from bootmle.likelihood.frame import whitened_frame
 from bootmle.likelihood.hessian import balanced_step, is_regular
 from bootmle.likelihood.lattice import fourth_order_slope
-from bootmle.likelihood.taylor import restrict
+from bootmle.likelihood.taylor import expect_along, restrict
 
 __all__ = ["approach", "shift"]
 
@@ -83,7 +85,7 @@ def _look(objective: Objective, frame: Frame, step: float) -> tuple[Floats, Floa
     """Return slopes and curvatures along the axes by central differences; ones by gradients."""
     if objective.order == 1:
         return frame.turn(objective.base), np.ones(len(objective.point))
-    up, down = _values(objective, frame, step), _values(objective, frame, -step)
+    up, down = _values(objective, frame, [step, -step])
     return (up - down) / (2 * step), (up + down - 2 * float(objective.base)) / step**2
 
 
@@ -91,17 +93,16 @@ def _accurate_slope(objective: Objective, frame: Frame, step: float) -> Floats:
     """Return slopes along the axes to fourth order, by all points that a Hessian here needs."""
     if objective.order == 1:
         return frame.turn(objective.base)
-    near, far = (
-        _values(objective, frame, each) - _values(objective, frame, -each)
-        for each in (step, 2 * step)
-    )
-    return fourth_order_slope(near, far, step)
+    up, down, up2, down2 = _values(objective, frame, [step, -step, 2 * step, -2 * step])
+    return fourth_order_slope(up - down, up2 - down2, step)
 
 
-def _values(objective: Objective, frame: Frame, place: float) -> Floats:
-    """Evaluate the objective at one place on every axis."""
-    size = len(objective.point)
-    return np.array([float(restrict(objective, frame, axis)(place)) for axis in np.eye(size)])
+def _values(objective: Objective, frame: Frame, places: Sequence[float]) -> Floats:
+    """Evaluate the objective at places (k,) on every axis, (k, p)."""
+    axes = np.eye(len(objective.point))
+    expect_along(objective, frame, [(axis, np.array(places)) for axis in axes])
+    lines = [restrict(objective, frame, axis) for axis in axes]
+    return np.array([[float(line(place)) for place in places] for line in lines]).T
 
 
 def _rewhitened(
@@ -117,11 +118,12 @@ def _rewhitened(
     size, steps = len(slope), step / np.sqrt(curvatures)
     rough = np.diag(curvatures)
     alone = float(objective.base) + slope * steps + curvatures * steps**2 / 2
-    for i in range(size):
-        for j in range(i):
-            both = float(objective(frame.axes[:, i] * steps[i] + frame.axes[:, j] * steps[j]))
-            mixed = both - alone[i] - alone[j] + float(objective.base)
-            rough[i, j] = rough[j, i] = mixed / (steps[i] * steps[j])
+    pairs, moves = list(combinations(range(size), 2)), frame.axes * steps
+    corners = [moves[:, i] + moves[:, j] for i, j in pairs]
+    objective.expect(corners)
+    for (i, j), corner in zip(pairs, corners, strict=True):
+        mixed = float(objective(corner)) - alone[i] - alone[j] + float(objective.base)
+        rough[i, j] = rough[j, i] = mixed / (steps[i] * steps[j])
     scaled = rough / np.sqrt(np.outer(curvatures, curvatures))
     if not (np.isfinite(scaled).all() and np.linalg.eigvalsh(scaled)[0] > low):
         return None

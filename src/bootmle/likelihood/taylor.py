@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,15 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import SAFETY, Frame, LineExpansion, Objective
 
-__all__ = ["expand_along", "expand_briefly", "restrict"]
+__all__ = [
+    "BRIEF_PLACES",
+    "CENTRAL_PLACES",
+    "brief_step",
+    "expand_along",
+    "expand_briefly",
+    "expect_along",
+    "restrict",
+]
 
 
 def restrict(objective: Objective, frame: Frame, direction: Floats) -> Callable[[float], Floats]:
@@ -23,6 +31,13 @@ def restrict(objective: Objective, frame: Frame, direction: Floats) -> Callable[
     return along
 
 
+def expect_along(
+    objective: Objective, frame: Frame, lines: Iterable[tuple[Floats, Floats]]
+) -> None:
+    """Announce places on lines of a frame, line by line, as directions and places on them."""
+    objective.expect([place * frame.axes @ line for line, places in lines for place in places])
+
+
 def _stencil(offsets: Sequence[int]) -> tuple[Floats, Floats, Floats]:
     """Return offsets (5,), the coefficients' weights (5, 5), and what orders 5 and 6 leak in."""
     nodes = np.array(offsets, dtype=float)
@@ -31,6 +46,10 @@ def _stencil(offsets: Sequence[int]) -> tuple[Floats, Floats, Floats]:
 
 
 _CENTRAL = _stencil([2, -2, 1, -1, 0])
+CENTRAL_PLACES = _CENTRAL[0][:-1]
+"""Places, in steps, that an expansion evaluates beside the point."""
+BRIEF_PLACES = np.array([1.0, -1.0])
+"""The same of a brief one."""
 _ONE_SIDED = [_stencil([4, 3, 2, 1, 0]), _stencil([-4, -3, -2, -1, 0])]
 _SHORTENINGS = 7
 """How often a one-sided step is shortened: by 4⁷, from a standard error to 6e-5 of one."""
@@ -77,15 +96,17 @@ def expand_along(
     )
 
 
-def expand_briefly(
-    line: Callable[[float], Floats], longest: float, noise: float, fourth: float
-) -> LineExpansion | None:
-    """Expand an nll along a line to second order from two points; None beyond its domain.
-
-    The step balances truncation, by a bound on the fourth coefficient, and rounding.
-    """
+def brief_step(longest: float, noise: float, fourth: float) -> float:
+    """Balance truncation, by a bound on the fourth coefficient, and rounding, for two points."""
     rounding = SAFETY * noise * _BRIEF_WEIGHTS
-    step = min(float((rounding / max(fourth, _TINY)) ** 0.25), longest)
+    return min(float((rounding / max(fourth, _TINY)) ** 0.25), longest)
+
+
+def expand_briefly(
+    line: Callable[[float], Floats], step: float, noise: float, fourth: float
+) -> LineExpansion | None:
+    """Expand an nll along a line to second order from two points; None beyond its domain."""
+    rounding = SAFETY * noise * _BRIEF_WEIGHTS
     values = _sample(line, np.array([step, -step, 0.0]))
     if values is None:
         return None

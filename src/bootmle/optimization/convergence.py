@@ -67,6 +67,7 @@ def observed_information(
         metric=metric,
         near=near,
         spacing=0.0 if likelihood.per_observation else float(np.spacing(np.sum(np.abs(base)))),
+        announce=likelihood.expect_working,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import scipy
 from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult, minimize
 
 from bootmle.display.text import brief
@@ -28,6 +29,9 @@ _WITH_BOUNDS = {
     "cobyqa",
 }
 _WITH_HESSIAN = {"dogleg", "trust-ncg", "trust-krylov", "trust-exact"}
+_WITH_WORKERS = {"bfgs", "cg", "l-bfgs-b", "slsqp", "tnc"}
+"""Methods whose finite differences SciPy, from 1.16 on, leaves to a function like `map`."""
+_HAS_WORKERS = tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 16)
 _SLACK = 1e-9
 """Violation of a constraint, relative to the largest parameter or 1, that is rounding."""
 _POLISH = {"ftol": 1e-13, "maxiter": 300}
@@ -60,17 +64,27 @@ class Optimizer:
         *,
         gradient: Callable[[Floats], Floats] | None = None,
         unit: Floats | float = 1.0,
+        announce: Callable[[Iterable[Floats]], None] | None = None,
     ) -> OptimizeResult:
         """Minimize over the working scale, each parameter in its unit.
 
-        The result's ``x`` is on the working scale; everything else is SciPy's own.
+        The result's ``x`` is on the working scale; everything else is SciPy's own. ``announce`` is
+        told the points (q,) of its finite differences before they are evaluated.
         """
         method = self._method(parameters)
 
         def scaled(v: Floats) -> float:
             return value(v * unit)
 
-        options: Any = dict(self.options) if self.options else None
+        def announced(function: Callable[[Floats], Any], points: Iterable[Floats]) -> Iterator[Any]:
+            moved = list(points)
+            if announce is not None and moved and moved[0].size == start.size:
+                announce([point * unit for point in moved])
+            return map(function, moved)
+
+        options: Any = dict(self.options) if self.options else {}
+        if announce is not None and gradient is None and self._takes_workers(parameters):
+            options.setdefault("workers", announced)
         result = minimize(
             scaled,
             start / unit,
@@ -79,7 +93,7 @@ class Optimizer:
             bounds=self._bounds(parameters, unit),
             constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
             tol=self.tol,
-            options=options,
+            options=options or None,
         )
         if not hasattr(result, "x"):
             raise TypeError(f"method: returned {brief(result)}; return an OptimizeResult with x")
@@ -160,6 +174,13 @@ class Optimizer:
         bounded = np.isfinite(parameters.bounds).any()
         plain = isinstance(self.method, str) and self.method.lower() == "bfgs"
         return None if plain and (bounded or self.constraints) else self.method
+
+    def _takes_workers(self, parameters: Parameters) -> bool:
+        """Whether SciPy asks for the points of its finite differences all at once."""
+        method = self._method(parameters)
+        if method is None:  # SciPy's choice
+            method = "SLSQP" if self.constraints else "L-BFGS-B"
+        return _HAS_WORKERS and isinstance(method, str) and method.lower() in _WITH_WORKERS
 
     def _gradient(
         self, gradient: Callable[[Floats], Floats] | None, unit: Floats | float, method: Any

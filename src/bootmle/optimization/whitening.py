@@ -130,6 +130,7 @@ class WhitenedObjective:
             values: list[float] = self.summed(together).tolist()
             return values
         self.n_evaluations += len(params)
+        self.likelihood.expect(params)
         return [self._evaluate(point) for point in params]
 
     def rises(self, params: Floats, above: Floats | float) -> Floats:
@@ -138,6 +139,7 @@ class WhitenedObjective:
         if together is not None:
             return together
         self.n_evaluations += len(params)
+        self.likelihood.expect(params)
         rises = np.empty((len(params), self.likelihood.n_values))
         for place, point in enumerate(params):
             try:
