@@ -26,6 +26,7 @@ from bootmle.bootstrapping.results import Bootstrap
 from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_or_resume
 from bootmle.display.known_names import refuse_keywords
 from bootmle.display.message_kinds import count_kinds
+from bootmle.execution.ahead import points_on
 from bootmle.execution.checkpoint import Checkpoint
 from bootmle.execution.meter import watched_step
 from bootmle.execution.parallel import check_n_jobs
@@ -155,7 +156,7 @@ def bootstrap(
     with signals_interrupt(), computation():
         if shown(progress):
             announce_run(fit, sampling, refit, (n_resamples, path, part), workers)
-        with watched_step("shared expansion", shown(progress)):
+        with watched_step("shared expansion", shown(progress)), points_on(n_jobs):
             setup = _set_up(fit, sampling, refit, rng, n_resamples, path, limit)
         run = Run(setup.task, setup.count, n_jobs, shown(progress), store=setup.store, **place)
         collected = run.collect()

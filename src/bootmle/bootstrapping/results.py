@@ -18,6 +18,7 @@ from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
 from bootmle.display import html
 from bootmle.display.checks import check_flag, check_names
+from bootmle.execution.ahead import points_on
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, signals_interrupt
@@ -227,7 +228,8 @@ class Bootstrap(Pictures):
         fit, plan = read_extension(self, n, sampling)
         count = len(self.data) + int(n)
         with computation():
-            task = Task.prepare(fit, plan, self.refit, self.seed, apart=self.apart)
+            with points_on(n_jobs):
+                task = Task.prepare(fit, plan, self.refit, self.seed, apart=self.apart)
             run, found = self._run_on(task, count, n_jobs, shown(progress))
             correction = None if found is None else found.correction
             longer = replace(self, sampling=plan, correction=correction)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
@@ -22,10 +23,9 @@ from numpy.typing import NDArray
 
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.payload import Payload, StoredPayload
-from bootmle.execution.raised import unless_interrupted
 from bootmle.execution.threads import computation
 
-__all__ = ["Ahead", "evaluated_ahead"]
+__all__ = ["Ahead", "evaluated_ahead", "points_on"]
 
 Point = NDArray[np.float64]
 
@@ -46,6 +46,7 @@ class _Rules:
 
 
 _RULES = _Rules()
+_N_JOBS: ContextVar[int | None] = ContextVar("n_jobs", default=1)
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Ahead:
         return value
 
     def _is_worth_it(self) -> bool:
-        """Whether workers are ready, and a queue is there for them; they start in the background."""
+        """Whether workers are ready and have something to do; they start in the background."""
         if self.useless or len(self.queue) < 2:
             return False
         if self.pool is None and self.starting is None:
@@ -168,17 +169,28 @@ def _evaluated(source: Any, point: Point | None) -> tuple[Any] | None:
     try:
         with computation():
             return None if point is None else (function(point, *args),)
-    except BaseException as error:  # raised again where the value is asked for
-        unless_interrupted(error)
+    except BaseException:  # it is raised again where the value is asked for, even Ctrl-C
         return None
 
 
 @contextmanager
+def points_on(n_jobs: int | None) -> Iterator[None]:
+    """Let `evaluated_ahead` use so many workers inside the block."""
+    check_n_jobs(n_jobs)
+    token = _N_JOBS.set(n_jobs)
+    try:
+        yield
+    finally:
+        _N_JOBS.reset(token)
+
+
+@contextmanager
 def evaluated_ahead(
-    function: Callable[..., Any], args: tuple[Any, ...], n_jobs: int | None, expected: int
+    function: Callable[..., Any], args: tuple[Any, ...], expected: int
 ) -> Iterator[Ahead | None]:
     """Let workers evaluate ahead inside the block; None where there is only one."""
-    workers = check_n_jobs(n_jobs)
+    n_jobs = _N_JOBS.get()
+    workers = 1 if n_jobs == 1 else check_n_jobs(n_jobs)
     if workers == 1:
         yield None
         return

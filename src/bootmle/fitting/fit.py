@@ -13,6 +13,7 @@ from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
 from bootmle.display.known_names import refuse_keywords
+from bootmle.execution.ahead import points_on
 from bootmle.execution.meter import watched_step
 from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
@@ -257,7 +258,7 @@ def fit(
     count, size = check_n_starts(n_starts), likelihood.parameters.free.size
     expected = _expected_evaluations(size)
     with watched_step("fit", shown(progress), count * expected):
-        with likelihood.ahead(n_jobs, expected):
+        with points_on(n_jobs), likelihood.ahead(expected):
             found = _search(likelihood, optimizer)
         if count > 1:
             found = search_again(found, Fit.from_start, count, rng, n_jobs)

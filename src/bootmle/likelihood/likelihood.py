@@ -140,11 +140,13 @@ class Likelihood:
         count_evaluations(n)
 
     @contextmanager
-    def ahead(self, n_jobs: int | None, expected: int) -> Iterator[None]:
+    def ahead(self, expected: int) -> Iterator[None]:
         """Let workers evaluate what `expect` announces, inside the block; about so many points."""
-        alone = self.vectorized or self.automatic is not None
         calls = self.calls
-        with evaluated_ahead(self.function, self.args, 1 if alone else n_jobs, expected) as found:
+        if self.vectorized or self.automatic is not None:
+            yield
+            return
+        with evaluated_ahead(self.function, self.args, expected) as found:
             before, calls.ahead = calls.ahead, found
             try:
                 yield

@@ -120,7 +120,8 @@ def _expand_at(
     straight = n_terms(whitening.size, min(order, 2))
     terms, thirds = [], []
     for block in likelihood.row_blocks(max(1, BLOCK_CAP // lattice.values_per_row)):
-        found = lattice.derivatives(block, whitening, step)
+        with block.ahead(len(lattice.points)):
+            found = lattice.derivatives(block, whitening, step)
         if found is None:
             return None
         terms.append(found[:, :straight])
