@@ -20,7 +20,8 @@ UNITS = np.array([1.0, 2000.0])
 BootOf = Callable[..., Bootstrap]
 
 
-OF_REPLICATES = [name for name, kind in METHODS.items() if Need.EXPANSION not in kind.needs]
+OF_FITS = {Need.EXPANSION, Need.LEVELS}
+OF_REPLICATES = [name for name, kind in METHODS.items() if not kind.needs & OF_FITS]
 ALTERNATIVES = ("two-sided", "less", "greater")
 
 

@@ -9,9 +9,9 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
-from bootmle.bootstrapping.spread import Spread
 from bootmle.display.known_names import refuse_keywords
 from bootmle.display.text import brief
 from bootmle.execution.threads import computation
@@ -19,6 +19,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.inference.abc import ABC
 from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
+from bootmle.inference.calibrated import Calibrated, CalibratedBasic
 from bootmle.inference.derived import derive_all
 from bootmle.inference.intervals import (
     ConfidenceInterval,
@@ -39,7 +40,8 @@ from bootmle.refitting.leave_one_out import LeaveOneOut
 __all__ = ["METHODS", "Inference", "why_not"]
 
 METHODS: dict[str, type[IntervalMethod]] = {
-    kind.name: kind for kind in (Percentile, Basic, Normal, BCa, Studentized, ABC)
+    kind.name: kind
+    for kind in (Percentile, Basic, Normal, BCa, Studentized, ABC, Calibrated, CalibratedBasic)
 }
 """Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""
 
@@ -50,7 +52,7 @@ def why_not(kind: type[IntervalMethod], lacking: Callable[[Need], str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inference(Spread):
+class Inference(Doubled):
     """Replicates of a fit, their intervals and p-values; attributes as of `Spread`."""
 
     def confidence_interval(
@@ -68,8 +70,9 @@ class Inference(Spread):
             "percentile", "basic" or "normal" (Davison and Hinkley 1997, chapter 5); "bca" (Efron
             1987), with the acceleration of the jackknife, by observation or by cluster;
             "studentized", with each replicate's own sandwich, or what an `Estimator`'s
-            ``standard_error`` returns; or "abc", BCa's without replicates (see
-            `Fit.confidence_interval`). In any case.
+            ``standard_error`` returns; "abc", BCa's without replicates (see
+            `Fit.confidence_interval`); "calibrated" and "calibrated-basic", percentile and basic
+            ones at levels chosen by the double bootstrap (see `calibration`). In any case.
         confidence_level : float
             At least 0.5 and below 1: the probability of covering, 0.95 for 95% intervals.
         alternative : str
@@ -165,6 +168,8 @@ class Inference(Spread):
             assert not isinstance(self.sampling, str)
             with computation():
                 known["family"] = family_of(self.fit, self.sampling, self.derivation, chosen)
+        if Need.LEVELS in needs:
+            known["levels"] = self.calibration().take(chosen)
         return ReplicateArrays(
             tuple(self.names[j] for j in np.flatnonzero(chosen)),
             self.estimate[chosen],

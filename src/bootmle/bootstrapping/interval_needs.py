@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootmle.bootstrapping.calibrating import why_not_calibrated
 from bootmle.bootstrapping.fit_intervals import why_no_family
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -27,6 +28,8 @@ def why_lacking(
     if need is Need.JACKKNIFE:
         drawn = plan.units(fit.n)
         return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""
+    if need is Need.LEVELS:
+        return why_not_calibrated(fit, plan, shown)
     if need is Need.EXPANSION:
         if fit.likelihood is None:
             return "an Estimator has no likelihood to expand"

@@ -50,6 +50,7 @@ _INNER = {
     *(
         "apart",
         "blank",
+        "calibrations",
         "center",
         "chosen",
         "correction",
@@ -145,6 +146,7 @@ class Bootstrap(Pictures):
             remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
             audits=(),
             alarms=(),
+            calibrations={},
         )
 
     def _linear_of(self, function: Callable[[Floats], Any]) -> Floats:
@@ -260,6 +262,7 @@ class Bootstrap(Pictures):
             seconds=seconds + run.seconds,
             stopped=run.reason,
             leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data)),
+            calibrations={},
         )
         if run.interrupted:
             return held

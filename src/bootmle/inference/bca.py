@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ from bootmle.inference.intervals import (
     IntervalMethod,
     Need,
     ReplicateArrays,
-    read_level,
 )
 from bootmle.inference.order_statistics import (
     order_level,
@@ -105,17 +103,10 @@ class BCa(IntervalMethod):
         withhold: bool = False,
     ) -> ConfidenceInterval:
         """Compute the interval; NaN, with a warning, for parameters that alone have none."""
-        try:
-            return IntervalMethod.interval(self, confidence_level, alternative, withhold=withhold)
-        except ValueError as error:
-            read_level(confidence_level, alternative)
-            found = IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
-            refused = np.isnan(found.low) | np.isnan(found.high)
-            if refused[np.isfinite(self.acceleration)].all():
-                raise
-            names = ", ".join(self.names[j] for j in np.flatnonzero(refused))
-            warnings.warn(f"{error}; an end is nan for {names}", stacklevel=4)
-            return found
+        if withhold:
+            return IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
+        known = np.isfinite(self.acceleration)
+        return self.interval_of_some(confidence_level, alternative, self.names, known)
 
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
         """Refuse what has no correction, and a corrected level that the replicates cannot show."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Real
@@ -11,11 +12,18 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from bootmle.inference.order_statistics import SAME_RANK
+from bootmle.inference.order_statistics import (
+    SAME_RANK,
+    order_quantile,
+    order_quantile_mcse,
+    sort_replicates,
+)
 from bootmle.likelihood.arrays import Floats
 
 __all__ = [
+    "Calibration",
     "ConfidenceInterval",
     "Family",
     "IntervalMethod",
@@ -58,6 +66,62 @@ class Need(Enum):
     JACKKNIFE = "the estimates without each unit (jackknife)"
     STANDARD_ERRORS = "a standard error of each replicate"
     EXPANSION = "the units' derivatives at the estimate"
+    LEVELS = "resamples of the resamples"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """The double bootstrap: levels that give intervals their coverage among the replicates.
+
+    Attributes
+    ----------
+    below, root : (B, p) arrays
+        For each replicate, the share of its own resamples' estimates below the estimate, and the
+        share whose distance from the replicate is less than the replicate's from the estimate.
+    error : (p,) array
+        Error of the expansion that resamples of resamples are solved on, what is left of it after
+        its correction by verified ones, in standard errors.
+    error_mcse : (p,) array
+        Monte Carlo error of that correction.
+    refused : (p,) bool array
+        Where the error is so large that there is no calibration.
+    n_resamples : int
+        Resamples of each resample.
+    """
+
+    below: Floats
+    root: Floats
+    error: Floats
+    error_mcse: Floats
+    refused: NDArray[np.bool_]
+    n_resamples: int
+
+    def take(self, columns: Any) -> Calibration:
+        """Keep some parameters."""
+        return Calibration(
+            self.below[:, columns],
+            self.root[:, columns],
+            self.error[columns],
+            self.error_mcse[columns],
+            self.refused[columns],
+            self.n_resamples,
+        )
+
+    def level(self, tail: float, *, upper: bool, root: bool = False) -> tuple[Floats, Floats]:
+        """Return the level at which an endpoint leaves out a tail, and its error, (p,) each.
+
+        A quantile of the levels among the replicates (Davison and Hinkley 1997, section 5.6). The
+        error of the correction moves a level by the normal density there.
+        """
+        ordered = sort_replicates(self.root if root else self.below)[int(upper)]
+        wanted = 1 - tail if upper else tail
+        if (len(ordered) + 1) * tail < 1 - SAME_RANK:
+            nothing = np.full(ordered.shape[1], np.nan)
+            return nothing, nothing
+        found = np.where(self.refused, np.nan, order_quantile(ordered, wanted))
+        density = np.exp(-(ndtri(np.clip(found, 1e-12, 1 - 1e-12)) ** 2) / 2) / np.sqrt(2 * np.pi)
+        own = order_quantile_mcse(ordered, wanted)
+        return found, np.hypot(own, density * self.error_mcse)
 
 
 class Family(Protocol):
@@ -118,6 +182,8 @@ class ReplicateArrays:
         Estimates without each unit, and the units' strata.
     family : Family
         Derivatives in the units' weights.
+    levels : Calibration
+        Levels of the estimate in the distributions of the replicates' own resamples.
     """
 
     names: tuple[str, ...]
@@ -133,6 +199,7 @@ class ReplicateArrays:
     jackknife: Floats | None = None
     strata: NDArray[np.intp] | None = None
     family: Family | None = None
+    levels: Calibration | None = None
 
 
 class IntervalMethod(ABC):
@@ -188,6 +255,29 @@ class IntervalMethod(ABC):
             ends.append(np.full_like(end, np.inf if upper else -np.inf) if unbounded else end)
             errors.append(np.zeros_like(error) if unbounded else error)
         return ConfidenceInterval(*ends, *errors)
+
+    def interval_of_some(
+        self,
+        confidence_level: float,
+        alternative: str,
+        names: Sequence[str],
+        known: NDArray[np.bool_],
+    ) -> ConfidenceInterval:
+        """Compute the interval; NaN, with a warning, for parameters that alone have none.
+
+        ``known`` says which of the names could have one, (p,).
+        """
+        try:
+            return IntervalMethod.interval(self, confidence_level, alternative)
+        except ValueError as error:
+            read_level(confidence_level, alternative)
+            found = IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
+            refused = np.isnan(found.low) | np.isnan(found.high)
+            if refused[known].all():
+                raise
+            names = ", ".join(names[j] for j in np.flatnonzero(refused).tolist())
+            warnings.warn(f"{error}; an end is nan for {names}", stacklevel=5)
+            return found
 
 
 def fewest_replicates(confidence_level: float) -> int:

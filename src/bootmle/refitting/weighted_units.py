@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.newton import TINY, CubicModels, maximize_models, trust_radius
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
-from bootmle.refitting.expansion import SharedExpansion
+from bootmle.optimization.whitening import Whitening
+from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.refit import EXPANSION_REACH, LikelihoodRefit
 from bootmle.sampling.resample import Resample
 
@@ -48,6 +50,19 @@ def why_not_expanded(fit: Fit) -> str:
     return ""
 
 
+def _by_unit(
+    expansion: SharedExpansion, likelihood: Likelihood, unit_of: NDArray[np.intp]
+) -> SharedExpansion:
+    """Sum the derivatives of the observations of each unit."""
+
+    def summed(values: NDArray[Any]) -> Floats:
+        own = likelihood.of_observations(values.T)
+        return np.array([np.bincount(unit_of, row) for row in own]).T
+
+    thirds = summed(expansion.thirds).astype(np.float32)
+    return replace(expansion, terms=summed(expansion.terms), thirds=thirds)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightedUnits:
     """Derivatives of the units that a plan draws, and estimates at any weights of them.
@@ -67,22 +82,22 @@ class WeightedUnits:
     def of(cls, fit: Fit, units: Units, quantities: Callable[[Floats], Floats]) -> WeightedUnits:
         """Sum the observations' derivatives by unit; `why_not_expanded` has found nothing."""
         refit, (rows, strata) = LikelihoodRefit.prepare(fit), units
-        assert refit.expansion is not None
-        of_observations = refit.fit.likelihood.of_observations
         unit_of = np.empty(fit.n, dtype=np.intp)
         for number, each in enumerate(rows):
             unit_of[each] = number
-
-        def summed(values: NDArray[Any]) -> Floats:
-            own = of_observations(values.T)
-            return np.array([np.bincount(unit_of, row) for row in own]).T
-
-        expansion = replace(
-            refit.expansion,
-            terms=summed(refit.expansion.terms),
-            thirds=summed(refit.expansion.thirds).astype(np.float32),
-        )
+        assert refit.expansion is not None
+        expansion = _by_unit(refit.expansion, refit.fit.likelihood, unit_of)
         return cls(refit, expansion, unit_of, strata, quantities)
+
+    def around(self, center: Floats) -> WeightedUnits | None:
+        """Expand around another point of the working scale, (q,); None where that is not finite."""
+        fit = self.refit.fit
+        moved = replace(fit, whitening=Whitening(center, fit.whitening.factor))
+        found = expand_shared(fit.likelihood, moved.whitening)
+        if found is None or found.order < self.expansion.order:
+            return None
+        expansion = _by_unit(found, fit.likelihood, self.unit_of)
+        return replace(self, refit=replace(self.refit, fit=moved), expansion=expansion)
 
     def models(self, weights: Floats) -> CubicModels:
         """Combine the units' derivatives with weights (m, G) into m models."""

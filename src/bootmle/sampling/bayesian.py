@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
 from bootmle.sampling.resample import Resample
 
@@ -42,3 +45,14 @@ class Bayesian(Plan):
         """Draw one set of weights."""
         draws = rng.standard_exponential(n)
         return Resample(n, fractions=draws * (n / draws.sum()))
+
+    def redrawn_units(self, n: int) -> Units | None:
+        """Units are single observations."""
+        return list(np.arange(n)[:, None]), np.zeros(n, dtype=np.intp)
+
+    def redraw(
+        self, drawn: Floats, strata: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
+    ) -> Floats:
+        """Draw n times a Dirichlet whose parameters are the weights, as 1 are the first time."""
+        draws = rng.standard_gamma(drawn, size=(n_resamples, drawn.size))
+        return np.asarray(draws * (drawn.sum() / draws.sum(axis=1, keepdims=True)))

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
+from bootmle.sampling.redrawing import draw_again
 from bootmle.sampling.resample import Resample
 from bootmle.sampling.streams import draw_numbers
 
@@ -70,6 +73,18 @@ class Cases(Plan):
     def units(self, n: int) -> Units | None:
         """Units are single observations."""
         return list(np.arange(n)[:, None]), np.zeros(n, dtype=np.intp)
+
+    def redrawn_units(self, n: int) -> Units | None:
+        """Units are single observations."""
+        return self.units(n)
+
+    def redraw(
+        self, drawn: Floats, strata: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
+    ) -> Floats:
+        """Draw from the rows of a resample; of a Poisson number, each as Poisson as it is there."""
+        if self.size == "poisson":
+            return rng.poisson(drawn, size=(n_resamples, drawn.size)).astype(float)
+        return draw_again(drawn, strata, n_resamples, rng)
 
     @property
     def studentizes(self) -> bool:

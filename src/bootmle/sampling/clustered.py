@@ -232,6 +232,10 @@ class Clustered(Plan):
         """Units are the clusters, each in its stratum."""
         return list(self.members), self._strata()
 
+    def redrawn_units(self, n: int) -> Units | None:
+        """Units are the clusters; rows drawn within them hide how often a cluster was."""
+        return self.units(n) if self.within is None else None
+
     @property
     def units_apart(self) -> Sequence[NDArray[np.intp]] | None:
         """A total is taken apart into what is drawn whole."""

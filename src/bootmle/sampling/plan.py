@@ -19,6 +19,7 @@ from bootmle.optimization.sandwich import Units
 from bootmle.sampling.digests import digest
 from bootmle.sampling.fresh_labels import grouping_columns
 from bootmle.sampling.labels import resolve_labels
+from bootmle.sampling.redrawing import draw_again
 from bootmle.sampling.resample import Resample
 from bootmle.sampling.streams import stream_of
 
@@ -172,6 +173,16 @@ class Plan(ABC):
     def units(self, n: int) -> Units | None:
         """Rows of each unit that is drawn, and its stratum; None where no unit can be left out."""
         return None
+
+    def redrawn_units(self, n: int) -> Units | None:
+        """Units whose weights make a resample of a resample; None where weights make none."""
+        return None
+
+    def redraw(
+        self, drawn: Floats, strata: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
+    ) -> Floats:
+        """Draw resamples of a resample with each unit so often, (G,): (n_resamples, G)."""
+        return draw_again(drawn, strata, n_resamples, rng)
 
     @property
     def units_apart(self) -> Sequence[NDArray[np.intp]] | None:

@@ -73,6 +73,10 @@ class Stratified(Plan):
         """Units are single observations, each in its stratum."""
         return list(np.arange(n)[:, None]), self._codes()
 
+    def redrawn_units(self, n: int) -> Units | None:
+        """Units are single observations, each in its stratum."""
+        return self.units(n)
+
     @property
     def stratum_codes(self) -> NDArray[np.intp] | None:
         """Number of each observation's stratum, (n,), where there are several."""
