@@ -117,7 +117,7 @@ def _not_identified(evidence: Evidence) -> Iterator[Diagnosis]:
     if flat_for_all(fit):
         more = (
             "; no observation's contribution changes along that direction, so more data of the "
-            "same kind will not help: fix one of them (fixed=)"
+            f"same kind will not help: fix one of them ({fit.likelihood.how_to_fix})"
         )
     yield Diagnosis(
         Flag.NOT_IDENTIFIED,

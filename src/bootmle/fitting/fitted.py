@@ -96,9 +96,10 @@ class Fitted(ABC):
     def check_optimum(self) -> None:
         """Refuse an estimate that no refit can start from."""
         if not self.status.has_optimum:
+            how = "" if self.likelihood is None else f" ({self.likelihood.how_to_fix})"
             raise ValueError(
                 f"fit: there is no optimum to refit from: {self.status.message}; see print(fit), "
-                f"then start elsewhere, or bound the diverging parameter, or fix it (fixed=)"
+                f"then start elsewhere, or bound the diverging parameter, or fix it{how}"
             )
 
     def influence_functions(self) -> Floats | None:

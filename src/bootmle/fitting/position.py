@@ -23,7 +23,8 @@ __all__ = ["Position"]
 
 _WRONG_SIGN = (
     "fun: unbounded below: it {how} as {where}. Does it return the log-likelihood rather than its "
-    "negative? If the sign is right, the likelihood has no maximum: bound or fix a parameter"
+    "negative? If the sign is right, the likelihood has no maximum: bound or fix a parameter "
+    "({fix})"
 )
 
 _DOUBLINGS = 1000
@@ -186,7 +187,8 @@ class Position:
 
     def refuse(self, how: str, direction: Floats) -> None:
         """Raise for an objective without a lower bound."""
-        raise ValueError(_WRONG_SIGN.format(how=how, where=self._ends(direction)))
+        fix = self.likelihood.how_to_fix
+        raise ValueError(_WRONG_SIGN.format(how=how, where=self._ends(direction), fix=fix))
 
     def _ends(self, direction: Floats) -> str:
         """Say where the parameters go along a direction."""

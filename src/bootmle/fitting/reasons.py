@@ -29,7 +29,7 @@ _KINK = (
 _FLAT = (
     "the objective is nearly flat along some direction, perhaps a curved one, or has a kink at its "
     "lowest point, as absolute values do: do two parameters enter only as a product, or are its "
-    "differences too small to measure? Fix one parameter (fixed=), or multiply the objective; "
+    "differences too small to measure? Fix one parameter ({how}), or multiply the objective; "
     "where it has kinks, use Estimator to bootstrap your own fit"
 )
 _NOT_CONVERGED = (
@@ -47,5 +47,5 @@ def why_not_certified(search: Descent, message: str) -> str:
         return _KINK
     flat = search.information.definiteness in {"undecided", "singular"}
     if flat and (kinked or search.decrement < _BOTTOM):
-        return _FLAT
+        return _FLAT.format(how=search.likelihood.how_to_fix)
     return _NOT_CONVERGED.format(message=message)

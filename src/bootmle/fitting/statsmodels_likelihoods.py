@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,9 +36,17 @@ _GROUPED = [
 """Attributes of conditional models that list something for each group, the multinomial's first."""
 
 
+_IN_MODEL = (
+    "at 0 by leaving its column out of the model, at another value as an offset; or call fit(..., "
+    "fixed={name: value}) with the log-likelihood as a function of your own"
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LogLikeObs:
     """A model with ``loglikeobs``."""
+
+    how_to_fix: ClassVar[str] = _IN_MODEL
 
     model: Any
 
@@ -55,6 +63,8 @@ class LogLikeObs:
 @dataclass(frozen=True, slots=True, eq=False)
 class StateSpace:
     """A state-space model; ``closed`` ones are not evaluated outside their ranges."""
+
+    how_to_fix: ClassVar[str] = "with model.fix_params(...), and fit_statsmodels() again"
 
     model: Any
     closed: bool
@@ -83,6 +93,8 @@ class StateSpace:
 class LogLike:
     """A model with ``loglike``, the total, alone."""
 
+    how_to_fix: ClassVar[str] = _IN_MODEL
+
     model: Any
 
     def contributions(self, params: Floats) -> float:
@@ -93,6 +105,8 @@ class LogLike:
 @dataclass(frozen=True, slots=True, eq=False)
 class Hurdle:
     """A hurdle model: whether a count is 0, and the counts above it."""
+
+    how_to_fix: ClassVar[str] = _IN_MODEL
 
     model: Any
 
@@ -109,6 +123,8 @@ class Hurdle:
 
 class Groups:
     """A conditional model, whose contributions are those of its groups."""
+
+    how_to_fix: ClassVar[str] = _IN_MODEL
 
     def __init__(self, model: Any, shape: tuple[int, ...]) -> None:
         names = [_ROWS] if hasattr(model, _ROWS) else _GROUPED
@@ -138,6 +154,8 @@ class Groups:
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneralizedLinear:
     """A GLM with its dispersion fixed."""
+
+    how_to_fix: ClassVar[str] = _IN_MODEL
 
     model: Any
     scale: float

@@ -23,6 +23,9 @@ from bootmle.likelihood.vectorization import Vectorized
 __all__ = ["Additivity", "Calls", "Likelihood", "Response", "Rows"]
 
 
+_BY_FIT = "fit(..., fixed={name: value})"
+
+
 class Rows(Enum):
     """How the value of the objective depends on the rows of ``args``."""
 
@@ -226,6 +229,12 @@ class Likelihood:
     def could_use_jax(self) -> bool:
         """Whether the objective is written in JAX, and its gradient was left out."""
         return self.in_jax and self.jac is None
+
+    @property
+    def how_to_fix(self) -> str:
+        """How to fix a parameter: as an adapter's objective says, and else by ``fit``."""
+        owner = getattr(self.function, "__self__", self.function)
+        return str(getattr(owner, "how_to_fix", _BY_FIT))
 
     def total(self, params: Floats) -> float:
         """Evaluate the weighted total at a full parameter vector."""
