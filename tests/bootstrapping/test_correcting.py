@@ -180,10 +180,13 @@ def test_precision_includes_the_corrections_error() -> None:
     assert (boot.standard_error_mcse / boot.standard_error).max() < 0.04
 
 
-def test_small_samples_are_verified_until_the_correction_is_small() -> None:
+def test_small_samples_are_verified_until_the_correction_is_small(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     model = logit(3)
     mle = fit(model.nll, model.truth, model.data(60, rng=2))
-    boot = bootstrap(mle, n_resamples=499, rng=0, refit="corrected")
+    boot = bootstrap(mle, n_resamples=499, rng=0, refit="corrected", progress=True)
+    assert " replicates are verified in all" in capsys.readouterr().err
     truth = bootstrap(mle, n_resamples=499, rng=0)
     error = np.abs(boot.standard_error - truth.standard_error)
     assert (error < truth.standard_error_mcse).all()
@@ -212,7 +215,9 @@ def test_other_plans_and_a_study_work_with_it() -> None:
         n_datasets=4,
         n_resamples=199,
         refit="corrected",
-        methods=["percentile"],
+        methods=["percentile", "bca", "studentized"],
         rng=0,
     )
     assert np.isfinite(study.data.low).all()
+    # A study of so few has errors like those of verified refits.
+    assert np.abs(study.se_ratio["bootstrap"] / study.se_ratio["hessian"] - 1).max() < 0.3

@@ -34,7 +34,11 @@ OTHERS: dict[str, Any] = {
     "center": np.array([1.5, -2000.0]),
     "own_standard_error": np.array([0.1, np.nan]),
     "refit": "expansion",
-    "correction": Correction(np.ones((4, 2)) * [1.0, 1e4], np.full((4, 2), 0.1), 7, 11),
+    "correction": Correction(
+        *(np.ones((4, 2)) * [1.0, 1e4], np.full((4, 2), 0.1), 7, 11),
+        *(np.full((4, 2), 0.2), np.array([[0.1, np.nan]] * 4)),
+    ),
+    "apart": True,
     "fixed": ("x2",),
     "not_identified": ("x1",),
     "notes": ("one", "two"),

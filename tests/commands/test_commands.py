@@ -14,7 +14,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from bootmle import Clustered, bootstrap, coverage, fit, load
+from bootmle import Clustered, Fit, bootstrap, coverage, fit, load
 from bootmle.commands.cli import main
 from bootmle.commands.run_status import _forecast
 from models import logit
@@ -70,13 +70,32 @@ def job(tmp_path: Path) -> str:
     return str(path)
 
 
+def test_a_corrected_run_is_resumed_and_reported(job: str, tmp_path: Path, capsys: Capture) -> None:
+    arguments = ["run", f"{job}:model", "--out", str(tmp_path / "a"), "--refit", "corrected"]
+    arguments += ["--rng", "0", "-n"]
+    assert main([*arguments, "100"]) == 0
+    assert main([*arguments, "150"]) == 0
+    shown = capsys.readouterr().out
+    usual = bootstrap(_usual_fit(), n_resamples=150, rng=0, refit="corrected")
+    boot = load(tmp_path / "a")
+    assert np.array_equal(boot.replicates, usual.replicates)
+    assert np.array_equal(boot.standard_error_mcse, usual.standard_error_mcse)
+    assert main(["report", str(tmp_path / "a")]) == 0
+    for text in (shown, capsys.readouterr().out):
+        assert "verified" in text
+
+
+def _usual_fit() -> Fit:
+    """Fit the job's model."""
+    model = logit(2)
+    return fit(model.nll, model.truth, model.data(90, rng=1), names=["const", "x1", "x2"])
+
+
 def test_a_run_is_the_bootstrap_of_its_model(job: str, tmp_path: Path, capsys: Capture) -> None:
     out = str(tmp_path / "runs" / "a")
     assert main(["run", f"{job}:model", "--out", out, "-n", "150", "--rng", "0"]) == 0
     shown = capsys.readouterr().out
-    model = logit(2)
-    mle = fit(model.nll, model.truth, model.data(90, rng=1), names=["const", "x1", "x2"])
-    usual = bootstrap(mle, n_resamples=150, rng=0)
+    usual = bootstrap(_usual_fit(), n_resamples=150, rng=0)
     assert np.array_equal(load(out).replicates, usual.replicates)
     assert shown.split("\n\n")[0] == str(usual).split("\n\n")[0]
 

@@ -14,7 +14,7 @@ import pytest
 from joblib import parallel_config
 from threadpoolctl import threadpool_info
 
-from bootmle import Estimator, Interrupted, bootstrap
+from bootmle import Estimator, Interrupted, bootstrap, fit
 from bootmle.execution.parallel import check_n_jobs, compute_pieces
 from bootmle.execution.pieces import join
 from bootmle.refitting.replicates import Replicates
@@ -112,6 +112,19 @@ def test_inside_a_dask_task_there_is_one_worker_and_one_thread(client: Any) -> N
     assert workers == [1, 1, 1]
     assert set(replicates[:, 0]) == {1.0}
     assert set(replicates[:, 1]) < set(client.run(os.getpid).values())
+
+
+def test_corrected_replicates_are_those_of_one_worker(client: Any) -> None:
+    def nll(params: Any, y: Any) -> Any:
+        return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+    mle = fit(nll, [0.0, 0.0], args=np.random.default_rng(0).normal(size=60))
+    options: dict[str, Any] = {"n_resamples": 199, "rng": 0, "refit": "corrected"}
+    with parallel_config(backend="dask"):
+        boot = bootstrap(mle, n_jobs=-1, **options)
+    usual = bootstrap(mle, **options)
+    assert boot.replicates.tobytes() == usual.replicates.tobytes()
+    assert boot.status.tolist() == usual.status.tolist()
 
 
 def test_outside_of_its_tasks_the_cluster_says_how_many_workers_there_are(client: Any) -> None:

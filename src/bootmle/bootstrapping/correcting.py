@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.execution.progress import say
 from bootmle.execution.runs import Collected, Run
 from bootmle.inference.correction import Correction, largest_share_of_mcse
 from bootmle.optimization.status import Status
@@ -168,6 +169,12 @@ def correct_run(
     for wanted in () if interrupted else _sizes(len(numbers)):
         if found.suffices:
             break
+        if show and 0 < found.share < np.inf:
+            needed = min(len(numbers), int(len(verified) * (found.share / SHARE) ** 2) + 1)
+            say(
+                f"the correction's error is {found.share:.2g} of the Monte Carlo error: about "
+                f"{needed:,} replicates are verified in all"
+            )
         at_hand = None if stored else verified
         last = int(numbers[wanted - 1]) + 1
         run = Run(task, last, n_jobs, show, known=at_hand, **place).collect()
