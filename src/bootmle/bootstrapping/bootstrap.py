@@ -27,7 +27,7 @@ from bootmle.bootstrapping.resuming import open_checkpoint, record_stop, start_o
 from bootmle.display.known_names import refuse_keywords
 from bootmle.display.message_kinds import count_kinds
 from bootmle.execution.ahead import points_on
-from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.checkpoint import Checkpoint, is_run
 from bootmle.execution.meter import watched_step
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
@@ -264,11 +264,13 @@ def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted
     """Describe how to resume an interrupted run."""
     done = len(collected.data)
     partial = None if done < 2 else setup.blank.holding(setup.task, collected)
-    where = (
+    where = in_memory = (
         "they are in sys.last_value.partial, or in .partial of the bootmle.Interrupted you caught"
-        if setup.store is None
-        else f"they are in {setup.store.path}; repeat the call to resume"
     )
+    if setup.store is not None:
+        path = setup.store.path
+        gone = f"the checkpoint {path} was removed, {in_memory}"
+        where = f"they are in {path}; repeat the call to resume" if is_run(path) else gone
     return Interrupted(f"{done:,} of {setup.count:,} replicates are done: {where}", partial)
 
 

@@ -19,6 +19,7 @@ from bootmle.bootstrapping.summary_text import summary_html, summary_text
 from bootmle.display import html
 from bootmle.display.checks import check_flag, check_names
 from bootmle.execution.ahead import points_on
+from bootmle.display.encoding import printable
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, signals_interrupt
@@ -315,7 +316,7 @@ class Bootstrap(Pictures):
 
     def __str__(self) -> str:
         """Return the table and the remarks below it."""
-        return summary_text(self)
+        return printable(summary_text(self))
 
     def _repr_html_(self) -> str:
         """Return the same as HTML."""

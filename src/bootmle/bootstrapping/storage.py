@@ -45,7 +45,10 @@ def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None
         "about": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
         **{each.name: getattr(data, each.name) for each in fields(data) if each.name != "messages"},
     }
-    write_whole(target, lambda file: np.savez_compressed(file, **stored))
+    try:
+        write_whole(target, lambda file: np.savez_compressed(file, **stored))
+    except OSError as error:
+        raise OSError(error.errno, f"path: cannot write {target} ({error.strerror})") from error
 
 
 def read_run(path: str | Path) -> tuple[dict[str, Any], Replicates]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bootmle.bootstrapping.sensitivity import Sensitivity
-from bootmle.bootstrapping.summary_text import percentile_ends, summary_text
+from bootmle.bootstrapping.summary_text import percentile_ends
 from bootmle.display.exports import Summary, as_csv, as_latex, as_markdown
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import brief, data_frame
@@ -33,7 +33,7 @@ class Views(Sensitivity):
 
     def summary(self) -> Summary:
         """Return what ``print`` shows."""
-        return Summary(summary_text(self))
+        return Summary(str(self))
 
     def conf_int(self, alpha: float = 0.05, method: str = "percentile") -> Floats:
         """Return both ends of intervals of level 1 − ``alpha``, (p, 2), as statsmodels does.

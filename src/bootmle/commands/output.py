@@ -1,52 +1,33 @@
-"""Printing: signs that the output's encoding lacks, and readers that close the pipe."""
+"""Printing: signs that the output's encoding lacks, closed pipes and full disks."""
 
 from __future__ import annotations
 
-import codecs
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
-__all__ = ["CLOSED_PIPE", "robust_output"]
+from bootmle.display.encoding import IN_ASCII
+
+__all__ = ["CLOSED_PIPE", "NOT_WRITTEN", "robust_output"]
 
 CLOSED_PIPE = 128 + 13
 """Exit status when nobody reads the output, as a shell reports of a program that SIGPIPE ended."""
-
-_PLAIN = {
-    "±": "+-",
-    "×": "x",
-    "−": "-",
-    "–": "-",
-    "√": "sqrt",
-    "θ": "theta",
-    "α": "alpha",
-    "’": "'",
-}
-"""ASCII for the signs in tables and sentences; anything else, in names say, is escaped."""
-
-
-def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Replace what cannot be encoded, as an error handler of `codecs`."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    sign = error.object[error.start]
-    if sign in _PLAIN:
-        return _PLAIN[sign], error.start + 1
-    return codecs.backslashreplace_errors(error)
-
-
-codecs.register_error("bootmle.ascii", _in_ascii)
+NOT_WRITTEN = 1
+"""Exit status when the output could not be written."""
 
 
 @contextmanager
 def robust_output() -> Iterator[None]:
-    """Print whatever the encoding of the output, and exit quietly once nobody reads it."""
+    """Print whatever the encoding of the output; exit quietly once nobody reads it.
+
+    Commands name the errors of files themselves, so any other OSError is one of the output.
+    """
     streams = [each for each in (sys.stdout, sys.stderr) if isinstance(each, TextIOWrapper)]
     before = [each.errors for each in streams]
     for each in streams:
-        each.reconfigure(errors="bootmle.ascii")
+        each.reconfigure(errors=IN_ASCII)
     try:
         try:
             yield
@@ -54,11 +35,21 @@ def robust_output() -> Iterator[None]:
             for each in streams:
                 each.flush()
     except BrokenPipeError:
-        # The interpreter flushes once more at its end, and would complain.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for each in streams:
-            os.dup2(nowhere, each.fileno())
+        _silence(streams)
         raise SystemExit(CLOSED_PIPE) from None
+    except OSError as error:
+        why = f"bootmle: cannot write the output ({error.strerror or error}); what is in a run's"
+        with suppress(OSError):
+            print(f"{why} directory is safe: bootmle report DIR prints it", file=sys.stderr)
+        _silence(streams)
+        raise SystemExit(NOT_WRITTEN) from None
     finally:
         for each, errors in zip(streams, before, strict=True):
             each.reconfigure(errors=errors)
+
+
+def _silence(streams: Sequence[TextIOWrapper]) -> None:
+    """Send what is left nowhere: the interpreter flushes once more at its end, and complains."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for each in streams:
+        os.dup2(nowhere, each.fileno())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,32 +31,30 @@ def report(arguments: Namespace) -> int:
     """Print a run's table and cross-check, or a study, and return the exit status."""
     paths = [Path(path) for path in arguments.paths]
     try:
-        if any(map(holds_study, paths)):
-            _print_study(Coverage.load(*paths), arguments.form)
-        else:
-            # A directory may come from anywhere: what runs is named on the command line alone.
-            job = arguments.job and read_job(arguments.job, arguments.sampling)
-            fit, plan = job.load() if job else (None, None)
-            _print(_with_plan(load(*paths, fit=fit), plan), arguments, paths)
-    except BrokenPipeError:
-        raise
+        text = _report(arguments, paths)
     except FileNotFoundError as error:
         print(f"bootmle report: {error.filename} does not exist; name a run", file=sys.stderr)
         return BAD_ARGUMENTS
     except (ValueError, OSError) as error:
         print(f"bootmle report: {error}", file=sys.stderr)
         return BAD_ARGUMENTS
+    print(text)
     return DONE
 
 
-def _print(boot: Bootstrap, arguments: Namespace, paths: Sequence[Path]) -> None:
-    """Print in the requested form."""
+def _report(arguments: Namespace, paths: Sequence[Path]) -> str:
+    """Read what the directories or files hold, and return it in the requested form."""
+    if any(map(holds_study, paths)):
+        return _study_text(Coverage.load(*paths), arguments.form)
+    # A directory may come from anywhere: what runs is named on the command line alone.
+    job = arguments.job and read_job(arguments.job, arguments.sampling)
+    fit, plan = job.load() if job else (None, None)
+    boot = _with_plan(load(*paths, fit=fit), plan)
     if arguments.form == "csv":
-        _print_csv(boot, arguments.confidence_level)
-    elif arguments.form == "json":
-        print(json.dumps(_json(boot, arguments.confidence_level), indent=1))
-    else:
-        _print_table(boot, paths)
+        return _csv(boot, arguments.confidence_level)
+    if arguments.form == "json":
+        return json.dumps(_json(boot, arguments.confidence_level), indent=1)
+    return f"{boot}\n\n{_crosscheck_text(boot, paths)}"
 
 
 def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
@@ -67,22 +66,19 @@ def _with_plan(boot: Bootstrap, plan: Plan | None) -> Bootstrap:
     return boot if isinstance(boot.sampling, str) else boot.examined()
 
 
-def _print_table(boot: Bootstrap, paths: Sequence[Path]) -> None:
-    """Print the table, and below it the cross-check or why there is none."""
-    print(boot)
-    print()
+def _crosscheck_text(boot: Bootstrap, paths: Sequence[Path]) -> str:
+    """Return the cross-check, or why there is none."""
     if boot.fit is None:
         remembered = filter(None, map(Job.remembered, paths))
         options = next((job.options for job in remembered), "--model job.py:model")
-        print(f"no cross-check without the model; if you trust its file, name it: {options}")
-    elif boot.fit.likelihood is None:
-        print("no cross-check: an Estimator has no likelihood")
-    else:
-        print(crosscheck(boot))
+        return f"no cross-check without the model; if you trust its file, name it: {options}"
+    if boot.fit.likelihood is None:
+        return "no cross-check: an Estimator has no likelihood"
+    return str(crosscheck(boot))
 
 
-def _print_study(study: Coverage, form: str) -> None:
-    """Print a simulation study; CSV and JSON have a row for each quantity and method."""
+def _study_text(study: Coverage, form: str) -> str:
+    """Show a simulation study; CSV and JSON have a row for each quantity and method."""
     with_errors = ("coverage", "below", "above", "mean_length")
     figures = [each for figure in with_errors for each in (figure, f"{figure}_mcse")]
     figures.append("withheld")
@@ -93,13 +89,10 @@ def _print_study(study: Coverage, form: str) -> None:
         for method in study.methods
     ]
     if form == "table":
-        print(study)
-    elif form == "json":
-        print(json.dumps(_plain({"intervals": rows, "n_datasets": len(study.data)}), indent=1))
-    else:
-        lines = csv.DictWriter(sys.stdout, ["name", "method", *figures], lineterminator="\n")
-        lines.writeheader()
-        lines.writerows(rows)
+        return str(study)
+    if form == "json":
+        return json.dumps(_plain({"intervals": rows, "n_datasets": len(study.data)}), indent=1)
+    return _lines(["name", "method", *figures], [list(row.values()) for row in rows])
 
 
 def _columns(boot: Bootstrap, confidence_level: float) -> dict[str, list[float]]:
@@ -117,12 +110,17 @@ def _columns(boot: Bootstrap, confidence_level: float) -> dict[str, list[float]]
     return {name: values.tolist() for name, values in figures.items()}
 
 
-def _print_csv(boot: Bootstrap, confidence_level: float) -> None:
-    """Print one row for each parameter."""
+def _csv(boot: Bootstrap, confidence_level: float) -> str:
+    """Return one row for each parameter."""
     columns = _columns(boot, confidence_level)
-    rows = csv.writer(sys.stdout, lineterminator="\n")
-    rows.writerow(["name", *columns])
-    rows.writerows(zip(boot.names, *columns.values(), strict=True))
+    return _lines(["name", *columns], zip(boot.names, *columns.values(), strict=True))
+
+
+def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Write a header and rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue().rstrip("\n")
 
 
 def _json(boot: Bootstrap, confidence_level: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.commands.jobs import JobError, read_job
+from bootmle.execution.checkpoint import is_run
 from bootmle.execution.raised import describe_raised
 from bootmle.execution.stopping import Interrupted, signals_interrupt
 
@@ -52,6 +53,8 @@ def _run(arguments: Namespace) -> int:
         boot = bootstrap(fit, checkpoint=out, progress=arguments.progress, **options)
     except Interrupted as stop:
         print(f"bootmle run: {stop}", file=sys.stderr)
+        if stop.partial is not None and not is_run(out):  # it was removed: nothing else is left
+            print(stop.partial)
         return STOPPED
     except (ValueError, TypeError) as error:
         print(f"bootmle run: {error}", file=sys.stderr)

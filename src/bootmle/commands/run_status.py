@@ -45,11 +45,11 @@ def status(arguments: Namespace) -> int:
         )
         return BAD_ARGUMENTS
     try:
-        for path in paths:
-            print("\n".join(_lines(path)))
-    except ValueError as error:
+        lines = [line for path in paths for line in _lines(path)]
+    except (ValueError, OSError) as error:
         print(f"bootmle status: {error}", file=sys.stderr)
         return BAD_ARGUMENTS
+    print("\n".join(lines))
     return DONE
 
 

@@ -15,6 +15,7 @@ from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.display import html
+from bootmle.display.encoding import printable
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import align, data_frame, rounded, rounded_like
 from bootmle.inference.intervals import ConfidenceInterval
@@ -160,7 +161,7 @@ class Crosscheck:
     def __str__(self) -> str:
         """Show the tables, a sentence for each source, then diagnoses and remedies."""
         tables = "\n\n".join(align(*each) for each in self._tables())
-        return "\n".join([tables, "", *map(_wrap, self._lines())])
+        return printable("\n".join([tables, "", *map(_wrap, self._lines())]))
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""

@@ -12,6 +12,7 @@ from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag
 from bootmle.crosschecks.reasons import equality_flag
 from bootmle.crosschecks.remedies import flat_for_all
+from bootmle.display.encoding import printable
 from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
 from bootmle.optimization.status import Status
@@ -31,7 +32,7 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """Return the sentence."""
-        return self.sentence
+        return printable(self.sentence)
 
 
 def diagnose(evidence: Evidence) -> Iterator[Diagnosis]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bootmle.display.encoding import printable
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Flag", "Verdict"]
@@ -59,4 +60,4 @@ class Verdict:
 
     def __str__(self) -> str:
         """Return the reason."""
-        return self.reason
+        return printable(self.reason)

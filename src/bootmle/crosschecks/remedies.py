@@ -8,6 +8,7 @@ import numpy as np
 
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.evidence import Evidence
+from bootmle.display.encoding import printable
 from bootmle.display.text import rounded
 from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
@@ -107,7 +108,7 @@ class Reparameterization:
 
     def __str__(self) -> str:
         """State what it improves."""
-        return (
+        return printable(
             f"{self.name} on the {self.scale} scale: skewness {self.skewness[0]:.2f} → "
             f"{self.skewness[1]:.2f}, Hessian SE / bootstrap SE {self.ratio[0]:.2f} → "
             f"{self.ratio[1]:.2f}"

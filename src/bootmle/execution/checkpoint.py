@@ -26,6 +26,7 @@ __all__ = [
     "MOST",
     "ROUNDED",
     "Checkpoint",
+    "DirectoryRemovedError",
     "Manifest",
     "is_run",
     "read_manifest",
@@ -59,6 +60,10 @@ _FIELDS = {
 _SEED = r"[0-9]{1,1000}"
 """Digits of a seed: generators draw 39, users pass fewer; Python reads at most 4,300."""
 _PIECE = re.compile(r"piece-(\d{7,})-(\d{7,})\.bin")
+
+
+class DirectoryRemovedError(OSError):
+    """The directory of a run is gone: what is not in memory is lost."""
 
 
 @dataclass(slots=True)
@@ -159,16 +164,14 @@ class Checkpoint(Generic[Kind]):
 
 def _unwritable(path: Path, error: OSError) -> OSError:
     """Explain an error on writing to a run's directory: what is safe, and what to do."""
-    if path.is_dir():
-        done = f"{length_of(spans_missing(spans_in(path), [])):,} finished members are safe there"
-        advice = "free some space or change its permissions"
-    else:
-        done, advice = "there is no such directory (any more)", "choose one that lasts"
-    return OSError(
-        error.errno,
-        f"checkpoint: cannot write to {path} ({error.strerror}); {done}; {advice}, then repeat the "
-        f"call to resume",
-    )
+    what = f"checkpoint: cannot write to {path} ({error.strerror})"
+    if not path.is_dir():
+        return DirectoryRemovedError(
+            error.errno, f"{what}; there is no such directory (any more); choose one that lasts"
+        )
+    done = f"{length_of(spans_missing(spans_in(path), [])):,} finished members are safe there"
+    advice = "free some space or change its permissions, then repeat the call to resume"
+    return OSError(error.errno, f"{what}; {done}; {advice}")
 
 
 def _arrays_of(kind: Any) -> list[Field[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +36,8 @@ def write_whole(
         else:
             _rename_to_new(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written raises above
+            temporary.unlink(missing_ok=True)
     if durable:
         _sync(target.parent)
 

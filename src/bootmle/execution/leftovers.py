@@ -35,6 +35,8 @@ _OLD = 24 * 3600.0
 """Age in seconds at which an unfinished file of another machine is taken for left behind: writing a
 piece takes seconds."""
 _PREFIX = "bootmle-"
+_IN_MEMORY = Path("/dev/shm")
+"""Where Linux keeps files in memory: what is left where no temporary directory can be written."""
 _LOCK = "in-use"
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "unknown"
 _UNFINISHED = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp")
@@ -77,12 +79,23 @@ def _is_alive(process: int) -> bool:
 def folder_for_workers() -> Iterator[Path]:
     """Make a temporary folder, and remove those that killed runs have left."""
     remove_folders()
-    # Windows cannot delete a file that a worker has mapped.
-    with (
-        TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name,
-        _locked(Path(name)),
-    ):
+    with _made_folder() as name, _locked(Path(name)):
         yield Path(name)
+
+
+def _made_folder() -> TemporaryDirectory[str]:
+    """Make a folder that is removed afterwards."""
+    for place in (None, _IN_MEMORY):
+        try:
+            # Windows cannot delete a file that a worker has mapped.
+            return TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True)
+        except OSError as error:
+            why = error
+    raise OSError(
+        why.errno,
+        f"n_jobs: worker processes read their data from a temporary directory, and none can be "
+        f"written to ({why.strerror}); set TMPDIR to one, or n_jobs=1",
+    )
 
 
 @contextmanager
@@ -104,7 +117,10 @@ def remove_folders() -> None:
     """Remove temporary folders whose process is dead."""
     if fcntl is None:
         return
-    for lock in Path(gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+    places = [_IN_MEMORY]
+    with suppress(OSError):  # there may be no temporary directory
+        places.append(Path(gettempdir()))
+    for lock in (lock for place in places for lock in place.glob(f"{_PREFIX}*/{_LOCK}")):
         with suppress(OSError), lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)

@@ -21,11 +21,15 @@ from bootmle.execution.leftovers import end_with, folder_for_workers
 from bootmle.execution.raised import describe_raised
 from bootmle.execution.timelimit import let_interrupt
 
-__all__ = ["Payload", "StoredPayload"]
+__all__ = ["Payload", "PayloadRemovedError", "StoredPayload"]
 
 Parts = Sequence[NDArray[np.uint8]]
 
 _OPENING = Lock()
+
+
+class PayloadRemovedError(Exception):
+    """The temporary file of a payload is gone; the argument is its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,14 @@ class Payload:
         """Keep a copy in a temporary file that processes on this machine can map."""
         with folder_for_workers() as folder:
             path = folder / "payload"
-            joblib.dump(self.parts, path)
+            try:
+                joblib.dump(self.parts, path)
+            except OSError as error:
+                raise OSError(
+                    error.errno,
+                    f"n_jobs: cannot write the data for worker processes to {folder} "
+                    f"({error.strerror}); set TMPDIR to a directory with room, or n_jobs=1",
+                ) from error
             yield StoredPayload(self.token, str(path), os.getpid())
 
     def open(self) -> Any:
@@ -73,7 +84,10 @@ class StoredPayload:
     @property
     def parts(self) -> Parts:
         """The parts, memory-mapped copy-on-write."""
-        parts: Parts = joblib.load(self.path, mmap_mode="c")
+        try:
+            parts: Parts = joblib.load(self.path, mmap_mode="c")
+        except FileNotFoundError as error:
+            raise PayloadRemovedError(self.path) from error
         return parts
 
     def open(self) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from bootmle.execution.pace import Order, compute_order
-from bootmle.execution.payload import Payload, StoredPayload
+from bootmle.execution.payload import Payload, PayloadRemovedError, StoredPayload
+from bootmle.execution.streams import streams_to_flush
 from bootmle.execution.timelimit import stop_watching
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
@@ -60,7 +61,7 @@ def joblib_pool(source: Any, orders: Iterator[Order], **settings: Any) -> Answer
 
 def call_alone(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function in a worker process of its own; BrokenExecutor if that process dies."""
-    with _unpickling_explained():
+    with _failures_explained(), streams_to_flush():
         (result,) = Parallel(n_jobs=2, backend="loky")([delayed(function)(*args)])
     return result
 
@@ -123,15 +124,17 @@ def _distributed() -> Any:
 
 def _results(calls: Iterable[Any], **settings: Any) -> Generator[Any, None, None]:
     """Start joblib's workers, with one piece per message."""
-    with _unpickling_explained():
+    with _failures_explained(), streams_to_flush():
         yield from Parallel(batch_size=1, **settings)(calls)
 
 
 @contextmanager
-def _unpickling_explained() -> Iterator[None]:
-    """Raise if a pool broke because what a worker returned or raised cannot be unpickled."""
+def _failures_explained() -> Iterator[None]:
+    """Say what broke a pool, unless a worker died; without its data a run is interrupted."""
     try:
         yield
+    except PayloadRemovedError as error:
+        raise KeyboardInterrupt(f"the temporary file {error} was removed") from error
     except BrokenExecutor as error:
         if "serialize" not in str(error):
             raise

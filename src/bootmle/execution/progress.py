@@ -13,6 +13,7 @@ from typing import Any, Self
 from bootmle.display.checks import check_flag
 from bootmle.display.text import duration
 from bootmle.execution.computation import Countable
+from bootmle.execution.streams import is_open
 
 __all__ = [
     "LONG",
@@ -38,7 +39,7 @@ def shown(progress: bool | None) -> bool:
     """Whether to show progress: as requested, by default on a terminal or in a notebook."""
     if progress is None:
         return is_watched()
-    return check_flag("progress", progress) and (_in_notebook() or _has_console())
+    return check_flag("progress", progress) and (_in_notebook() or is_open("stderr"))
 
 
 def announce(seconds: float, count: int, workers: int, more: str = "") -> None:
@@ -123,7 +124,7 @@ class Progress:
 
 def say(line: str) -> None:
     """Print a line, unless nobody reads standard error any more: the run is worth more."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
@@ -138,12 +139,7 @@ def bar_of(total: int | None, unit: str, what: str | None = None) -> Any:
 
 def is_watched() -> bool:
     """Whether standard error is a terminal or this is a notebook."""
-    return _in_notebook() or (_has_console() and sys.stderr.isatty())
-
-
-def _has_console() -> bool:
-    """Whether standard error can be written to; pythonw and some services have none."""
-    return sys.stderr is not None and not sys.stderr.closed
+    return _in_notebook() or (is_open("stderr") and sys.stderr.isatty())
 
 
 def _in_notebook() -> bool:

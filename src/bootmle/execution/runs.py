@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.checkpoint import Checkpoint, DirectoryRemovedError
 from bootmle.execution.computation import Computation, Countable
 from bootmle.execution.parallel import compute_pieces
 from bootmle.execution.pieces import Piece, Span, cut_to, join, length_of, spans_missing
@@ -27,6 +27,10 @@ Result_co = TypeVar("Result_co", bound=Countable, covariant=True)
 _EVERY = 1.05
 """Growth of the results between two checks of whether they are enough: the cost of all checks
 together is then about 20 times that of the last one."""
+
+
+_REMOVED = "the directory was removed"
+"""What stops a run whose replicates are in memory alone."""
 
 
 class Beginning(Computation[Result_co], Protocol[Result_co]):
@@ -112,8 +116,13 @@ class Run(Generic[Result]):
                 # The message of an inner run says how to resume that run, not this one.
                 what = "" if isinstance(stop, Interrupted) else str(stop)
                 reason, interrupted = f"interrupted ({what})" if what else "interrupted", True
-            if self.store is not None:
-                self.store.flush()
+            except DirectoryRemovedError:
+                reason, interrupted = _REMOVED, True
+            try:
+                if self.store is not None:
+                    self.store.flush()
+            except DirectoryRemovedError:
+                reason, interrupted = _REMOVED, True
         return self._collected(reason, interrupted)
 
     def _go_through(self) -> str:

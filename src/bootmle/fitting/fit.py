@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import Bounds, OptimizeResult
 
 from bootmle.display import html
+from bootmle.display.encoding import printable
 from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.ahead import points_on
 from bootmle.execution.meter import watched_step
@@ -136,7 +137,7 @@ class Fit(FitViews):
 
     def __str__(self) -> str:
         """Show the estimates, how good the optimum is, and what happened."""
-        return fit_text(self)
+        return printable(fit_text(self))
 
     def _repr_html_(self) -> str:
         """Show the same in a notebook."""

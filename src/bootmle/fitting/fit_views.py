@@ -12,7 +12,6 @@ from bootmle.display.axes import Panels
 from bootmle.display.exports import Summary
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import data_frame
-from bootmle.fitting.fit_text import fit_text
 from bootmle.fitting.optimum import Optimum
 from bootmle.fitting.profile_plot import plot_profiles
 from bootmle.likelihood.arrays import Floats
@@ -135,7 +134,7 @@ class FitViews(Optimum):
 
     def summary(self) -> Summary:
         """Return what ``print`` shows."""
-        return Summary(fit_text(self))
+        return Summary(str(self))
 
     def plot(
         self,

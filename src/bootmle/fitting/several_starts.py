@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from joblib import Parallel, delayed
 
+from bootmle.display.encoding import printable
 from bootmle.display.text import align, brief, data_frame
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.raised import RAISED, describe_raised
@@ -106,7 +107,8 @@ class Optima:
             [str(k + 1), f"{each.nll:.8g}", str(each.times), *(f"{x:.5g}" for x in each.estimate)]
             for k, each in enumerate(self.found)
         ]
-        return "\n".join([align(["", "nll", "times", *self.names], rows), "", *self.notes()])
+        header = ["", "nll", "times", *self.names]
+        return printable("\n".join([align(header, rows), "", *self.notes()]))
 
     def notes(self) -> list[str]:
         """Say how often the best was reached, and what became of the other starts."""

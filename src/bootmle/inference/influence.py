@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bootmle.display import html
+from bootmle.display.encoding import printable
 from bootmle.display.text import align, data_frame, rounded
 from bootmle.inference.intervals import fewest_replicates, read_level
 from bootmle.inference.jackknife_after_bootstrap import Bools, count_without, summarize_without_each
@@ -103,7 +104,7 @@ class Influence:
         header = ["unit", "parameter", "SE without", "change", "± MC"]
         header += ["low change", "± MC", "high change", "± MC"]
         rows = [self._row(at, marks[:, *at].tolist()) for at in self._most_influential(marks)]
-        return "\n".join([align(header, rows), "", *self._closing(found)])
+        return printable("\n".join([align(header, rows), "", *self._closing(found)]))
 
     _repr_pretty_ = html.print_at_prompt
 

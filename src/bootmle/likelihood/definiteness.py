@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
+from bootmle.display.encoding import printable
 from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import SAFETY, Frame, Measured, Objective
@@ -157,7 +158,7 @@ class Information:
             f"{kind[self.definiteness]} {self.describe_direction(column)}"
             for column in self.null_directions.T
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 def name_direction(direction: ArrayLike, names: Sequence[str]) -> str:

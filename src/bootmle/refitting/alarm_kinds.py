@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.display.encoding import printable
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Alarm", "AlarmKind"]
@@ -53,7 +54,7 @@ class Alarm:
 
     def __str__(self) -> str:
         """Show the sentence."""
-        return self.message
+        return printable(self.message)
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold of it."""

@@ -22,7 +22,7 @@ from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or
 from bootmle.display.checks import check_flag
 from bootmle.display.known_names import refuse_keywords
 from bootmle.display.text import brief
-from bootmle.execution.checkpoint import Checkpoint
+from bootmle.execution.checkpoint import Checkpoint, is_run
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Run
@@ -242,8 +242,11 @@ def _run(
     record = record_of(experiment, design.left_out)
     study = study_of(record, collected.data, collected.seconds, remarks, collected.reason)
     if collected.interrupted:
-        where = ".partial" if path is None else f"{path}; repeat the call to resume"
-        done = f"{len(study.data):,} of {total:,} data sets are done: they are in {where}"
+        where = "they are in .partial"
+        if path is not None:
+            gone = f"the checkpoint {path} was removed, {where}"
+            where = f"they are in {path}; repeat the call to resume" if is_run(path) else gone
+        done = f"{len(study.data):,} of {total:,} data sets are done: {where}"
         raise Interrupted(done, study if len(study.data) > 1 else None)
     _refuse_empty(study.data, shard, -(-total // CHUNK))
     return study

@@ -12,6 +12,7 @@ import numpy as np
 from bootmle.crosschecks import Flag
 from bootmle.display import html
 from bootmle.display.checks import read_path
+from bootmle.display.encoding import printable
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import data_frame
 from bootmle.likelihood.arrays import Floats
@@ -117,7 +118,7 @@ class Coverage(Measures):
 
     def __str__(self) -> str:
         """Show the tables and a sentence for each quantity."""
-        return study_text(self)
+        return printable(study_text(self))
 
     _repr_pretty_ = html.print_at_prompt
 

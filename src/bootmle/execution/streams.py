@@ -1,0 +1,30 @@
+"""Standard streams, which pythonw, services and shells (``>&-``) leave out or close."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["is_open", "streams_to_flush"]
+
+
+def is_open(name: str) -> bool:
+    """Whether there is a stream that can be written to."""
+    stream = getattr(sys, name)
+    return stream is not None and not getattr(stream, "closed", False)
+
+
+@contextmanager
+def streams_to_flush() -> Iterator[None]:
+    """Let loky, which flushes both streams when it starts a worker, find some where none are."""
+    lacking = {name: getattr(sys, name) for name in ("stdout", "stderr") if not is_open(name)}
+    with open(os.devnull, "w") as nowhere:
+        for name in lacking:
+            setattr(sys, name, nowhere)
+        try:
+            yield
+        finally:
+            for name, stream in lacking.items():
+                setattr(sys, name, stream)
