@@ -468,8 +468,9 @@ def killing(tally: Tally, rng: Generator, times: int, each: int) -> Iterator[Non
                 return
             pids = worker_pids()
             for pid in rng.permutation(pids)[:each]:
-                os.kill(int(pid), signal.SIGKILL)
-                tally.tried += 1
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(int(pid), signal.SIGKILL)
+                    tally.tried += 1
 
     killer = threading.Thread(target=kill_some)
     killer.start()
