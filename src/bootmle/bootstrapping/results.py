@@ -22,7 +22,7 @@ from bootmle.execution.ahead import points_on
 from bootmle.display.encoding import printable
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
-from bootmle.execution.stopping import Interrupted, signals_interrupt
+from bootmle.execution.stopping import Interrupted, read_timeout, signals_interrupt
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import (
@@ -192,6 +192,7 @@ class Bootstrap(Pictures):
         sampling: Plan | None = None,
         n_jobs: int | None = 1,
         progress: bool | None = None,
+        timeout: float | None = None,
     ) -> Bootstrap:
         """Add replicates; the result equals a single run of as many replicates, bit for bit.
 
@@ -201,7 +202,7 @@ class Bootstrap(Pictures):
             Number of replicates to add.
         sampling : plan, optional
             The plan, if the run was loaded from a file that holds only the plan's text.
-        n_jobs, progress
+        n_jobs, progress, timeout
             As in `bootstrap`.
 
         Returns
@@ -228,11 +229,11 @@ class Bootstrap(Pictures):
         True
         """
         begun = time.perf_counter()
-        fit, plan = read_extension(self, n, sampling)
+        limit, (fit, plan) = read_timeout(timeout), read_extension(self, n, sampling)
         count = len(self.data) + int(n)
         with computation():
             with points_on(n_jobs):
-                task = Task.prepare(fit, plan, self.refit, self.seed, apart=self.apart)
+                task = Task.prepare(fit, plan, self.refit, self.seed, limit, apart=self.apart)
             run, found = self._run_on(task, count, n_jobs, shown(progress))
             correction = None if found is None else found.correction
             longer = replace(self, sampling=plan, correction=correction)

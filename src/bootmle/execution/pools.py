@@ -8,16 +8,18 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import CancelledError as FutureCancelled
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from typing import Any
 
 from joblib import Parallel, delayed
 
+from bootmle.execution.hangs import call_watched
 from bootmle.execution.pace import Order, compute_order
 from bootmle.execution.payload import Payload, PayloadRemovedError, StoredPayload
 from bootmle.execution.streams import streams_to_flush
-from bootmle.execution.timelimit import stop_watching
+from bootmle.execution.timelimit import RefitTimeout, let_end, stop_watching
 
 __all__ = ["call_alone", "dask_pool", "joblib_pool"]
 
@@ -76,7 +78,7 @@ def dask_pool(client: Any, source: Payload, orders: Iterator[Order], **options: 
 
     def submit(count: int) -> list[Any]:
         futures = {
-            client.submit(_compute, data, order, pure=False, **options): order
+            client.submit(_compute_on_dask, data, order, pure=False, **options): order
             for order in islice(orders, count)
         }
         sent.update(futures)
@@ -165,6 +167,20 @@ def _compute(source: Any, order: Order) -> Any:
     task = source.open() if isinstance(source, Payload | StoredPayload) else source
     try:
         return compute_order(task, order)
+    finally:
+        stop_watching()
+
+
+def _compute_on_dask(source: Payload, order: Order) -> Any:
+    """Compute a piece in a worker of Dask; None if a refit has hung there beyond its time limit."""
+    task = source.open()
+    if getattr(task, "timeout", None) is None:
+        return compute_order(task, order)
+    if getattr(_distributed().get_worker(), "nanny", None) is not None:
+        let_end()
+    try:
+        _, answer = call_watched(partial(compute_order, task, order), RefitTimeout)
+        return answer
     finally:
         stop_watching()
 

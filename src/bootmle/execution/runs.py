@@ -18,6 +18,7 @@ from bootmle.execution.parallel import compute_pieces
 from bootmle.execution.pieces import Piece, Span, cut_to, join, length_of, spans_missing
 from bootmle.execution.progress import Progress
 from bootmle.execution.stopping import Deadline, Interrupted, signals_interrupt
+from bootmle.execution.timelimit import stop_watching
 
 __all__ = ["Collected", "Run"]
 
@@ -107,6 +108,7 @@ class Run(Generic[Result]):
         """Take what there is, and compute the rest until the end or a reason to stop."""
         reason, interrupted = "", False
         with ExitStack() as stack:
+            stack.callback(stop_watching)
             if self.store is not None:
                 stack.enter_context(self.store)
             stack.enter_context(signals_interrupt())

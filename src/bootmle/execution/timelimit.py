@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import signal
 import threading
@@ -10,11 +11,18 @@ import time
 from types import TracebackType
 from typing import Any, TextIO
 
-__all__ = ["ENDED", "UNLIMITED", "RefitTimeout", "Stopwatch", "let_interrupt", "stop_watching"]
+from bootmle.execution.hangs import GRACE, evaluation_begins, evaluation_ends
 
-_GRACE = 1.0
-"""Seconds after which a worker that the alarm cannot interrupt, in code that is no Python, is
-ended: more than a busy machine takes to deliver the alarm."""
+__all__ = [
+    "ENDED",
+    "UNLIMITED",
+    "RefitTimeout",
+    "Stopwatch",
+    "let_end",
+    "let_interrupt",
+    "stop_watching",
+]
+
 _AGAIN = 0.1
 """Share of the limit after which the end of the process is put off, by a new thread each time."""
 
@@ -26,16 +34,18 @@ ENDED = "EXIT(1)"
 class RefitTimeout(BaseException):
     """Raised in the user's code, which may catch an Exception, when a refit has taken too long."""
 
-    def __init__(self, seconds: float) -> None:
-        """Take the limit."""
+    def __init__(self, seconds: float = math.nan) -> None:
+        """Take the limit, which is not at hand where a thread is interrupted."""
         super().__init__(f"the refit took longer than timeout={seconds:g} seconds")
+        self.seconds = seconds
 
 
 class Stopwatch:
     """The time that one refit has left; every evaluation runs inside it.
 
     In a worker process an alarm interrupts an evaluation; in the caller's own process, whose
-    signals are its own, the time is only looked at before and after it.
+    signals are its own, the time is only looked at before and after it. Threads of a worker of Dask
+    are watched by others (`bootmle.execution.hangs`).
     """
 
     __slots__ = ("left", "seconds", "started")
@@ -51,10 +61,10 @@ class Stopwatch:
         return self.left <= 0
 
     def __enter__(self) -> None:
-        if self.expired:
+        if self.expired or not evaluation_begins(self.left):
             raise RefitTimeout(self.seconds)
         self.started = time.perf_counter()
-        if _ALARM.allowed:
+        if _ALARM.interrupts or _ALARM.ends:
             _ALARM.set(self.left, self.seconds)
 
     def __exit__(
@@ -63,10 +73,12 @@ class Stopwatch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if _ALARM.allowed:
+        evaluation_ends()
+        if _ALARM.interrupts:
             _ALARM.unset()
         self.left -= time.perf_counter() - self.started
-        if self.expired and error is None:
+        nameless = isinstance(error, RefitTimeout) and math.isnan(error.seconds)
+        if (self.expired and error is None) or nameless:
             raise RefitTimeout(self.seconds)
 
 
@@ -89,27 +101,27 @@ class _Alarm:
     """The alarm of a worker process."""
 
     def __init__(self) -> None:
-        """Leave this process's signals alone until `allow`."""
-        self.allowed = False
+        """Leave this process and its signals alone until `let_interrupt` and `let_end`."""
+        self.interrupts = self.ends = False
         self.put_off = -float("inf")
         self.nowhere: TextIO | None = None
 
     def set(self, left: float, limit: float) -> None:
         """Interrupt this thread after the seconds left; end the process if that does not help."""
         now = time.monotonic()
-        if now > self.put_off + _AGAIN * limit:
+        if self.ends and now > self.put_off + _AGAIN * limit:
             self.nowhere = self.nowhere or open(os.devnull, "w")  # noqa: SIM115 (kept open)
-            end = limit + _AGAIN * limit + _GRACE
+            end = limit + _AGAIN * limit + GRACE
             faulthandler.dump_traceback_later(end, exit=True, file=self.nowhere)
             self.put_off = now
-        if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        if self.interrupts and _has_alarm():
             signal.signal(signal.SIGALRM, _interrupt(limit))
             # Again and again: a bare except in the user's code may catch the first one.
-            signal.setitimer(signal.ITIMER_REAL, left, _GRACE / 4)
+            signal.setitimer(signal.ITIMER_REAL, left, GRACE / 4)
 
     def unset(self) -> None:
         """Let the next lines run for as long as they take."""
-        if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        if _has_alarm():
             signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def stop(self) -> None:
@@ -131,9 +143,20 @@ def _interrupt(limit: float) -> Any:
     return interrupt
 
 
+def _has_alarm() -> bool:
+    """Whether this thread can be interrupted by an alarm."""
+    main = threading.current_thread() is threading.main_thread()
+    return main and hasattr(signal, "setitimer")
+
+
 def let_interrupt() -> None:
-    """Let alarms interrupt evaluations: this is a worker process."""
-    _ALARM.allowed = True
+    """Let alarms interrupt evaluations, and end this process: it is a worker."""
+    _ALARM.interrupts = _ALARM.ends = True
+
+
+def let_end() -> None:
+    """Let this process end where an evaluation holds all its threads: somebody starts another."""
+    _ALARM.ends = True
 
 
 def stop_watching() -> None:

@@ -118,6 +118,11 @@ class Task:
         """Whether a total is taken apart."""
         return isinstance(self.refit, LikelihoodRefit) and self.refit.apart
 
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that one refit may take."""
+        return self.refit.timeout
+
     def own_errors(self, fit: Fit | Estimator) -> Floats | None:
         """Compute a fit's own standard errors, (p,), by the formula of each replicate's."""
         if isinstance(self.refit, ScoreSteps):

@@ -26,7 +26,7 @@ from bootmle.execution.checkpoint import Checkpoint, is_run
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Run
-from bootmle.execution.stopping import Deadline, Interrupted, read_deadline
+from bootmle.execution.stopping import Deadline, Interrupted, read_deadline, read_timeout
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -63,6 +63,7 @@ def coverage(
     checkpoint: str | Path | None = None,
     shard: tuple[int, int] | None = None,
     deadline: float | datetime | None = None,
+    timeout: float | None = None,
     **unknown: Never,
 ) -> Coverage:
     """Simulate data at a known truth, and measure how good standard errors and intervals are.
@@ -97,9 +98,10 @@ def coverage(
         2013): ratios of standard errors in seconds, for a first look.
     refit : str
         As for `bootstrap`, of each data set's replicates; "verified" in a warp study.
-    n_jobs, rng, progress, checkpoint, shard, deadline
-        As for `bootstrap`, over data sets. Shards share one directory, which the call without a
-        shard reads, or have one each, which `Coverage.load` merges.
+    n_jobs, rng, progress, checkpoint, shard, deadline, timeout
+        As for `bootstrap`, over data sets; the fit of a data set has the same ``timeout``. Shards
+        share one directory, which the call without a shard reads, or have one each, which
+        `Coverage.load` merges.
 
     Returns
     -------
@@ -142,7 +144,8 @@ def coverage(
     _read_truth(fit, truth)
     read_level(confidence_level, "two-sided")
     design = _Design(
-        fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit
+        *(fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit),
+        read_timeout(timeout),
     )
     return _run(design, rng, path, total, workers, shown(progress), part, until)
 
@@ -161,6 +164,7 @@ class _Design:
     truth: Any
     derive: Callable[[Floats], Any] | None
     refit: str
+    timeout: float | None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -191,6 +195,7 @@ class _Design:
             self.confidence_level,
             self.derive,
             self.refit,
+            self.timeout,
         )
 
     def open(

@@ -16,6 +16,7 @@ from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, crosscheck
 from bootmle.execution.raised import describe_raised, unless_interrupted
 from bootmle.execution.threads import computation
+from bootmle.execution.timelimit import ENDED, UNLIMITED, RefitTimeout, Stopwatch, stop_watching
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.derived import derive_at
@@ -57,6 +58,7 @@ class Experiment:
     confidence_level: float
     derive: Callable[[Floats], Any] | None = None
     refit: str = "verified"
+    timeout: float | None = None
 
     @property
     def size(self) -> int:
@@ -80,7 +82,10 @@ class Experiment:
     def lost(self, chunk: int, first: int, last: int, reason: str) -> SimulatedFits:
         """Record that some data sets of a chunk cannot be computed."""
         count = last - first
-        lost = self._blank(count, Status.WORKER_DIED)
+        status = Status.WORKER_DIED
+        if self.timeout is not None and ENDED in reason:
+            status, reason = Status.TIMED_OUT, str(RefitTimeout(self.timeout))
+        lost = self._blank(count, status)
         return lost.with_messages(dict.fromkeys(range(count), reason))
 
     def none(self) -> SimulatedFits:
@@ -95,13 +100,17 @@ class Experiment:
     def _compute(self, number: int) -> SimulatedFits:
         """Compute one data set; anything raised on the way is recorded as its failure."""
         try:
-            fit = self._refitted(number)
+            with UNLIMITED if self.timeout is None else Stopwatch(self.timeout):
+                fit = self._refitted(number)
+            stop_watching()
             if fit.status.failed or not np.isfinite(fit.estimate).all():
                 return self._blank(1, fit.status).with_messages({0: "; ".join(fit.notes)})
             return self._measured(fit, number)
         except BaseException as error:  # the user's code may raise anything
-            message = describe_raised(unless_interrupted(error))
-            return self._blank(1, Status.RAISED).with_messages({0: message})
+            late = isinstance(error, RefitTimeout)
+            message = str(error) if late else describe_raised(unless_interrupted(error))
+            status = Status.TIMED_OUT if late else Status.RAISED
+            return self._blank(1, status).with_messages({0: message})
 
     def _refitted(self, number: int) -> Fit | Estimator:
         """Simulate one data set from its own stream, and fit it from the truth."""
@@ -167,6 +176,7 @@ class Experiment:
             n_jobs=1,
             rng=seed,
             progress=False,
+            timeout=self.timeout,
         )
         return [boot] if self.derive is None else [boot, boot.derive(self.derive)]
 
