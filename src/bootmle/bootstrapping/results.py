@@ -18,8 +18,8 @@ from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
 from bootmle.display import html
 from bootmle.display.checks import check_flag, check_names
-from bootmle.execution.ahead import points_on
 from bootmle.display.encoding import printable
+from bootmle.execution.ahead import points_on
 from bootmle.execution.progress import shown
 from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, read_timeout, signals_interrupt

@@ -36,7 +36,13 @@ def as_csv(columns: Mapping[str, Any], names: Sequence[str], path: str | Path | 
         writer.writerow([name, *(repr(float(column[j])) for column in columns.values())])
     if path is None:
         return text.getvalue()
-    read_path("path", path).write_text(text.getvalue(), encoding="utf-8")
+    target = read_path("path", path)
+    try:
+        target.write_text(text.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise type(error)(
+            error.errno, f"path: cannot write {str(target)!r} ({error.strerror}); name a file"
+        ) from error
     return None
 
 

@@ -55,15 +55,15 @@ def unpack(stored: bytes, kind: type[Kind], run: str | None = None) -> tuple[int
 
 
 def _arrays(forms: dict[str, Any], body: bytes) -> dict[str, Any]:
-    """Read the arrays that follow the header."""
+    """Read the arrays that follow the header: they cannot be written to, until they are joined."""
     arrays, start = {}, 0
     for name, (kind, shape) in forms.items():
         dtype = np.dtype(kind)
-        if dtype.kind not in _KINDS or any(type(n) is not int or n < 0 for n in shape):
+        if dtype.kind not in _KINDS or not all(type(n) is int and n >= 0 for n in shape):
             raise ValueError(f"{name} is announced as {kind} of shape {shape}")
         count = math.prod(shape)
         if start + count * dtype.itemsize > len(body):
             raise ValueError(f"{name} is announced with shape {shape}, more than the file holds")
-        arrays[name] = np.frombuffer(body, dtype, count, start).reshape(shape).copy()
+        arrays[name] = np.frombuffer(body, dtype, count, start).reshape(shape)
         start += count * dtype.itemsize
     return arrays

@@ -157,7 +157,10 @@ def _read_data(distribution: Any, data: Any) -> tuple[Floats, ...]:
             raise ValueError("data: there are no values; pass the observations")
         return ends
     try:
-        values = np.asarray(data, dtype=float)
+        values = np.asarray(data)
+        if values.dtype.kind in "mMV":  # dates would become numbers of days or nanoseconds
+            raise TypeError
+        values = values.astype(float)
     except (TypeError, ValueError):
         raise TypeError(f"data: {brief(data)}; pass one number for each observation") from None
     if values.ndim != 1 or values.size == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -36,6 +37,10 @@ _SLACK = 1e-9
 """Violation of a constraint, relative to the largest parameter or 1, that is rounding."""
 _POLISH = {"ftol": 1e-13, "maxiter": 300}
 """SLSQP's ftol is absolute: 1e-13 leaves a distance of about its root, 3e-7 standard errors."""
+
+
+_PASSED = ("args", "jac", "hess", "hessp", "bounds", "constraints", "callback")
+"""Keywords with which SciPy calls a method of one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class Optimizer:
                 f"method: {self.method!r}; name one of scipy.optimize.minimize's, or pass a "
                 f"callable"
             )
+        if callable(self.method):
+            _check_signature(self.method)
         if not (self.tol is None or isinstance(self.tol, Real)):
             raise TypeError(f"tol: {self.tol!r}; pass a number, or None for SciPy's own")
         if not (self.options is None or isinstance(self.options, Mapping)):
@@ -265,3 +272,18 @@ def _limited(constraint: Any, params: Floats) -> tuple[Floats, Floats, Floats]:
         lower, upper = constraint.lb, constraint.ub
     values = np.atleast_1d(np.asarray(inner, dtype=float))
     return values, np.broadcast_to(lower, values.shape), np.broadcast_to(upper, values.shape)
+
+
+def _check_signature(method: Callable[..., Any]) -> None:
+    """Refuse a method that cannot be called as SciPy calls those of others."""
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):  # some callables have no signature to inspect
+        return
+    try:
+        signature.bind("fun", "x0", **dict.fromkeys(_PASSED))
+    except TypeError as error:
+        raise TypeError(
+            f"method: takes {signature}, but SciPy calls it as method(fun, x0, args=, jac=, ...) "
+            f"({error}); let it take fun, x0, args and **options"
+        ) from None
