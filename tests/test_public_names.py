@@ -76,6 +76,7 @@ COVERAGE = {
     "checkpoint": None,
     "shard": None,
     "deadline": None,
+    "timeout": None,
 }
 
 
