@@ -8,6 +8,7 @@ import pytest
 
 from bootmle import bootstrap, crosscheck, fit
 from bootmle.execution import meter
+from bootmle.execution.ahead import seconds_ahead
 from bootmle.execution.meter import count_evaluations, watched_step
 
 Capture = pytest.CaptureFixture[str]
@@ -82,3 +83,9 @@ def test_the_forecast_names_what_it_would_take_otherwise(
     assert first == (
         '600 refits: about 92.2 min on 1 core, 5,533 evaluations; refit="corrected": about 7.2 min'
     )
+
+
+def test_points_on_workers_are_forecast_where_they_save_more_than_starting_them_takes() -> None:
+    assert seconds_ahead(60.0, 2) == 30.0
+    assert seconds_ahead(3.0, 2) == 3.0
+    assert seconds_ahead(60.0, 1) == 60.0

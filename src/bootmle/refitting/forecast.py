@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from bootmle.execution.ahead import seconds_ahead
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.derivatives import Lattice
@@ -104,10 +105,11 @@ def forecast_run(
         apart = refit != "verified" or pays_apart(fit, sampling, count)
     way = _by_expansion(fit, sampling) if _expands(fit, sampling, apart) else _by_gradients(fit)
     sample = {"corrected": _COSTS.sample, "expansion": _COSTS.audited}.get(refit, count)
-    alone, shared = way.shared + _audits(fit, refit, count), min(sample, count) * way.each
-    if refit == "expansion":
-        alone, shared = alone + shared, 0.0
-    return Forecast(alone + shared, (alone + shared / workers) * fit.seconds_per_evaluation)
+    audits, refits = _audits(fit, refit, count), min(sample, count) * way.each
+    audited_alone = workers if refit == "expansion" else 1  # as it verifies on one core
+    seconds = (audits + refits * audited_alone / workers) * fit.seconds_per_evaluation
+    seconds += seconds_ahead(way.shared * fit.seconds_per_evaluation, workers)
+    return Forecast(way.shared + audits + refits, seconds)
 
 
 def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
