@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bootmle.crosschecks.deviance import deviance
 from bootmle.crosschecks.score_covariances import Scores
 from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
@@ -52,20 +54,21 @@ class Expected:
     Attributes
     ----------
     covariance : (q, q) array
-        Its inverse, in the free parameters.
+        Its inverse, in the free parameters; NaN for those it is not known for, held fixed.
     error : float
         Relative error of standard errors by it.
-    pearson : float or None
-        Pearson's chi-squared, where each contribution has one linear predictor.
+    dispersions : mapping
+        Name of a chi-squared statistic, Pearson's and the deviance, to its value; empty unless each
+        contribution has one linear predictor.
     """
 
     covariance: Floats
     error: float
-    pearson: float | None = None
+    dispersions: dict[str, float] = field(default_factory=dict)
 
 
 def expected_information(
-    fit: Fit, scores: Scores, simulate: Callable[..., Any] | None
+    fit: Fit, scores: Scores | None, simulate: Callable[..., Any] | None
 ) -> Expected | None:
     """Take the expectation over a response the score is affine in, or over simulated data.
 
@@ -73,7 +76,8 @@ def expected_information(
     """
     with np.errstate(all="ignore"):
         try:
-            return _of_response(fit, scores) or (simulate and _of_simulation(fit, scores, simulate))
+            found = None if scores is None else _of_response(fit, scores)
+            return found or (simulate and _of_simulation(fit, simulate))
         except RAISED:  # the user's code may raise anything on data of its own
             return None
 
@@ -120,7 +124,7 @@ def _scale_of(
     return None
 
 
-def _of_simulation(fit: Fit, scores: Scores, simulate: Callable[..., Any]) -> Expected | None:
+def _of_simulation(fit: Fit, simulate: Callable[..., Any]) -> Expected | None:
     """Average the Hessian at the estimate over simulated data."""
     size = fit.whitening.size
     count = min(_RULES.most, _RULES.evaluations // (size * (size + 1) + 1))
@@ -134,7 +138,7 @@ def _of_simulation(fit: Fit, scores: Scores, simulate: Callable[..., Any]) -> Ex
     if len(hessians) < _RULES.fewest:
         return None
     mean = np.eye(size) + hessians.mean(axis=0) - _hessian(fit, fit.likelihood)
-    covariance = _covariance(scores, mean)
+    covariance = _covariance(fit, mean)
     if covariance is None:
         return None
     errors = hessians.std(axis=0, ddof=1) / np.sqrt(len(hessians))
@@ -142,11 +146,13 @@ def _of_simulation(fit: Fit, scores: Scores, simulate: Callable[..., Any]) -> Ex
     return Expected(covariance, error) if error < _RULES.largest else None
 
 
-def _covariance(scores: Scores, mean: Floats) -> Floats | None:
+def _covariance(fit: Fit, mean: Floats) -> Floats | None:
     """Invert a whitened information into the free parameters' covariance."""
     if not np.isfinite(mean).all() or not np.linalg.eigvalsh(mean)[0] > 0:
         return None
-    return np.asarray(scores.spread @ np.linalg.solve(mean, scores.spread.T))
+    slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
+    spread = fit.whitening.factor * slopes[:, None]
+    return np.asarray(spread @ np.linalg.solve(mean, spread.T))
 
 
 def _hessian(fit: Fit, likelihood: Likelihood, weights: Floats | None = None) -> Floats:
@@ -170,24 +176,54 @@ def _hessian(fit: Fit, likelihood: Likelihood, weights: Floats | None = None) ->
 
 def _of_response(fit: Fit, scores: Scores) -> Expected | None:
     """Take the expectation over the argument, if any, that is the response of such a model."""
+    every = np.arange(scores.whitened.shape[1])
     for position, y in _responses(fit):
         means = _means(fit, scores, position, y)
+        affine = every if means is not None else _affine(fit, scores, position, y)
+        if means is None and affine.size:
+            means = _means(fit, scores, position, y, affine)
         if means is None:
             continue
-        levels, shares = means
         parts = [
             (_with_response(fit, position, level), share)
-            for level, share in zip(levels, shares, strict=True)
+            for level, share in zip(*means, strict=True)
         ]
         weights = fit.likelihood.weights
         wide = [share if weights is None else share * weights for _, share in parts]
         mean = sum(_hessian(fit, one, w) for (one, _), w in zip(parts, wide, strict=True))
-        covariance = _covariance(
-            scores, np.eye(scores.whitened.shape[1]) + mean - _hessian(fit, fit.likelihood)
-        )
+        mean = np.eye(every.size) + mean - _hessian(fit, fit.likelihood)
+        if affine.size < every.size:
+            return _partial(scores, mean, affine)
+        covariance = _covariance(fit, mean)
         if covariance is not None:
-            return Expected(covariance, 1e-4, _pearson(fit, scores, parts))
+            return Expected(covariance, 1e-4, _dispersions(fit, scores, parts))
     return None
+
+
+def _partial(scores: Scores, mean: Floats, affine: NDArray[np.intp]) -> Expected | None:
+    """Invert the information of some parameters, with the others held fixed."""
+    back = np.linalg.inv(scores.spread)
+    block = (back.T @ mean @ back)[np.ix_(affine, affine)]
+    if not np.isfinite(block).all() or not np.linalg.eigvalsh(block)[0] > 0:
+        return None
+    covariance = np.full(back.shape, np.nan)
+    covariance[np.ix_(affine, affine)] = np.linalg.inv(block)
+    return Expected(covariance, 1e-4)
+
+
+def _affine(fit: Fit, scores: Scores, position: int, y: Floats) -> NDArray[np.intp]:
+    """Find the parameters whose scores are affine in a response, as those of a mean are."""
+    if scores.spread.shape[0] != scores.spread.shape[1] or len(np.unique(y)) == 2:
+        return np.empty(0, dtype=np.intp)
+    back, width = np.linalg.inv(scores.spread), float(np.std(y)) or 1.0
+    step = fit.step_sizes.gradient_step
+    here, once, twice = (
+        contribution_gradients(_with_response(fit, position, y + k * width), fit.whitening, step)
+        @ back
+        for k in range(3)
+    )
+    bend = np.abs(twice - 2 * once + here).max(axis=0)
+    return np.flatnonzero(bend < _RULES.form * (np.abs(once) + np.abs(here)).max(axis=0))
 
 
 def _responses(fit: Fit) -> Iterator[tuple[int, Floats]]:
@@ -208,9 +244,11 @@ def _with_response(fit: Fit, position: int, y: Floats) -> Likelihood:
 
 
 def _means(
-    fit: Fit, scores: Scores, position: int, y: Floats
+    fit: Fit, scores: Scores, position: int, y: Floats, chosen: NDArray[np.intp] | None = None
 ) -> tuple[list[Floats], list[Floats]] | None:
     """Find responses and their probabilities, (n,) each, under which every score has mean 0.
+
+    Or those of the chosen parameters.
 
     Of a binary response both values; of one that scores are affine in, the value at which they
     are 0, at which the Hessian is its own expectation.
@@ -218,8 +256,13 @@ def _means(
     values = np.unique(y)
     step = fit.step_sizes.gradient_step
 
+    of_chosen = np.asarray(np.eye(scores.whitened.shape[1]), dtype=float)
+    if chosen is not None:
+        of_chosen = np.asarray(np.linalg.inv(scores.spread)[:, chosen], dtype=float)
+
     def at(response: Floats) -> Floats:
-        return contribution_gradients(_with_response(fit, position, response), fit.whitening, step)
+        likelihood = _with_response(fit, position, response)
+        return np.asarray(contribution_gradients(likelihood, fit.whitening, step) @ of_chosen)
 
     if len(values) == 2:
         low, high = (np.full(len(y), each) for each in values)
@@ -229,7 +272,7 @@ def _means(
             return None
         return [low, high], [1 - share, share]
     width = float(np.std(y)) or 1.0
-    here, once, twice = scores.whitened, at(y + width), at(y + 2 * width)
+    here, once, twice = scores.whitened @ of_chosen, at(y + width), at(y + 2 * width)
     largest = np.abs(once).max() + np.abs(here).max()
     if not np.abs(twice - 2 * once + here).max() < _RULES.form * largest:
         return None
@@ -252,6 +295,18 @@ def _share(first: Floats, change: Floats) -> Floats | None:
     if not np.abs(left).max() < _RULES.form * (np.abs(first).max() + np.abs(change).max()):
         return None
     return np.asarray(share)
+
+
+def _dispersions(
+    fit: Fit, scores: Scores, parts: list[tuple[Likelihood, Floats]]
+) -> dict[str, float]:
+    """Compute what is divided by n − p for a dispersion, where there is one linear predictor."""
+    pearson = _pearson(fit, scores, parts)
+    if pearson is None:
+        return {}
+    found = {"Pearson's chi-squared": pearson}
+    total = deviance(fit)
+    return found if total is None else {**found, "the deviance": total}
 
 
 def _pearson(fit: Fit, scores: Scores, parts: list[tuple[Likelihood, Floats]]) -> float | None:

@@ -19,8 +19,6 @@ from bootmle.likelihood.arrays import Floats
 
 __all__ = ["judge_matches", "judge_unknown"]
 
-_LISTED = 3
-"""Formulas that are listed where several match."""
 _FLAGS = {
     Kind.DISPERSED: Flag.OBJECTIVE_SCALE,
     Kind.SCALED: Flag.OBJECTIVE_SCALE,
@@ -53,13 +51,12 @@ def judge_matches(matches: Sequence[Match], source: Source, evidence: Evidence) 
 def describe_matches(matches: Sequence[Match], diagonal: bool = False) -> str:
     """Name the formulas that match, and how closely."""
     names = list(dict.fromkeys(each.formula.name for each in matches))
-    shown = " or ".join(names[:_LISTED])
-    if len(names) > _LISTED:
-        shown += f" or {len(names) - _LISTED} more"
+    shown = " or ".join(names)
     first = matches[0]
     if first.excess > EXACT + first.formula.error:
         return f"is close to {shown}, within {first.away:.1%}"
     apart = ", which cannot be told apart on these data" if len(names) > 1 else ""
+    apart += ", its digits cut off and not rounded" if first.cut else ""
     if diagonal:
         return f"has covariances of 0, and {first.closeness} the diagonal of {shown}{apart}"
     return f"{first.closeness} it equals {shown}{apart}"

@@ -83,6 +83,8 @@ class Context:
     n, clusters : int
         Numbers of observations and of clusters; 0 where unknown.
     nll : float
+    partial : Formula or None
+        The inverse of the expected information of those parameters that it is known for.
     """
 
     names: tuple[str, ...]
@@ -93,6 +95,7 @@ class Context:
     n: int
     clusters: int
     nll: float
+    partial: Formula | None = None
 
 
 _NAMES = {
@@ -108,11 +111,12 @@ _NAMES = {
 
 def plain_formulas(context: Context) -> list[Formula]:
     """List the formulas without a factor."""
+    partial = [] if context.partial is None else [context.partial]
     return [
         Formula(_NAMES[source], matrix, source, error=context.errors.get(source, 0.0))
         for source, matrix in context.covariances.items()
         if np.isfinite(matrix).all()
-    ]
+    ] + partial
 
 
 def listed(names: Sequence[str], chosen: NDArray[np.bool_]) -> str:

@@ -64,12 +64,12 @@ def _of_subset(
     apart[np.ix_(chosen, free)] = apart[np.ix_(free, chosen)] = 0.0
     name = f"{base.name} with {shown} held fixed for {listed(names, free)}, and not vice versa"
     yield Formula(name, apart, base.source, Kind.OTHER, held, complexity=size + 1)
-    if size <= len(names) / 2:
+    if 2 * size < len(names) or (2 * size == len(names) and chosen[0]):
         blocks = apart.copy()
         blocks[np.ix_(chosen, chosen)] = np.linalg.inv(precision[np.ix_(chosen, chosen)])
         name = (
-            f"{base.name} of a Hessian that is block-diagonal, with zero between {shown} and "
-            f"{listed(names, free)}, as if each block were known when the other is estimated"
+            f"{base.name} of a block-diagonal information, zero between {shown} and "
+            f"{listed(names, free)}, each block with the other held fixed"
         )
         why = "the blocks do correlate: use the inverse of the whole Hessian"
         yield Formula(name, blocks, base.source, Kind.OTHER, why, complexity=size)

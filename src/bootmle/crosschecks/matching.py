@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bootmle.crosschecks.formulas import Formula
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["EXACT", "Given", "Match", "best_of", "rounding"]
+__all__ = ["EXACT", "Given", "Match", "best_of", "is_evidence", "measure", "rounding"]
 
 EXACT = 2e-4
 """Relative difference of standard errors, beyond rounding, up to which numbers equal a formula:
@@ -29,10 +29,14 @@ _CHANCE = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Given:
-    """A column of numbers for the q free parameters, NaN where missing, or a matrix of them."""
+    """A column of numbers for the q free parameters, NaN where missing, or a matrix of them.
+
+    Cut off, they lie below what they stand for by up to a unit of the last digit.
+    """
 
     column: Floats
     matrix: Floats | None = None
+    cut: bool = False
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -51,11 +55,14 @@ class Match:
         The largest relative difference of standard errors.
     excess : float
         What the rounding of the numbers leaves of it.
+    cut : bool
+        Whether their digits were cut off, not rounded.
     """
 
     formula: Formula
     away: float
     excess: float
+    cut: bool = False
 
     @property
     def closeness(self) -> str:
@@ -99,9 +106,12 @@ def measure(given: Given, formula: Formula) -> Match:
     numbers, made = given.column[present], formula.column[present]
     if not (made > 0).all():
         return Match(formula, np.inf, np.inf)
-    off = np.abs(np.log(numbers / made)) / (2 if formula.variances else 1)
-    excess = off - rounding(numbers) / (2 if formula.variances else 1)
-    return Match(formula, float(off.max()), max(float(excess.max()), 0.0))
+    allowed = rounding(numbers)
+    # Numbers that were cut off are half a unit of their last digit too low on average.
+    middle = np.log(numbers / made) + (np.log1p(allowed) if given.cut else 0.0)
+    half = 2 if formula.variances else 1
+    off, excess = np.abs(np.log(numbers / made)) / half, (np.abs(middle) - allowed) / half
+    return Match(formula, float(off.max()), max(float(excess.max()), 0.0), given.cut)
 
 
 def _measure_matrix(given: Given, formula: Formula) -> Match:

@@ -1,4 +1,4 @@
-"""Formulas of last resort: pseudo-inverses, other scales, other points, searches, wrong steps."""
+"""Formulas of last resort: other scales, other points, searches, wrong steps."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from bootmle.display.text import rounded
 from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.information import Information
 from bootmle.optimization.convergence import observed_information
 
 __all__ = [
     "elsewhere_formulas",
-    "pseudo_inverse_formulas",
     "rescaled_formula",
     "search_formulas",
     "wrong_step_formulas",
@@ -33,49 +31,6 @@ _SLOWEST = 2.0
 """Seconds that searching again, or differencing with other steps, may take."""
 _STEPS = tuple(10.0**-k for k in range(1, 9))
 """Steps of differences that are tried, absolute and relative to the parameter."""
-
-
-def pseudo_inverse_formulas(
-    base: Formula, information: Information, meat: Floats | None = None
-) -> Iterator[Formula]:
-    """Drop the Hessian's smallest eigenvalues, or turn its negative ones around."""
-    matrix = information.matrix
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    order = np.argsort(np.abs(values))
-    singular = information.definiteness == "singular"
-    flat = len(information.null_directions.T) if singular else 0
-    for dropped in range(1, len(values)):
-        kept = order[dropped:]
-        if not (values[kept] > 0).all():
-            continue
-        inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-        along = " and ".join(information.describe_direction(vectors[:, k]) for k in order[:dropped])
-        why = (
-            f"it sets the variance along {along}, which the data do not identify, to zero, where "
-            f"it is infinite"
-            if dropped <= flat
-            else f"it sets the variance along {along} to zero: use the inverse"
-        )
-        rank = f"rank {len(kept)} of {len(values)}"
-        name = f"the pseudo-inverse of the Hessian ({rank})"
-        yield replace(
-            base, name=name, covariance=inverse, kind=Kind.OTHER, advice=why, complexity=dropped
-        )
-        if meat is not None:
-            both = inverse @ meat @ inverse
-            yield replace(
-                base,
-                name=f"the sandwich of the pseudo-inverse of the Hessian ({rank})",
-                covariance=both,
-                kind=Kind.OTHER,
-                advice=why,
-                complexity=dropped + 1,
-            )
-    if (values < 0).any() and (values != 0).all():
-        turned = (vectors / np.abs(values)) @ vectors.T
-        name = "the inverse of the Hessian with its negative eigenvalues made positive"
-        why = "there is no optimum here, and no standard error"
-        yield replace(base, name=name, covariance=turned, kind=Kind.OTHER, advice=why, complexity=1)
 
 
 Map = tuple[str, Callable[[float], float]]
@@ -111,7 +66,7 @@ def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula |
         for j in np.flatnonzero(present):
             if abs(np.log(ratios[j])) <= allowed[j]:
                 continue
-            value = float(context.estimate[j])
+            value = context.estimate[j]
             fitting = [m for m in _MAPS if abs(np.log(ratios[j] / m[1](value))) <= allowed[j]]
             if not fitting:
                 return None
@@ -122,7 +77,7 @@ def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula |
         return None
     slopes = np.ones(len(made))
     for place, (_, slope) in found.items():
-        slopes[place] = slope(float(context.estimate[place]))
+        slopes[place] = slope(context.estimate[place])
     shown = ", ".join(title.format(context.names[k]) for k, (title, _) in found.items())
     more = ", ".join(context.names[j] for j in found)
     return replace(
@@ -231,11 +186,11 @@ def wrong_step_formulas(base: Formula, fit: Fit, context: Context) -> Iterator[F
     }
     for step, (unit, scale) in product(_STEPS, sizes.items()):
         for central in (True, False):
-            matrix = _differenced(fit, step * scale, central)
             with np.errstate(all="ignore"):
                 try:
+                    matrix = _differenced(fit, step * scale, central)
                     inverse = np.asarray(np.linalg.inv(matrix), dtype=float)
-                except np.linalg.LinAlgError:
+                except RAISED:  # beyond its domain an objective may raise anything
                     continue
             if not np.isfinite(inverse).all():
                 continue

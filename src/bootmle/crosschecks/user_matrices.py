@@ -71,7 +71,9 @@ def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
         return _judge_elsewhere(source, fit, away)
     withheld = withheld_from(evidence)
     if withheld is not None:
-        return withheld
+        named = [] if source.quasi_newton else identify(given, source, evidence, context)
+        said = f"{describe_matches(named)}: " if named else ""
+        return replace(withheld, reason=f"{said}{withheld.reason}")
     if source.quasi_newton:
         return _judge_as_near_inverse(source, evidence) or _judge_curvature(source, evidence)
     matches = identify(given, source, evidence, context)

@@ -1,0 +1,125 @@
+"""Formulas of numbers that were cut, forced, mixed, or printed at a bound; computed by hand."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import gammaln, xlogy
+
+from bootmle import Flag, crosscheck, fit
+from bootmle.fitting.fit import Fit
+
+Floats = NDArray[np.float64]
+
+
+def nll(params: Any, X: Any, y: Any) -> Any:
+    return np.exp(X @ params) - y * (X @ params)
+
+
+@cache
+def data() -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(3)
+    dose = rng.normal(size=140)
+    X = np.column_stack([np.ones(140), dose, 10 * (0.6 * dose + 0.8 * rng.normal(size=140))])
+    rate = np.exp(X @ [1.0, 0.4, -0.03]) * rng.gamma(1.5, 1 / 1.5, 140)
+    return X, rng.poisson(rate).astype(float)
+
+
+@cache
+def counts() -> tuple[Fit, Floats, Floats]:
+    """A Poisson fit, its Hessian and its means."""
+    X, y = data()
+    mle = fit(nll, {"base": 1.0, "dose": 0.0, "iron": 0.0}, args=(X, y))
+    mu = np.exp(X @ mle.estimate)
+    return mle, X.T @ (mu[:, None] * X), mu
+
+
+def said(given: Any, mle: Fit | None = None, **more: Any) -> str:
+    return crosscheck(mle or counts()[0], {"package": given}, **more).verdicts["package"].reason
+
+
+def root(matrix: Any) -> Floats:
+    return np.asarray(np.sqrt(np.diag(matrix)))
+
+
+def test_the_deviance_over_its_degrees_of_freedom() -> None:
+    _, H, mu = counts()
+    y = data()[1]
+    deviance = 2 * np.sum(xlogy(y, y / mu) - (y - mu))
+    found = said(root(np.linalg.inv(H) * deviance / 137))
+    assert f"the dispersion {deviance / 137:.4g}, the deviance over n − p" in found
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("digits", [2, 3])
+def test_few_digits_are_enough_rounded_or_cut_off(cut: bool, digits: int) -> None:
+    errors = root(np.linalg.inv(counts()[1]))
+    unit = 10.0 ** (np.floor(np.log10(errors)) - digits + 1)
+    shown = np.floor(errors / unit) * unit if cut else np.round(errors / unit) * unit
+    found = said([float(f"{one:.{digits - 1}e}") for one in shown])
+    assert "equals the inverse Hessian" in found
+    cut_only = np.any(np.abs(shown - errors) > 0.5 * unit)
+    assert ("cut off" in found) == cut_only
+
+
+def test_a_hessian_forced_positive_definite() -> None:
+    values, vectors = np.linalg.eigh(counts()[1])
+    raised = np.maximum(values, np.sqrt(values[0] * values[1]))
+    assert "smallest eigenvalue raised to" in said(root((vectors / raised) @ vectors.T))
+    shifted = values + 2 * values[0]
+    assert "a ridge" in said(root((vectors / shifted) @ vectors.T))
+
+
+def test_an_entry_that_is_of_a_ratio() -> None:
+    mle, H, _ = counts()
+    V, b = np.linalg.inv(H), mle.estimate
+    slopes = np.array([0.0, 1 / b[0], 0.0]) - np.array([b[1] / b[0] ** 2, 0.0, 0.0])
+    errors = root(V)
+    errors[1] = np.sqrt(slopes @ V @ slopes)
+    assert "but for dose that of dose/base" in said(errors)
+
+
+def test_expected_information_of_the_coefficients_alone() -> None:
+    """As R's glm.nb, whose dispersion is held fixed."""
+    X, y = data()
+
+    def of_nb2(params: Any, X: Any, y: Any) -> Any:
+        size, mean = np.exp(-params[3]), np.exp(X @ params[:3])
+        log_odds = np.log(mean) - np.log(size + mean)
+        gammas = gammaln(size) + gammaln(y + 1) - gammaln(y + size)
+        return gammas - size * np.log(size / (size + mean)) - y * log_odds
+
+    start = {"base": 1.0, "dose": 0.0, "iron": 0.0, "log_alpha": -1.0}
+    mle = fit(of_nb2, start, args=(X, y))
+    mean = np.exp(X @ mle.estimate[:3])
+    weights = mean / (1 + np.exp(mle.estimate[3]) * mean)
+    errors = root(np.linalg.inv(X.T @ (weights[:, None] * X)))
+    found = said(dict(zip(mle.names, errors, strict=False)), mle)
+    assert "equals the inverse of the expected information with log_alpha held fixed" in found
+
+
+def test_expected_information_of_a_total_is_simulated() -> None:
+    X, y = data()
+
+    def total(params: Any) -> float:
+        return float(nll(params, X, y).sum())
+
+    mle = fit(total, {"base": 1.0, "dose": 0.0, "iron": 0.0})
+    found = said(root(np.linalg.inv(counts()[1])), mle)
+    assert "equals the inverse Hessian" in found
+
+
+def test_formulas_at_a_bound() -> None:
+    X, y = data()
+    bounds = [(None, None), (None, None), (0.0, None)]
+    mle = fit(nll, {"base": 1.0, "dose": 0.0, "iron": 0.1}, args=(X, y), bounds=bounds)
+    mu = np.exp(X @ mle.estimate)
+    H = X.T @ (mu[:, None] * X)
+    held = root(np.linalg.inv(H[:2, :2]))
+    for given in ([*held, np.nan], [*held, 0.0]):
+        verdict = crosscheck(mle, {"package": given}).verdicts["package"]
+        assert "equals the inverse Hessian with iron held fixed: withheld" in verdict.reason
+        assert verdict.flag is Flag.AT_BOUND
+    assert "equals the inverse Hessian: withheld" in said(root(np.linalg.inv(H)), mle)
