@@ -85,7 +85,8 @@ def _rate(model: Model, draw: Callable[[int, Rng], Any], n: int, count: int) -> 
             continue  # a sample in which the model has no likelihood, all zeros for example
         if mle.converged:
             check = crosscheck(mle)
-            flags = [each.flag for each in (*check.diagnoses, *check.verdicts.values())]
+            flags = {each.flag for each in check.diagnoses}
+            flags |= {each.flag for each in check.verdicts.values()}
             flagged += Flag.MISSPECIFIED in flags
             regular += 1
     return f"{flagged} of {regular}"
