@@ -85,7 +85,7 @@ def _rate(model: Model, draw: Callable[[int, Rng], Any], n: int, count: int) -> 
             continue  # a sample in which the model has no likelihood, all zeros for example
         if mle.converged:
             check = crosscheck(mle)
-            flags = {each.flag for each in check.diagnoses}
+            flags: set[Flag | None] = {each.flag for each in check.diagnoses}
             flags |= {each.flag for each in check.verdicts.values()}
             flagged += Flag.MISSPECIFIED in flags
             regular += 1
