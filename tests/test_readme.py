@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bootmle import Cases, bootstrap, fit
+from bootmle import Cases, Clustered, bootstrap, fit
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -107,6 +107,7 @@ def test_what_the_text_installs_and_calls_exists() -> None:
 
 def test_arguments_in_its_tables_exist() -> None:
     named = set(re.findall(r"(\w+)=", "\n".join(re.findall(r"(?m)^\| (`[^|]+`) \|", TEXT))))
-    taken = {name for verb in (fit, bootstrap, Cases) for name in signature(verb).parameters}
+    verbs = (fit, bootstrap, Cases, Clustered)
+    taken = {name for verb in verbs for name in signature(verb).parameters}
     assert len(named) > 8
     assert named <= taken

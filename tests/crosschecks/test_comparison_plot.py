@@ -175,7 +175,8 @@ def test_marks_outside_their_bands_are_ringed_and_their_ratios_written() -> None
     assert rings(panel) == expected
     assert 2 < len(expected) < 2 * len(errors)
     shown = sorted(float(text.get_text()[1:]) for text in panel.texts)
-    assert_allclose(shown, sorted(ratio for ratio, _ in expected), rtol=0.02)
+    # Two digits are right within 5%.
+    assert_allclose(shown, sorted(ratio for ratio, _ in expected), rtol=0.05)
 
 
 @pytest.mark.parametrize(

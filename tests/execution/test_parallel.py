@@ -22,7 +22,7 @@ from bootmle.execution.parallel import check_n_jobs, compute_pieces
 from bootmle.execution.pieces import Piece, join
 from bootmle.execution.threads import computation
 from bootmle.refitting.replicates import Replicates
-from bootmle.sampling.streams import stream_of
+from bootmle.sampling.streams import draw_numbers, stream_of
 
 WORKERS = pytest.mark.parametrize(
     ("backend", "n_jobs"), [("sequential", 1), ("threading", 2), ("loky", 2)]
@@ -304,8 +304,7 @@ def test_failures_keep_their_place_and_message_on_every_backend(backend: str, n_
             Estimator(needs_the_largest, args=y), n_resamples=130, rng=3, n_jobs=n_jobs
         )
     for k in range(130):
-        stream = stream_of(3, k)
-        largest = int(stream.integers(12, size=12).max())
+        largest = int(draw_numbers(stream_of(3, k), 12, 12).max())
         message = f"ValueError: largest {largest}" if largest < 11 else None
         assert boot.data.messages.get(k) == message
         assert bool(np.isnan(boot.replicates[k]).all()) is (largest < 11)

@@ -280,12 +280,12 @@ def test_a_symmetric_statistic_gets_no_caution(freedom: int) -> None:
 def test_a_skewed_statistic_names_the_interval_to_use() -> None:
     y = np.random.default_rng(3).exponential(size=15)
     plain = Estimator(lambda y: [y.mean(), 1000 * y.var()], y)
-    assert "off center or skewed: x2; " in str(bootstrap(plain, n_resamples=999, rng=0))
+    assert "off center or skewed: x2; " in str(bootstrap(plain, n_resamples=999, rng=4))
     # The BCa interval of x2 ends at the 0.99923 quantile, which 999 replicates cannot show.
-    few = str(bootstrap(plain, n_resamples=999, rng=0))
+    few = str(bootstrap(plain, n_resamples=999, rng=4))
     assert "confidence_interval" not in few
     assert "bca intervals of x2 need about 1,999 replicates" in few
-    boot = bootstrap(plain, n_resamples=1999, rng=0)
+    boot = bootstrap(plain, n_resamples=1999, rng=4)
     assert "use confidence_interval('bca')" in str(boot)
     assert np.isfinite(boot.confidence_interval("bca").high).all()
 
@@ -335,8 +335,8 @@ def test_what_does_not_vary_has_no_spread_though_its_mean_is_rounded() -> None:
 
 def test_studentized_is_not_advised_where_many_replicates_have_no_error() -> None:
     model = logit(2)
-    mle = fit(model.nll, model.truth, model.data(25, rng=2))
-    boot = bootstrap(mle, n_resamples=399, rng=0)
+    mle = fit(model.nll, model.truth, model.data(25, rng=5))
+    boot = bootstrap(mle, n_resamples=399, rng=1)
     assert np.isnan(boot.data.standard_errors).any(axis=1).mean() > 0.01
     assert "use confidence_interval('bca')" in str(boot)
 

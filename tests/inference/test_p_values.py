@@ -35,11 +35,11 @@ def errors_of_moments(y: Any) -> Any:
 
 
 @cache
-def skewed(count: int = 1999) -> Bootstrap:
+def skewed(count: int = 1999, rng: int = 0) -> Bootstrap:
     """Mean and spread of 40 skewed numbers: every kind of interval there is."""
     y = np.random.default_rng(3).gamma(2.0, size=40)
     estimator = Estimator(moments, y, standard_error=errors_of_moments)
-    return bootstrap(estimator, n_resamples=count, rng=0)
+    return bootstrap(estimator, n_resamples=count, rng=rng)
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_null_far_outside_has_the_smallest_p_value_at_any_number_of_replicates
 
 @pytest.mark.parametrize("count", [2, 3, 20, 1999])
 def test_beyond_the_outermost_replicate_a_bca_p_value_is_that_at_it(count: int) -> None:
-    boot = skewed(count)
+    boot = skewed(count, rng=1)  # of which two replicates lie on both sides of the estimate
     far, ends = 1e9 * UNITS, (boot.replicates.min(axis=0), boot.replicates.max(axis=0))
     for null, end, alternative in zip((-far, far), ends, ("greater", "less"), strict=True):
         found = boot.p_value(null, "bca", alternative)

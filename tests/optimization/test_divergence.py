@@ -174,7 +174,7 @@ def test_a_diverged_replicate_says_where_each_parameter_goes() -> None:
     model = logit(1)
     X, y = model.data(12, rng=0)
     boot = bootstrap(
-        fit(model.nll, [0.0, 0.0], (X, y), names=["const", "x"]), n_resamples=64, rng=0
+        fit(model.nll, [0.0, 0.0], (X, y), names=["const", "x"]), n_resamples=64, rng=3
     )
     diverged = np.flatnonzero(boot.status == Status.NO_FINITE_OPTIMUM)
     assert len(diverged) > 0

@@ -134,7 +134,7 @@ def test_cold_refits_that_find_something_better_raise_an_alarm() -> None:
         method=lucky_later,
     )
     calls[0] = 1
-    boot = bootstrap(mle, n_resamples=1950, rng=0)
+    boot = bootstrap(mle, n_resamples=1950, rng=2)
     audit = audit_of(boot, ColdAudit)
     assert audit.n == 3
     assert audit.n_better >= 1

@@ -147,7 +147,7 @@ def test_alarms_and_cross_check_share_one_margin(total: bool) -> None:
         return values.sum() if total else values
 
     mle = fit(nll, poisson(1).truth / [1.0, 1e3], (X, y))
-    boot = bootstrap(mle, n_resamples=399, rng=0)
+    boot = bootstrap(mle, n_resamples=399, rng=1)
     (said,) = [alarm.message for alarm in boot.alarms if alarm.kind is AlarmKind.OBJECTIVE_SCALE]
     words = (
         "variance of the replicates is 1.3 times the inverse" if total else "scores is 1.3 times"

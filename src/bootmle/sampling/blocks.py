@@ -50,7 +50,7 @@ class Blocks(Plan):
     >>> import numpy as np
     >>> from bootmle import Blocks
     >>> Blocks(3, kind="circular").draw(6, 0, np.random.default_rng(0)).rows
-    array([5, 0, 1, 3, 4, 5])
+    array([3, 4, 5, 1, 2, 3])
     """
 
     structure: ClassVar[Structure] = Structure.SERIES
