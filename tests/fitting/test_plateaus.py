@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from scipy.special import gammaln
+
 from bootmle import Status, fit
 from bootmle.likelihood.arrays import Floats
 
@@ -54,3 +56,20 @@ def test_a_fall_that_ends_is_no_infinity(
     mle = fit(objective, start)
     assert mle.status is not Status.NO_FINITE_OPTIMUM
     assert not any("supremum" in note for note in mle.notes)
+
+
+def negative_binomial(params: Floats, y: Floats) -> Floats:
+    """NB2 with log alpha: toward the Poisson the difference of two gammaln is noise."""
+    mean, size = np.exp(params[0]), np.exp(-params[1])
+    chances = size * np.log(size / (size + mean)) + y * np.log(mean / (size + mean))
+    return np.asarray(gammaln(size) + gammaln(y + 1) - gammaln(y + size) - chances)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4, 6])
+def test_what_is_lower_by_noise_alone_does_not_hide_an_infinity(seed: int) -> None:
+    # A variance below the mean: the Poisson is the limit (Anscombe 1950).
+    y = np.random.default_rng(seed).binomial(6, 0.4, 80).astype(float)
+    mle = fit(negative_binomial, {"log_mean": 0.0, "log_alpha": -1.0}, args=y)
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert "log_alpha → −∞" in mle.notes[-1]
+    assert abs(mle.estimate[0] - np.log(y.mean())) < 1e-4

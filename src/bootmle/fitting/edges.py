@@ -29,6 +29,10 @@ class _Rules:
     """From a search's end, one after the other."""
     inward: float = 2.0**-10
     """Step back from an edge over which the nll must rise."""
+    between: int = 10
+    """Points over this step, whose third differences show noise (Moré and Wild 2011)."""
+    rough: float = 0.1
+    """Noise, as a share of the rise over that step, beyond which it may be no rise."""
     margin: float = 1e-10
     """Distance from an edge along which the others are fitted: rounding leads beyond it else."""
     beside: float = 2.0**-10
@@ -110,9 +114,18 @@ class _Edges:
             point, back = working.copy(), working.copy()
             point[column] += sign * (found[0] - _RULES.margin * self.sizes[column])
             back[column] += sign * (found[0] - _RULES.inward * self.sizes[column])
-            if self.target.value_at(back) > self.target.value_at(point):
+            if self._rises_back(point, back):
                 return point, self._normal(point, column, sign)
         return None
+
+    def _rises_back(self, point: Floats, back: Floats) -> bool:
+        """Whether the nll rises smoothly back from an edge: noise has jumps everywhere."""
+        shares = np.arange(_RULES.between)[:, None] / (_RULES.between - 1)
+        values = np.array([self.target.value_at(each) for each in point + shares * (back - point)])
+        rise = values[-1] - values[0]
+        # A logarithm of the distance, which has no end, is steepest at the edge.
+        noise = np.sqrt(np.mean(np.diff(values[1:], 3) ** 2) / 20)
+        return bool(noise < _RULES.rough * rise)
 
     def is_endless(self, working: Floats) -> bool:
         """Whether the nll falls by much over the last digits before a jump beside a point."""

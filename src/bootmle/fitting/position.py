@@ -102,17 +102,19 @@ class Position:
         if nll < self.best and not crossed_columns(self.likelihood.parameters, params).size:
             self.best, self.best_params = nll, params
 
-    def nearest_on_way(self, seen: Floats, finite: NDArray[np.bool_]) -> Floats | None:
+    def nearest_on_way(
+        self, seen: Floats, finite: NDArray[np.bool_], hidden: float
+    ) -> Floats | None:
         """Return a point (q,) no higher than the lowest yet, on the way to where the nll fell to.
 
-        Infinite parameters stay as near to where they are as that allows.
+        Infinite parameters stay as near to where they are as that allows; noise hides so much.
         """
         whitening = Whitening(self.working, np.eye(self.working.size))
         target = WhitenedObjective(self.likelihood, whitening, 0.0)
         for share in _SHARES:
             point = np.where(finite, seen, self.working + share * (seen - self.working))
             value = target.value_at(point)
-            if value <= self.best + self.step_sizes.slack(self.best):
+            if value <= self.best + max(hidden, self.step_sizes.slack(self.best)):
                 return point
         return None
 

@@ -31,6 +31,7 @@ from bootmle.optimization.bounds import (
     is_near_limit,
 )
 from bootmle.optimization.convergence import observed_information
+from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.outcome import SUPREMUM, Outcome
 from bootmle.optimization.plateaus import SAME_SUPREMUM, at_plateau
 from bootmle.optimization.status import Status
@@ -45,6 +46,11 @@ class _Rules:
 
     off: float = 1e-2
     """Standard errors between SciPy's point and the optimum beyond which it was not there."""
+    spread: float = 50.0
+    """Multiple of the way from the start for steps that show noise, 0.005 of it: far out it is
+    alike over short distances."""
+    hidden: float = 4.0
+    """Noise levels by which a lowest value may be so by noise."""
     unbounded: float = 1e8
     """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
 
@@ -153,26 +159,37 @@ class Search(Descent):
         bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
         if not ended or self.held.size or bounded:
             return False
-        measured = self.information
+        measured, hidden = self.information, self._hidden()
         found = find_recession(self)
-        if found is None or not self._seen_low(found):
+        if found is None or not self._seen_low(found, hidden):
             return False
         before, here = self.working.copy(), self.likelihood.total(self.user())
-        if not self._ends_at(found):
+        if not self._ends_at(found, hidden):
             if np.array_equal(self.working, before):
                 self.information = measured
             else:
                 self.converge()
             return False
-        if not self.likelihood.total(self.user()) <= here:
-            self.working = before
+        value = self.likelihood.total(self.user())
+        if here < value <= here + self.step_sizes.slack(here):
+            self.working, value = before, here
+        self.best, self.best_params = value, self.user()  # what was lower is so by noise
         return True
 
-    def _seen_low(self, found: Outcome) -> bool:
-        """Whether infinity was seen from a point as low as the lowest of this search."""
+    def _hidden(self) -> float:
+        """Measure by how much noise may lower the nll here, over longer distances, too."""
+        here = WhitenedObjective(
+            self.likelihood, Whitening(self.working, np.eye(self.working.size)), 0.0
+        )
+        way = _RULES.spread * (self.working - self.start())
+        slack = self.step_sizes.slack(self.best)
+        return max(slack, _RULES.hidden * noise_at(here, np.zeros(way.size), way))
+
+    def _seen_low(self, found: Outcome, hidden: float) -> bool:
+        """Whether infinity was seen as low as the lowest point of this search, but for noise."""
         seen = found.params if found.seen is None else found.seen
         level = self.likelihood.total(np.where(np.isfinite(seen), seen, self.user()))
-        return level <= self.best + SAME_SUPREMUM
+        return level <= self.best + max(SAME_SUPREMUM, hidden)
 
     def _is_beside_plateau(self) -> bool:
         """Look for an optimum at infinity beside SciPy's point."""
@@ -185,8 +202,8 @@ class Search(Descent):
         found = at_plateau(target, here, target.value(here), self.step_sizes)
         return found is not None and self._ends_at(found)
 
-    def _ends_at(self, found: Outcome) -> bool:
-        """Take over the estimates of the parameters that have them."""
+    def _ends_at(self, found: Outcome, hidden: float = 0.0) -> bool:
+        """Take over the estimates of the parameters that have them, as low but for noise."""
         finite = np.isfinite(found.params[self.parameters.free])
         if np.any(~finite & (self.working == self.start())):  # never moved: the nll does not fall
             return False
@@ -194,7 +211,7 @@ class Search(Descent):
         seen = np.where(finite | np.isfinite(seen), seen, self.working)
         if self.leaves_plateau(~finite) or self.leaves_plateau(self.without_effect()):
             return False
-        point = self.nearest_on_way(seen, finite)
+        point = self.nearest_on_way(seen, finite, hidden)
         if point is None:
             return False
         self.working = point
