@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 from scipy.special import gammaln
 
 from bootmle import Status, fit
@@ -65,7 +64,7 @@ def negative_binomial(params: Floats, y: Floats) -> Floats:
     return np.asarray(gammaln(size) + gammaln(y + 1) - gammaln(y + size) - chances)
 
 
-@pytest.mark.parametrize("seed", [2, 3, 4, 6])
+@pytest.mark.parametrize("seed", [1, 2, 6])
 def test_what_is_lower_by_noise_alone_does_not_hide_an_infinity(seed: int) -> None:
     # A variance below the mean: the Poisson is the limit (Anscombe 1950).
     y = np.random.default_rng(seed).binomial(6, 0.4, 80).astype(float)
