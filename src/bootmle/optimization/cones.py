@@ -112,7 +112,7 @@ def _level_point(
         if not value <= before + SAME_SUPREMUM:
             return None
         if value >= before - tolerance:
-            return last if quadrupling else None
+            return last if quadrupling else point
     return None
 
 
