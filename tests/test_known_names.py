@@ -10,7 +10,19 @@ import pandas as pd
 import pytest
 from patsy import dmatrix
 
-from bootmle import Bootstrap, Estimator, Fit, Status, bootstrap, coverage, crosscheck, fit
+import bootmle
+from bootmle import (
+    Bootstrap,
+    Clustered,
+    Estimator,
+    Fit,
+    Status,
+    Wild,
+    bootstrap,
+    coverage,
+    crosscheck,
+    fit,
+)
 
 RNG = np.random.default_rng(5)
 X = pd.DataFrame({"const": 1.0, "dose": RNG.uniform(0, 4, 80), "age": RNG.normal(50, 9, 80)})
@@ -234,6 +246,136 @@ def test_calls_of_others(mle: Fit, boot: Bootstrap) -> None:
         boot.confidence_interval("percentile", 0.05)
     with pytest.raises(TypeError, match=r"Estimator\(np.mean, args=y\)"):
         bootstrap((Y,), np.mean)  # type: ignore[arg-type]
+
+
+MORE_KEYWORDS = [
+    ("bootstrap", {"statistic": np.mean}, r"Estimator\(statistic, args=y\)"),  # scipy
+    ("bootstrap", {"vectorized": True}, r"vectorized is an argument of fit\(\)"),
+    ("bootstrap", {"batch": 9}, "Estimator"),
+    ("fit", {"hess": None}, r"information\(fun, x\)"),
+    ("fit", {"callback": print}, "progress=True"),
+    ("fit", {"cov_type": "HC0"}, r"sandwich of crosscheck\(mle\)"),  # statsmodels
+    ("fit", {"exog": None}, "use args"),
+    ("fit", {"lower": [0, 0, 0]}, "use bounds"),  # R's optim
+    ("fit", {"fix": {}}, "use fixed"),
+    ("bootstrap", {"sim": "parametric"}, r"sampling=Parametric\(simulate\)"),  # R's boot
+    ("bootstrap", {"ran_gen": None}, r"sampling=Parametric\(simulate\)"),
+    ("bootstrap", {"parallel": "multicore"}, "use n_jobs"),
+    ("bootstrap", {"stype": "w"}, "weights="),
+    ("bootstrap", {"wild": 1}, r"sampling=Wild\(labels\)"),
+    ("coverage", {"n_sims": 9}, "use n_datasets"),
+    ("crosscheck", {"cov": None}, "use covariances"),
+    ("conf_int", {"level": 0.9}, "confidence_level=0.95"),
+    ("conf_int", {"reps": 9}, r"n_resamples is an argument of bootstrap\(\)"),  # arch
+    ("to_csv", {"sep": ";"}, r"to_frame\(\)\.to_csv"),  # pandas
+]
+
+
+@pytest.mark.parametrize(("verb", "given", "use"), MORE_KEYWORDS)
+def test_more_keywords_of_others(
+    mle: Fit, boot: Bootstrap, verb: str, given: dict[str, Any], use: str
+) -> None:
+    calls: dict[str, Callable[..., Any]] = {
+        "bootstrap": lambda **more: bootstrap(mle, **more),
+        "fit": lambda **more: fit(nll, np.zeros(3), args=(X, Y), **more),
+        "coverage": lambda **more: coverage(mle, lambda *_: None, **more),
+        "crosscheck": lambda **more: crosscheck(boot, **more),
+        "conf_int": boot.conf_int,
+        "to_csv": boot.to_csv,
+    }
+    with pytest.raises(TypeError, match=use):
+        calls[verb](**given)
+
+
+MORE_ATTRIBUTES = {
+    ("mle", "predict"): r"bootstrap\(mle\)\.derive\(function\)",  # statsmodels
+    ("mle", "fittedvalues"): r"bootstrap\(mle\)\.derive\(function\)",
+    ("mle", "wald_test"): r"bootstrap\(mle\)\.p_value\(\)",
+    ("mle", "df_resid"): "n, and",
+    ("mle", "mle_retvals"): "optimize_result",
+    ("mle", "resid"): "your own model at mle.estimate",
+    ("mle", "deviance"): "nll",
+    ("mle", "save"): r"bootstrap\(mle\)\.save",
+    ("mle", "redchi"): "nll",  # lmfit
+    ("mle", "eval_uncertainty"): r"bootstrap\(mle\)\.derive",
+    ("mle", "nvarys"): "n, and free",
+    ("mle", "correl"): "covariance",
+    ("mle", "crosscheck"): r"bootmle\.crosscheck\(mle\)",
+    ("mle", "profile"): r"plot\(\), or crosscheck\(mle, profile=True\)",  # R
+    ("boot", "var"): "covariance",  # arch
+    ("boot", "get_state"): "seed",
+    ("boot", "std"): "standard_error",  # pandas
+    ("boot", "mean"): "replicates",
+    ("boot", "merge"): r"bootmle\.load",
+    ("boot", "transform"): "derive",
+    ("check", "table"): "to_frame",
+    ("check", "agrees"): "verdicts",
+    ("bootmle", "IIDBootstrap"): "Cases",  # arch
+    ("bootmle", "StationaryBootstrap"): "Blocks",
+    ("bootmle", "minimize"): "fit",  # scipy
+    ("bootmle", "boot"): "bootstrap",  # R
+    ("bootmle", "ClusterBootstrap"): "Clustered",
+    ("bootmle", "crossheck"): "crosscheck",  # a slip
+}
+
+
+@pytest.mark.parametrize(("what", "name"), MORE_ATTRIBUTES)
+def test_more_attributes_of_others(mle: Fit, boot: Bootstrap, what: str, name: str) -> None:
+    owner = {"mle": mle, "boot": boot, "check": crosscheck(mle), "bootmle": bootmle}[what]
+    with pytest.raises(AttributeError, match=f"use {MORE_ATTRIBUTES[what, name]}"):
+        getattr(owner, name)
+
+
+PLANS_AND_INTERVALS = [
+    ("sampling", "stationary", r"pass Blocks\(\)"),
+    ("sampling", "parametric", r"pass Parametric\(simulate\)"),
+    ("sampling", "clustered", r"pass Clustered\(labels\)"),
+    ("sampling", "wild", r"pass Wild\(labels\)"),
+    ("sampling", Clustered, r"Clustered is a class; pass a plan, Clustered\(\.\.\.\)"),
+    ("method", "perc", "use 'percentile'"),  # R
+    ("method", "norm", "use 'normal'"),
+    ("method", "stud", "use 'studentized'"),
+    ("method", "bootstrap-t", "use 'studentized'"),
+]
+
+
+@pytest.mark.parametrize(("argument", "given", "use"), PLANS_AND_INTERVALS)
+def test_plans_and_intervals_of_others(
+    mle: Fit, boot: Bootstrap, argument: str, given: Any, use: str
+) -> None:
+    calls: dict[str, Callable[[Any], Any]] = {
+        "sampling": lambda plan: bootstrap(mle, sampling=plan),
+        "method": boot.confidence_interval,
+    }
+    with pytest.raises((TypeError, ValueError), match=use):
+        calls[argument](given)
+
+
+def test_more_calls_of_others(mle: Fit, boot: Bootstrap) -> None:
+    low, high = boot.confidence_interval()  # scipy's is a named tuple
+    np.testing.assert_array_equal(boot.confidence_interval()[0], low)
+    np.testing.assert_array_equal(boot.confidence_interval()[-1], high)
+    params: Any = mle.params
+    assert params["dose"] == mle.estimate[1]  # statsmodels' is a Series
+    assert repr(params) == repr(mle.estimate)
+    with pytest.raises(KeyError, match="no 'weight'; the names are"):
+        params["weight"]
+    with pytest.raises(TypeError, match="use n_resamples=999"):
+        bootstrap(mle, 999)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"conf_int\(method='bca'\)"):
+        boot.conf_int("bca")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"Wild\(labels, weights='webb'\)"):
+        bootstrap(mle, sampling=Wild("webb"))
+
+
+def test_bounds_by_name() -> None:
+    start = {"const": 0.0, "dose": 0.0, "age": 0.0}
+    named = fit(nll, start, args=(X, Y), bounds={"dose": (0, 0.1)})
+    listed = fit(nll, start, args=(X, Y), bounds=[(None, None), (0, 0.1), (None, None)])
+    np.testing.assert_array_equal(named.estimate, listed.estimate)
+    assert named.status is Status.AT_BOUND
+    with pytest.raises(ValueError, match=r"bounds: no parameters \['weight'\]; the names are"):
+        fit(nll, start, args=(X, Y), bounds={"weight": (0, 1)})
 
 
 def test_parameters_read_by_name() -> None:

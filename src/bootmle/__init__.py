@@ -10,10 +10,13 @@ errors with their Monte Carlo errors and intervals; `crosscheck(boot)` sets the 
 sources beside them, and says why they disagree.
 """
 
+from typing import Never as _Never
+
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.loading import load
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks import Crosscheck, Flag, Verdict, crosscheck
+from bootmle.display.known_names import refuse_member as _refuse_member
 from bootmle.execution.stopping import Interrupted
 from bootmle.fitting.distributions import fit_distribution
 from bootmle.fitting.estimator import Estimator
@@ -69,3 +72,7 @@ __all__ = [
     "information",
     "load",
 ]
+
+
+def __getattr__(name: str) -> _Never:
+    _refuse_member(name, __all__)

@@ -178,9 +178,9 @@ BAD: list[tuple[dict[str, Any], type[Exception], list[str]]] = [
         ["bounds", "(1, 2, 3)", "(lower, upper)", "Bounds"],
     ),
     (
-        {"x0": {"a": 1.0, "b": 2.0}, "bounds": {"a": (0, 9)}},
+        {"x0": {"a": 1.0, "b": 2.0}, "bounds": {"a": 9}},
         TypeError,
-        ["bounds", "{'a': (0, 9)}", "(lower, upper)"],
+        ["bounds", "[9, (None, None)]", "(lower, upper)"],
     ),
     ({"x0": [1.0, 2.0], "bounds": 5}, TypeError, ["bounds", "5", "(lower, upper)"]),
     (

@@ -10,6 +10,7 @@ import numpy as np
 
 from bootmle.bootstrapping.record import Record
 from bootmle.display.checks import check_choice, read_path
+from bootmle.display.known_names import PLANS
 from bootmle.display.text import brief
 from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
@@ -51,16 +52,22 @@ def check_n_resamples(n_resamples: Any, sampling: Plan, argument: str = "n_resam
 def check_plan(fit: Any, sampling: Any) -> None:
     """Raise for what is not a plan or a fit, and for a plan that does not suit the fit."""
     if not isinstance(sampling, Plan) or isinstance(sampling, type):
-        raise TypeError(
-            f"sampling: {brief(sampling)} is not a plan; pass Cases(), Clustered(labels), "
-            f"Blocks() or another plan"
-        )
+        raise TypeError(f"sampling: {_no_plan(sampling)}")
     if not isinstance(fit, Fit | Estimator):
         raise TypeError(
             f"fit: got {type(fit).__name__}; pass the Fit returned by bootmle.fit(fun, x0, args), "
             f"or an Estimator"
         )
     sampling.check_fit(fit)
+
+
+def _no_plan(sampling: Any) -> str:
+    """Say which plan to pass instead of what is none."""
+    if isinstance(sampling, type) and issubclass(sampling, Plan):
+        return f"{sampling.__name__} is a class; pass a plan, {sampling.__name__}(...)"
+    known = PLANS.get(sampling.lower()) if isinstance(sampling, str) else None
+    others = "Cases(), Clustered(labels), Blocks() or another plan"
+    return f"{brief(sampling)} is not a plan; pass {known or others}"
 
 
 def check_refit(fit: Fit | Estimator, sampling: Plan, refit: str) -> None:

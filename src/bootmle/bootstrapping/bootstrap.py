@@ -141,6 +141,8 @@ def bootstrap(
     ((199, 1), 0)
     """
     refuse_keywords(unknown, "bootstrap", bootstrap)
+    if others and isinstance(others[0], int):
+        raise TypeError(f"bootstrap() takes keywords; use n_resamples={others[0]}")
     if others:
         raise TypeError(
             "bootstrap() takes the fit, then keywords; SciPy's bootstrap((y,), np.mean) is here "

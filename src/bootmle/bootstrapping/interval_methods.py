@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
-from bootmle.display.known_names import refuse_keywords
+from bootmle.display.known_names import INTERVALS, refuse_keywords
 from bootmle.display.text import brief
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
@@ -140,7 +140,9 @@ class Inference(Doubled):
         if kind is None:
             if isinstance(method, float):
                 raise ValueError(f"method: {method!r} is a level; use confidence_level={method!r}")
-            raise ValueError(f"method: {method!r} is unknown; use one of {', '.join(METHODS)}")
+            known = INTERVALS.get(str(method).lower())
+            use = f"use {known!r}, one" if known else "use one"
+            raise ValueError(f"method: {method!r} is unknown; {use} of {', '.join(METHODS)}")
         reason = why_not(kind, self.lacks)
         if reason:
             others = [repr(name) for name, each in METHODS.items() if not why_not(each, self.lacks)]

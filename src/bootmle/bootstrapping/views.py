@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.bootstrapping.summary_text import percentile_ends
 from bootmle.display.exports import Summary, as_csv, as_latex, as_markdown
-from bootmle.display.known_names import refuse_attribute
+from bootmle.display.known_names import refuse_attribute, refuse_keywords
 from bootmle.display.text import brief, data_frame
 from bootmle.likelihood.arrays import Floats
 
@@ -35,7 +35,7 @@ class Views(Sensitivity):
         """Return what ``print`` shows."""
         return Summary(str(self))
 
-    def conf_int(self, alpha: float = 0.05, method: str = "percentile") -> Floats:
+    def conf_int(self, alpha: float = 0.05, method: str = "percentile", **unknown: Never) -> Floats:
         """Return both ends of intervals of level 1 − ``alpha``, (p, 2), as statsmodels does.
 
         Parameters
@@ -50,6 +50,9 @@ class Views(Sensitivity):
         ValueError
             As of `confidence_interval`.
         """
+        refuse_keywords(unknown, "conf_int", Views.conf_int)
+        if isinstance(alpha, str):
+            raise ValueError(f"alpha: {alpha!r} is a method; use conf_int(method={alpha!r})")
         if not isinstance(alpha, Real) or not 0 < alpha < 0.5:
             raise ValueError(
                 f"alpha: {brief(alpha)} is not between 0 and 0.5; 95% intervals have 0.05"
@@ -61,8 +64,14 @@ class Views(Sensitivity):
         """Return estimates, bias, standard errors and percentile intervals as a DataFrame."""
         return data_frame(self._columns(confidence_level), self.names)
 
-    def to_csv(self, path: str | Path | None = None, confidence_level: float = 0.95) -> str | None:
+    def to_csv(
+        self,
+        path: str | Path | None = None,
+        confidence_level: float = 0.95,
+        **unknown: Never,
+    ) -> str | None:
         """Write the columns of `to_frame` to a file, or return them as text; without pandas."""
+        refuse_keywords(unknown, "to_csv", Views.to_csv)
         return as_csv(self._columns(confidence_level), self.names, path)
 
     def to_markdown(self, confidence_level: float = 0.95) -> str:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Never
 
-__all__ = ["KEYWORDS", "refuse_attribute", "refuse_keywords"]
+__all__ = [
+    "INTERVALS",
+    "KEYWORDS",
+    "PLANS",
+    "refuse_attribute",
+    "refuse_keywords",
+    "refuse_member",
+]
 
 KEYWORDS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -40,8 +47,67 @@ KEYWORDS: Mapping[str, str] = {
     **dict.fromkeys(("param_names", "parameter_names"), "names"),
     **dict.fromkeys(("verbose", "disp", "show_progress"), "progress"),
     "side": "alternative",
+    "parallel": "n_jobs",
+    "cov": "covariances",
+    "wild": "sampling=Wild(labels)",
+    **dict.fromkeys(("sim", "ran_gen", "generator"), "sampling=Parametric(simulate)"),
+    **dict.fromkeys(("n_sims", "nsim", "n_sim", "n_simulations"), "n_datasets"),
+    **dict.fromkeys(("exog", "endog"), "args"),
+    **dict.fromkeys(("lower", "upper", "lb", "ub", "limits"), "bounds"),
 }
 """Keywords of SciPy, statsmodels, lmfit, scikit-learn, lifelines, arch and R, and ours."""
+
+_WRAPPED = "the statistic of SciPy's bootstrap is here bootstrap(Estimator(statistic, args=y))"
+_MEASURED = "the Hessian is measured: see mle.information, and information(fun, x)"
+_SANDWICH = "robust standard errors are bootstrap(mle)'s, and the sandwich of crosscheck(mle)"
+_ANSWERS: Mapping[str, str] = {
+    **dict.fromkeys(("statistic", "axis", "paired", "batch"), _WRAPPED),
+    **dict.fromkeys(("hess", "hessian", "hessp"), _MEASURED),
+    **dict.fromkeys(("cov_type", "robust", "cov_kwds", "vce"), _SANDWICH),
+    "callback": "progress=True shows how far it is",
+    "stype": "an Estimator's function that takes weights= is given them",
+    "sep": "pandas' own options are to_frame().to_csv(...)",
+}
+"""What to do instead of a keyword, where that is none of ours."""
+
+PLANS: Mapping[str, str] = {
+    **dict.fromkeys(("cases", "iid", "ordinary", "nonparametric", "pairs", "rows"), "Cases()"),
+    **dict.fromkeys(("cluster", "clustered", "clusters", "groups"), "Clustered(labels)"),
+    **dict.fromkeys(("block", "blocks", "stationary"), "Blocks()"),
+    **dict.fromkeys(("moving", "circular"), "Blocks(length, kind=...)"),
+    **dict.fromkeys(("strata", "stratified"), "Stratified(strata)"),
+    **dict.fromkeys(("residual", "residuals"), "Residual(predict)"),
+    **dict.fromkeys(("wild", "score", "multiplier"), "Wild(labels)"),
+    "parametric": "Parametric(simulate)",
+    "bayesian": "Bayesian()",
+    "poisson": "Cases(size='poisson')",
+    "subsample": "Subsample(size)",
+    "jackknife": "Jackknife()",
+}
+"""What others call sampling plans."""
+
+INTERVALS: Mapping[str, str] = {
+    **dict.fromkeys(("perc", "quantile", "quantiles", "pct", "efron"), "percentile"),
+    **dict.fromkeys(("norm", "wald", "gaussian", "asymptotic"), "normal"),
+    **dict.fromkeys(("stud", "student", "t", "bootstrap-t", "percentile-t"), "studentized"),
+    **dict.fromkeys(("reverse", "pivotal", "empirical", "hybrid"), "basic"),
+    **dict.fromkeys(("bc", "bias-corrected", "accelerated"), "bca"),
+}
+"""What others call kinds of intervals."""
+
+_MEMBERS: Mapping[str, str] = {
+    **dict.fromkeys(("IIDBootstrap", "IndependentSamplesBootstrap", "Bootstrapper"), "Cases"),
+    **dict.fromkeys(("StationaryBootstrap", "CircularBlockBootstrap"), "Blocks"),
+    **dict.fromkeys(("MovingBlockBootstrap", "Block", "Stationary"), "Blocks"),
+    **dict.fromkeys(("ClusterBootstrap", "Cluster", "Clusters"), "Clustered"),
+    **dict.fromkeys(("minimize", "MLE", "mle", "Minimizer", "GenericLikelihoodModel"), "fit"),
+    **dict.fromkeys(("boot", "resample", "bootstrap_ci"), "bootstrap"),
+    **dict.fromkeys(("hessian", "hess", "approx_hess"), "information"),
+    **dict.fromkeys(("simulate", "simulation", "validate"), "coverage"),
+    **dict.fromkeys(("check", "compare"), "crosscheck"),
+    **dict.fromkeys(("Poisson", "PoissonBootstrap"), "Cases(size='poisson')"),
+}
+"""What others call what bootmle exports."""
 
 _ERRORS = ("se", "bse", "stderr", "std_err", "std_error", "std_errors", "errors", "sd", "stderrs")
 _COVARIANCES = ("cov", "cov_params", "covar", "vcov", "covariance_matrix", "variance_matrix_")
@@ -73,6 +139,20 @@ _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("tvalues", "zvalues", "z_scores"), "bootstrap(mle).p_value()"),
         "summary_frame": "to_frame()",
         "bootstrap": "bootmle.bootstrap(mle)",
+        **dict.fromkeys(
+            ("predict", "fittedvalues", "eval_uncertainty", "get_prediction"),
+            "bootstrap(mle).derive(function)",
+        ),
+        **dict.fromkeys(("resid", "residual", "residuals"), "your own model at mle.estimate"),
+        **dict.fromkeys(("t_test", "wald_test", "f_test"), "bootstrap(mle).p_value()"),
+        **dict.fromkeys(("deviance", "chisqr", "redchi", "value"), "nll"),
+        **dict.fromkeys(("df_resid", "df_model", "nvarys", "nfree"), "n, and free.sum()"),
+        **dict.fromkeys(("mle_retvals", "init_values", "score"), "optimize_result"),
+        **dict.fromkeys(("correl", "corr"), "covariance"),
+        "save": "bootstrap(mle).save(path)",
+        "profile": "plot(), or crosscheck(mle, profile=True)",
+        "crosscheck": "bootmle.crosscheck(mle)",
+        "coverage": "bootmle.coverage(mle, simulate)",
     },
     "Bootstrap": {
         **_BOTH,
@@ -97,10 +177,22 @@ _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("R", "B", "n_resamples", "reps"), "replicates"),
         **dict.fromkeys(("param_names", "var_names"), "names"),
         **dict.fromkeys(("print_summary", "report"), "summary()"),
-        **dict.fromkeys(("apply", "statistic"), "derive(function)"),
+        **dict.fromkeys(("apply", "statistic", "transform", "eval"), "derive(function)"),
+        **dict.fromkeys(("var", "variance"), "covariance"),
+        **dict.fromkeys(("std", "stdev"), "standard_error"),
+        **dict.fromkeys(("mean", "median"), "replicates, and bias"),
+        **dict.fromkeys(("n", "nobs"), "fit.n"),
+        **dict.fromkeys(("merge", "combine", "load"), "bootmle.load(*paths)"),
+        **dict.fromkeys(("test", "hypothesis_test"), "p_value()"),
+        **dict.fromkeys(("get_state", "random_state"), "seed"),
+        "crosscheck": "bootmle.crosscheck(boot)",
         "summary_frame": "to_frame()",
     },
-    "Crosscheck": {"summary": "to_frame()", **dict.fromkeys(_ERRORS, "standard_errors")},
+    "Crosscheck": {
+        **dict.fromkeys(("summary", "table", "results"), "to_frame()"),
+        **dict.fromkeys(_ERRORS, "standard_errors"),
+        **dict.fromkeys(("agrees", "ok", "reasons"), "verdicts"),
+    },
     "Coverage": {"summary": "to_frame()", "mean_width": "mean_length", "se": "se_ratio"},
     "Estimator": {**_BOTH, **dict.fromkeys(("params", "x"), "estimate")},
 }
@@ -117,7 +209,8 @@ def refuse_attribute(self: Any, name: str) -> Never:
     known = _ATTRIBUTES.get(kind.__name__, {})
     # lifelines and scikit-learn end names of estimates with an underscore.
     use = known.get(name, known.get(name.rstrip("_")))
-    use = use or next(iter(get_close_matches(name, dir(self), 1, 0.7)), None)
+    public = [each for each in dir(self) if not each.startswith("_")]
+    use = use or next(iter(get_close_matches(name, public, 1, 0.7)), None)
     if use is None:
         raise AttributeError(f"{start}; help(bootmle.{kind.__name__}) lists them")
     raise AttributeError(f"{start}; use {use}")
@@ -130,6 +223,8 @@ def refuse_keywords(unknown: Mapping[str, Any], verb: str, function: Callable[..
     takes = tuple(inspect.signature(function).parameters)
     name, value = next(iter(unknown.items()))
     start = f"{verb}() has no argument {name!r}"
+    if name in _ANSWERS:
+        raise TypeError(f"{start}; {_ANSWERS[name]}")
     use = KEYWORDS.get(name) or next(iter(get_close_matches(name, takes, 1, 0.7)), name)
     plain = use.partition("=")[0]
     if use == "rng" and "rng" in takes:
@@ -156,3 +251,11 @@ _HOMES = {
     **dict.fromkeys(("covariances", "profile"), "crosscheck"),
 }
 """Arguments that are asked for in another place, and the function that takes them."""
+
+
+def refuse_member(name: str, members: Sequence[str]) -> Never:
+    """Raise AttributeError for what bootmle does not export: its ``__getattr__``."""
+    start = f"module 'bootmle' has no attribute {name!r}"
+    use = None if name.startswith("_") else _MEMBERS.get(name)
+    use = use or next(iter(get_close_matches(name, members, 1, 0.7)), None)
+    raise AttributeError(f"{start}; use {use}" if use else start)

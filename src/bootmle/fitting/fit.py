@@ -149,6 +149,9 @@ class Fit(FitViews):
         return sorted(set(object.__dir__(self)) - _INNER)
 
 
+Limits = tuple[float | None, float | None]
+
+
 def fit(
     fun: Callable[..., Any],
     x0: ArrayLike | Mapping[str, float] | OptimizeResult,
@@ -156,7 +159,7 @@ def fit(
     *,
     method: str | Callable[..., Any] = "BFGS",
     jac: Callable[..., Any] | bool | str | None = None,
-    bounds: Bounds | ArrayLike | Sequence[tuple[float | None, float | None]] | None = None,
+    bounds: Bounds | ArrayLike | Sequence[Limits] | Mapping[str, Limits] | None = None,
     constraints: Any = (),
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
@@ -186,8 +189,8 @@ def fit(
     args : tuple or bare argument
         The data: arrays, lists, data frames, series, nested tuples and dicts of them, n rows each.
     method, bounds, constraints, tol, options
-        As in `scipy.optimize.minimize`. With bounds or constraints SciPy chooses the method,
-        unless one other than BFGS is named.
+        As in `scipy.optimize.minimize`; bounds may be a mapping from name to (lower, upper). With
+        bounds or constraints SciPy chooses the method, unless one other than BFGS is named.
     jac : callable, True or "jax", optional
         The gradient, (p,), or (n, p) by contribution; True where ``fun`` returns both; "jax" where
         ``fun`` is written in `jax.numpy`, for exact derivatives of every order (extra ``jax``).

@@ -15,6 +15,7 @@ from bootmle.display.text import data_frame
 from bootmle.fitting.optimum import Optimum
 from bootmle.fitting.profile_plot import plot_profiles
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.named_params import NamedParams
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +34,8 @@ class FitViews(Optimum):
 
     @property
     def params(self) -> Floats:
-        """`estimate`, as statsmodels calls it, (p,)."""
-        return self.estimate
+        """`estimate`, as statsmodels calls it, (p,); ``params["name"]`` is one of them."""
+        return NamedParams.of(self.estimate, self.names)
 
     @property
     def x(self) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Real
@@ -57,6 +57,14 @@ class ConfidenceInterval:
     high: Floats
     low_mcse: Floats
     high_mcse: Floats
+
+    def __iter__(self) -> Iterator[Floats]:
+        """Unpack as SciPy's: ``low, high = ...``."""
+        return iter((self.low, self.high))
+
+    def __getitem__(self, end: int) -> Floats:
+        """Return low, 0, or high, 1."""
+        return (self.low, self.high)[end]
 
 
 class Need(Enum):

@@ -10,7 +10,7 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["ByName", "reads_by_name"]
+__all__ = ["ByName", "NamedParams", "reads_by_name"]
 
 
 class NamedParams(np.ndarray[Any, np.dtype[np.float64]]):
@@ -25,6 +25,16 @@ class NamedParams(np.ndarray[Any, np.dtype[np.float64]]):
             raise KeyError(f"params has no {key!r}; the names are {list(self.names)}")
         return np.asarray(self)[self.names.index(key)]
 
+    def __repr__(self) -> str:
+        return repr(np.asarray(self))
+
+    @classmethod
+    def of(cls, params: Floats, names: tuple[str, ...]) -> NamedParams:
+        """Name the entries of a vector, without a copy."""
+        named = params.view(cls)
+        named.names = names
+        return named
+
 
 @dataclass(frozen=True, slots=True)
 class ByName:
@@ -35,9 +45,7 @@ class ByName:
 
     def __call__(self, params: Floats, *args: Any) -> Any:
         """Call the function; its arguments after the first are passed on."""
-        named = params.view(NamedParams)
-        named.names = self.names
-        return self.function(named, *args)
+        return self.function(NamedParams.of(params, self.names), *args)
 
 
 def reads_by_name(error: BaseException) -> bool:

@@ -149,7 +149,7 @@ def read_parameters(
     free = np.array([j for j, name in enumerate(labels) if name not in fixed], dtype=np.intp)
     if free.size == 0:
         raise ValueError(f"fixed: all of {list(labels)} are fixed; leave at least one free")
-    limits = _read_bounds(bounds, values.size)[free]
+    limits = _read_bounds(_in_order(bounds, labels), values.size)[free]
     scales = _read_scales(transform, labels)
     parameters = Parameters(labels, values, free, tuple(scales[j] for j in free), limits)
     _check_start(parameters)
@@ -236,6 +236,16 @@ def _with_fixed(values: Floats, names: tuple[str, ...], fixed: Mapping[str, floa
             raise ValueError(f"fixed: {name!r} is {value!r}; fix it at a finite number")
         replaced[names.index(name)] = value
     return replaced
+
+
+def _in_order(bounds: Any, names: tuple[str, ...]) -> Any:
+    """Put bounds by name into the parameters' order; those that are not named have none."""
+    if not isinstance(bounds, Mapping) or hasattr(bounds, "lb"):
+        return bounds
+    unknown = [name for name in bounds if name not in names]
+    if unknown:
+        raise ValueError(f"bounds: no parameters {unknown}; the names are {list(names)}")
+    return [bounds.get(name, (None, None)) for name in names]
 
 
 def _read_bounds(bounds: Any, size: int) -> Floats:

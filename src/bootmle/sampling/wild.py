@@ -89,6 +89,11 @@ class Wild(Plan):
         """Read labels that are at hand."""
         check_choice("weights", self.weights, tuple(_MULTIPLIERS))
         codes: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        if isinstance(self.clusters, str) and self.clusters in _MULTIPLIERS:
+            raise ValueError(
+                f"clusters: {self.clusters!r} is a kind of weights; use Wild(labels, "
+                f"weights={self.clusters!r})"
+            )
         if not isinstance(self.clusters, str):
             codes = read_codes("clusters", self.clusters)
             if not codes.any():
