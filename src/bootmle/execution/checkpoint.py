@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,15 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 import numpy as np
 
 from bootmle.display.text import brief
-from bootmle.execution.computation import Countable
+from bootmle.execution.computation import Countable, Storable
 from bootmle.execution.files import write_whole
 from bootmle.execution.leftovers import remove_folders, remove_unfinished
-from bootmle.execution.packing import pack, unpack
+from bootmle.execution.packing import check_form, pack, unpack
 from bootmle.execution.pieces import Piece, Span, length_of, overlapping, spans_missing
 from bootmle.execution.writing import Writer
 
@@ -76,6 +77,8 @@ class Checkpoint(Generic[Kind]):
     """What a piece holds: `Replicates`, or another dataclass of arrays and messages."""
     run: str
     """The identity of the run, which every piece names."""
+    like: Kind | None = field(default=None, repr=False)
+    """Results of no member, whose arrays have the form of those in pieces; None if not known."""
     found: tuple[Span, ...] = ()
     """Members on disk when the directory was opened."""
     _damaged: dict[Path, str] = field(default_factory=dict, repr=False)
@@ -84,7 +87,8 @@ class Checkpoint(Generic[Kind]):
     @classmethod
     def of(cls, path: Path, kind: type[Kind], manifest: Manifest) -> Checkpoint[Kind]:
         """Open the directory of the run that a manifest describes."""
-        return cls(path, kind, run_id(manifest), tuple(spans_in(path)))
+        like = _form(path, kind, manifest)
+        return cls(path, kind, run_id(manifest), like, tuple(spans_in(path)))
 
     def __post_init__(self) -> None:
         """Write in the background."""
@@ -130,6 +134,11 @@ class Checkpoint(Generic[Kind]):
             lengths = {len(getattr(data, name)) for name in _arrays_of(self.kind)}
             if lengths != {length_of([span])}:
                 raise ValueError(f"it holds {min(lengths)} of {length_of([span])} members")
+            if self.like is not None:
+                check_form(data, self.like, _arrays_of(self.kind))
+                cast(Storable, data).check()
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"it says that it took {seconds} seconds")
         except (OSError, ValueError) as error:
             self._damaged[Path(place)] = str(error)
             return None
@@ -179,6 +188,16 @@ def _unwritable(path: Path, error: OSError) -> OSError:
 def _name_of(span: Span) -> str:
     """Name the file of a piece."""
     return f"piece-{span[0]:07d}-{span[1] - 1:07d}.bin"
+
+
+def _form(path: Path, kind: type[Kind], manifest: Manifest) -> Kind | None:
+    """Return results of no member, with the form that the manifest says; ValueError for none."""
+    if not issubclass(kind, Storable):
+        return None
+    try:
+        return kind.like(manifest["start"], manifest["record"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, "record", manifest["record"]) from error
 
 
 @lru_cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Computation", "Countable", "Joinable"]
+__all__ = ["Computation", "Countable", "Joinable", "Storable"]
 
 
 class Joinable(Protocol):
@@ -34,6 +34,20 @@ class Countable(Joinable, Protocol):
     @property
     def failed(self) -> NDArray[np.bool_]:
         """Which members failed."""
+        ...
+
+
+@runtime_checkable
+class Storable(Protocol):
+    """Results that are kept on disk, and checked when they are read."""
+
+    @classmethod
+    def like(cls, start: Mapping[str, Any], record: Mapping[str, Any], /) -> Self | None:
+        """Return those of no member, with the form that a run's manifest says, if it does."""
+        ...
+
+    def check(self) -> None:
+        """Raise ValueError for values that no computation has."""
         ...
 
 

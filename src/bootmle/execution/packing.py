@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["pack", "unpack"]
+__all__ = ["check_form", "pack", "unpack"]
 
 Kind = TypeVar("Kind")
 """A dataclass of arrays, and of ``messages`` from place to text."""
@@ -67,3 +68,15 @@ def _arrays(forms: dict[str, Any], body: bytes) -> dict[str, Any]:
         arrays[name] = np.frombuffer(body, dtype, count, start).reshape(shape)
         start += count * dtype.itemsize
     return arrays
+
+
+def check_form(data: Any, like: Any, names: Sequence[str]) -> None:
+    """Raise ValueError unless arrays and messages have the form of those of results like these."""
+    count = len(data)
+    for name in names:
+        found, known = getattr(data, name), getattr(like, name)
+        if found.dtype.kind != known.dtype.kind or found.shape[1:] != known.shape[1:]:
+            raise ValueError(f"{name} is {found.dtype} of shape {found.shape}")
+    for place, text in data.messages.items():
+        if not 0 <= place < count or not isinstance(text, str):
+            raise ValueError(f"messages has {text!r} for member {place} of {count}")

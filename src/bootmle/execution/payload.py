@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -46,10 +47,10 @@ class Payload:
         """Pickle an object, including closures and what a notebook defines."""
         buffers: list[pickle.PickleBuffer] = []
         try:
-            head = cloudpickle.dumps(content, protocol=5, buffer_callback=buffers.append)
+            head = _dumps(content, buffers.append)
         except Exception as error:
             raise RuntimeError(_unreadable(error)) from error
-        raw = (head, *(buffer.raw() for buffer in buffers))
+        raw: tuple[Any, ...] = (head, *(buffer.raw() for buffer in buffers))
         return cls(uuid4().hex, tuple(np.frombuffer(part, dtype=np.uint8) for part in raw))
 
     @contextmanager
@@ -96,6 +97,33 @@ class StoredPayload:
             end_with(self.owner)
             let_interrupt()
         return _open(self)
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """A pickler that keeps the layout of arrays, on which the last bits of products depend."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Send what is not contiguous, a column or a reversed view, with its strides."""
+        if type(obj) is np.ndarray and not (obj.flags.forc or obj.dtype.hasobject):
+            return _strided, (np.ascontiguousarray(obj), obj.strides)
+        return super().reducer_override(obj)
+
+
+def _dumps(content: Any, keep: Callable[[pickle.PickleBuffer], object]) -> bytes:
+    """Pickle an object, including closures, with its arrays kept apart."""
+    with io.BytesIO() as head:
+        _Pickler(head, protocol=5, buffer_callback=keep).dump(content)
+        return head.getvalue()
+
+
+def _strided(values: NDArray[Any], strides: tuple[int, ...]) -> NDArray[Any]:
+    """Lay values out with strides, in memory of their own."""
+    reach = [step * (count - 1) for step, count in zip(strides, values.shape, strict=True)]
+    memory = np.empty(values.itemsize + sum(map(abs, reach)), dtype=np.uint8)
+    start = -sum(step for step in reach if step < 0)
+    array = np.ndarray(values.shape, values.dtype, memory.data, start, strides)
+    array[...] = values
+    return array
 
 
 def _open(payload: Payload | StoredPayload) -> Any:

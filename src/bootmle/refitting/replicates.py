@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
 
 __all__ = ["Replicates"]
+
+_STATUSES = frozenset(map(int, Status))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +66,23 @@ class Replicates:
         """Begin without any, of so many parameters."""
         nothing: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         return cls(np.empty((0, size)), nothing.astype(np.int8), np.empty(0), nothing, nothing)
+
+    @classmethod
+    def like(cls, start: Mapping[str, Any], record: Mapping[str, Any]) -> Replicates:
+        """Begin without any, of as many parameters as a run's manifest says."""
+        size = np.asarray(start["estimate"], dtype=float).size
+        if size != len(record["names"]):
+            raise ValueError("estimate")
+        return cls.none(size)
+
+    def check(self) -> None:
+        """Raise ValueError for statuses that there are not, and optima that are no numbers."""
+        unknown = set(self.status.tolist()) - _STATUSES
+        if unknown:
+            raise ValueError(f"status holds {min(unknown)}")
+        certified = self.status == Status.CERTIFIED
+        if np.isnan(self.estimates).any() and np.isnan(self.estimates[certified]).any():
+            raise ValueError("estimates holds NaN where a refit was certified")
 
     @classmethod
     def from_outcomes(

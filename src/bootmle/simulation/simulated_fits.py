@@ -67,6 +67,20 @@ class SimulatedFits:
         return len(self.status)
 
     @classmethod
+    def like(cls, start: Mapping[str, Any], record: Mapping[str, Any]) -> SimulatedFits | None:
+        """Return no data sets, of the study that a manifest describes; earlier ones did not."""
+        if not record:
+            return None
+        sources, methods, names = (len(record[name]) for name in ("sources", "methods", "names"))
+        return cls.blank(0, sources, methods, names, 0)
+
+    def check(self) -> None:
+        """Raise ValueError for statuses that there are not."""
+        unknown = set(np.unique(self.status).tolist()) - set(map(int, Status))
+        if unknown:
+            raise ValueError(f"status holds {min(unknown)}")
+
+    @classmethod
     def blank(cls, count: int, sources: int, methods: int, size: int, status: int) -> SimulatedFits:
         """Return ``count`` data sets of one status, without numbers."""
 
