@@ -60,6 +60,7 @@ from bootmle import Bootstrap, Cases, Estimator, Fit, bootstrap, fit, load
 from bootmle.execution.payload import Payload
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.task import Task
+from bootmle.sampling import draw_resample
 from models import logit
 from tables import Row, report
 
@@ -421,9 +422,8 @@ def mean_and_spread(y: Floats) -> list[float]:
 
 
 def draw(n: int, seed: int, number: int) -> Any:
-    """Draw the rows of one replicate, as documented."""
-    stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-    return stream.integers(n, size=n)
+    """Draw the rows of one replicate."""
+    return draw_resample(Cases(), n, seed, number).rows
 
 
 def failing(fault: str, victim: Floats) -> Callable[[Floats], list[float]]:

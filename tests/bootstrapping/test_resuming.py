@@ -765,3 +765,44 @@ def test_dates_are_data(tmp_path: Path) -> None:
     moved = Estimator(lambda y, days: [y.mean(), 1000 * y.std()], (np.arange(40.0), days + 1))
     with pytest.raises(ValueError, match="holds another run: data: "):
         bootstrap(moved, n_resamples=64, rng=0, checkpoint=tmp_path)
+
+
+def test_a_piece_of_another_form_is_computed_again(tmp_path: Path) -> None:
+    """Its checksum and the identity of the run hold: only its arrays are of no such run."""
+    model = Estimator(lambda y: [y.mean(), 1000 * y.std()], np.arange(20.0))
+    run = tmp_path / "run"
+    whole = bootstrap(model, n_resamples=64, rng=0, checkpoint=run)
+    (path,) = run.glob("piece-*")
+    sound, identity = path.read_bytes(), run_id(read_manifest(run))
+    data, nan = whole.data, np.full_like(whole.data.estimates, np.nan)
+    for wrong in (
+        replace(data, estimates=nan),
+        replace(data, estimates=data.estimates[:, :1], standard_errors=nan[:, :1]),
+        replace(data, estimates=data.estimates.astype(int)),
+        replace(data, status=np.full(64, np.nan)),
+        replace(data, status=np.full(64, 77, dtype=np.int8)),
+        replace(data, distance=data.distance[:, None]),
+        replace(data, messages={99: "none"}),
+    ):
+        path.write_bytes(pack(0, wrong, 0.1, identity))
+        with pytest.raises(ValueError, match=path.name):
+            load(run)
+        again = bootstrap(model, n_resamples=64, rng=0, checkpoint=run)
+        assert any(path.name in remark for remark in again.remarks)
+        assert_array_equal(again.replicates, whole.replicates)
+    path.write_bytes(sound)
+    assert_array_equal(load(run).replicates, whole.replicates)
+
+
+def test_a_removed_directory_leaves_what_is_in_memory(tmp_path: Path) -> None:
+    run, calls = tmp_path / "run", [0]
+
+    def mean(y: Any) -> float:
+        calls[0] += 1
+        if calls[0] == 40:
+            shutil.rmtree(run)
+        return float(y.mean())
+
+    with pytest.raises(Interrupted, match="was removed") as stop:
+        bootstrap(Estimator(mean, np.arange(20.0)), n_resamples=64, rng=0, checkpoint=run)
+    assert len(stop.value.partial.replicates) == 64

@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from bootmle import bootstrap, crosscheck, fit
 from bootmle.commands.cli import main
+from bootmle.commands.output import NOT_WRITTEN
 
 JOB = """
 import numpy as np
@@ -85,3 +89,31 @@ def test_a_run_survives_that_nobody_reads_its_progress(tmp_path: Path) -> None:
     )
     os.close(writer)
     assert ended.stdout == "99\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_a_full_disk_ends_the_command_with_a_line(
+    run: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in commands(run)[:4]:
+        with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", full)
+            with pytest.raises(SystemExit) as status:
+                main(command)
+        assert status.value.code == NOT_WRITTEN
+        assert "cannot write the output (No space left on device)" in capsys.readouterr().err
+
+
+def test_results_print_in_ascii_without_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nll(params: Any, y: Any) -> Any:
+        return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+    y = np.random.default_rng(0).normal(1.0, 2.0, 60)
+    mle = fit(nll, {"\u03b2": 0.5, "log_sd": 0.5}, args=y)
+    boot = bootstrap(mle, n_resamples=99, rng=0)
+    results = [mle, mle.information, boot, boot.influence(), crosscheck(boot)]
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    for result in [*results, mle.summary(), boot.summary()]:
+        assert str(result).isascii()
+    assert "+- MC" in str(boot)
+    assert r"\u03b2" in str(boot)

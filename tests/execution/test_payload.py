@@ -93,3 +93,12 @@ def test_what_cannot_be_read_where_it_arrives_is_said_there() -> None:
 
     with pytest.raises(RuntimeError, match=r"could not read .*No module named 'mine'"):
         Payload.pack(Foreign()).open()
+
+
+def test_layouts_travel_with_closures() -> None:
+    """The last bits of a product depend on them."""
+    wide = np.arange(60.0).reshape(6, 10)
+    for array in (wide[:, 3], wide[::-1], wide[::2, 1:8:3], wide.T[:3], np.broadcast_to(1.0, 4)):
+        found = Payload.pack(lambda array=array: array).open()()
+        np.testing.assert_array_equal(found, array)
+        assert (found.strides, found.dtype) == (array.strides, array.dtype)

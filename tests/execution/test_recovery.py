@@ -122,3 +122,24 @@ def test_a_replicate_that_kills_its_process_is_named_and_all_others_are_kept(
     assert dict(together.messages) == {9: "its worker process died: SIGKILL(-9)"}
     kept = np.delete(np.arange(16), 9)
     np.testing.assert_array_equal(together.estimates[kept], expected(16)[kept])
+
+
+@pytest.mark.parametrize(
+    ("signal", "times", "lost"), [("KILL", 4, False), ("KILL", 5, True), ("SEGV", 1, True)]
+)
+def test_a_member_is_not_blamed_for_kills_from_outside(
+    signal: str, times: int, lost: bool, computation: Computation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [times]
+
+    def alone(function: Any, payload: Any, span: tuple[int, int]) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise BrokenExecutor(f"The exit codes of the workers are {{SIG{signal}(-1)}}")
+        return function(payload, span)
+
+    monkeypatch.setattr(recovery, "call_alone", alone)
+    task = computation()
+    with Payload.pack(task).stored() as stored:
+        found = Recovery(task, stored).compute((3, 4))
+    assert (found.status[0] == Status.WORKER_DIED) == lost

@@ -52,4 +52,5 @@ def _silence(streams: Sequence[TextIOWrapper]) -> None:
     """Send what is left nowhere: the interpreter flushes once more at its end, and complains."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for each in streams:
-        os.dup2(nowhere, each.fileno())
+        with suppress(OSError):  # one in memory has no descriptor
+            os.dup2(nowhere, each.fileno())
