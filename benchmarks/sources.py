@@ -71,7 +71,7 @@ def main() -> None:
         lines.append(_line(row, options.cache))
         print(f"{row.package} {row.call}: {lines[-1]['crosscheck']}", flush=True)
     report("sources", lines, options.csv)
-    if options.readme:
+    if options.readme and not options.only:
         _write_readme(lines)
 
 
@@ -130,7 +130,7 @@ def _line(row: Row, folder: Path) -> Line:
         "agrees": agrees,
         "result": _of_result(row, data, printed, folder) if row.result else "",
         "fault": problem.fault,
-        "then": _then(_run(row, degenerate, folder, "degenerate"), printed),
+        "then": _then(_run(row, degenerate, folder, "degenerate"), printed, problem.fault),
         "units": _in_units(_run(row, problem.units(data), folder, "units"), printed, problem),
         "crosscheck": said,
     }
@@ -238,7 +238,7 @@ def _of_result(row: Row, data: Data, printed: Printed, folder: Path) -> str:
         if done.returncode:
             return "raised: " + done.stderr.decode(errors="replace").strip().splitlines()[-1][:200]
         found = json.loads(output.read_text(encoding="utf-8"))
-    return f"{found['source']}: {found['reason'].split(': ')[0]}"
+    return f"{found['source']}: {found['reason'][:160]}"
 
 
 def _warned(printed: Printed, before: Printed) -> str:
@@ -248,21 +248,22 @@ def _warned(printed: Printed, before: Printed) -> str:
     return f", {(own or told)[0]}" if told else ""
 
 
-def _then(printed: Printed, before: Printed) -> str:
-    """State what is printed on degenerate data: the parameter with the largest relative error."""
+def _then(printed: Printed, before: Printed, fault: str) -> str:
+    """State what is printed on degenerate data, of the parameter in question."""
     if "raised" in printed:
         return f"raises: {printed['raised'].split(': ')[0][:60]}"
     errors = {k: v for k, v in printed["errors"].items() if v is not None}
     told = _warned(printed, before)
     if not errors:
         return f"none{told}"
-    gone = [name for name in before["errors"] if name not in errors]
+    gone = [k for k, v in before["errors"].items() if v is not None and k not in errors]
     if gone:
         return f"drops {', '.join(gone)}{told}"
     lost = [name for name, one in errors.items() if not np.isfinite(one)]
     if lost:
         return f"NaN{'' if len(lost) == len(errors) else ' for ' + ', '.join(lost)}{told}"
-    name = max(errors, key=lambda each: errors[each] / before["errors"][each])
+    named = [each for each in re.findall(r"\w+", fault) if each in errors]
+    name = named[-1] if named else max(errors, key=lambda k: errors[k] / before["errors"][k])
     return f"{name} = {printed['estimates'][name]:.3g} ± {errors[name]:.3g}{told}"
 
 
@@ -283,29 +284,29 @@ def _in_units(printed: Printed, before: Printed, problem: Problem) -> str:
     )
     if np.isnan(ratios).any():
         return f"NaN{told}"
-    if np.abs(ratios - 1).max() < SAME and moved < SAME:
-        return f"the same{told}"
-    if not moved < SAME:
-        return f"× {ratios.min():.2g} to {ratios.max():.2g}, no optimum{told}"
-    return f"× {ratios.min():.2g} to {ratios.max():.2g}{told}"
+    off = "" if moved < SAME else ", estimates off"
+    if np.abs(ratios - 1).max() < SAME:
+        return f"the same{off}{told}"
+    return f"× {ratios.min():.2g} to {ratios.max():.2g}{off}{told}"
 
 
 def _write_readme(lines: list[Line]) -> None:
-    """Put the table between its marks."""
+    """Put the table between its marks: of each package one call for each formula."""
     titles = ("package", "call", "standard errors", "without a regular optimum", "in other units")
-    rows = [titles, ("---",) * len(titles)]
+    rows = {("", ""): titles, ("-", ""): ("---",) * len(titles)}
     for line in lines:
-        shown = "none printed" if line["formula"] == "none" else str(line["formula"])
-        rows.append(
-            (
-                f"{line['package']} {line['version']}",
-                str(line["call"]),
-                shown.split(" or ")[0],
-                f"{line['fault']}: {line['then']}",
-                str(line["units"]),
-            )
+        formula = str(line["formula"]).split(" or ")[0].removeprefix("the ")
+        # Numbers and names of these data say nothing of the package.
+        formula = re.sub(r", \d+/\d+| \(HC1\)| with k = .*|, zero between .*", "", formula)
+        formula = re.sub(
+            r"times the dispersion .*, Pearson.*", "times Pearson's dispersion", formula
         )
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        shown = "prints none" if formula == "none" else formula
+        then = f"{line['fault']}: {line['then']}"
+        package = f"{line['package']} {line['version']}"
+        cells = (package, str(line["call"]), shown, then, str(line["units"]))
+        rows.setdefault((package, formula), cells)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows.values())
     path = HERE.parent / "README.md"
     text = path.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)

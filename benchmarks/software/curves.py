@@ -38,13 +38,18 @@ def scipy_absolute(data):
     return _named(found, np.sqrt(np.diag(cov)))
 
 
-def scipy_bfgs(data):
+def _bfgs(data):
     from scipy.optimize import minimize
 
     def nll(params):
-        return 0.5 * np.sum(((data["y"] - curve(data["t"], *params)) / SIGMA) ** 2)
+        a, b, c = params
+        return np.sum(0.5 * ((data["y"] - a * np.exp(-b * data["t"]) - c) / SIGMA) ** 2)
 
-    found = minimize(nll, _start(data))
+    return minimize(nll, _start(data))
+
+
+def scipy_bfgs(data):
+    found = _bfgs(data)
     return _named(found.x, np.sqrt(np.diag(found.hess_inv)))
 
 

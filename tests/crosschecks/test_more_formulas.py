@@ -123,3 +123,28 @@ def test_formulas_at_a_bound() -> None:
         assert "equals the inverse Hessian with iron held fixed: withheld" in verdict.reason
         assert verdict.flag is Flag.AT_BOUND
     assert "equals the inverse Hessian: withheld" in said(root(np.linalg.inv(H)), mle)
+
+
+def test_a_pseudo_inverse_is_named_as_a_matrix_too() -> None:
+    values, vectors = np.linalg.eigh(counts()[1])
+    pseudo = (vectors[:, 1:] / values[1:]) @ vectors[:, 1:].T
+    assert "the pseudo-inverse of the Hessian (rank 2 of 3)" in said(pseudo)
+
+
+def test_a_common_factor_of_three_digits() -> None:
+    errors = root(1.7 * np.linalg.inv(counts()[1]))
+    assert "times the inverse Hessian in every parameter" in said([*np.round(errors, 4)])
+
+
+def test_a_library_s_result_in_another_order_is_matched_by_its_estimates() -> None:
+    """As lifelines', whose intercept comes after the slopes."""
+    mle, order = counts()[0], [2, 0, 1]
+    errors = root(np.linalg.inv(counts()[1]))
+
+    class Fitter:
+        params_ = mle.estimate[order]
+        standard_errors_ = errors[order]
+        variance_matrix_ = np.diag(errors[order] ** 2)
+
+    check = crosscheck(mle, {"package": Fitter()})
+    np.testing.assert_array_equal(check.standard_errors["package (lifelines)"], errors)

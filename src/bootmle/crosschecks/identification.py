@@ -247,9 +247,12 @@ def _by_a_factor(given: Given, bases: list[Formula], fewest: int) -> list[Match]
     """Match formulas by a common factor that is none of the known."""
     if given.present.sum() < fewest or not is_evidence(given, 2 * len(bases), spent=1):
         return []
-    scaled = []
+    scaled, present = [], given.present
+    allowed = rounding(given.column[present])
     for base in bases:
-        factor = float(np.exp(2 * np.mean(np.log(given.column / base.column)[given.present])))
+        logs = np.log(given.column[present] / base.column[present])
+        # The middle of what the rounding of each number leaves.
+        factor = float(np.exp((logs - allowed).max() + (logs + allowed).min()))
         if np.isfinite(factor):
             shown = rounded(factor, 3)
             scaled.append(

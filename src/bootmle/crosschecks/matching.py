@@ -23,6 +23,8 @@ _BEATEN = 10.0
 """Ratio of two formulas' residuals from which the worse one is ruled out."""
 _COARSEST = 0.1
 """Relative rounding beyond which no more is allowed for: numbers of one digit tell little."""
+_SINGULAR = 1e-10
+"""Least eigenvalue, of a matrix with unit diagonal, below which it has no inverse worth the name."""
 _CHANCE = 0.01
 """Chance at most, over all formulas of a kind, that one matches numbers it has no part in."""
 
@@ -119,11 +121,16 @@ def _measure_matrix(given: Given, formula: Formula) -> Match:
     assert given.matrix is not None
     inside = np.ix_(given.present, given.present)
     matrix, made = given.matrix[inside], formula.covariance[inside]
+    if formula.variances or not np.isfinite(matrix).all():
+        return Match(formula, np.inf, np.inf)
+    unit = np.sqrt(np.outer(np.diag(made), np.diag(made)))
+    if not unit.all() or np.linalg.eigvalsh(made / unit)[0] < _SINGULAR:
+        # A pseudo-inverse has no inverse to measure by: its entries are compared.
+        away = float(np.abs((matrix - made) / np.where(unit > 0, unit, np.inf)).max()) / 2
+        return Match(formula, away, away)
     try:
         factor = np.linalg.cholesky(made)
     except np.linalg.LinAlgError:
-        return Match(formula, np.inf, np.inf)
-    if formula.variances or not np.isfinite(matrix).all():
         return Match(formula, np.inf, np.inf)
     half = np.linalg.solve(factor, matrix)
     values = np.linalg.eigvalsh(np.linalg.solve(factor, half.T))

@@ -19,6 +19,8 @@ __all__ = ["read_sources"]
 _NEAR = 1.0
 """Standard errors within which a library's estimates must be the fit's for its results to be taken
 by position: at more, some parameter may well be another one."""
+_SAME = 0.1
+"""Standard errors within which an estimate is a parameter's, where the order is another."""
 _COLUMNS = {"se", "std err", "std_err", "stderr", "std error", "standard error", "bse", "se(coef)"}
 _COLUMNS |= {"rob std err", "robust std err", "std errors", "standard errors", "standard_errors"}
 _COLUMNS |= {"sd", "sderr", "standarderror"}
@@ -240,9 +242,27 @@ def _by_position(fit: Fitted, name: str, found: LibraryResult) -> list[int]:
         unit = np.maximum(unit, np.nan_to_num(fit.hessian_errors[places]))
         if np.all(away <= _NEAR * np.where(np.isfinite(unit), unit, 0.0)):
             return [int(each) for each in places]
+    found_by_value = _by_estimates(fit, found)
+    if found_by_value is not None:
+        return found_by_value
     foreign = [each for each in found.labels if each not in fit.names]
     raise ValueError(
         f"covariances: {name!r} is a result of {found.library} with the parameters "
-        f"{', '.join(foreign)}, whose estimates are not this fit's in its order "
+        f"{', '.join(foreign)}, whose estimates are not this fit's "
         f"({', '.join(fit.names)}); pass its standard errors by this fit's names"
     )
+
+
+def _by_estimates(fit: Fitted, found: LibraryResult) -> list[int] | None:
+    """Match a result in another order, where each estimate is that of one parameter alone."""
+    free = np.flatnonzero(fit.free)
+    units = fit.hessian_errors[free]
+    if len(found.labels) != len(free) or not np.isfinite(units).all():
+        return None
+    away = np.abs(found.estimates[:, None] - fit.estimate[free]) / units
+    nearest = away.argmin(axis=1)
+    alone = (away < _NEAR).sum(axis=1) == 1
+    close = away.min(axis=1) < _SAME
+    if not (alone & close).all() or len(set(nearest)) < len(free):
+        return None
+    return [int(free[j]) for j in nearest]
