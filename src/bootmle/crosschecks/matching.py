@@ -24,7 +24,7 @@ _BEATEN = 10.0
 _COARSEST = 0.1
 """Relative rounding beyond which no more is allowed for: numbers of one digit tell little."""
 _SINGULAR = 1e-10
-"""Least eigenvalue, of a matrix with unit diagonal, below which it has no inverse worth the name."""
+"""Least eigenvalue of a matrix with unit diagonal below which it has no inverse worth the name."""
 _CHANCE = 0.01
 """Chance at most, over all formulas of a kind, that one matches numbers it has no part in."""
 
