@@ -144,6 +144,9 @@ def sites() -> Iterator[Site]:
         ("influence()", boot.influence()),
         ("simultaneous()", boot.simultaneous()),
         ("confidence_interval()", boot.confidence_interval()),
+        ("derived", boot.derive(lambda params: params**2)),
+        ("corrected", bootmle.bootstrap(mle, n_resamples=99, rng=0, refit="corrected")),
+        ("several starts", bootmle.fit(nll, START, args=Y, n_starts=3, rng=0)),
     ):
         for name in dir(result):
             method = None if name.startswith("_") else getattr(result, name, None)
