@@ -248,10 +248,10 @@ def test_a_bounded_likelihood_is_never_said_to_rise_without_bound() -> None:
     truth = {**dict(zip(model.names, model.truth, strict=True)), "mu2": 1.0}
     (y,) = model.simulate(np.array(list(truth.values())), rng, *model.design(200, rng))
     mle = fit(model.nll, truth, y, jac=model.scores)
-    boot = bootstrap(mle, n_resamples=49, rng=1)
+    boot = bootstrap(mle, n_resamples=49, rng=0)
     assert not any("without bound" in said for said in boot.data.messages.values())
     ended = np.flatnonzero(boot.data.optimal)
-    assert len(ended) >= 45
+    assert len(ended) >= 45  # of the others no optimum beside the supremum is found
 
     def weighted(params: Floats, weights: Floats) -> float:
         return float(weights @ model.nll(params, y))

@@ -13,11 +13,11 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.bounds import Columns
-from bootmle.optimization.outcome import Outcome, at_scale_ends, descend
+from bootmle.optimization.outcome import Outcome, at_scale_ends, certified, descend
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["SAME_SUPREMUM", "along_profile", "at_plateau", "fit_others"]
+__all__ = ["SAME_SUPREMUM", "along_profile", "at_plateau", "fit_others", "off_plateau"]
 
 SAME_SUPREMUM = 1e-2
 """How far apart the nll may be on two paths to the same supremum: a fiftieth of what it rises by
@@ -39,6 +39,10 @@ class _PlateauRules:
     """Shares of the distance from the origin to the plateau at which the nll must have fallen."""
     beyond: tuple[float, ...] = (0.0, 1.0, 4.0, 16.0)
     """Distances at which it must have, further back than the origin."""
+    back: tuple[float, ...] = (1 / 8, 1 / 32)
+    """Shares of the way to a supremum to which what diverges is put back."""
+    beside: tuple[float, ...] = (-4, -2, -1, 1, 2, 4)
+    """Distances from its estimate to which a parameter is moved that has no effect there."""
     further: float = 64.0
     """Multiple of the others' distance at which one of them is put back to its estimate."""
     again: float = 4.0
@@ -121,6 +125,31 @@ def at_plateau(
         return None
     signs = _determined(target, plateau, fitted.working, level)
     return at_scale_ends(target, fitted.working, plateau.columns, signs, fitted.errors)
+
+
+def off_plateau(target: WhitenedObjective, found: Outcome, step_sizes: StepSizes) -> Outcome | None:
+    """Look for an optimum beside a supremum at which some parameters have no effect.
+
+    The share of a mixture's component may be 0 wherever the component is, and more elsewhere.
+    """
+    parameters, whitening = target.likelihood.parameters, target.whitening
+    ends = found.params[parameters.free]
+    if found.seen is None or not np.isnan(ends).any():
+        return None
+    seen = parameters.to_working(found.seen)
+    level = target.value_at(seen) - SAME_SUPREMUM
+    back, lowest = np.where(np.isfinite(ends), 0.0, whitening.center - seen), None
+    for column in np.flatnonzero(np.isnan(ends)):
+        for share in _PLATEAU.back:
+            for off in _PLATEAU.beside:
+                point = seen + (1 - share) * back
+                point[column] = whitening.center[column] + off * whitening.units[column]
+                if (value := target.value_at(point)) < level:
+                    level, lowest = value, point
+    if lowest is None:
+        return None
+    run = descend(target, whitening.to_whitened(lowest), step_sizes)
+    return certified(target, run) if run.done[0] else None
 
 
 def _goes_on(target: WhitenedObjective, plateau: _Plateau, fitted: Floats, level: float) -> bool:

@@ -20,7 +20,7 @@ from bootmle.optimization.cones import along_cone
 from bootmle.optimization.divergence import divergence_along, follow_curvature, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import Outcome, certified, descend, failed, or_noise_limited
-from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.plateaus import along_profile, at_plateau, off_plateau
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
@@ -153,7 +153,17 @@ class _Fallback:
         if not np.isfinite(value):
             z, value = np.zeros_like(z), at_zero
         at_infinity = along_cone(target, z, step_sizes)
-        at_infinity = at_infinity or at_plateau(target, z, value, step_sizes)
+        if at_infinity is not None:
+            return at_infinity
+        found = self._descended(z, step, value)
+        if found is None or found.status is not Status.NO_FINITE_OPTIMUM:
+            return found
+        return off_plateau(target, found, step_sizes) or found
+
+    def _descended(self, z: Floats, step: Floats, value: float) -> Outcome | None:
+        """Follow what falls from where the refit stopped, a point and its value."""
+        target, step_sizes = self.target, self.step_sizes
+        at_infinity = at_plateau(target, z, value, step_sizes)
         if at_infinity is not None:
             return at_infinity
         ray = probe_rays(target, z, value, step, step_sizes) if z.any() else None
