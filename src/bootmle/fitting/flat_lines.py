@@ -18,7 +18,7 @@ from bootmle.optimization.bounds import crossed_columns
 from bootmle.optimization.convergence import FLAT, furthest_fall, observed_information
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["leaves_flat_line"]
+__all__ = ["comes_back", "leaves_flat_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class _Rules:
     """Where a line that the nll does not depend on at all shows: the Hessian is the same there."""
     same: float = 1e-3
     """Difference of Hessians, on a unit diagonal, that is none."""
+    level: float = 1e-6
+    """Rise that is none: what an error of 1e-3 standard errors across makes."""
     visible: float = 1e-4
     """Fall that is more than rounding of large numbers leaves: of 0.014 standard errors."""
     first: float = 1e-2
@@ -56,6 +58,21 @@ def leaves_flat_line(search: Position) -> bool:
             search.working, search.whitening = lower, Whitening(lower, np.eye(lower.size))
             return True
     return False
+
+
+def comes_back(search: Position) -> bool:
+    """Whether all flat lines through here are as low where they are nearest to the start.
+
+    Then the optimum is not at infinity, if the nll rises to one side of a line further back.
+    """
+    directions = _flat_directions(search.information)
+    sizes = np.maximum(1.0, np.abs(search.start()))
+    for direction in directions.T:
+        along = direction / sizes
+        way = float(along @ ((search.start() - search.working) / sizes)) / float(along @ along)
+        if not _rise(search, search.working + way * direction) < _RULES.level:
+            return False
+    return bool(directions.shape[1] > 0)
 
 
 def _flat_directions(information: Information) -> Floats:

@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.edges import ends_at_edge
+from bootmle.fitting.flat_lines import comes_back
 from bootmle.fitting.limits import take_limit
 from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
@@ -157,7 +158,7 @@ class Search(Descent):
         ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
         ended |= self.status is Status.CERTIFIED and self.information.definiteness == "undecided"
         bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
-        if not ended or self.held.size or bounded:
+        if not ended or self.held.size or bounded or comes_back(self):
             return False
         measured, hidden = self.information, self._hidden()
         found = find_recession(self)

@@ -152,17 +152,12 @@ def _stays_low(
 ) -> bool:
     """Whether the nll does not rise forward at the distance at which it has risen back.
 
-    Noise, and the end of the domain, say nothing. With the rest fitted it must have risen, too.
+    Noise, and the end of the domain, say nothing.
     """
     back = path.length * 2.0 ** np.arange(-2, _RULES.doublings)
     risen = np.flatnonzero(seen[: back.size] > SAME_SUPREMUM)
     if not risen.size or seen.size != back.size:
         return True
-    fitted, done = fit_across(
-        target, path.z - back[risen[0]] * direction, path.spaces.across, path.step_sizes
-    )
-    if done and target.value(fitted) <= path.value + tolerance:
-        return False
     point = origin + back[risen[0]] * direction
     value = target.value(point)
     allowed = max(_RULES.lopsided * seen[risen[0]], tolerance)
