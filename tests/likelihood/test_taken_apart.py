@@ -72,6 +72,12 @@ def test_corrected_replicates_of_a_total_take_few_evaluations_of_all_rows() -> N
     assert boot.data.n_evaluations[sample].mean() < 40
     assert boot.data.n_evaluations[~sample].sum() == 0
     assert np.abs(boot.standard_error / verified.standard_error - 1).max() < 0.01
+    rows = 0
+    own, other = (each.confidence_interval("bca") for each in (boot, verified))
+    # The jackknife is solved on the expansion, too, but for observations of large influence.
+    assert rows / N < 15 * N
+    assert np.abs((own.low - other.low) / verified.standard_error).max() < 0.05
+    assert np.abs((own.high - other.high) / verified.standard_error).max() < 0.05
 
 
 def _panel() -> tuple[Any, tuple[np.ndarray, ...]]:
@@ -165,6 +171,9 @@ def test_a_total_stays_whole_where_single_rows_cost_more_than_they_save(
     mle, plan = _slow_fit(), Cases()
     quick_rows.setattr(forecast, "seconds_apart", lambda *_: 4e-4)
     assert forecast.pays_apart(mle, plan, 1999)
+    assert not forecast.pays_apart(mle, plan, 2)
+    # What is known from another run changes nothing: a run's bits do not depend on others.
+    bootstrap(mle, n_resamples=50, rng=0, refit="expansion")
     assert not forecast.pays_apart(mle, plan, 2)
     quick_rows.setattr(forecast, "seconds_apart", lambda *_: np.inf)
     assert not forecast.pays_apart(_slow_fit(), plan, 10**6)

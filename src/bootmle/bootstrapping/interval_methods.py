@@ -228,7 +228,9 @@ class Inference(Doubled):
 
     def _jackknife(self) -> LeaveOneOut:
         """Return the estimates without each unit, computed or yet to be."""
-        return self.leave_one_out or LeaveOneOut(self.fit, self.sampling, len(self.data))
+        return self.leave_one_out or LeaveOneOut(
+            self.fit, self.sampling, len(self.data), apart=self.apart
+        )
 
     def p_value(
         self, null: ArrayLike = 0.0, method: str = "percentile", alternative: str = "two-sided"

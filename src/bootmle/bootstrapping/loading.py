@@ -184,7 +184,9 @@ def _joined(runs: Sequence[_Stored], fit: Fit | Estimator | None) -> Bootstrap:
     if fit is None:
         return whole
     sampling = read_plan(str(whole.sampling)) or whole.sampling
-    jackknife = whole.leave_one_out or LeaveOneOut(fit, sampling, len(whole.data))
+    jackknife = whole.leave_one_out or LeaveOneOut(
+        fit, sampling, len(whole.data), apart=whole.apart
+    )
     return replace(whole, fit=fit, sampling=sampling, leave_one_out=jackknife)
 
 

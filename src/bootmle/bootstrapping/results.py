@@ -263,7 +263,7 @@ class Bootstrap(Pictures):
             numbers=None if consecutive else run.numbers,
             seconds=seconds + run.seconds,
             stopped=run.reason,
-            leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data)),
+            leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data), apart=self.apart),
             calibrations={},
         )
         if run.interrupted:

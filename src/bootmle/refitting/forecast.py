@@ -103,7 +103,10 @@ def forecast_run(
         return Forecast(count, count * fit.seconds / workers)
     if apart is None:
         apart = refit != "verified" or pays_apart(fit, sampling, count)
-    way = _by_expansion(fit, sampling) if _expands(fit, sampling, apart) else _by_gradients(fit)
+    expands = sampling.structure is not Structure.MODEL and (fit.takes_weights or apart)
+    way = _by_expansion(fit, sampling) if expands else _by_gradients(fit)
+    if fit.status is Status.AT_BOUND or is_measured(fit, apart=expands and not fit.takes_weights):
+        way = replace(way, shared=0.0)
     sample = {"corrected": _COSTS.sample, "expansion": _COSTS.audited}.get(refit, count)
     audits, refits = _audits(fit, refit, count), min(sample, count) * way.each
     audited_alone = workers if refit == "expansion" else 1  # as it verifies on one core
@@ -113,7 +116,10 @@ def forecast_run(
 
 
 def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
-    """Whether verified refits take less time with a total that is taken apart."""
+    """Whether verified refits take less time with a total that is taken apart.
+
+    As if nothing was known of the fit, since replicates' bits must not depend on other runs.
+    """
     if isinstance(fit, Estimator) or fit.takes_weights or not _may_be_apart(fit, sampling):
         return False
     apart, whole = _by_expansion(fit, sampling), _by_gradients(fit)
@@ -130,32 +136,27 @@ def _may_be_apart(fit: Fit, sampling: Plan) -> bool:
     return not why_whole(likelihood, clustered=sampling.units_apart is not None)
 
 
-def _expands(fit: Fit, sampling: Plan, apart: bool) -> bool:
-    """Whether refits start from the expansion."""
-    return sampling.structure is not Structure.MODEL and (fit.takes_weights or apart)
-
-
 def _by_expansion(fit: Fit, sampling: Plan) -> _Way:
     """Forecast refits that start from the expansion of the contributions."""
     likelihood = fit.likelihood
     each = _refit(fit, _COSTS.expanded, _COSTS.expanded_few)
     if fit.takes_weights:
-        return _Way(_lattice(fit, likelihood, apart=False), _COSTS.drawn * each)
+        return _Way(_lattice(fit, likelihood), _COSTS.drawn * each)
     clustered = sampling.units_apart is not None
     known = _SECONDS_APART.setdefault(fit, {})
     if clustered not in known:
         known[clustered] = seconds_apart(likelihood, sampling.units_apart, fit.estimate)
     given = likelihood.jac is not None
     rows = replace(likelihood, per_observation=True, scores_given=given)
-    passes = _lattice(fit, rows, apart=True) + CHECKS
+    passes = _lattice(fit, rows) + CHECKS
     return _Way(passes * known[clustered] / fit.seconds_per_evaluation, each + 1)
 
 
 def _by_gradients(fit: Fit) -> _Way:
     """Forecast refits that start at the estimate."""
     pilots = 0 if fit.likelihood.per_observation else PILOTS * _COSTS.accurate * fit.whitening.size
-    lattice = _lattice(fit, fit.likelihood, apart=False)
-    return _Way(lattice + (pilots if lattice else 0), _refit(fit, _COSTS.total, _COSTS.total_few))
+    shared = _lattice(fit, fit.likelihood) + pilots
+    return _Way(shared, _refit(fit, _COSTS.total, _COSTS.total_few))
 
 
 def _refit(fit: Fit, costs: tuple[float, float], few: tuple[float, float]) -> float:
@@ -183,10 +184,8 @@ def _audits(fit: Fit, refit: str, count: int) -> float:
     return rows * cold * _COSTS.cold * _gradient(fit) + excess + own
 
 
-def _lattice(fit: Fit, likelihood: Likelihood, *, apart: bool) -> float:
-    """Count the evaluations that the shared expansion takes, if it is not there yet."""
-    if fit.status is Status.AT_BOUND or is_measured(fit, apart=apart):
-        return 0
+def _lattice(fit: Fit, likelihood: Likelihood) -> float:
+    """Count the evaluations that the shared expansion takes."""
     size, n_values = fit.whitening.size, likelihood.n_values
     order = next((k for k in (3, 2) if n_terms(size, k) * n_values <= MEMORY_CAP), 1)
     points = len(Lattice.of(likelihood, size, order).points)

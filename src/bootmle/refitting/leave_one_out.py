@@ -41,10 +41,19 @@ class LeaveOneOut:
     """The estimates without each unit that a plan draws, computed when first asked for and kept."""
 
     def __init__(
-        self, fit: Fit | Estimator | None, sampling: Plan | str, n_replicates: int
+        self,
+        fit: Fit | Estimator | None,
+        sampling: Plan | str,
+        n_replicates: int,
+        *,
+        apart: bool = False,
     ) -> None:
-        """Take what was refitted on how many replicates, which decides how many are certified."""
+        """Take what was refitted on how many replicates, which decides how many are certified.
+
+        ``apart`` says whether a total was taken apart, whose expansion then serves.
+        """
         self.fit, self.sampling, self.n_replicates = fit, sampling, n_replicates
+        self.apart = apart
 
     @cached_property
     def found(self) -> tuple[Floats, NDArray[np.intp]]:
@@ -53,7 +62,8 @@ class LeaveOneOut:
         assert not isinstance(self.sampling, str)
         units = self.sampling.units(self.fit.n)
         assert units is not None
-        return jackknife_of(self.fit, units, self.n_replicates), units[1]
+        parts = tuple(self.sampling.units_apart or ()) if self.apart else None
+        return jackknife_of(self.fit, units, self.n_replicates, parts), units[1]
 
     @property
     def is_at_hand(self) -> bool:
@@ -62,7 +72,8 @@ class LeaveOneOut:
             return True
         if self.fit is None or self.fit.likelihood is None or isinstance(self.sampling, str):
             return False
-        return self.fit.takes_weights and self.sampling.units(self.fit.n) is not None
+        expanded = self.fit.takes_weights or self.apart
+        return expanded and self.sampling.units(self.fit.n) is not None
 
     @classmethod
     def known(cls, estimates: Floats, strata: NDArray[np.intp]) -> LeaveOneOut:
@@ -85,11 +96,13 @@ class LeaveOneOut:
         return cls.known(estimates, np.array(stored["strata"], dtype=np.intp))
 
 
-def jackknife_of(fit: Fit | Estimator, units: Units, n_replicates: int) -> Floats:
-    """Estimate without each unit, (G, p)."""
+def jackknife_of(
+    fit: Fit | Estimator, units: Units, n_replicates: int, parts: tuple[Rows, ...] | None = None
+) -> Floats:
+    """Estimate without each unit, (G, p), with the ``parts`` that a total was taken apart into."""
     rows, _ = units
     with computation():
-        return delete_units(fit, rows, len(rows) <= n_replicates / _CERTIFY_UP_TO)
+        return delete_units(fit, rows, len(rows) <= n_replicates / _CERTIFY_UP_TO, parts)
 
 
 def absences(
@@ -107,7 +120,12 @@ def absences(
     return np.concatenate(packed)
 
 
-def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool) -> Floats:
+def delete_units(
+    fit: Fit | Estimator,
+    units: Sequence[Rows],
+    certify_all: bool,
+    parts: tuple[Rows, ...] | None = None,
+) -> Floats:
     """Estimate without each unit, (G, p), by the expansion where it serves; NaN where it fails."""
     fit.check_data()
     if fit.likelihood is None:
@@ -119,8 +137,8 @@ def delete_units(fit: Fit | Estimator, units: Sequence[Rows], certify_all: bool)
         _, first, copy_of = np.unique(own, return_index=True, return_inverse=True)
         if first.size < len(units):
             return delete_units(fit, [units[int(k)] for k in first], certify_all)[copy_of]
-    refit = replace(LikelihoodRefit.prepare(fit), polished=True)
-    if certify_all or not refit.supports_weights or refit.expansion is None:
+    refit = replace(LikelihoodRefit.prepare(fit, units=parts), polished=True)
+    if certify_all or not refit.works_together:
         return _refitted(refit, fit.n, units)
     z, good = _expanded(refit, units)
     parameters = refit.fit.likelihood.parameters
