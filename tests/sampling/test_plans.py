@@ -46,6 +46,7 @@ STRATA = np.where(np.isin(LABELS, [0, 3, 4]), "north", "south")
 
 WEIGHTED: dict[str, Any] = {
     "Cases()": Cases(),
+    "Cases(poisson)": Cases(size="poisson"),
     "Bayesian()": Bayesian(),
     "Stratified(strata)": Stratified(STRATA),
     "Clustered(labels)": Clustered(LABELS),
@@ -71,7 +72,7 @@ PLANS = {
 }
 """Those that draw weights, and those that draw new data or multipliers instead."""
 
-OTHER_SIZES = ("Clustered", "Subsample", "Jackknife")
+OTHER_SIZES = ("Clustered", "Subsample", "Jackknife", "Cases(poisson)")
 OF_N = [name for name in WEIGHTED if not name.startswith(OTHER_SIZES)]
 """Whose weights sum to n; clusters of unequal size make resamples of unequal size."""
 
@@ -84,7 +85,7 @@ THERE_ARE = {name: COUNT for name in WEIGHTED if name.startswith("Given")} | {
 EVERY = pytest.mark.parametrize("name", PLANS)
 WEIGHTS = pytest.mark.parametrize("name", WEIGHTED)
 DRAWN = pytest.mark.parametrize("name", [name for name in WEIGHTED if name not in THERE_ARE])
-RANDOM = pytest.mark.parametrize("name", ["Cases()", "Bayesian()"])
+RANDOM = pytest.mark.parametrize("name", ["Cases()", "Cases(poisson)", "Bayesian()"])
 
 
 def stream(replicate: int, seed: int = SEED) -> np.random.Generator:
@@ -265,6 +266,8 @@ def errors_in_mcse(samples: Any, expected: Any) -> Any:
 MOMENTS = {
     # Multinomial(n, 1/n): variance 1 - 1/n, covariance -1/n, third moment that of a binomial.
     "Cases()": (1 - 1 / N, -1 / N, (1 - 1 / N) * (1 - 2 / N)),
+    # Independent Poisson(1) counts: all three cumulants are 1 (Hanley and MacGibbon 2006).
+    "Cases(poisson)": (1.0, 0.0, 1.0),
     # n times Dirichlet(1, ..., 1): each weight is n times a Beta(1, n - 1).
     "Bayesian()": (
         N**2 * stats.beta(1, N - 1).var(),

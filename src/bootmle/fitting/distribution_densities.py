@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.stats import CensoredData
+import scipy
 
 from bootmle.likelihood.arrays import Floats
 
@@ -66,7 +66,7 @@ def _log_minus(larger: Floats, smaller: Floats) -> Floats:
     return np.asarray(larger + np.log(-np.expm1(smaller - larger)))
 
 
-def read_ends(data: CensoredData) -> tuple[Floats, Floats]:
+def read_ends(data: scipy.stats.CensoredData) -> tuple[Floats, Floats]:
     """Read lower and upper endpoints: known values, then left, right and interval censored."""
     parts: Any = data  # SciPy has no public way to read them
     known, left, right = parts._uncensored, parts._left, parts._right

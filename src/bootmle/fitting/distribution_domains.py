@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.stats import rv_continuous, rv_discrete, vonmises
+import scipy
 
 from bootmle.display.text import brief
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
@@ -65,12 +65,12 @@ class Domain:
 
 def is_discrete(distribution: Any) -> bool:
     """Whether a distribution has probabilities rather than a density, and no scale."""
-    return isinstance(distribution, rv_discrete)
+    return isinstance(distribution, scipy.stats.rv_discrete)
 
 
 def read_domains(distribution: Any) -> list[Domain]:
     """Read the parameters: shapes, loc, and the scale of a continuous distribution."""
-    if not isinstance(distribution, rv_continuous | rv_discrete):
+    if not isinstance(distribution, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
         raise TypeError(
             f"distribution: {brief(distribution)}; pass one of scipy.stats without its parameters, "
             f"such as scipy.stats.gamma"
@@ -129,7 +129,9 @@ def _fixed_by_scipy(distribution: Any) -> dict[str, float]:
     if is_discrete(distribution):
         return {"loc": 0.0}
     # Rescaled, the same angles are others; the von Mises on a line has ends, and a scale.
-    circular = isinstance(distribution, type(vonmises)) and not np.isfinite(distribution.a)
+    circular = isinstance(distribution, type(scipy.stats.vonmises)) and not np.isfinite(
+        distribution.a
+    )
     return {"scale": 1.0} if circular else {}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import CensoredData
+import scipy
 
 from bootmle.fitting.distribution_densities import CensoredDensity, Density
 from bootmle.fitting.distribution_domains import Domain, is_discrete
@@ -94,7 +94,7 @@ def candidates(model: Model, data: Any, known: Mapping[str, float]) -> Iterator[
     """List places to start from: SciPy's fits, then a point inside the domain."""
     fixed = {**model.fixed, **known}
     methods = [] if is_discrete(model.distribution) or len(fixed) == len(model.names) else ["MLE"]
-    if methods and not isinstance(data, CensoredData):
+    if methods and not isinstance(data, scipy.stats.CensoredData):
         methods.append("MM")
     for method in methods:
         with warnings.catch_warnings():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import CensoredData
+import scipy  # whose stats, a third of the time of importing bootmle, is loaded at its first use
 
 from bootmle.display.text import brief
 from bootmle.execution.threads import computation
@@ -149,7 +149,7 @@ def _with_fixed(model: Model, start: Floats, name: str) -> Floats:
 
 def _read_data(distribution: Any, data: Any) -> tuple[Floats, ...]:
     """Read the values, or the endpoints of the ranges of censored ones."""
-    if isinstance(data, CensoredData):
+    if isinstance(data, scipy.stats.CensoredData):
         if is_discrete(distribution):
             raise TypeError(f"data: CensoredData, and {distribution.name} is discrete; pass values")
         ends = read_ends(data)
