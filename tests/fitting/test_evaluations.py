@@ -54,6 +54,14 @@ def test_a_fit_spends_few_evaluations_beyond_scipys_and_counts_them(total: bool)
     assert_allclose(mle.information.standard_errors, errors, rtol=1e-6)
 
 
+def test_without_an_inverse_hessian_of_scipys_one_is_found_and_the_optimum_by_it() -> None:
+    objective = Counted()
+    mle = fit(objective, np.zeros(P), args=(X / X.std(axis=0).clip(0.01), Y), method="L-BFGS-B")
+    assert mle.n_evaluations == objective.calls
+    assert mle.n_evaluations - mle.optimize_result.nfev <= 480  # 835 before
+    assert_allclose(mle.information.point, mle.estimate, rtol=0, atol=0)
+
+
 def test_an_inverse_hessian_of_scipys_that_is_far_off_costs_one_rough_hessian() -> None:
     # Started at its own optimum, BFGS ends with the inverse Hessian that it began with.
     columns, objective = X[:, :6] / X[:, :6].std(axis=0).clip(0.5), Counted()

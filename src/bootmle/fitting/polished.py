@@ -14,13 +14,13 @@ __all__ = ["measure_at_end", "measure_polished"]
 
 
 def measure_polished(search: Position, metric: Any) -> Information:
-    """Move from near an interior optimum to it, by SciPy's own inverse Hessian; measure there."""
+    """Move from near an interior optimum to it, by a rough inverse Hessian; measure there."""
     bounded = np.isfinite(search.likelihood.parameters.bounds).any()
     known = isinstance(metric, np.ndarray) and metric.shape == (search.working.size,) * 2
     exact = search.likelihood.automatic is not None
-    if search.polished is not None or bounded or search.optimizer.constraints or not known or exact:
+    if search.polished is not None or bounded or search.optimizer.constraints or exact:
         return search.measure()
-    found = search.measure(metric, near=True)
+    found = search.measure(metric if known else None, near=True)
     if not np.array_equal(found.point, search.working):
         search.working = search.polished = found.point
     return found

@@ -132,8 +132,8 @@ def measure_information(
     where a flat direction is followed or no step is right (a kink, a quartic), and one for each
     value smaller than 1e-8; up to twice as many and twenty where the bounds leave the sign of a
     curvature open, it is negative, or they are wide. Where a rough inverse Hessian is known (the
-    metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all; with one,
-    all may be measured at an optimum that is ``near`` x. Values that are differences of larger ones
+    metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all. All may be
+    measured at an optimum that is ``near`` x. Values that are differences of larger ones
     have the ``spacing`` of those. ``announce`` is told which points (k, p) will be asked for next.
     """
     objective = observe(value, gradient, np.array(x, dtype=float), base, spacing, announce)
@@ -183,9 +183,13 @@ def _measure(
         objective.budget += objective.count
     frame = find_frame(objective)
     noise = measure_noise(objective, frame)
-    measured = measure_hessian(objective, frame, noise)
+    here = (approach(objective, frame, noise) if near else None) or (objective, frame)
+    measured = measure_hessian(*here, noise, known=True) if near else None
+    if measured is None:
+        here = objective, frame
+        measured = measure_hessian(*here, noise)
     assert measured is not None  # only a known frame is refused
-    return objective, frame, noise, measured
+    return *here, noise, measured
 
 
 def _certify(
