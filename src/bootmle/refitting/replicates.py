@@ -16,6 +16,8 @@ from bootmle.optimization.status import Status
 __all__ = ["Replicates"]
 
 _STATUSES = frozenset(map(int, Status))
+_NUMBERS = (Status.CERTIFIED, Status.CERTIFIED_BY_FALLBACK, Status.ESTIMATED)
+"""Statuses of refits all of whose estimates are numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +82,10 @@ class Replicates:
         unknown = set(self.status.tolist()) - _STATUSES
         if unknown:
             raise ValueError(f"status holds {min(unknown)}")
-        certified = self.status == Status.CERTIFIED
-        if np.isnan(self.estimates).any() and np.isnan(self.estimates[certified]).any():
-            raise ValueError("estimates holds NaN where a refit was certified")
+        if np.isnan(self.estimates).any():
+            numbers = np.isin(self.status, _NUMBERS)
+            if np.isnan(self.estimates[numbers]).any():
+                raise ValueError("estimates holds NaN where a refit did not fail")
 
     @classmethod
     def from_outcomes(
