@@ -49,8 +49,8 @@ def derive_at(
     if not callable(function):
         raise TypeError(f"function: {function!r} is not callable; pass function(params)")
     values, own = _read(function(params.copy()))
-    labels = tuple(map(str, names)) if names is not None else own
-    labels = labels or tuple(f"derived{k + 1}" for k in range(values.size))
+    plain = tuple(f"derived{k + 1}" for k in range(values.size))
+    labels = own or plain if names is None else tuple(map(str, names))
     if isinstance(names, str) or len(labels) != values.size:
         raise ValueError(
             f"names: {names!r} for {values.size} derived quantities; pass a list of one for each"
