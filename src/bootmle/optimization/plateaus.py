@@ -244,9 +244,17 @@ def _falls_towards(
 
 
 def fit_others(
-    target: WhitenedObjective, held: Columns, working: Floats, step_sizes: StepSizes
+    target: WhitenedObjective,
+    held: Columns,
+    working: Floats,
+    step_sizes: StepSizes,
+    *,
+    patient: bool = False,
 ) -> _Others | None:
-    """Fit the parameters that are not held, from a point (q,); None where they do not converge."""
+    """Fit the parameters that are not held, from a point (q,); None where they do not converge.
+
+    Slow steps are taken for a divergence, unless patient: in a bending valley they arrive.
+    """
     errors = np.full(working.size, np.nan)
     parameters = target.likelihood.parameters
     others = np.setdiff1d(np.arange(working.size), held)
@@ -263,7 +271,8 @@ def fit_others(
             fitted = working.copy()
             fitted[others], errors[others] = center, run.standard_errors()[0]
             return _Others(fitted, errors)
-        if run.diverges or not np.isfinite(run.hessian[0]).all():
+        slow = run.diverges and not patient
+        if slow or not np.isfinite(run.hessian[0]).all():
             return None
         here = here.seen_in(here.whitening.rewhitened(center, run.hessian[0]))
     return None
@@ -327,7 +336,7 @@ def _walk(
         point = point.copy()
         point[column] = value
         starts = [*_extrapolated([*before, *path][-2:], column, value), point]
-        fits = (fit_others(target, held, each, step_sizes) for each in starts)
+        fits = (fit_others(target, held, each, step_sizes, patient=True) for each in starts)
         fitted = next((each for each in fits if each is not None), None)
         if fitted is None:
             break
