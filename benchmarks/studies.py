@@ -35,7 +35,23 @@ __all__ = ["STUDIES", "Study"]
 
 CASES = ("percentile", "bca", "studentized", "hessian")
 ALL = ("percentile", "basic", "normal", "bca", "studentized", "hessian")
+NEW = ("abc", "recommended")
 SERIES = ("percentile", "basic", "hessian", "sandwich")
+
+
+REGULAR: list[tuple[str, Model]] = [
+    ("exponential mean", exponential(log=False)),
+    ("normal", normal()),
+    ("gamma", gamma()),
+    ("Weibull, censored", weibull(1)),
+    ("Poisson", poisson(2)),
+    ("logit", logit(2)),
+    ("tobit", tobit(2)),
+    ("probit", probit(2)),
+    ("negative binomial", nb2(2)),
+    ("ordered probit", ordered_probit(2)),
+]
+"""Models for which theory promises that the bootstrap works, in small samples the first four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +148,12 @@ def small() -> list[Study]:
     study, mean = partial(Study, n_resamples=999), exponential(log=False)
     simulated = partial(parametric, mean.simulate)
     ends = ("percentile", "basic", "normal", "hessian")
+    few, more = REGULAR[:4], REGULAR
     return [
-        study("exponential mean", mean, 20, methods=ALL),
+        study("exponential mean", mean, 20, methods=(*ALL, *NEW)),
         study("exponential mean, parametric", mean, 20, sampling=simulated, methods=ends),
-        study("normal", normal(), 20),
-        study("gamma", gamma(), 20),
-        study("Weibull, censored", weibull(1), 20),
-        study("Poisson", poisson(2), 50),
-        study("logit", logit(2), 50),
-        study("tobit", tobit(2), 50),
+        *(study(title, model, 20, methods=(*CASES, *NEW)) for title, model in few[1:]),
+        *(study(title, model, 50, methods=(*CASES, *NEW)) for title, model in more),
     ]
 
 

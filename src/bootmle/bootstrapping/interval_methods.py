@@ -9,6 +9,7 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bootmle.bootstrapping.choosing import LEVEL, QUICK, choose_kinds, off_center
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
@@ -28,6 +29,7 @@ from bootmle.inference.intervals import (
     ReplicateArrays,
     read_level,
 )
+from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
 from bootmle.inference.p_values import p_values
 from bootmle.inference.percentile import Percentile
@@ -72,7 +74,8 @@ class Inference(Doubled):
             "studentized", with each replicate's own sandwich, or what an `Estimator`'s
             ``standard_error`` returns; "abc", BCa's without replicates (see
             `Fit.confidence_interval`); "calibrated" and "calibrated-basic", percentile and basic
-            ones at levels chosen by the double bootstrap (see `calibration`). In any case.
+            ones at levels chosen by the double bootstrap (see `calibration`); "recommended", for
+            each parameter the kind of `recommended_kinds`. In any case.
         confidence_level : float
             At least 0.5 and below 1: the probability of covering, 0.95 for 95% intervals.
         alternative : str
@@ -136,13 +139,15 @@ class Inference(Doubled):
 
     def _prepared(self, method: Any) -> IntervalMethod:
         """Prepare one kind of interval of the parameters that are identified."""
+        if str(method).lower() == Mixed.name:
+            return self._recommended()
         kind = METHODS.get(str(method).lower())
         if kind is None:
             if isinstance(method, float):
                 raise ValueError(f"method: {method!r} is a level; use confidence_level={method!r}")
-            known = INTERVALS.get(str(method).lower())
+            known, kinds = INTERVALS.get(str(method).lower()), ", ".join([*METHODS, Mixed.name])
             use = f"use {known!r}, one" if known else "use one"
-            raise ValueError(f"method: {method!r} is unknown; {use} of {', '.join(METHODS)}")
+            raise ValueError(f"method: {method!r} is unknown; {use} of {kinds}")
         reason = why_not(kind, self.lacks)
         if reason:
             others = [repr(name) for name, each in METHODS.items() if not why_not(each, self.lacks)]
@@ -150,6 +155,39 @@ class Inference(Doubled):
                 f"method: {kind.name!r} is not available, as {reason}; use {' or '.join(others)}"
             )
         return kind.of(self._arrays(kind.needs))
+
+    def recommended_kinds(self) -> NDArray[np.str_]:
+        """Name the kind of interval that is recommended for each parameter, (p,).
+
+        By the rules of a simulation study: of the number of units, and of whether replicates are
+        off center.
+        """
+        if not self.supports_quantiles:
+            return np.full(len(self.names), Normal.name)
+
+        def shown(kind: str) -> NDArray[np.bool_]:
+            if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
+                return np.zeros(len(self.names), dtype=bool)
+            ends = self.interval_where_possible(kind, LEVEL)
+            return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0))
+
+        return choose_kinds(self._n_units(), off_center(self), shown)
+
+    def _recommended(self) -> IntervalMethod:
+        """Prepare for each parameter that is identified the kind that is recommended."""
+        kinds = self.recommended_kinds()[~self.flat()]
+        return Mixed({name: self._prepared(name) for name in np.unique(kinds).tolist()}, kinds)
+
+    def _n_units(self) -> float:
+        """Count the units that are drawn; infinitely many where they are not known."""
+        if self.fit is None or isinstance(self.sampling, str):
+            return np.inf
+        units = self.sampling.units(self.fit.n)
+        return self.fit.n if units is None else len(units[0])
+
+    def _quick(self) -> bool:
+        """Whether the jackknife is known, or takes a tenth of the replicates' time at most."""
+        return self._jackknife().is_at_hand or self._n_units() <= QUICK * len(self.data)
 
     def _arrays(self, needs: frozenset[Need]) -> ReplicateArrays:
         """Collect what kinds of intervals are computed from."""

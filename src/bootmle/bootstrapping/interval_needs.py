@@ -21,6 +21,12 @@ def why_lacking(
     """
     if need is Need.QUANTILES:
         return "" if plan.supports_quantiles else why_no_quantiles(shown)
+    if need is Need.LEVELS:
+        return why_not_calibrated(fit, plan, shown)
+    if need is Need.EXPANSION:
+        if fit.likelihood is None:
+            return "an Estimator has no likelihood to expand"
+        return why_no_family(fit, plan, shown)
     if need is Need.JACKKNIFE and plan.linear:
         return f"the replicates of {shown} are linear, without the bias that it corrects for"
     if plan.linear:
@@ -28,12 +34,6 @@ def why_lacking(
     if need is Need.JACKKNIFE:
         drawn = plan.units(fit.n)
         return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""
-    if need is Need.LEVELS:
-        return why_not_calibrated(fit, plan, shown)
-    if need is Need.EXPANSION:
-        if fit.likelihood is None:
-            return "an Estimator has no likelihood to expand"
-        return why_no_family(fit, plan, shown)
     if fit.likelihood is None:
         return _why_no_errors_of_estimator(fit, plan, shown)
     if not fit.takes_weights:

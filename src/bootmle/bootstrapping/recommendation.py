@@ -5,29 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from bootmle.bootstrapping.choosing import LEVEL, median_bias, off_center
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.inference.bca import acceleration
-from bootmle.inference.intervals import Need, fewest_replicates
+from bootmle.inference.intervals import Need
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["off_center", "recommend_interval"]
+__all__ = ["recommend_interval"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Thresholds:
     """When another interval than the percentile's is recommended, and which."""
 
-    shifted: float = 0.15
-    """Median bias z0 above which there is a caution: at 0.15 a 95% percentile interval covers
-    94.0%, Φ(1.96 − 2 z0) − Φ(−1.96 − 2 z0)."""
-    skewed: float = 0.5
-    """Skewness above which there is one: that of a mean of 16 exponential values, of which the 95%
-    percentile interval of the parametric bootstrap covers 93.3%, missing on one side in 6.2%."""
-    noise: float = 3.0
-    """Standard errors of these two that they also have to exceed: a false-alarm rate of 0.3%."""
     few_lost: float = 0.01
     """Share of replicates without a standard error up to which studentized intervals are
     recommended: their tails of 2.5% then change by less than half."""
@@ -43,20 +35,6 @@ class _Thresholds:
 
 
 _THRESHOLDS = _Thresholds()
-_LEVEL = 0.95
-
-
-def off_center(boot: Sensitivity) -> NDArray[np.bool_]:
-    """Whether replicates are off center or skewed beyond Monte Carlo error, (p,)."""
-    count = len(boot.data) - boot.n_failed
-    if not boot.supports_quantiles or count < fewest_replicates(_LEVEL):
-        return np.zeros(len(boot.names), dtype=bool)
-    shift = np.abs(_shift(boot))
-    noise = _THRESHOLDS.noise
-    off = shift > max(_THRESHOLDS.shifted, noise * np.sqrt(np.pi / 2 / count))
-    skewed = np.abs(boot.skewness) > max(_THRESHOLDS.skewed, noise * np.sqrt(6 / count))
-    varies = boot.standard_error > 0
-    return np.asarray((off | skewed) & varies & ~boot.flat())
 
 
 def recommend_interval(boot: Sensitivity) -> str:
@@ -67,9 +45,10 @@ def recommend_interval(boot: Sensitivity) -> str:
     """
     if not boot.supports_quantiles:
         return ""
-    if not off_center(boot).any():
+    few = "studentized" in boot.recommended_kinds()
+    if not (off_center(boot).any() or few):
         return "report the percentile interval"
-    if _has_studentized(boot):
+    if few or _has_studentized(boot):
         return "use confidence_interval('studentized')"
     if boot.lacks(Need.JACKKNIFE):
         return ""
@@ -108,9 +87,9 @@ def _rounded_up(count: float) -> int:
 
 def _needed(boot: Sensitivity) -> Floats:
     """Predict how many replicates BCa intervals need, (p,); 0 for what does not vary."""
-    shift, needed = _shift(boot), np.zeros(len(boot.names))
+    shift, needed = median_bias(boot), np.zeros(len(boot.names))
     own, margin = _acceleration(boot)
-    for z in (ndtri((1 - _LEVEL) / 2), -ndtri((1 - _LEVEL) / 2)):
+    for z in (ndtri((1 - LEVEL) / 2), -ndtri((1 - LEVEL) / 2)):
         w = shift + float(z)
         scale = 1 - own * w
         reach = np.where(scale > 0, w / np.where(scale > 0, scale, 1.0), np.inf)
@@ -136,18 +115,10 @@ def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:
     return np.nan_to_num(boot.skewness) / 6, _THRESHOLDS.margin
 
 
-def _shift(boot: Sensitivity) -> Floats:
-    """Return the median bias z0, (p,), finite even where all replicates lie on one side."""
-    count = len(boot.data) - boot.n_failed
-    low, _ = boot.ordered()
-    below = np.mean(low < boot.estimate, axis=0) + np.mean(low == boot.estimate, axis=0) / 2
-    return np.asarray(ndtri(np.clip(below, 0.5 / count, 1 - 0.5 / count)))
-
-
 def _has_studentized(boot: Sensitivity) -> bool:
     """Whether there are studentized intervals, of nearly all replicates, with finite ends."""
     lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
     if not lost < _THRESHOLDS.few_lost or boot.lacks(Need.STANDARD_ERRORS):
         return False
-    ends = boot.interval_where_possible("studentized", _LEVEL)
+    ends = boot.interval_where_possible("studentized", LEVEL)
     return bool(np.isfinite([ends.low, ends.high])[:, ~boot.flat()].all())

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.bootstrapping.recommendation import off_center, recommend_interval
+from bootmle.bootstrapping.choosing import LEVEL, off_center
+from bootmle.bootstrapping.recommendation import recommend_interval
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.message_kinds import WARNED, count_kinds
@@ -66,7 +67,29 @@ def _table(boot: Sensitivity) -> tuple[list[str], list[list[str]], tuple[str, in
         beside = zip(rows, boot.quantile_standard_error, doubtful, strict=True)
         for row, error, one in beside:
             row.insert(4, rounded(error, 3) if one else "")
-    return header, rows, (f"95% {kind} interval", 2)
+    better = _recommended(boot)
+    if better is None:
+        return header, rows, (f"95% {kind} interval", 2)
+    for row, cells in zip(rows, better, strict=True):
+        row += cells
+    return [*header, "low", "high", "by"], rows, (f"95% {kind} interval, and the recommended", 5)
+
+
+def _recommended(boot: Sensitivity) -> list[list[str]] | None:
+    """List the intervals that are recommended in the place of percentile ones; None without any."""
+    if not boot.supports_quantiles or len(boot.data) - boot.n_failed < fewest_replicates(LEVEL):
+        return None
+    kinds = boot.recommended_kinds()
+    other = (kinds != "percentile") & ~boot.flat()
+    other &= np.array([name not in boot.fixed for name in boot.names])
+    if not other.any():
+        return None
+    ends = boot.interval_where_possible("recommended", LEVEL)
+    errors = boot.standard_error
+    return [
+        [*(rounded_like(end, error, 3) for end in both), kind] if one else ["", "", ""]
+        for *both, error, kind, one in zip(ends.low, ends.high, errors, kinds, other, strict=True)
+    ]
 
 
 def _flag(rows: list[list[str]], boot: Sensitivity, doubtful: NDArray[np.bool_]) -> None:

@@ -10,6 +10,7 @@ from bootmle.bootstrapping.interval_needs import why_lacking
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import Need
+from bootmle.inference.mixed import Mixed
 from bootmle.sampling import Plan
 from bootmle.simulation.experiment import WALD_METHODS
 
@@ -37,6 +38,7 @@ def read_methods(
         return why_lacking(need, fit, prepared, str(sampling), refit)
 
     lost = {name: why_not(kind, lacking) for name, kind in METHODS.items()}
+    lost[Mixed.name] = lost["percentile"] or ("a warp study chooses none" if warp else "")
     lost |= {name: _why_no_matrix(name, prepared, sampling, fit) for name in WALD_METHODS}
     allowed = f"here there are {', '.join(name for name in lost if not lost[name])}"
     unknown = [name for name in chosen if name not in lost]
