@@ -13,10 +13,13 @@ from bootmle.bootstrapping.spread import Spread
 from bootmle.inference.intervals import fewest_replicates
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["LEVEL", "QUICK", "choose_kinds", "median_bias", "off_center"]
+__all__ = ["FEW_LOST", "LEVEL", "QUICK", "choose_kinds", "median_bias", "off_center"]
 
 LEVEL = 0.95
 """The level at which a recommended interval has to have finite endpoints."""
+FEW_LOST = 0.01
+"""Share of replicates without a standard error up to which studentized intervals are recommended:
+their tails of 2.5% then change by less than half."""
 QUICK = 0.1
 """Refits of the jackknife over replicates up to which BCa intervals are considered."""
 

@@ -9,7 +9,7 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bootmle.bootstrapping.choosing import LEVEL, QUICK, choose_kinds, off_center
+from bootmle.bootstrapping.choosing import FEW_LOST, LEVEL, QUICK, choose_kinds, off_center
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
@@ -165,13 +165,19 @@ class Inference(Doubled):
         if not self.supports_quantiles:
             return np.full(len(self.names), Normal.name)
 
-        def shown(kind: str) -> NDArray[np.bool_]:
-            if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
-                return np.zeros(len(self.names), dtype=bool)
-            ends = self.interval_where_possible(kind, LEVEL)
-            return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0))
+        return choose_kinds(self._n_units(), off_center(self), self._serves)
 
-        return choose_kinds(self._n_units(), off_center(self), shown)
+    def _serves(self, kind: str) -> NDArray[np.bool_]:
+        """Whether a kind is at hand, and has finite endpoints, for each parameter."""
+        nothing = np.zeros(len(self.names), dtype=bool)
+        if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
+            return nothing
+        if kind == Studentized.name:
+            lost = np.isnan(self.data.standard_errors[~self.data.failed]).any(axis=1).mean()
+            if not lost < FEW_LOST:
+                return nothing
+        ends = self.interval_where_possible(kind, LEVEL)
+        return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0))
 
     def _recommended(self) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""

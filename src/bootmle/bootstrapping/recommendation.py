@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from bootmle.bootstrapping.choosing import LEVEL, median_bias, off_center
+from bootmle.bootstrapping.choosing import FEW_LOST, LEVEL, median_bias, off_center
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.inference.bca import acceleration
 from bootmle.inference.intervals import Need
@@ -20,9 +20,6 @@ __all__ = ["recommend_interval"]
 class _Thresholds:
     """When another interval than the percentile's is recommended, and which."""
 
-    few_lost: float = 0.01
-    """Share of replicates without a standard error up to which studentized intervals are
-    recommended: their tails of 2.5% then change by less than half."""
     margin: float = 2.0
     """Replicates that have to lie beyond a predicted end of a BCa interval: its acceleration is
     predicted from the replicates' skewness, which moves the end's level."""
@@ -118,7 +115,7 @@ def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:
 def _has_studentized(boot: Sensitivity) -> bool:
     """Whether there are studentized intervals, of nearly all replicates, with finite ends."""
     lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
-    if not lost < _THRESHOLDS.few_lost or boot.lacks(Need.STANDARD_ERRORS):
+    if not lost < FEW_LOST or boot.lacks(Need.STANDARD_ERRORS):
         return False
     ends = boot.interval_where_possible("studentized", LEVEL)
     return bool(np.isfinite([ends.low, ends.high])[:, ~boot.flat()].all())
