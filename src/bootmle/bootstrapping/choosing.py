@@ -45,7 +45,7 @@ _THRESHOLDS = _Thresholds()
 class _Rule:
     """Kinds in order of preference, for so many units and for replicates off center or any."""
 
-    fewer_than: float
+    up_to: float
     off_center: bool
     kinds: tuple[str, ...]
 
@@ -95,7 +95,7 @@ def choose_kinds(
     chosen = np.full(off.size, "percentile", dtype=object)
     free = np.ones(off.size, dtype=bool)
     for rule in _RULES:
-        concerned = free & (off | (not rule.off_center)) & (n_units < rule.fewer_than)
+        concerned = free & (off | (not rule.off_center)) & (n_units <= rule.up_to)
         for kind in rule.kinds if concerned.any() else ():
             serves = concerned & free & shown(kind)
             chosen[serves] = kind
