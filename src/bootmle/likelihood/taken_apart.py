@@ -15,7 +15,7 @@ from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.data import take_rows
 from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
 
-__all__ = ["CHECKS", "ApartError", "seconds_apart", "take_apart", "why_whole"]
+__all__ = ["CHECKS", "ApartError", "as_apart", "seconds_apart", "take_apart", "why_whole"]
 
 _ROUNDING, _CHANGE = 1e-9, 1e-6
 """Differences that count as none, relative to the total, whose terms are added in another order,
@@ -78,6 +78,11 @@ def seconds_apart(likelihood: Likelihood, units: Sequence[Members] | None, param
     except Exception:  # the user's code may raise anything on so few rows
         return np.inf
     return float(np.median(np.diff(clock))) * total
+
+
+def as_apart(likelihood: Likelihood) -> Likelihood:
+    """Return a total as it counts when it is taken apart, without evaluating anything."""
+    return replace(likelihood, per_observation=True, scores_given=likelihood.jac is not None)
 
 
 def take_apart(

@@ -12,7 +12,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.derivatives import Lattice
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.likelihood.taken_apart import CHECKS, seconds_apart, why_whole
+from bootmle.likelihood.taken_apart import CHECKS, as_apart, seconds_apart, why_whole
 from bootmle.optimization.status import Status
 from bootmle.refitting.dispersion import PILOTS
 from bootmle.refitting.expansion import MEMORY_CAP, n_terms
@@ -146,9 +146,7 @@ def _by_expansion(fit: Fit, sampling: Plan) -> _Way:
     known = _SECONDS_APART.setdefault(fit, {})
     if clustered not in known:
         known[clustered] = seconds_apart(likelihood, sampling.units_apart, fit.estimate)
-    given = likelihood.jac is not None
-    rows = replace(likelihood, per_observation=True, scores_given=given)
-    passes = _lattice(fit, rows) + CHECKS
+    passes = _lattice(fit, as_apart(likelihood)) + CHECKS
     return _Way(passes * known[clustered] / fit.seconds_per_evaluation, each + 1)
 
 
@@ -188,5 +186,5 @@ def _lattice(fit: Fit, likelihood: Likelihood) -> float:
     """Count the evaluations that the shared expansion takes."""
     size, n_values = fit.whitening.size, likelihood.n_values
     order = next((k for k in (3, 2) if n_terms(size, k) * n_values <= MEMORY_CAP), 1)
-    points = len(Lattice.of(likelihood, size, order).points)
-    return points * (_COSTS.exact if likelihood.scores_given else 1)
+    lattice = Lattice.of(likelihood, size, order)
+    return len(lattice.points) * (_COSTS.exact if lattice.with_scores else 1)
