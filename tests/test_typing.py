@@ -50,7 +50,7 @@ from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.display.exports import Summary
 from bootmle.fitting.several_starts import Optima
 from bootmle.inference.influence import Influence
-from bootmle.inference.intervals import ConfidenceInterval
+from bootmle.inference.intervals import Calibration, ConfidenceInterval
 from bootmle.inference.worst_case import WorstCase
 from bootmle.likelihood.information import Information
 from bootmle.refitting.alarm_kinds import Alarm
@@ -231,6 +231,7 @@ def test_the_types_of_what_a_bootstrap_computes(boot: Bootstrap) -> None:
     assert_type(boot.simultaneous(0.8, names=["log_mean"]), ConfidenceInterval)
     assert_type(boot.to_frame(0.8), pd.DataFrame)
     assert_type(boot.better_fit(), Fit)
+    assert_type(boot.calibration(), Calibration)
     assert_type(boot.band(simultaneous=False), Band)
     assert_type(boot.conf_int(0.1), Floats)
     assert_type(boot.standard_errors, Floats)
