@@ -64,3 +64,17 @@ def test_a_direction_of_divergence_need_not_be_an_axis() -> None:
     rows = np.tile(np.delete(np.arange(30), 20), (2, 1))  # without the survivor of dose 3
     boot = bootstrap(mle, sampling=Given(rows), n_resamples=2)
     np.testing.assert_array_equal(boot.replicates, [[-np.inf, np.inf]] * 2)
+
+
+def test_a_dummy_that_is_not_drawn_leaves_a_total_without_identification() -> None:
+    rng, number = np.random.default_rng(1), np.arange(30)
+    X = np.column_stack([np.ones(30), rng.normal(size=30), number % 7 == 0, number % 5 == 1])
+    y = X @ [0.3, 0.5, -0.4, 0.3] + rng.normal(size=30)
+
+    def total(params: Floats, X: Floats, y: Floats) -> float:
+        squares = np.sum((y - X @ params[:4]) ** 2)
+        return float(0.5 * np.exp(-2 * params[4]) * squares + params[4] * len(y))
+
+    rows = np.flatnonzero(X[:, 2] == 0)[rng.integers(0, 25, (12, 30))][1:3]
+    boot = bootstrap(fit(total, np.zeros(5), args=(X, y)), sampling=Given(rows), n_resamples=2)
+    assert (boot.status == Status.NOT_IDENTIFIED).all()

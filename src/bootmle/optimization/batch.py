@@ -86,6 +86,11 @@ class _Rules:
     and one with an exponential tail as well, a Cauchy's by twice that."""
     near: float = 0.68
     """That decrement."""
+    level: float = 1e-2
+    """Slope along a parameter's axis at the estimate by which it may have no effect: steps of 1e-3
+    leave 5e-4 of the curvature, and a regular slope has a standard deviation of 1."""
+    flat: float = 0.02
+    """Rise over one standard error along that axis that says so: a regular one is ½ or more."""
     small_samples: float = 5e-4
     """The same for few parameters, in whose small samples a Hessian changes over short steps."""
 
@@ -128,6 +133,7 @@ class BatchedNewton:
             self.value[:] = [target.value(z) for target, z in zip(targets, start, strict=True)]
         self.start_value = float(self.value[0])
         self.gradient = np.zeros((count, size))
+        self.first = np.full((count, size), np.nan)  # gradients at the estimate, if measured there
         self.correction = np.zeros((count, size, size))
         self.hessian = models.curvature.copy()
         self.steps = np.zeros((count, size))
@@ -162,6 +168,7 @@ class BatchedNewton:
         """Move each replicate until it is certified, stuck or far away; go on if it was begun."""
         if not self.rounds.any():
             self._measure(np.flatnonzero(~self.stuck))
+            self.first = np.where(np.any(self.z, axis=1, keepdims=True), np.nan, self.gradient)
             self._correct_models()
             self._certify()
         for _ in range(rounds):
@@ -285,6 +292,9 @@ class BatchedNewton:
         self.stuck[members] |= above & definite & (decrements < _RULES.near)
         close = definite & (distance <= self._tolerance(members))
         close[close] = self._is_curved(members[close])
+        for k in np.flatnonzero(close & ~self.fresh[members]):
+            close[k] = not self._has_flat_axis(members[k])
+            self.stuck[members[k]] = not close[k]
         accepted = members[close]
         self.z[accepted] += steps[close]
         self.done[accepted] = True
@@ -300,6 +310,21 @@ class BatchedNewton:
         for k in np.flatnonzero(self.fresh[members] & (away | (lowest < _RULES.shallow))):
             hidden[k] = max(hidden[k], self._hidden(members[k], vectors[k, :, 0], lowest[k]))
         return np.asarray(lowest > hidden)
+
+    def _has_flat_axis(self, member: int) -> bool:
+        """Whether a parameter alone hardly moves the nll, as that of a dummy that is not drawn.
+
+        The original's Hessian does not show it; the gradient at the estimate has no part in it.
+        """
+        target, whitening = self.targets[member], self.targets[member].whitening
+        if whitening.size < whitening.center.size:
+            return False
+        axes = np.linalg.solve(whitening.factor, np.diag(whitening.units)).T
+        slopes = np.abs(axes @ self.first[member]) / np.linalg.norm(axes, axis=1)
+        return any(
+            abs(target.value(self.z[member] + axis) - target.value(self.z[member])) < _RULES.flat
+            for axis in axes[slopes < _RULES.level]
+        )
 
     def _hidden(self, member: int, direction: Floats, curvature: float) -> float:
         """Return the curvature that noise may make along a direction; 0 where it cannot be much."""
