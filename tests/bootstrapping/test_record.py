@@ -50,8 +50,9 @@ OTHERS: dict[str, Any] = {
     "shape": (3, 1),
 }
 NOT_STORED = {"fit", "derivation", "origin"}
-APART = {"data"}
-"""Files and directories hold the replicates as arrays beside the record."""
+APART = {"calibrations", "data"}
+"""Files and directories hold the replicates as arrays beside the record; a calibration is computed
+again from the seed."""
 
 
 def three(boot_of: BootOf, **more: Any) -> Bootstrap:

@@ -19,7 +19,7 @@ from bootmle.refitting.nested import NestedTask
 from bootmle.refitting.weighted_units import WeightedUnits, why_not_expanded
 from bootmle.sampling import Plan, Structure
 
-__all__ = ["INNER", "OUTER", "calibrate", "why_not_calibrated"]
+__all__ = ["INNER", "OUTER", "Calibrations", "calibrate", "why_not_calibrated"]
 
 INNER = 250
 """Resamples of each resample: a level's own error is then 1% at 0.025, of which calibration takes
@@ -37,6 +37,14 @@ _REFUSED = 0.3
 """Error after the correction beyond which a quantity has no calibration. Measured there, against
 16,000 to 24,000 verified inner replicates: up to 0.3 levels agree within their Monte Carlo errors,
 at 0.33 one of 0.085 was taken for 0.149."""
+
+
+class Calibrations:
+    """The calibrations of a run that were asked for, by their number of resamples."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.known: dict[int, Calibration] = {}
 
 
 def why_not_calibrated(fit: Fit | Estimator, plan: Plan, shown: str) -> str:

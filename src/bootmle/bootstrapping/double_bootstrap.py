@@ -85,8 +85,8 @@ class Doubled(Spread):
         True
         """
         count = self._n_inner(n_resamples)
-        if count in self.calibrations:
-            return self.calibrations[count]
+        if count in self.calibrations.known:
+            return self.calibrations.known[count]
         fit, plan = self.fit, self.sampling
         if not isinstance(fit, Fit) or isinstance(plan, str) or len(self.seeds) > 1:
             raise ValueError(
@@ -111,11 +111,11 @@ class Doubled(Spread):
             check_n_jobs(n_jobs),
             shown(progress),
         )
-        self.calibrations[count] = found
+        self.calibrations.known[count] = found
         return found
 
     def _n_inner(self, n_resamples: int | None) -> int:
         """Return the number of inner resamples: by default those that are known already."""
         if n_resamples is None:
-            return max(self.calibrations, default=INNER)
+            return max(self.calibrations.known, default=INNER)
         return check_n_resamples(n_resamples, Cases())

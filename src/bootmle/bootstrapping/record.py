@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.bootstrapping.calibrating import Calibrations
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.correction import Correction
-from bootmle.inference.intervals import Calibration
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.alarm_kinds import Alarm
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit, audit_from_json
@@ -145,8 +145,8 @@ class Record:
         The functions that computed the derived quantities; empty after `load`.
     origin : Bootstrap or None
         The Bootstrap of the parameters from which these quantities were derived.
-    calibrations : dict
-        Calibrations computed so far, by their number of resamples.
+    calibrations : Calibrations
+        The double bootstraps that were asked for.
     """
 
     fit: Fit | Estimator | None = field(repr=False)
@@ -210,7 +210,7 @@ class Record:
     shape: tuple[int, ...] = field(default=(), repr=False, metadata=_NUMBERS | _LATE)
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
     origin: Any = field(default=None, repr=False)
-    calibrations: dict[int, Calibration] = field(default_factory=dict, repr=False)
+    calibrations: Calibrations = field(default_factory=Calibrations, repr=False)
 
     @property
     def seed(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.better_fit import better_fit
+from bootmle.bootstrapping.calibrating import Calibrations
 from bootmle.bootstrapping.correcting import Corrected, correct_run
 from bootmle.bootstrapping.pictures import Pictures
 from bootmle.bootstrapping.storage import write_run
@@ -147,7 +148,7 @@ class Bootstrap(Pictures):
             remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
             audits=(),
             alarms=(),
-            calibrations={},
+            calibrations=Calibrations(),
         )
 
     def _linear_of(self, function: Callable[[Floats], Any]) -> Floats:
@@ -264,7 +265,7 @@ class Bootstrap(Pictures):
             seconds=seconds + run.seconds,
             stopped=run.reason,
             leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data), apart=self.apart),
-            calibrations={},
+            calibrations=Calibrations(),
         )
         if run.interrupted:
             return held
