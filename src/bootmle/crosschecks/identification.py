@@ -152,6 +152,7 @@ def _tiers(
     yield [each for each in plain if each.formula.complexity == 0]
     yield _cut_off(given, bases)
     yield plain
+    yield _simplest(_cut_off(given, multiples))
     yield _by_a_factor(given, own, _THRESHOLDS.shared)
     for base in sorted(own, key=lambda each: each.source != "hessian"):
         yield _likely(given, list(held_formulas(base, context.names, missing)))
@@ -175,7 +176,6 @@ def _tiers(
     yield _likely(given, [each for each in stepped if _farthest(each, base) > _THRESHOLDS.loose])
     yield _loosely(given, own)
     yield _by_a_factor(given, own, 2)
-    yield _cut_off(given, multiples)
     yield _in_part(given, own, context)
 
 
