@@ -72,3 +72,16 @@ def test_what_is_lower_by_noise_alone_does_not_hide_an_infinity(seed: int) -> No
     assert mle.status is Status.NO_FINITE_OPTIMUM
     assert "log_alpha → −∞" in mle.notes[-1]
     assert abs(mle.estimate[0] - np.log(y.mean())) < 1e-4
+
+
+def box_3d(x: Floats) -> Floats:
+    """Box's three-dimensional function: 0 all along x1 = x2, x3 = 0 (Moré et al. 1981, 12)."""
+    t = np.arange(1, 11) / 10
+    rest = np.exp(-t * x[0]) - np.exp(-t * x[1]) - x[2] * (np.exp(-t) - np.exp(-10 * t))
+    return np.asarray(0.5 * rest**2)
+
+
+def test_a_flat_line_beside_the_start_is_no_infinity() -> None:
+    mle = fit(box_3d, [0.0, 10.0, 20.0])
+    assert mle.status is not Status.NO_FINITE_OPTIMUM
+    assert mle.nll < 1e-12
