@@ -127,6 +127,8 @@ def _propose(
 def _probe(objective: Objective, axis: int, step: float) -> Probe | None:
     """Step to both sides, or twice to the side inside the domain; None where neither is."""
     unit = np.eye(len(objective.point))[axis]
+    if step**2 < np.finfo(float).tiny:  # the nll falls without end on the way to a point
+        return None
     ahead, behind = objective(step * unit), objective(-step * unit)
     inside = [bool(np.isfinite(value).all()) for value in (ahead, behind)]
     if not any(inside):
