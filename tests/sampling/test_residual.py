@@ -9,6 +9,7 @@ from joblib import parallel_config
 from numpy.testing import assert_array_equal
 
 from bootmle import Estimator, Fit, Residual, bootstrap, coverage, fit, load
+from bootmle.sampling.streams import stream_of
 
 SPEED = np.repeat(
     [4, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 25],
@@ -92,8 +93,8 @@ def cars() -> Fit:
 
 
 def drawn(values: Any, count: int, seed: int) -> Any:
-    streams = [np.random.SeedSequence(seed, spawn_key=(k,)) for k in range(count)]
-    return np.array([values[np.random.default_rng(each).integers(50, size=50)] for each in streams])
+    streams = [stream_of(seed, k) for k in range(count)]
+    return np.array([values[stream.integers(50, size=50)] for stream in streams])
 
 
 @pytest.mark.parametrize("leverage", [False, True])

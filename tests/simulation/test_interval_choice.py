@@ -23,6 +23,7 @@ from bootmle import (
     fit,
 )
 from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.inference.intervals import Need
 from bootmle.sampling import Plan
 from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods
 from models import poisson
@@ -87,7 +88,7 @@ def test_the_methods_allowed_are_those_that_the_bootstrap_gives(model: str, plan
     """At 60%, which 199 replicates can show whatever the corrected levels of BCa are."""
     mle, sampling = models()[model], PLANS[plan]
     boot = bootstrap(mle, sampling=sampling, n_resamples=199, rng=0)
-    for method in METHODS:
+    for method in (name for name, kind in METHODS.items() if Need.LEVELS not in kind.needs):
         try:
             boot.confidence_interval(method, 0.6)
             given = True
