@@ -78,3 +78,15 @@ def test_a_dummy_that_is_not_drawn_leaves_a_total_without_identification() -> No
     rows = np.flatnonzero(X[:, 2] == 0)[rng.integers(0, 25, (12, 30))][1:3]
     boot = bootstrap(fit(total, np.zeros(5), args=(X, y)), sampling=Given(rows), n_resamples=2)
     assert (boot.status == Status.NOT_IDENTIFIED).all()
+
+
+def test_a_fit_far_out_is_not_certified_where_it_is_all_but_singular() -> None:
+    x = [1.85, -0.98, 1.97, 0.08, -0.98, -0.9, -0.26, -0.41, 0.08, -0.41]
+    x += [-1.46, -0.98, -1.46, -1.46, -0.38, -0.98, -1.46, -0.41, -0.41, -1.16]
+    dummy, y = np.zeros(20), np.zeros(20)
+    dummy[[2, 3, 5, 6, 8, 19]] = 1
+    y[[2, 3, 6, 8, 19]] = 1
+    X = np.column_stack([np.ones(20), x, dummy])
+    mle = fit(logit, np.zeros(3), args=(X, y))
+    np.testing.assert_array_equal(limits(X, y), [-np.inf, 0, np.inf])
+    assert mle.status is Status.NO_FINITE_OPTIMUM

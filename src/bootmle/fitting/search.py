@@ -14,7 +14,11 @@ from bootmle.fitting.flat_lines import comes_back
 from bootmle.fitting.limits import take_limit
 from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
-from bootmle.fitting.recessions import find_recession, follow_far_parameter
+from bootmle.fitting.recessions import (
+    find_recession,
+    follow_far_parameter,
+    is_nearly_singular,
+)
 from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
@@ -156,7 +160,7 @@ class Search(Descent):
             return False
         self.receded_from = self.working.copy()
         ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
-        ended |= self.status is Status.CERTIFIED and self.information.definiteness == "undecided"
+        ended |= self.status is Status.CERTIFIED and is_nearly_singular(self.information)
         bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
         if not ended or self.held.size or bounded or comes_back(self):
             return False
