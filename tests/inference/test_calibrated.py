@@ -186,7 +186,7 @@ def test_an_expansion_that_is_off_is_refused_by_name() -> None:
     x = rng.normal(size=20)
     y = (rng.random(20) < 1 / (1 + np.exp(-2 * x))).astype(float)
     mle = fit(probit_like, {"const": 0.0, "slope": 1.0}, args=(x, y))
-    other = bootstrap(mle, n_resamples=99, rng=0)
+    other = bootstrap(mle, n_resamples=39, rng=0)
     with pytest.raises(ValueError, match=r"slope by .* standard errors even corrected"):
         other.confidence_interval("calibrated", 0.8)
 

@@ -57,6 +57,7 @@ _RULES = (
     # n = 50:  studentized 92.7 to 94.7, bca 92.6 to 98.2, percentile 87.0 to 94.9
     # n = 200: studentized 93.4 to 95.6, bca 93.4 to 96.2, percentile 92.4 to 95.2
     # n = 1,500: studentized 95.0 to 95.8, bca 94.8 to 95.9, percentile 94.5 to 95.6
+    # Calibrated intervals and few clusters are not among them yet.
     _Rule(1000, False, ("studentized",)),
     _Rule(np.inf, True, ("studentized", "bca")),
 )
