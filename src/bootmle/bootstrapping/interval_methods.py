@@ -1,20 +1,19 @@
-"""Intervals of every kind and p-values, from the replicates."""
+"""Intervals of every kind, from the replicates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bootmle.bootstrapping.choosing import FEW_LOST, LEVEL, QUICK, choose_kinds, off_center
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.display.known_names import INTERVALS, refuse_keywords
-from bootmle.display.text import brief
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.abc import ABC
@@ -31,9 +30,7 @@ from bootmle.inference.intervals import (
 )
 from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
-from bootmle.inference.p_values import p_values
 from bootmle.inference.percentile import Percentile
-from bootmle.inference.simultaneous import simultaneous_interval
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
@@ -55,7 +52,7 @@ def why_not(kind: type[IntervalMethod], lacking: Callable[[Need], str]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inference(Doubled):
-    """Replicates of a fit, their intervals and p-values; attributes as of `Spread`."""
+    """Replicates of a fit, and their intervals; attributes as of `Spread`."""
 
     def confidence_interval(
         self,
@@ -275,105 +272,3 @@ class Inference(Doubled):
         return self.leave_one_out or LeaveOneOut(
             self.fit, self.sampling, len(self.data), apart=self.apart
         )
-
-    def p_value(
-        self, null: ArrayLike = 0.0, method: str = "percentile", alternative: str = "two-sided"
-    ) -> Floats:
-        """Compute p-values by inverting an interval: the interval of level 1 − p ends at ``null``.
-
-        Parameters
-        ----------
-        null : float or (p,) array_like
-            The values tested.
-        method, alternative : str
-            As of `confidence_interval`: "less" has the alternative that the parameter is less than
-            ``null``.
-
-        Returns
-        -------
-        (p,) array
-            At least what B replicates can show, 1/(B + 1) on one side and 2/(B + 1) on two, except
-            for normal intervals; NaN for parameters that have no interval.
-
-        Raises
-        ------
-        ValueError
-            For an unknown method, one that these replicates do not have, or null values of another
-            number.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> boot = bootstrap(Estimator(np.mean, args=y), n_resamples=999, rng=0)
-        >>> bool(boot.p_value()[0] > 0.05), float(boot.p_value(null=9.0)[0])
-        (True, 0.002)
-        """
-        values, identified = self._read_null(null), ~self.flat()
-        found = np.full(values.shape, np.nan)
-        found[identified] = p_values(self._prepared(method), values[identified], alternative)
-        return found
-
-    def _read_null(self, null: Any) -> Floats:
-        """Read the values in question, (p,)."""
-        try:
-            values = np.broadcast_to(np.asarray(null, dtype=float), self.estimate.shape)
-        except (TypeError, ValueError):
-            values = np.full(1, np.nan)
-        if np.isnan(values).any():
-            raise ValueError(
-                f"null: {brief(null)}; pass one number, or {len(self.names)}, one for each of "
-                f"{list(self.names)}"
-            )
-        return values
-
-    def simultaneous(
-        self, confidence_level: float = 0.95, names: Sequence[str] | None = None
-    ) -> ConfidenceInterval:
-        """Compute simultaneous (sup-t) intervals for all parameters, or some of them.
-
-        Parameters
-        ----------
-        confidence_level : float
-            Probability that all intervals hold together.
-        names : sequence of str, optional
-            The parameters, in the order wanted; by default all that vary.
-
-        Returns
-        -------
-        ConfidenceInterval
-            Estimate ± c SE, with c from the largest deviation of each replicate (Montiel Olea and
-            Plagborg-Møller 2019).
-
-        Raises
-        ------
-        ValueError
-            For unknown names, parameters with infinite replicates or not identified, and a level
-            that so few replicates cannot show.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).normal(size=50)
-        >>> spread = Estimator(lambda y: {"mean": y.mean(), "sd": y.std()}, args=y)
-        >>> boot = bootstrap(spread, n_resamples=999, rng=0)
-        >>> both, one = boot.simultaneous(), boot.simultaneous(names=["mean"])
-        >>> bool(both.high[0] > one.high[0])
-        True
-        """
-        if reason := self.lacks(Need.QUANTILES):
-            raise ValueError(f"simultaneous: {reason}; use confidence_interval('normal')")
-        chosen = self.chosen(names)
-        lost = [self.names[j] for j in chosen if (self.flat() | self.diverges())[j]]
-        if lost or not chosen:
-            raise ValueError(
-                f"names: {lost or list(self.names)} are not identified, or infinite in some "
-                f"replicates; leave them out"
-            )
-        bounds = simultaneous_interval(
-            self.kept()[:, chosen], self.estimate[chosen], confidence_level
-        )
-        known = self.rescaled_correction()
-        return bounds if known is None else known.take(chosen).widened(bounds, both=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.bootstrapping.interval_methods import Inference
+from bootmle.bootstrapping.hypotheses import Hypotheses
 from bootmle.inference.derived import derive_at
 from bootmle.inference.influence import Influence, influence
 from bootmle.inference.worst_case import WorstCase, worst_case
@@ -24,7 +24,7 @@ derived quantity, relative to the step, that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sensitivity(Inference):
+class Sensitivity(Hypotheses):
     """Replicates of a fit, and what their summaries depend on; attributes as of `Spread`."""
 
     def influence(self, confidence_level: float = 0.95) -> Influence:
