@@ -322,7 +322,7 @@ def test_a_jac_that_cannot_be_used(jac: Any, parts: list[str]) -> None:
 
 @pytest.mark.parametrize("plan", [Cases, "cases", None, 3])
 def test_a_plan_that_is_none(plan: Any) -> None:
-    parts = ["sampling", repr(plan), "Cases()"]
+    parts = ["sampling", *(["Cases(...)"] if plan is Cases else [repr(plan), "Cases()"])]
     refused(TypeError, parts, lambda: bootstrap(standard(), sampling=plan, n_resamples=9))
 
 

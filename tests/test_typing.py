@@ -200,6 +200,8 @@ def test_the_types_of_a_bootstrap(mle: Fit, boot: Bootstrap, tmp_path: Path) -> 
     assert_type(boot.kept(), Floats)
     assert_type(boot.n_failed, int)
     assert_type(boot.n_shared, int)
+    assert_type(boot.n_units, int | None)
+    assert_type(boot.recommended_kinds(), NDArray[np.str_])
     assert_type(boot.names, tuple[str, ...])
     assert_type(boot.not_identified, tuple[str, ...])
     assert_type(boot.notes, tuple[str, ...])

@@ -48,6 +48,7 @@ OTHERS: dict[str, Any] = {
     "leave_one_out": LeaveOneOut.known(np.ones((4, 2)) * [1.0, 1e4], np.array([0, 0, 1, 1])),
     "derived": True,
     "shape": (3, 1),
+    "n_units": 4,
 }
 NOT_STORED = {"fit", "derivation", "origin"}
 APART = {"calibrations", "data"}

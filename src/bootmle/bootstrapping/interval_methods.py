@@ -161,8 +161,7 @@ class Inference(Doubled):
         """
         if not self.supports_quantiles:
             return np.full(len(self.names), Normal.name)
-
-        return choose_kinds(self._n_units(), off_center(self), self._serves)
+        return choose_kinds(self._n_units, off_center(self), self._serves)
 
     def _serves(self, kind: str) -> NDArray[np.bool_]:
         """Whether a kind is at hand, and has finite endpoints, for each parameter."""
@@ -181,16 +180,14 @@ class Inference(Doubled):
         kinds = self.recommended_kinds()[~self.flat()]
         return Mixed({name: self._prepared(name) for name in np.unique(kinds).tolist()}, kinds)
 
+    @property
     def _n_units(self) -> float:
-        """Count the units that are drawn; infinitely many where they are not known."""
-        if self.fit is None or isinstance(self.sampling, str):
-            return np.inf
-        units = self.sampling.units(self.fit.n)
-        return self.fit.n if units is None else len(units[0])
+        """Number of units that are drawn; infinitely many where it is not known."""
+        return np.inf if self.n_units is None else self.n_units
 
     def _quick(self) -> bool:
         """Whether the jackknife is known, or takes a tenth of the replicates' time at most."""
-        return self._jackknife().is_at_hand or self._n_units() <= QUICK * len(self.data)
+        return self._jackknife().is_at_hand or self._n_units <= QUICK * len(self.data)
 
     def _arrays(self, needs: frozenset[Need]) -> ReplicateArrays:
         """Collect what kinds of intervals are computed from."""

@@ -123,6 +123,8 @@ class Record:
         The verified sample by which the other replicates are corrected.
     apart : bool
         Whether the objective's total is taken apart into what its rows, or clusters, contribute.
+    n_units : int or None
+        Number of units that are drawn: observations or clusters; None in files of old versions.
     fixed : tuple of str
         Fixed parameters.
     not_identified : tuple of str
@@ -183,6 +185,9 @@ class Record:
         | {"join": Correction.joined}
         | _LATE,
     )
+    n_units: int | None = field(
+        default=None, repr=False, metadata=_entry(read=_exactly(int, type(None))) | _LATE
+    )
     apart: bool = field(
         default=False, repr=False, metadata=_entry(read=_exactly(bool), join=any) | _LATE
     )
@@ -236,6 +241,7 @@ class Record:
             center=center,
             own_standard_error=task.own_errors(fit),
             refit=refit,
+            n_units=_count_units(sampling, task.n),
             apart=task.apart,
             fixed=fit.fixed,
             not_identified=fit.not_identified,
@@ -287,6 +293,12 @@ class Record:
             data=data,
             **{each.name: each.metadata["join"](values[each.name]) for each in stored},
         )
+
+
+def _count_units(sampling: Plan, n: int) -> int:
+    """Count the units that a plan draws of n observations."""
+    units = sampling.units(n)
+    return n if units is None else len(units[0])
 
 
 def _written(record: Record, each: Field[Any]) -> Any:
