@@ -39,4 +39,6 @@ def draw_numbers(rng: np.random.Generator, count: int, size: int) -> NDArray[np.
     """Draw from 0, ..., count − 1 with replacement, (size,)."""
     # Several times faster than rng.integers; probabilities differ by less than count · 2⁻⁵³ of
     # their size, and the product, rounded, stays below count.
-    return (rng.random(size) * count).astype(np.intp)
+    uniform = rng.random(size)
+    uniform *= count
+    return uniform.astype(np.intp)
