@@ -49,8 +49,9 @@ from bootmle.crosschecks.profiles import Profile
 from bootmle.crosschecks.remedies import Conditioning, Reparameterization
 from bootmle.display.exports import Summary
 from bootmle.fitting.several_starts import Optima
+from bootmle.inference.calibration import Calibration
 from bootmle.inference.influence import Influence
-from bootmle.inference.intervals import Calibration, ConfidenceInterval
+from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.worst_case import WorstCase
 from bootmle.likelihood.information import Information
 from bootmle.refitting.alarm_kinds import Alarm

@@ -162,6 +162,16 @@ def test_the_expansions_scores_are_those_of_verified_replicates_near_the_estimat
     assert np.abs(ratio - 1).max() < 0.2
 
 
+def test_the_corrections_error_enters_monte_carlo_errors_once_where_there_are_replicates() -> None:
+    kinds = CORRECTED.recommended_kinds()
+    assert "studentized" in kinds
+    found = CORRECTED.confidence_interval("recommended")
+    for j, kind in enumerate(kinds.tolist()):
+        own = CORRECTED.confidence_interval(kind)
+        assert (found.low_mcse[j], found.high_mcse[j]) == (own.low_mcse[j], own.high_mcse[j])
+    assert not CORRECTED.confidence_interval("abc").high_mcse.any()
+
+
 def test_studentized_intervals_of_a_total_are_refused_with_the_reason() -> None:
     mle = fit(lambda *data: float(MODEL.nll(*data).sum()), MODEL.truth, MODEL.data(150, rng=1))
     boot = bootstrap(mle, n_resamples=60, rng=0, refit="corrected")

@@ -22,7 +22,8 @@ from bootmle import (
     fit,
 )
 from bootmle.bootstrapping.interval_methods import METHODS
-from bootmle.inference.intervals import Calibration, ReplicateArrays
+from bootmle.inference.calibration import Calibration
+from bootmle.inference.intervals import ReplicateArrays
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.nested import InnerErrors, NestedTask
 from bootmle.refitting.weighted_units import WeightedUnits

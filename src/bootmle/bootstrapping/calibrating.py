@@ -13,7 +13,7 @@ from bootmle.execution.runs import Run
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.inference.intervals import Calibration
+from bootmle.inference.calibration import Calibration
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.nested import NestedTask
 from bootmle.refitting.weighted_units import WeightedUnits, why_not_expanded

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -15,25 +14,12 @@ from bootmle.bootstrapping.spread import Spread
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.fitting.fit import Fit
-from bootmle.inference.derived import derive_all
-from bootmle.inference.intervals import Calibration, Need
-from bootmle.likelihood.arrays import Floats
+from bootmle.inference.calibration import Calibration
+from bootmle.inference.derived import derive_in_turn
+from bootmle.inference.intervals import Need
 from bootmle.sampling import Cases
 
 __all__ = ["Doubled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Derivation:
-    """What derived quantities are computed by, one function after the other."""
-
-    functions: tuple[Callable[[Floats], Any], ...]
-
-    def __call__(self, params: Floats) -> Floats:
-        """Compute them from full parameter vectors, (m, p) to (m, k)."""
-        for function in self.functions:
-            params = derive_all(function, params)
-        return params
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +90,7 @@ class Doubled(Spread):
             plan,
             self.seed,
             (numbers[kept], origin.replicates[kept]),
-            Derivation(self.derivation),
+            partial(derive_in_turn, self.derivation),
             (self.names, self.estimate, np.where(np.isfinite(error), error, 0.0)),
             count,
             self.refit == "verified",

@@ -12,7 +12,7 @@ from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.fit_views import INTERVALS
 from bootmle.inference.abc import ABC
-from bootmle.inference.derived import derive_all, derive_at
+from bootmle.inference.derived import derive_at, derive_in_turn
 from bootmle.inference.intervals import ConfidenceInterval, ReplicateArrays, read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.least_favorable import LeastFavorable
@@ -35,9 +35,7 @@ def family_of(
     """Differentiate the chosen quantities by the weights of the units."""
 
     def quantities(params: Floats) -> Floats:
-        for function in functions:
-            params = derive_all(function, params)
-        return params[:, chosen]
+        return derive_in_turn(functions, params)[:, chosen]
 
     units = sampling.units(fit.n)
     assert units is not None

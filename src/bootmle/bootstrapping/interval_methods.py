@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Never
 
 import numpy as np
@@ -20,7 +20,7 @@ from bootmle.inference.abc import ABC
 from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated, CalibratedBasic
-from bootmle.inference.derived import derive_all
+from bootmle.inference.derived import derive_in_turn
 from bootmle.inference.intervals import (
     ConfidenceInterval,
     IntervalMethod,
@@ -123,10 +123,15 @@ class Inference(Doubled):
     ) -> ConfidenceInterval:
         """Add the error of the correction of expanded replicates to the Monte Carlo errors."""
         known = self.rescaled_correction()
-        if known is None or method.corrects_itself:
+        if known is None or np.all(method.corrects_itself):
             return bounds
         mirror = 2 * self.estimate[~self.flat()] if method.reflects else None
-        return known.take(~self.flat()).widened(bounds, mirror)
+        wide = known.take(~self.flat()).widened(bounds, mirror)
+        return replace(
+            bounds,
+            low_mcse=np.where(method.corrects_itself, bounds.low_mcse, wide.low_mcse),
+            high_mcse=np.where(method.corrects_itself, bounds.high_mcse, wide.high_mcse),
+        )
 
     def check_interval(self, method: str, confidence_level: float) -> None:
         """Raise where some parameter lacks an interval."""
@@ -161,9 +166,9 @@ class Inference(Doubled):
         """
         if not self.supports_quantiles:
             return np.full(len(self.names), Normal.name)
-        return choose_kinds(self._n_units, off_center(self), self._serves)
+        return choose_kinds(self._n_units, off_center(self), self.serves)
 
-    def _serves(self, kind: str) -> NDArray[np.bool_]:
+    def serves(self, kind: str) -> NDArray[np.bool_]:
         """Whether a kind is at hand, and has finite endpoints, for each parameter."""
         nothing = np.zeros(len(self.names), dtype=bool)
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
@@ -260,9 +265,7 @@ class Inference(Doubled):
         if reason := self.lacks(Need.JACKKNIFE):
             raise ValueError(f"jackknife: {reason}")
         estimates, strata = self._jackknife().found
-        for function in self.derivation:
-            estimates = derive_all(function, estimates)
-        return estimates, strata
+        return derive_in_turn(self.derivation, estimates), strata
 
     def _jackknife(self) -> LeaveOneOut:
         """Return the estimates without each unit, computed or yet to be."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from bootmle.bootstrapping.choosing import FEW_LOST, LEVEL, median_bias, off_center
+from bootmle.bootstrapping.choosing import LEVEL, median_bias, off_center
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.inference.bca import acceleration
 from bootmle.inference.intervals import Need
@@ -42,11 +42,13 @@ def recommend_interval(boot: Sensitivity) -> str:
     """
     if not boot.supports_quantiles:
         return ""
-    few = "studentized" in boot.recommended_kinds()
-    if not (off_center(boot).any() or few):
+    for_some = "studentized" in boot.recommended_kinds()
+    if not (off_center(boot).any() or for_some):
         return "report the percentile interval"
-    if few or _has_studentized(boot):
+    if boot.serves("studentized")[~boot.flat()].all():
         return "use confidence_interval('studentized')"
+    if for_some:
+        return "use confidence_interval('recommended')"
     if boot.lacks(Need.JACKKNIFE):
         return ""
     return _recommend_bca(boot)
@@ -110,12 +112,3 @@ def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:
     if quick:
         return acceleration(*boot.jackknife()), 1.0
     return np.nan_to_num(boot.skewness) / 6, _THRESHOLDS.margin
-
-
-def _has_studentized(boot: Sensitivity) -> bool:
-    """Whether there are studentized intervals, of nearly all replicates, with finite ends."""
-    lost = np.isnan(boot.data.standard_errors[~boot.data.failed]).any(axis=1).mean()
-    if not lost < FEW_LOST or boot.lacks(Need.STANDARD_ERRORS):
-        return False
-    ends = boot.interval_where_possible("studentized", LEVEL)
-    return bool(np.isfinite([ends.low, ends.high])[:, ~boot.flat()].all())

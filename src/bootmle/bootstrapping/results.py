@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -43,37 +43,15 @@ from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
 from bootmle.sampling import Plan
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *(
-        "apart",
-        "blank",
-        "calibrations",
-        "center",
-        "chosen",
-        "correction",
-        "derivation",
-        "derived",
-        "diverges",
-        "finite",
-    ),
-    *("check_interval", "flat", "from_json", "holding", "identified", "interval_where_possible"),
-    "is_random",
-    *("joined", "lacks", "leave_one_out", "moved_along_flat", "numbers", "ordered", "origin"),
-    *(
-        "linear_part",
-        "own_standard_error",
-        "rescaled",
-        "rescaled_correction",
-        "rescaling",
-        "seeds",
-        "shape",
-    ),
-    *("seeds", "shape", "shared", "supports_quantiles", "to_json"),
+    *("apart", "blank", "calibrations", "center", "chosen", "correction", "derivation", "derived"),
+    *("check_interval", "diverges", "finite", "flat", "from_json", "holding", "identified"),
+    *("interval_where_possible", "is_random", "joined", "lacks", "leave_one_out", "linear_part"),
+    *("moved_along_flat", "numbers", "ordered", "origin", "own_standard_error", "rescaled"),
+    *("rescaled_correction", "rescaling", "seeds", "serves", "shape", "shared"),
+    *("supports_quantiles", "to_json"),
 }
 """Members that other modules use and tab completion hides."""
 

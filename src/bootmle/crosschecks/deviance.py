@@ -24,7 +24,8 @@ class _Rules:
     slowest: float = 2.0
     """Seconds that it may take."""
     even: float = 1e-6
-    """Share of the largest shift of a predictor below which a parameter leaves a row unmoved."""
+    """Share of the largest curvature below which a parameter leaves a row unmoved: that of a
+    thousandth of the largest shift of a predictor."""
     reach: float = 40.0
     """Shift of a predictor, where 1 is that which a contribution's own curvature calls for at the
     median: a count of 0 has its optimum at minus infinity, and is within exp(-40) of it there."""
@@ -62,11 +63,11 @@ def _unit(fit: Fit, j: int) -> float | None:
     """Return the median step to a contribution's own optimum; None if j leaves a row unmoved."""
     step = _RULES.least * float(fit.hessian_errors[j])
     low, here, high = _at(fit, j, np.array([-step, 0.0, step]))
-    bends = (high - 2 * here + low) / step**2
-    if not bends.min() > _RULES.even * bends.max() > 0:
+    curvatures = (high - 2 * here + low) / step**2
+    if not curvatures.min() > _RULES.even * curvatures.max() > 0:
         return None
     # The unit of a predictor in which curvatures are about 1.
-    return float(1 / np.sqrt(np.median(bends)))
+    return float(1 / np.sqrt(np.median(curvatures)))
 
 
 def _falls(fit: Fit, j: int, unit: float) -> Floats:
@@ -81,9 +82,9 @@ def _falls(fit: Fit, j: int, unit: float) -> Floats:
     y0, y1, y2 = (values[best + each, rows] for each in (-1, 0, 1))
     # The least value of the parabola through three points, where it is one that opens upward.
     one, two = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
-    bend = (two - one) / (x2 - x0)
+    curvature = (two - one) / (x2 - x0)
     with np.errstate(all="ignore"):
-        at = (x0 + x1) / 2 - one / (2 * bend)
-        least = y0 + one * (at - x0) + bend * (at - x0) * (at - x1)
-    inside = (bend > 0) & (at > x0) & (at < x2) & np.isfinite(least)
+        at = (x0 + x1) / 2 - one / (2 * curvature)
+        least = y0 + one * (at - x0) + curvature * (at - x0) * (at - x1)
+    inside = (curvature > 0) & (at > x0) & (at < x2) & np.isfinite(least)
     return np.asarray(own - np.where(inside, least, values.min(axis=0)))

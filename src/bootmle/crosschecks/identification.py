@@ -23,6 +23,7 @@ from bootmle.crosschecks.matching import (
     rounding,
 )
 from bootmle.crosschecks.other_formulas import (
+    N_SCALES,
     elsewhere_formulas,
     rescaled_formula,
     search_formulas,
@@ -194,7 +195,7 @@ def _rescaled(given: Given, own: list[Formula], context: Context) -> list[Match]
     for base in own:
         made = rescaled_formula(base, given, context)
         if made is not None:
-            count = 13 ** len(context.names)
+            count = N_SCALES ** len(context.names)
             found += _likely(given, [made], count, made.complexity - 1)
     if found:
         return _simplest(found)

@@ -18,6 +18,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.convergence import observed_information
 
 __all__ = [
+    "N_SCALES",
     "elsewhere_formulas",
     "rescaled_formula",
     "search_formulas",
@@ -50,6 +51,7 @@ _MAPS: tuple[Map, ...] = (
     ("{}/2", lambda t: 0.5),
 )
 """Scales on which a parameter may be reported, each with the size of its derivative."""
+N_SCALES = len(_MAPS)
 
 
 def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula | None:

@@ -48,11 +48,10 @@ def pseudo_inverse_formulas(
             base, name=name, covariance=inverse, kind=Kind.OTHER, advice=why, complexity=dropped
         )
         if meat is not None:
-            both = inverse @ meat @ inverse
             yield replace(
                 base,
                 name=f"the sandwich of the pseudo-inverse of the Hessian ({rank})",
-                covariance=both,
+                covariance=inverse @ meat @ inverse,
                 kind=Kind.OTHER,
                 advice=why,
                 complexity=dropped + 1,

@@ -97,13 +97,6 @@ class Run(Generic[Result]):
         starts = range((part - 1) * size, self.count, parts * size)
         return [(start, min(start + size, self.count)) for start in starts]
 
-    @property
-    def n_missing(self) -> int:
-        """Number of members still to be computed."""
-        known = [] if self.known is None else [(0, len(self.known))]
-        stored = [] if self.store is None else self.store.spans()
-        return length_of(spans_missing(self.wanted, [*known, *stored]))
-
     def collect(self) -> Collected[Result]:
         """Take what there is, and compute the rest until the end or a reason to stop."""
         reason, interrupted = "", False

@@ -52,6 +52,11 @@ class ABC(IntervalMethod):
             shift = ndtri(2 * ndtr(acceleration) * ndtr(-curvature))
         return cls(arrays.names, arrays.estimate, error, acceleration, shift, family.estimate_at)
 
+    @property
+    def corrects_itself(self) -> bool:
+        """There are no replicates to correct."""
+        return True
+
     def end(self, tail: float, *, upper: bool) -> tuple[Floats, Floats]:
         """Estimate at the weights that the tail leads to; no Monte Carlo error."""
         z = float(ndtri(1 - tail if upper else tail))

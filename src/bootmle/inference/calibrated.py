@@ -8,13 +8,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bootmle.display.text import rounded
-from bootmle.inference.intervals import (
-    Calibration,
-    ConfidenceInterval,
-    IntervalMethod,
-    Need,
-    ReplicateArrays,
-)
+from bootmle.inference.calibration import Calibration
+from bootmle.inference.intervals import ConfidenceInterval, IntervalMethod, Need, ReplicateArrays
 from bootmle.inference.order_statistics import (
     order_level,
     order_quantile,

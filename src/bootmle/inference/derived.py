@@ -15,6 +15,7 @@ __all__ = [
     "check_columns",
     "derive_all",
     "derive_at",
+    "derive_in_turn",
     "differentiate",
     "shape_at",
     "undefined",
@@ -89,6 +90,13 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
     return np.array([nothing if values is None else values for values in found])
 
 
+def derive_in_turn(functions: Sequence[Callable[[Floats], Any]], params: Floats) -> Floats:
+    """Derive quantities (m, k) from parameters (m, p) by one function after the other."""
+    for function in functions:
+        params = derive_all(function, params)
+    return params
+
+
 def differentiate(
     functions: Sequence[Callable[[Floats], Any]], estimate: Floats, errors: Floats
 ) -> Floats:
@@ -97,9 +105,7 @@ def differentiate(
     The gradient is 0 with respect to a parameter without a standard error.
     """
     steps = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
-    points = np.concatenate([estimate + steps, estimate - steps])
-    for function in functions:
-        points = derive_all(function, points)
+    points = derive_in_turn(functions, np.concatenate([estimate + steps, estimate - steps]))
     ahead, behind = np.split(points, 2)
     lengths = np.where(errors > 0, 2 * _STEP * errors, np.inf)
     return np.asarray((ahead - behind).T / lengths)

@@ -30,6 +30,14 @@ class Mixed(IntervalMethod):
         """Raise: the kinds do not follow from the arrays alone."""
         raise TypeError("the kinds of mixed intervals are chosen, not computed from replicates")
 
+    @property
+    def corrects_itself(self) -> NDArray[np.bool_]:
+        """As each parameter's kind, (p,)."""
+        found = np.zeros(self.kinds.size, dtype=bool)
+        for name, method in self.methods.items():
+            found[self.kinds == name] = method.corrects_itself
+        return found
+
     def end(self, tail: float, *, upper: bool) -> tuple[Floats, Floats]:
         """Take each parameter's endpoint from its kind."""
         end, error = np.full((2, self.kinds.size), np.nan)

@@ -26,7 +26,6 @@ class Studentized(IntervalMethod):
 
     name: ClassVar[str] = "studentized"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.QUANTILES, Need.STANDARD_ERRORS})
-    corrects_itself: ClassVar[bool] = True
 
     estimate: Floats
     error: Floats
@@ -51,6 +50,11 @@ class Studentized(IntervalMethod):
         impossible = (arrays.own_error == 0) & (deviations != 0).any(axis=0)
         own = np.where(impossible, np.nan, arrays.own_error)
         return cls(arrays.estimate, own, Percentile(*sort_replicates(ratios)), correction)
+
+    @property
+    def corrects_itself(self) -> bool:
+        """The errors of its endpoints include that of the ratios' own correction."""
+        return True
 
     def end(self, tail: float, *, upper: bool) -> tuple[Floats, Floats]:
         """Scale the other quantile of the ratios."""

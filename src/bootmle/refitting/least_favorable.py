@@ -58,19 +58,19 @@ class LeastFavorable:
 
         slopes, values, vectors = _slopes(units, square)
         cross = expansion.curvatures(first.T @ centered[:, size:])  # Σ x_ik H̃_i, by k
-        pull = np.einsum("jkl,kl->j", third, square) + 2 * np.einsum("kjk->j", cross)
-        bent = np.array([_second(units, vector) for vector in vectors.T])
-        bias = (-inverse @ pull @ slopes + values @ bent) / 2
+        forcing = np.einsum("jkl,kl->j", third, square) + 2 * np.einsum("kjk->j", cross)
+        curvatures = np.array([_second(units, vector) for vector in vectors.T])
+        bias = (-inverse @ forcing @ slopes + values @ curvatures) / 2
 
         influences = first @ slopes
         errors = np.sqrt((influences**2).sum(axis=0))
         along = influences / np.where(errors > 0, errors, 1.0)
         moves = along.T @ first  # (k, q)
         turned = expansion.curvatures(along.T @ centered[:, size:])
-        pulls = np.einsum("jlm,kl,km->kj", third, moves, moves)
-        pulls += 2 * np.einsum("kjl,kl->kj", turned, moves)
+        forcings = np.einsum("jlm,kl,km->kj", third, moves, moves)
+        forcings += 2 * np.einsum("kjl,kl->kj", turned, moves)
         own = np.array([_second(units, move)[k] for k, move in enumerate(moves)])
-        second = own - (pulls @ inverse * slopes.T).sum(axis=1)
+        second = own - (forcings @ inverse * slopes.T).sum(axis=1)
         quadratic = second / 2 / np.where(errors > 0, errors, 1.0)
 
         def estimate_at(steps: Floats) -> Floats:
