@@ -152,6 +152,12 @@ FULL: dict[str, tuple[Any, Any]] = {
     "shape": (np.ones((2, 3)), np.ones((2, 1, 3))),
     "index": (pd.Series([1.0, 2.0], index=[3, 4]), pd.Series([1.0, 2.0], index=[3, 5])),
     "index of a frame": (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 2]}, index=[1, 0])),
+    "name of an index": (pd.Index([1, 2], name="a"), pd.Index([1, 2], name="b")),
+    "name of a series": (pd.Series([1, 2], name="a"), pd.Series([1, 2], name="b")),
+    "time zone": (
+        pd.Series(pd.to_datetime(["2020-01-01"], utc=True)),
+        pd.Series(pd.to_datetime(["2020-01-01"], utc=True)).dt.tz_convert("Asia/Tokyo"),
+    ),
     "name of a column": (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"b": [1, 2]})),
     "order of categories": (
         pd.Series(pd.Categorical(["a", "b"], ["a", "b"])),

@@ -60,11 +60,11 @@ def _lines(path: Path) -> Iterator[str]:
     count = manifest["n_resamples"]
     with Checkpoint.of(path, kind, manifest) as store:
         pieces = list(cut_to(store.pieces([(0, count)]), [(0, count)]))
-        written = [(each.stat().st_mtime, n) for each, n in store.files([(0, count)])]
         damaged = store.damaged
     done = sum(len(piece.data) for piece in pieces)
     yield f"{path}: {done:,} of {count:,} {members} ({done / count:.0%})"
     if done < count:
+        written = [(each.stat().st_mtime, n) for each, n in store.files([(0, count)])]
         yield _forecast(written, count - done, time.time(), computed)
     elif manifest["stopped"]:
         yield f"complete: {manifest['stopped']}"

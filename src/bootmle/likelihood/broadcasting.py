@@ -46,7 +46,7 @@ def refuse_broadcasts(likelihood: Likelihood) -> None:
 
 def _is_column(leaf: Any) -> bool:
     """Whether a leaf has shape (n, 1), and rows that differ."""
-    if len(np.shape(leaf)) != 2 or np.shape(leaf)[1] != 1 or isinstance(leaf, list):
+    if isinstance(leaf, list) or len(np.shape(leaf)) != 2 or np.shape(leaf)[1] != 1:
         return False
     values = np.asarray(leaf)
     return bool((values != values[0]).any())

@@ -211,10 +211,11 @@ def _content(leaf: Any) -> Any:
     if hasattr(leaf, "columns") and hasattr(leaf, "items"):
         columns = [(str(name), _content(column)) for name, column in leaf.items()]
         return [columns, _content(getattr(leaf, "index", None))]
-    if hasattr(leaf, "to_numpy"):
+    if hasattr(leaf, "to_numpy") and hasattr(leaf, "dtype"):  # a Timestamp has no dtype
         index = _content(leaf.index) if hasattr(leaf, "iloc") else None
-        categories = _content(getattr(leaf.dtype, "categories", None))
-        return [str(leaf.dtype), _content(leaf.to_numpy()), index, categories]
+        names = list(getattr(leaf, "names", None) or [getattr(leaf, "name", None)])
+        levels = [getattr(leaf.dtype, name, None) for name in ("categories", "ordered")]
+        return [str(leaf.dtype), _content(leaf.to_numpy()), index, *map(_content, (names, levels))]
     if isinstance(leaf, list | tuple):
         return _content_of_list(leaf)
     if isinstance(leaf, dict):
