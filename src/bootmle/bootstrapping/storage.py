@@ -32,6 +32,10 @@ _LONGEST_HEADER = 2**12
 _LARGEST_RECORD = 2**28
 """Bytes of a record: messages of a million failed replicates and a jackknife of a million rows."""
 
+_MOST_COMPRESSION = 100
+"""Bytes for each stored one beyond that size: estimates, random in their digits, hardly shrink,
+while a bomb of zeros expands to 1,000, the most that deflate reaches."""
+
 
 def write_run(path: str | Path, about: dict[str, Any], data: Replicates) -> None:
     """Write a record and its replicates; OSError if the directory does not exist."""
@@ -96,6 +100,9 @@ def _expand(stored: zipfile.ZipFile) -> dict[str, Any]:
     shape, _ = _announced(stored, "about.npy")
     if (bytes_ := stored.getinfo("about.npy").file_size) > _LARGEST_RECORD:
         raise ValueError(f"about is announced with shape {shape} and takes {bytes_:,} bytes")
+    whole = sum(stored.getinfo(name).file_size for name in names)
+    if whole > max(_LARGEST_RECORD, _MOST_COMPRESSION * stored.start_dir):
+        raise ValueError(f"it expands to {whole:,} bytes from {stored.start_dir:,}: no run does")
     about = _member(stored, "about.npy")
     size = len(json.loads(about.tobytes())["names"])
     count = _announced(stored, "status.npy")[0][0]
