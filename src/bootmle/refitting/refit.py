@@ -304,7 +304,7 @@ class LikelihoodRefit:
         counts = [(0, 0)] * len(outcomes)
         for k in np.flatnonzero(~good).tolist():
             target = self.target(resamples[k])
-            outcome = self._from_models([target], models.take([k]))[0]
+            outcome = self._from_models([target], models.take(slice(k, k + 1)))[0]
             outcomes[k] = timed_out(target) if target.stopwatch.expired else outcome
             counts[k] = target.n_evaluations, target.n_gradients
         return outcomes, counts
