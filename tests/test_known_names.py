@@ -360,6 +360,8 @@ def test_more_calls_of_others(mle: Fit, boot: Bootstrap) -> None:
     assert repr(params) == repr(mle.estimate)
     with pytest.raises(KeyError, match="no 'weight'; the names are"):
         params["weight"]
+    with pytest.raises(TypeError, match=r"no formula is taken.*args=\(y, X\).*fit_statsmodels"):
+        fit("y ~ x", {"a": 0.0})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="use n_resamples=999"):
         bootstrap(mle, 999)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"conf_int\(method='bca'\)"):

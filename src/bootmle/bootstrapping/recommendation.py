@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from bootmle.bootstrapping.choosing import LEVEL, median_bias, off_center
@@ -55,27 +56,31 @@ def recommend_interval(boot: Sensitivity) -> str:
 
 
 def _recommend_bca(boot: Sensitivity) -> str:
-    """Recommend BCa intervals where so many replicates show them."""
-    count = len(boot.data) - boot.n_failed
-    needed = _needed(boot)
-    short = needed > count
-    if not short.any():
+    """Recommend BCa intervals for the parameters that have finite ones at so many replicates."""
+    needed, endless = _needed(boot)
+    short = (needed > len(boot.data) - boot.n_failed) & ~endless
+    if not (short | endless).any():
         return "use confidence_interval('bca')"
-    wanted = off_center(boot)
-    there = [name for name, one in zip(boot.names, wanted & ~short, strict=True) if one]
-    rest = [name for name, one in zip(boot.names, wanted & short, strict=True) if one]
-    use = f"use bca intervals for {', '.join(there)}" if there else ""
-    if not rest:
-        rest = [name for name, one in zip(boot.names, short, strict=True) if one]
-    most = float(needed[short].max())
-    if most > _THRESHOLDS.most:
-        more = f"those of {', '.join(rest)} have no end that so skewed replicates can show"
-    else:
-        more = (
-            f"{'those' if use else 'bca intervals'} of {', '.join(rest)} need about "
-            f"{_rounded_up(most):,} replicates (n_resamples)"
-        )
-    return f"{use}; {more}" if use else more
+    wanted, parts = off_center(boot), []
+    if (wanted & ~short & ~endless).any():
+        parts.append(f"use bca intervals for {_listed(boot, wanted & ~short & ~endless)}")
+    rest = wanted & short if (wanted & short).any() else short
+    if rest.any():
+        most, what = float(needed[rest].max()), "those" if parts else "bca intervals"
+        if most > _THRESHOLDS.most:
+            more = "have no end that so skewed replicates can show"
+        else:
+            more = f"need about {_rounded_up(most):,} replicates (n_resamples)"
+        parts.append(f"{what} of {_listed(boot, rest)} {more}")
+    if endless.any():
+        what = "those" if parts else "bca intervals"
+        parts.append(f"{what} of {_listed(boot, endless)} have no finite end")
+    return "; ".join(parts)
+
+
+def _listed(boot: Sensitivity, chosen: NDArray[np.bool_]) -> str:
+    """List the names of some parameters."""
+    return ", ".join(name for name, one in zip(boot.names, chosen, strict=True) if one)
 
 
 def _rounded_up(count: float) -> int:
@@ -84,17 +89,26 @@ def _rounded_up(count: float) -> int:
     return int(np.ceil(count / unit) * unit) - 1
 
 
-def _needed(boot: Sensitivity) -> Floats:
-    """Predict how many replicates BCa intervals need, (p,); 0 for what does not vary."""
+def _needed(boot: Sensitivity) -> tuple[Floats, NDArray[np.bool_]]:
+    """Predict how many replicates BCa intervals need, (p,), and whether more are of no use.
+
+    0 for what does not vary; none helps where infinite replicates reach across an end.
+    """
     shift, needed = median_bias(boot), np.zeros(len(boot.names))
     own, margin = _acceleration(boot)
+    low, high = boot.ordered()
+    below, above = np.mean(low == -np.inf, axis=0), np.mean(high == np.inf, axis=0)
+    endless = np.zeros(len(boot.names), dtype=bool)
     for z in (ndtri((1 - LEVEL) / 2), -ndtri((1 - LEVEL) / 2)):
         w = shift + float(z)
         scale = 1 - own * w
-        reach = np.where(scale > 0, w / np.where(scale > 0, scale, 1.0), np.inf)
-        level = ndtr(-np.abs(shift + reach))
-        needed = np.maximum(needed, margin / np.maximum(level, 1e-12) - 1)
-    return np.where((boot.standard_error > 0) & ~boot.flat(), needed, 0.0)
+        reach = np.where(scale > 0, w / np.where(scale > 0, scale, 1.0), np.copysign(np.inf, w))
+        level, tail = ndtr(shift + reach), ndtr(-np.abs(shift + reach))
+        endless |= (level < below) | (1 - level < above)
+        needed = np.maximum(needed, margin / np.maximum(tail, 1e-12) - 1)
+    varies = (boot.standard_error != 0) & ~boot.flat()
+    varies &= np.array([name not in boot.fixed for name in boot.names])
+    return np.where(varies, needed, 0.0), endless & varies
 
 
 def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.text import brief
+
 __all__ = [
     "as_args",
     "check_call",
+    "check_callable",
     "check_unchanged",
     "count_rows",
     "fingerprint",
@@ -53,6 +56,18 @@ def _laid_out(leaf: Any) -> Any:
         parts = [column.to_numpy() for column in columns]
         return leaf if all(part.flags.c_contiguous for part in parts) else leaf.copy()
     return leaf
+
+
+def check_callable(fun: Any) -> None:
+    """Refuse an objective that is no function; a formula is answered with what takes one."""
+    if isinstance(fun, str):
+        raise TypeError(
+            f"fun: got {fun!r}, and no formula is taken; pass the negative log-likelihood, "
+            f"fit(nll, x0, args=(y, X)) with nll(params, y, X), or a model that statsmodels "
+            f"fitted, fit_statsmodels(smf.logit('y ~ x', df).fit())"
+        )
+    if not callable(fun):
+        raise TypeError(f"fun: {brief(fun)} is not callable; pass the negative log-likelihood")
 
 
 def check_call(

@@ -17,6 +17,7 @@ from bootmle.likelihood.broadcasting import refuse_broadcasts
 from bootmle.likelihood.data import (
     as_args,
     check_call,
+    check_callable,
     count_rows,
     fingerprint,
     laid_out,
@@ -52,8 +53,7 @@ def read_likelihood(
     observed = observed_rows(weights, weights_kind, n_rows, kept)
     if observed is not None:
         data, kept = take_rows(given, observed), observed
-    if not callable(fun):
-        raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
+    check_callable(fun)
     check_call("fun", fun, data, ("params",))
     fun, jac = split_gradient(fun, jac)
     if isinstance(fun, Automatic):

@@ -10,6 +10,7 @@ import numpy as np
 
 from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import check_callable
 
 __all__ = ["Vectorized", "check_vectorized"]
 
@@ -36,8 +37,7 @@ class Vectorized:
 
 def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -> Vectorized:
     """Check at the start that two parameter vectors at once give what each gives alone."""
-    if not callable(fun):
-        raise TypeError(f"fun: {fun!r} is not callable; pass the negative log-likelihood")
+    check_callable(fun)
     if jac is True:
         raise ValueError("vectorized: fun returns values only; pass the gradient as jac=")
     if isinstance(jac, str) and jac == "jax":
