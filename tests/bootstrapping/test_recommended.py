@@ -79,3 +79,16 @@ def test_the_table_shows_it_beside_the_percentile_interval(boot: Bootstrap) -> N
     ends = boot.confidence_interval("recommended")
     shown = [float(each) for each in first.split()[-3:-1]]
     assert np.allclose(shown, [ends.low[0], ends.high[0]], atol=0.001)
+
+
+def test_no_bca_interval_of_a_parameter_with_replicates_at_infinity() -> None:
+    def total(params: Floats, y: Floats) -> float:
+        rate, mean = np.exp(params)
+        return float(np.sum(rate - y[:, 0] * params[0] + params[1] + y[:, 1] / mean))
+
+    # A resample without the one event, a third of them, has its log rate at minus infinity.
+    y = np.column_stack([np.arange(40) < 1, np.random.default_rng(2).exponential(1.0, 40) ** 2])
+    boot = bootstrap(fit(total, [-2.0, 0.0], args=y, names=["a", "b"]), n_resamples=399, rng=0)
+    assert "use bca intervals for b; those of a have no finite end" in str(boot)
+    ends = boot.interval_where_possible("bca", 0.95)
+    assert np.isfinite([ends.low[1], ends.high[1]]).all()
