@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from bootmle.inference.intervals import (
-    ConfidenceInterval,
-    IntervalMethod,
     Need,
+    PartialMethod,
     ReplicateArrays,
 )
 from bootmle.inference.order_statistics import (
@@ -46,7 +45,7 @@ def acceleration(jackknife: Floats, strata: NDArray[np.intp]) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BCa(IntervalMethod):
+class BCa(PartialMethod):
     """Quantiles at Φ(z₀ + w/(1 − a w)) with w = z₀ + z (Efron 1987), a the acceleration.
 
     z₀ = Φ⁻¹ of the share of replicates below the estimate, those equal to it counted half.
@@ -95,18 +94,10 @@ class BCa(IntervalMethod):
         known = np.isfinite(shift) & np.isfinite(self.acceleration)
         return np.where(known, np.maximum(beyond, fewest), np.nan)
 
-    def interval(
-        self,
-        confidence_level: float = 0.95,
-        alternative: str = "two-sided",
-        *,
-        withhold: bool = False,
-    ) -> ConfidenceInterval:
-        """Compute the interval; NaN, with a warning, for parameters that alone have none."""
-        if withhold:
-            return IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
-        known = np.isfinite(self.acceleration)
-        return self.interval_of_some(confidence_level, alternative, self.names, known)
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which parameters have an acceleration, (p,)."""
+        return np.isfinite(self.acceleration)
 
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
         """Refuse what has no correction, and a corrected level that the replicates cannot show."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from bootmle.display.text import rounded
 from bootmle.inference.calibration import Calibration
-from bootmle.inference.intervals import ConfidenceInterval, IntervalMethod, Need, ReplicateArrays
+from bootmle.inference.intervals import Need, PartialMethod, ReplicateArrays
 from bootmle.inference.order_statistics import (
     order_level,
     order_quantile,
@@ -22,7 +22,7 @@ __all__ = ["Calibrated", "CalibratedBasic"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Calibrated(IntervalMethod):
+class Calibrated(PartialMethod):
     """Percentile intervals at calibrated levels (Davison and Hinkley 1997, section 5.6).
 
     Each endpoint's level is the one at which, with the replicates in the place of the data and the
@@ -84,19 +84,6 @@ class Calibrated(IntervalMethod):
     def _smallest(self) -> float:
         """The smallest tail that the calibration shows."""
         return 1 / (len(self.calibration.below) + 1)
-
-    def interval(
-        self,
-        confidence_level: float = 0.95,
-        alternative: str = "two-sided",
-        *,
-        withhold: bool = False,
-    ) -> ConfidenceInterval:
-        """Compute the interval; NaN, with a warning, for parameters that alone have none."""
-        if withhold:
-            return IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
-        every = np.ones(len(self.names), dtype=bool)
-        return self.interval_of_some(confidence_level, alternative, self.names, every)
 
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
         """Refuse what has no calibration, and endpoints that the replicates cannot show."""

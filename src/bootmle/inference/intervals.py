@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Real
@@ -22,6 +22,7 @@ __all__ = [
     "Family",
     "IntervalMethod",
     "Need",
+    "PartialMethod",
     "PivotCorrection",
     "ReplicateArrays",
     "check_level",
@@ -206,27 +207,39 @@ class IntervalMethod(ABC):
             errors.append(np.zeros_like(error) if unbounded else error)
         return ConfidenceInterval(*ends, *errors)
 
-    def interval_of_some(
-        self,
-        confidence_level: float,
-        alternative: str,
-        names: Sequence[str],
-        known: NDArray[np.bool_],
-    ) -> ConfidenceInterval:
-        """Compute the interval; NaN, with a warning, for parameters that alone have none.
 
-        ``known`` says which of the names could have one, (p,).
-        """
+class PartialMethod(IntervalMethod):
+    """A method that some parameters alone may have no interval by."""
+
+    __slots__ = ()
+
+    names: tuple[str, ...]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which parameters could have one, (p,)."""
+        return np.ones(len(self.names), dtype=bool)
+
+    def interval(
+        self,
+        confidence_level: float = 0.95,
+        alternative: str = "two-sided",
+        *,
+        withhold: bool = False,
+    ) -> ConfidenceInterval:
+        """Compute the interval; NaN, with a warning, for parameters that alone have none."""
+        if withhold:
+            return super().interval(confidence_level, alternative, withhold=True)
         try:
-            return IntervalMethod.interval(self, confidence_level, alternative)
+            return super().interval(confidence_level, alternative)
         except ValueError as error:
             read_level(confidence_level, alternative)
-            found = IntervalMethod.interval(self, confidence_level, alternative, withhold=True)
+            found = super().interval(confidence_level, alternative, withhold=True)
             refused = np.isnan(found.low) | np.isnan(found.high)
-            if refused[known].all():
+            if refused[self.known].all():
                 raise
-            names = ", ".join(names[j] for j in np.flatnonzero(refused).tolist())
-            warnings.warn(f"{error}; an end is nan for {names}", stacklevel=5)
+            names = ", ".join(self.names[j] for j in np.flatnonzero(refused).tolist())
+            warnings.warn(f"{error}; an end is nan for {names}", stacklevel=4)
             return found
 
 
