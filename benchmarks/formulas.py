@@ -5,8 +5,9 @@ on data that the models do not describe; 10 data sets of each of the 4 models ar
 
     python benchmarks/formulas.py --datasets 10 --digits 4
 
-With --cut, digits are cut off. Only columns more than 3% from the inverse Hessian's are counted;
-`wrong name` is the share of which another formula is said.
+With --decimals instead of --digits, all have so many decimals; with --cut, digits are cut off, not
+rounded. Only columns more than 3% from the inverse Hessian's are counted; `wrong name` is the share
+of which other formulas are said, and not that one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Any
 
@@ -46,9 +48,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--datasets", type=int, default=10, help="of each of the 4 models")
     parser.add_argument("--digits", type=int, default=4)
+    parser.add_argument("--decimals", type=int, help="so many decimals, not significant digits")
     parser.add_argument("--cut", action="store_true", help="cut digits off, do not round")
     options = parser.parse_args()
-    show = partial(shown, digits=options.digits, cut=options.cut)
+    show = partial(shown, digits=options.digits, decimals=options.decimals, cut=options.cut)
     found: dict[str, list[tuple[bool, bool]]] = {}
     for model, draw in _models():
         for seed in range(options.datasets):
@@ -61,12 +64,14 @@ def main() -> None:
     print(align(["formula", "columns", "named", "wrong name"], rows))
 
 
-def shown(number: float, digits: int, cut: bool) -> float:
-    """Round a number, or cut it off, to so many significant digits."""
-    if not cut:
-        return float(f"{number:.{digits - 1}e}")
-    unit = 10.0 ** (np.floor(np.log10(number)) - digits + 1)
-    return float(f"{np.floor(number / unit) * unit:.{digits - 1}e}")
+def shown(number: float, digits: int, decimals: int | None, cut: bool) -> float:
+    """Round a number, or cut it off, to so many significant digits or decimals."""
+    if not np.isfinite(number) or number == 0:
+        return number
+    places = digits - 1 - int(np.floor(np.log10(number))) if decimals is None else decimals
+    unit = Decimal(1).scaleb(-places)
+    rule = ROUND_DOWN if cut else ROUND_HALF_EVEN
+    return float(Decimal(number).quantize(unit, rounding=rule))
 
 
 def _judge_all(
@@ -87,18 +92,28 @@ def _judge_all(
     boot = bootstrap(
         mle, sampling=Clustered(groups), n_resamples=59, rng=seed, refit="expansion", progress=False
     )
-    for column in _columns(model, mle, groups):
-        printed = {
-            name: show(float(one))
-            for name, one in zip(mle.names, column.errors, strict=True)
-            if np.isfinite(one)
+    listed = list(_columns(model, mle, groups))
+    for what, clustered in ((boot, True), (mle, False)):
+        columns = {
+            each.formula: each for each in listed if each.formula.startswith("cluster") is clustered
         }
-        what = boot if column.formula.startswith("cluster") else mle
-        reason = crosscheck(what, {"given": printed}).verdicts["given"].reason
-        head = reason.split(": ")[0] if "none of" not in reason else ""
-        named = any(word in reason for word in column.words)
-        claims = "equals" in head or "is close to" in head
-        found.setdefault(column.formula, []).append((named, claims and not named))
+        # In one call, all are compared with the same candidates.
+        given = {f"by {name}": printed(mle, each, show) for name, each in columns.items()}
+        check = crosscheck(what, given)
+        for name, column in columns.items():
+            reason = check.verdicts[f"by {name}"].reason
+            head = reason.split(": ")[0] if "none of" not in reason else ""
+            named = any(word in reason for word in column.words)
+            claims = ("equals" in head or "is close to" in head) and "maybe another" not in head
+            if claims and not named:
+                print(model.name, seed, name, given[f"by {name}"], reason)
+            found.setdefault(name, []).append((named, claims and not named))
+
+
+def printed(mle: Fit, column: Column, show: Callable[[float], float]) -> dict[str, float]:
+    """Return what software prints of a column."""
+    pairs = zip(mle.names, column.errors, strict=True)
+    return {name: show(float(one)) for name, one in pairs if np.isfinite(one)}
 
 
 def _models() -> Iterator[tuple[Model, Any]]:
@@ -174,10 +189,10 @@ def _scaled(V: Any, n: int) -> Table:
     return {
         "twice": (root(2 * V), ("twice the inverse Hessian",)),
         "half": (root(V / 2), ("half the inverse Hessian",)),
-        "√n": (root(n * V), ("mean over the rows",)),
+        "√n": (root(n * V), (f"n = {n:,} times",)),
         "half-widths of 90%": (1.644854 * root(V), ("half-widths of 90%",)),
         "half-widths of 95%": (1.959964 * root(V), ("half-widths of 95%",)),
-        "variances": (np.asarray(np.diag(V)), ("take square roots",)),
+        "variances": (np.asarray(np.diag(V)), ("the variances of",)),
         "a common factor of 1.37": (root(1.37 * V), ("in every parameter",)),
     }
 

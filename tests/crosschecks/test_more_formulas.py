@@ -56,12 +56,44 @@ def test_the_deviance_over_its_degrees_of_freedom() -> None:
 @pytest.mark.parametrize("digits", [2, 3])
 def test_few_digits_are_enough_rounded_or_cut_off(cut: bool, digits: int) -> None:
     errors = root(np.linalg.inv(counts()[1]))
-    unit = 10.0 ** (np.floor(np.log10(errors)) - digits + 1)
-    shown = np.floor(errors / unit) * unit if cut else np.round(errors / unit) * unit
-    found = said([float(f"{one:.{digits - 1}e}") for one in shown])
+    shown = printed(errors, digits, cut)
+    found = said(shown)
     assert "equals the inverse Hessian" in found
-    cut_only = np.any(np.abs(shown - errors) > 0.5 * unit)
+    cut_only = shown != printed(errors, digits, cut=False)
     assert ("cut off" in found) == cut_only
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("what", ["held", "scale", "pseudo", "factor"])
+def test_every_kind_of_formula_is_named_by_three_digits(what: str, cut: bool) -> None:
+    mle, H, _ = counts()
+    V, (values, vectors) = np.linalg.inv(H), np.linalg.eigh(H)
+    scaled = root(V) * [np.exp(mle.estimate[0]), 1.0, 1.0]
+    given, words = {
+        "held": ([*root(np.linalg.inv(H[:2, :2])), np.nan], "with iron held fixed"),
+        "scale": (scaled, "of exp(base)"),
+        "pseudo": (root((vectors[:, 1:] / values[1:]) @ vectors[:, 1:].T), "the pseudo-inverse"),
+        "factor": (root(V) * np.sqrt(140 / 137), "n/(n − p), 140/137"),
+    }[what]
+    assert words in said(printed(np.asarray(given), 3, cut))
+
+
+def printed(errors: Floats, digits: int, cut: bool) -> list[float]:
+    """Round numbers, or cut them off, to so many significant digits."""
+    unit = 10.0 ** (np.floor(np.log10(errors)) - digits + 1)
+    shown = (np.floor if cut else np.round)(errors / unit) * unit
+    return [float(f"{one:.{digits - 1}e}") for one in shown]
+
+
+def test_formulas_that_the_digits_cannot_tell_apart_are_all_named() -> None:
+    found = said(printed(root(np.linalg.inv(counts()[1]) * 140 / 139), 2, cut=False))
+    assert "the inverse Hessian (or that times n/(n − 1), 140/139" in found
+    assert "cannot be told apart" in found
+
+
+def test_one_digit_does_not_tell() -> None:
+    verdict = crosscheck(counts()[0], {"package": [0.1, 0.1, 0.01]}).verdicts["package"]
+    assert "maybe another formula: so few digits do not tell" in verdict.reason
 
 
 def test_a_hessian_forced_positive_definite() -> None:

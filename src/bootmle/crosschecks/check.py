@@ -10,11 +10,11 @@ import numpy as np
 from bootmle.bootstrapping.bootstrap import bootstrap
 from bootmle.bootstrapping.results import Bootstrap
 from bootmle.crosschecks.comparison import Crosscheck
+from bootmle.crosschecks.context import context_of
 from bootmle.crosschecks.delta import check_derived
 from bootmle.crosschecks.diagnoses import diagnose, remark_on_scipy
 from bootmle.crosschecks.estimator_check import check_estimator
 from bootmle.crosschecks.evidence import gather, measure_scores_under
-from bootmle.crosschecks.identification import context_of
 from bootmle.crosschecks.profiles import profile_likelihood
 from bootmle.crosschecks.remedies import measure_conditioning, suggest_transforms
 from bootmle.crosschecks.sources import OWN, Source, fitted_sources

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from bootmle.crosschecks.formulas import Context, Formula, Kind
-from bootmle.crosschecks.matching import EXACT, Given, is_evidence, rounding
+from bootmle.crosschecks.matching import EXACT, Given, is_evidence
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["combined_formula"]
@@ -39,7 +39,7 @@ def combined_formula(base: Formula, given: Given, context: Context) -> Formula |
     with np.errstate(all="ignore"):
         off = np.abs(np.log(given.column / made))
     exact = np.full(len(made), np.inf)
-    exact[present] = rounding(given.column[present])
+    exact[present] = given.unit[present]
     away = np.where(present, off - exact, 0.0)
     same = present & (away <= EXACT + base.error)
     other = np.flatnonzero(present & ~same)

@@ -138,7 +138,7 @@ def _judge_user(source: Source, evidence: Evidence) -> Verdict:
         for make in (small_sample_formulas, scaled_formulas)
         for made in make(base, context)
     ]
-    given = Given(source.standard_errors)
+    given = Given.of(source.standard_errors)
     matches = best_of(given, bases) or best_of(given, scaled)
     settled = agreement(source, evidence)
     if matches and matches[0].formula.kind is not Kind.SOURCE:

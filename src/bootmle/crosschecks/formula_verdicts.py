@@ -37,6 +37,8 @@ def judge_matches(matches: Sequence[Match], source: Source, evidence: Evidence) 
     if kind is Kind.SOURCE:
         own = _judge_as(base, source, evidence)
         return Verdict(own.agrees, f"{said}: {own.reason}", own.flag)
+    if first.doubtful:
+        return Verdict(False, f"{said}: {describe_difference(source, evidence)}", Flag.UNEXPLAINED)
     # The fit's own objective may be the one on another scale, and the given numbers right.
     settled = agreement(source, evidence) if kind in {Kind.SCALED, Kind.DISPERSED} else None
     itself = _judge_itself(base, evidence)
@@ -51,15 +53,31 @@ def judge_matches(matches: Sequence[Match], source: Source, evidence: Evidence) 
 def describe_matches(matches: Sequence[Match], diagonal: bool = False) -> str:
     """Name the formulas that match, and how closely."""
     names = list(dict.fromkeys(each.formula.name for each in matches))
-    shown = " or ".join(names)
-    first = matches[0]
+    shown, first = " or ".join(_grouped(names)), matches[0]
     if first.excess > EXACT + first.formula.error:
         return f"is close to {shown}, within {first.away:.1%}"
     apart = ", which cannot be told apart on these data" if len(names) > 1 else ""
-    apart += ", its digits cut off and not rounded" if first.cut else ""
+    if first.cut:
+        of_it = "its" if all(each.cut for each in matches) else "for the first its"
+        apart += f", {of_it} digits cut off and not rounded"
+    apart += ", and maybe another formula: so few digits do not tell" if first.doubtful else ""
     if diagonal:
         return f"has covariances of 0, and {first.closeness} the diagonal of {shown}{apart}"
     return f"{first.closeness} it equals {shown}{apart}"
+
+
+def _grouped(names: Sequence[str]) -> list[str]:
+    """Put a formula's multiples behind it."""
+    multiples = {
+        name: [each.removeprefix(name) for each in names if each.startswith(f"{name} times ")]
+        for name in names
+    }
+    inside = {name + more for name, all_of_it in multiples.items() for more in all_of_it}
+    return [
+        f"{name} (or that{' or'.join(more)})" if more else name
+        for name, more in multiples.items()
+        if name not in inside
+    ]
 
 
 def _judge_as(base: str, source: Source, evidence: Evidence) -> Verdict:

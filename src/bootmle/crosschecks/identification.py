@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from math import comb
 
 import numpy as np
 
 from bootmle.crosschecks.combined_formulas import combined_formula
 from bootmle.crosschecks.evidence import Evidence
-from bootmle.crosschecks.expected_information import expected_information
 from bootmle.crosschecks.formulas import Context, Formula, Kind, listed, plain_formulas
 from bootmle.crosschecks.held_formulas import held_formulas
-from bootmle.crosschecks.matching import (
-    EXACT,
-    Given,
-    Match,
-    best_of,
-    is_evidence,
-    measure,
-    rounding,
-)
+from bootmle.crosschecks.matching import EXACT, Given, Match, best_of, is_evidence, measure
 from bootmle.crosschecks.other_formulas import (
     N_SCALES,
     elsewhere_formulas,
@@ -37,10 +28,8 @@ from bootmle.crosschecks.scaled_formulas import (
 )
 from bootmle.crosschecks.sources import Source
 from bootmle.display.text import rounded
-from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.status import Status
 
-__all__ = ["context_of", "given_of", "identify"]
+__all__ = ["given_of", "identify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +39,9 @@ class _Thresholds:
     apart: float = 0.03
     """Relative difference from the inverse Hessian below which a Hessian forced positive definite,
     whose size is fitted, is none: that of other software's errors, several times."""
+    coarse: float = 0.03
+    """Rounding of every number, relative to it, from which formulas that differ as little, which
+    many do, may give the same numbers."""
     loose: float = 5e-3
     """Relative difference up to which numbers are those of a plain formula, roughly: other
     software's differenced derivatives and optima leave so much."""
@@ -60,68 +52,7 @@ class _Thresholds:
 
 
 _THRESHOLDS = _Thresholds()
-_SOURCES = ("hessian", "opg", "sandwich", "cluster", "bootstrap", "parametric")
 _BOOTSTRAPS = {"bootstrap", "parametric"}
-
-
-def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Context:
-    """Gather what formulas are made of."""
-    fit, scores = evidence.fit, evidence.scores
-    free = np.ix_(fit.likelihood.parameters.free, fit.likelihood.parameters.free)
-    known = {**evidence.known, evidence.reference.name: evidence.reference}
-    covariances: dict[str, Floats] = _regardless(evidence)
-    for name in _SOURCES:
-        matrix = known[name].covariance if name in known else None
-        if matrix is not None:
-            covariances.setdefault(name, matrix[free])
-    expected = expected_information(fit, scores, simulate) if evidence.regular else None
-    partial = None
-    if expected is not None and np.isnan(expected.covariance).any():
-        partial, expected = (
-            _partial(expected.covariance, fit.likelihood.parameters.free_names),
-            None,
-        )
-    if expected is not None:
-        first = {"hessian": covariances.pop("hessian"), "expected": expected.covariance}
-        covariances = {**first, **covariances}
-    clusters = None if scores is None else scores.clusters
-    return Context(
-        names=fit.likelihood.parameters.free_names,
-        estimate=fit.estimate[fit.free],
-        covariances=covariances,
-        errors={} if expected is None else {"expected": expected.error},
-        dispersions={} if expected is None else expected.dispersions,
-        n=fit.likelihood.n_observations or 0,
-        clusters=0 if clusters is None else int(clusters.max()) + 1,
-        nll=fit.nll,
-        partial=partial,
-    )
-
-
-def _partial(covariance: Floats, names: Sequence[str]) -> Formula:
-    """Name the inverse of the expected information of some parameters."""
-    held = listed(names, np.isnan(np.diag(covariance)))
-    name = f"the inverse of the expected information with {held} held fixed"
-    return Formula(name, covariance, "hessian", error=EXACT)
-
-
-def _regardless(evidence: Evidence) -> dict[str, Floats]:
-    """Compute at a bound, or without an optimum, what other software prints all the same."""
-    fit, scores = evidence.fit, evidence.scores
-    matrix = fit.information.matrix
-    if evidence.regular or not np.isfinite(matrix).all():
-        return {}
-    try:
-        inverse = np.asarray(np.linalg.inv(matrix), dtype=float)
-    except np.linalg.LinAlgError:
-        return {}
-    slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
-    found = {
-        "hessian": inverse * np.outer(slopes, slopes) if fit.status is Status.AT_BOUND else inverse
-    }
-    if scores is not None and fit.status is Status.AT_BOUND:
-        found |= {"opg": scores.opg, "sandwich": scores.sandwich}
-    return found
 
 
 def given_of(source: Source, evidence: Evidence) -> Given:
@@ -129,31 +60,34 @@ def given_of(source: Source, evidence: Evidence) -> Given:
     free = evidence.fit.likelihood.parameters.free
     column = source.standard_errors[free]
     if source.covariance is None or not source.has_covariances:
-        return Given(column)
-    return Given(column, source.covariance[np.ix_(free, free)])
+        return Given.of(column)
+    return Given.of(column, source.covariance[np.ix_(free, free)])
 
 
 def identify(given: Given, source: Source, evidence: Evidence, context: Context) -> list[Match]:
     """Return the formulas that the numbers equal and that cannot be told apart; none if none do."""
     if not given.present.any():
         return []
-    return next((tier for tier in _tiers(given, source, evidence, context) if tier), [])
-
-
-def _tiers(
-    given: Given, source: Source, evidence: Evidence, context: Context
-) -> Iterator[list[Match]]:
-    """Try formulas, the plain ones first; yield the matches of each kind."""
-    fit, missing = evidence.fit, ~given.present
     bases = plain_formulas(context)
     whole = [each for each in bases if np.isfinite(each.covariance).all()]
     own = _distinct([each for each in whole if each.source not in _BOOTSTRAPS])
-    multiples = _multiples(own, context)
-    plain = _simplest(best_of(given, [*bases, *multiples]))
-    yield [each for each in plain if each.formula.complexity == 0]
-    yield _cut_off(given, bases)
-    yield plain
-    yield _simplest(_cut_off(given, multiples))
+    found = _marked(given, [*bases, *_multiples(own, context)])
+    if not found:
+        tiers = _tiers(given, own, source, evidence, context)
+        # Of a few digits more than one kind of formula may be behind.
+        every = (each for tier in tiers for each in tier)
+        found = list(every) if given.is_rounded else next((tier for tier in tiers if tier), [])
+    found = found or next((tier for tier in _rough_tiers(given, own, context) if tier), [])
+    if given.is_rounded and np.nanmin(given.unit) > _THRESHOLDS.coarse:
+        return [replace(each, doubtful=True) for each in _simplest(found)]
+    return sorted(found, key=lambda each: each.complexity)
+
+
+def _tiers(
+    given: Given, own: list[Formula], source: Source, evidence: Evidence, context: Context
+) -> Iterator[list[Match]]:
+    """Try formulas that are none of the plain ones and their multiples, kind by kind."""
+    fit, missing = evidence.fit, ~given.present
     yield _by_a_factor(given, own, _THRESHOLDS.shared)
     for base in sorted(own, key=lambda each: each.source != "hessian"):
         yield _likely(given, list(held_formulas(base, context.names, missing)))
@@ -164,9 +98,10 @@ def _tiers(
         meat = fit.information.matrix @ context.covariances["sandwich"] @ fit.information.matrix
     yield _likely(given, list(pseudo_inverse_formulas(base, fit.information, meat)))
     if given.matrix is None:  # a matrix shows the very directions along which it differs
-        made = raised_formulas(base, fit.information, given)
-        far = [each for each in made if _farthest(each, base) > _THRESHOLDS.apart]
-        yield _likely(given, far, spent=1)
+        for form in given.readings:
+            made = raised_formulas(base, fit.information, form)
+            far = [each for each in made if _farthest(each, base) > _THRESHOLDS.apart]
+            yield _likely(given, far, spent=1)
     searches = list(search_formulas(base, fit))
     if (given.column[given.present] == 1.0).all() and given.present.sum() > 1:
         yield best_of(given, searches[:1])
@@ -175,16 +110,35 @@ def _tiers(
     stepped = wrong_step_formulas(base, fit, context)
     # A step that gives the Hessian itself is not wrong.
     yield _likely(given, [each for each in stepped if _farthest(each, base) > _THRESHOLDS.loose])
+
+
+def _rough_tiers(given: Given, own: list[Formula], context: Context) -> Iterator[list[Match]]:
+    """Try formulas that match roughly, by a factor alone, or only some of the numbers."""
     yield _loosely(given, own)
     yield _by_a_factor(given, own, 2)
-    yield _in_part(given, own, context)
+    yield _simplest([each for form in given.readings for each in _in_part(form, own, context)])
 
 
-def _cut_off(given: Given, formulas: list[Formula]) -> list[Match]:
-    """Match a column whose digits were cut off, not rounded."""
-    if given.matrix is not None or not rounding(given.column[given.present]).any():
-        return []
-    return _likely(replace(given, cut=True), formulas)
+def _marked(given: Given, formulas: list[Formula]) -> list[Match]:
+    """Match formulas, and mark what formulas no more complex may match by chance."""
+    found = _read(given, formulas)
+    if not given.is_rounded:
+        return found
+    complexities = np.array([each.complexity for each in formulas])
+    counts = [int((complexities <= each.formula.complexity).sum()) for each in found]
+    return [
+        replace(each, doubtful=not is_evidence(given, count))
+        for each, count in zip(found, counts, strict=True)
+    ]
+
+
+def _read(given: Given, formulas: list[Formula]) -> list[Match]:
+    """Match formulas, whether digits were rounded or cut off."""
+    found: dict[str, Match] = {}
+    for form in given.readings:
+        for each in best_of(form, formulas):
+            found.setdefault(each.formula.name, each)
+    return list(found.values())
 
 
 def _rescaled(given: Given, own: list[Formula], context: Context) -> list[Match]:
@@ -192,15 +146,23 @@ def _rescaled(given: Given, own: list[Formula], context: Context) -> list[Match]
     if given.matrix is not None:
         return []
     found: list[Match] = []
-    for base in own:
-        made = rescaled_formula(base, given, context)
-        if made is not None:
-            count = N_SCALES ** len(context.names)
-            found += _likely(given, [made], count, made.complexity - 1)
+    for form in given.readings:
+        for base in own:
+            made = rescaled_formula(base, form, context)
+            if made is not None:
+                moved = made.complexity - 1
+                count = comb(len(context.names), moved) * N_SCALES**moved
+                found += _likely(form, [made], count)
     if found:
         return _simplest(found)
-    pairs = (combined_formula(base, given, context) for base in own)
-    return _simplest([measure(given, each) for each in pairs if each is not None])
+    return _simplest(
+        [
+            measure(form, made)
+            for form in given.readings
+            for base in own
+            if (made := combined_formula(base, form, context)) is not None
+        ]
+    )
 
 
 def _farthest(formula: Formula, base: Formula) -> float:
@@ -231,41 +193,44 @@ def _multiples(bases: list[Formula], context: Context) -> list[Formula]:
     ]
 
 
-def _simplest(matches: list[Match]) -> list[Match]:
+def _simplest(matches: Sequence[Match]) -> list[Match]:
     """Keep the matches of least complexity."""
-    least = min((each.formula.complexity for each in matches), default=0)
-    return [each for each in matches if each.formula.complexity == least]
+    least = min((each.complexity for each in matches), default=0)
+    return [each for each in matches if each.complexity == least]
 
 
 def _likely(given: Given, formulas: list[Formula], count: int = 0, spent: int = 0) -> list[Match]:
     """Match formulas so many that chance has to be ruled out."""
     if not is_evidence(given, count or len(formulas), spent):
         return []
-    return _simplest(best_of(given, formulas))
+    return _simplest(_read(given, formulas))
 
 
 def _by_a_factor(given: Given, bases: list[Formula], fewest: int) -> list[Match]:
     """Match formulas by a common factor that is none of the known."""
     if given.present.sum() < fewest or not is_evidence(given, 2 * len(bases), spent=1):
         return []
-    scaled, present = [], given.present
-    allowed = rounding(given.column[present])
-    for base in bases:
-        logs = np.log(given.column[present] / base.column[present])
-        # The middle of what the rounding of each number leaves.
-        factor = float(np.exp((logs - allowed).max() + (logs + allowed).min()))
-        if np.isfinite(factor):
-            shown = rounded(factor, 3)
-            scaled.append(
-                replace(
-                    base,
-                    name=f"{shown} times {base.name} in every parameter",
-                    covariance=factor * base.covariance,
-                    kind=Kind.DISPERSED,
-                    advice="a dispersion factor, or a scaled objective",
-                )
-            )
-    return best_of(given, scaled)
+    found = []
+    for form in given.readings:
+        made = [made for base in bases if (made := _times_a_factor(form, base)) is not None]
+        found += best_of(form, made)
+    return _simplest(found)
+
+
+def _times_a_factor(given: Given, base: Formula) -> Formula | None:
+    """Multiply a formula by the middle of the factors that the numbers' rounding leaves."""
+    present = given.present
+    logs, unit = np.log(given.column[present] / base.column[present]), given.unit[present]
+    factor = float(np.exp((logs + np.log1p(-unit)).max() + (logs + np.log1p(unit)).min()))
+    if not np.isfinite(factor):
+        return None
+    return replace(
+        base,
+        name=f"{rounded(factor, 3)} times {base.name} in every parameter",
+        covariance=factor * base.covariance,
+        kind=Kind.DISPERSED,
+        advice="a dispersion factor, or a scaled objective",
+    )
 
 
 def _loosely(given: Given, bases: list[Formula]) -> list[Match]:
@@ -284,9 +249,9 @@ def _in_part(given: Given, bases: list[Formula], context: Context) -> list[Match
         with np.errstate(all="ignore"):
             off = np.abs(np.log(given.column / base.column))
         allowed = np.full(len(off), np.inf)
-        allowed[present] = rounding(given.column[present]) + EXACT + base.error
+        allowed[present] = given.unit[present] + EXACT + base.error
         same = present & (off <= allowed)
-        kept = Given(np.where(same, given.column, np.nan))
+        kept = given.where(same)
         if same.sum() < 2 or same.sum() <= _THRESHOLDS.ahead * present.sum():
             continue
         if not is_evidence(kept, 2 ** len(off) * len(bases)):
@@ -303,6 +268,7 @@ def _in_part(given: Given, bases: list[Formula], context: Context) -> list[Match
             name=f"{base.name} for {listed(context.names, same)}, but not for {shown}",
             kind=Kind.OTHER,
             advice="look for another scale, or a slip, in what differs",
+            complexity=int(other.sum()),
         )
         return [replace(measure(kept, base), formula=part)]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ _FLOOR = 1e-6
 _BEATEN = 10.0
 """Ratio of two formulas' residuals from which the worse one is ruled out."""
 _COARSEST = 0.1
-"""Relative rounding beyond which no more is allowed for: numbers of one digit tell little."""
+"""Relative rounding of a matrix beyond which no more is allowed for: one digit tells little."""
+_WHOLE = 0.5
+"""Half a unit of the last digit over the number at most: 1 may stand for 0.5 to 1.5."""
 _SINGULAR = 1e-10
 """Least eigenvalue of a matrix with unit diagonal below which it has no inverse worth the name."""
 _CHANCE = 0.01
@@ -33,17 +35,44 @@ _CHANCE = 0.01
 class Given:
     """A column of numbers for the q free parameters, NaN where missing, or a matrix of them.
 
-    Cut off, they lie below what they stand for by up to a unit of the last digit.
+    ``unit`` is half a unit of the last digit given, relative to each number, (q,): what the numbers
+    stand for differs by so much at most. Cut off, they lie below it by up to a whole unit; then the
+    column has the middle of what each may stand for.
     """
 
     column: Floats
+    unit: Floats
     matrix: Floats | None = None
     cut: bool = False
+
+    @classmethod
+    def of(cls, column: Floats, matrix: Floats | None = None) -> Given:
+        """Take numbers as rounded to the digits that they have."""
+        unit, present = np.full(len(column), np.nan), np.isfinite(column) & (column > 0)
+        unit[present] = rounding(column[present]) if present.any() else np.nan
+        return cls(column, unit, matrix)
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """Which entries are there, (q,)."""
         return np.isfinite(self.column) & (self.column > 0)
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether it is a column of few digits."""
+        return self.matrix is None and bool(np.nansum(self.unit) > 0)
+
+    @property
+    def readings(self) -> tuple[Given, ...]:
+        """The same numbers, and those of few digits also as cut off, not rounded."""
+        if not self.is_rounded or self.cut:
+            return (self,)
+        middle = self.column * (1 + self.unit)
+        return self, Given(middle, self.unit / (1 + self.unit), cut=True)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Given:
+        """Take some of the numbers for missing."""
+        return replace(self, column=np.where(chosen, self.column, np.nan))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +88,20 @@ class Match:
         What the rounding of the numbers leaves of it.
     cut : bool
         Whether their digits were cut off, not rounded.
+    doubtful : bool
+        Whether so few digits may be matched by chance.
     """
 
     formula: Formula
     away: float
     excess: float
     cut: bool = False
+    doubtful: bool = False
+
+    @property
+    def complexity(self) -> int:
+        """The formula's, and 1 more where digits must have been cut off."""
+        return self.formula.complexity + self.cut
 
     @property
     def closeness(self) -> str:
@@ -93,7 +130,7 @@ def is_evidence(given: Given, count: int, spent: int = 0) -> bool:
     Each number matches with about twice its tolerance, as ratios spread over a factor of e;
     ``spent`` numbers went into the formula itself.
     """
-    window = 2 * (rounding(given.column[given.present]) + EXACT)
+    window = np.minimum(2 * (given.unit[given.present] + EXACT), 1.0)
     informative = np.sort(window)[: max(len(window) - spent, 0)]
     return bool(informative.size) and count * float(np.prod(informative)) < _CHANCE
 
@@ -108,12 +145,14 @@ def measure(given: Given, formula: Formula) -> Match:
     numbers, made = given.column[present], formula.column[present]
     if not (made > 0).all():
         return Match(formula, np.inf, np.inf)
-    allowed = rounding(numbers)
-    # Numbers that were cut off are half a unit of their last digit too low on average.
-    middle = np.log(numbers / made) + (np.log1p(allowed) if given.cut else 0.0)
     half = 2 if formula.variances else 1
-    off, excess = np.abs(np.log(numbers / made)) / half, (np.abs(middle) - allowed) / half
-    return Match(formula, float(off.max()), max(float(excess.max()), 0.0), given.cut)
+    away = np.log(made / numbers)
+    # What a number stands for is off by so much of it, and its logarithm by more below than above.
+    unit = given.unit[present]
+    excess = np.maximum(away - np.log1p(unit), np.log1p(-unit) - away) / half
+    return Match(
+        formula, float(np.abs(away).max()) / half, max(float(excess.max()), 0.0), given.cut
+    )
 
 
 def _measure_matrix(given: Given, formula: Formula) -> Match:
@@ -156,7 +195,7 @@ def rounding(numbers: Floats) -> Floats:
     by_size = 0.5 * 10.0 ** (np.floor(np.log10(size)) - significant.max() + 1)
     by_place = 0.5 * 10.0 ** -decimals.max()
     unit = np.minimum(np.maximum(by_size, by_place), 0.5 * 10.0**-decimals)
-    return np.asarray(np.minimum(unit / size, _COARSEST))
+    return np.asarray(np.minimum(unit / size, _WHOLE))
 
 
 def _digits(number: float) -> tuple[int, int]:

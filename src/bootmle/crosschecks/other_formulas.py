@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bootmle.crosschecks.formulas import Context, Formula, Kind
-from bootmle.crosschecks.matching import EXACT, Given, rounding
+from bootmle.crosschecks.matching import EXACT, Given
 from bootmle.display.text import rounded
 from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
@@ -63,7 +63,7 @@ def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula |
     with np.errstate(all="ignore"):
         ratios = given.column / made
         allowed = np.full(len(made), np.inf)
-        allowed[present] = rounding(given.column[present]) + EXACT + base.error
+        allowed[present] = given.unit[present] + EXACT + base.error
         found: dict[int, Map] = {}
         for j in np.flatnonzero(present):
             if abs(np.log(ratios[j])) <= allowed[j]:

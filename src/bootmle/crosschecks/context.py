@@ -1,0 +1,79 @@
+"""What formulas are made of, gathered from a cross-check's evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bootmle.crosschecks.evidence import Evidence
+from bootmle.crosschecks.expected_information import expected_information
+from bootmle.crosschecks.formulas import Context, Formula, listed
+from bootmle.crosschecks.matching import EXACT
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
+
+__all__ = ["context_of"]
+
+_SOURCES = ("hessian", "opg", "sandwich", "cluster", "bootstrap", "parametric")
+
+
+def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Context:
+    """Gather what formulas are made of."""
+    fit, scores = evidence.fit, evidence.scores
+    free = np.ix_(fit.likelihood.parameters.free, fit.likelihood.parameters.free)
+    known = {**evidence.known, evidence.reference.name: evidence.reference}
+    covariances: dict[str, Floats] = _regardless(evidence)
+    for name in _SOURCES:
+        matrix = known[name].covariance if name in known else None
+        if matrix is not None:
+            covariances.setdefault(name, matrix[free])
+    expected = expected_information(fit, scores, simulate) if evidence.regular else None
+    partial = None
+    if expected is not None and np.isnan(expected.covariance).any():
+        partial, expected = (
+            _partial(expected.covariance, fit.likelihood.parameters.free_names),
+            None,
+        )
+    if expected is not None:
+        first = {"hessian": covariances.pop("hessian"), "expected": expected.covariance}
+        covariances = {**first, **covariances}
+    clusters = None if scores is None else scores.clusters
+    return Context(
+        names=fit.likelihood.parameters.free_names,
+        estimate=fit.estimate[fit.free],
+        covariances=covariances,
+        errors={} if expected is None else {"expected": expected.error},
+        dispersions={} if expected is None else expected.dispersions,
+        n=fit.likelihood.n_observations or 0,
+        clusters=0 if clusters is None else int(clusters.max()) + 1,
+        nll=fit.nll,
+        partial=partial,
+    )
+
+
+def _partial(covariance: Floats, names: Sequence[str]) -> Formula:
+    """Name the inverse of the expected information of some parameters."""
+    held = listed(names, np.isnan(np.diag(covariance)))
+    name = f"the inverse of the expected information with {held} held fixed"
+    return Formula(name, covariance, "hessian", error=EXACT)
+
+
+def _regardless(evidence: Evidence) -> dict[str, Floats]:
+    """Compute at a bound, or without an optimum, what other software prints all the same."""
+    fit, scores = evidence.fit, evidence.scores
+    matrix = fit.information.matrix
+    if evidence.regular or not np.isfinite(matrix).all():
+        return {}
+    try:
+        inverse = np.asarray(np.linalg.inv(matrix), dtype=float)
+    except np.linalg.LinAlgError:
+        return {}
+    slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
+    found = {
+        "hessian": inverse * np.outer(slopes, slopes) if fit.status is Status.AT_BOUND else inverse
+    }
+    if scores is not None and fit.status is Status.AT_BOUND:
+        found |= {"opg": scores.opg, "sandwich": scores.sandwich}
+    return found
