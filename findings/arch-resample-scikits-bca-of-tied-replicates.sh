@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# arch 8.0.0 and resample 1.10.3: the BCa interval of a share moves off a perfectly symmetric sample.
+# arch 8.0.0, resample 1.10.3, scikits.bootstrap 1.1.1: the BCa interval of a share is not symmetric
+# though the sample is.
 #
 # BCa's bias correction is the normal quantile of the share of replicates below the estimate. Of a
 # share, a median or a count many replicates equal the estimate; they belong half to each side, or
-# the correction sees a bias that is not there. Both libraries count only those strictly below. Ten
+# the correction sees a bias that is not there. These libraries count only those strictly below. Ten
 # zeros and ten ones have a share of 0.5 whose replicates are symmetric about it, so the interval
 # should be too. SciPy's is: it halves the ties.
 #
@@ -13,13 +14,16 @@
 #   BCa, scipy [0.3  0.7]
 #   BCa, arch [0.25 0.65]
 #   BCa, resample [0.25 0.65]
+#   BCa, scikits [0.25 0.65]
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet numpy==2.4.6 scipy==1.17.1 pandas==2.3.3 arch==8.0.0 resample==1.10.3
+"$work/venv/bin/pip" install --quiet numpy==2.4.6 scipy==1.17.1 pandas==2.3.3 arch==8.0.0 resample==1.10.3 \
+  scikits.bootstrap==1.1.1
 "$work/venv/bin/python" -W ignore - <<'EOF'
 import numpy as np
+import scikits.bootstrap
 from arch.bootstrap import IIDBootstrap
 from resample.bootstrap import confidence_interval
 from scipy import stats
@@ -37,10 +41,11 @@ ends = {
     "BCa, resample": np.array(
         confidence_interval(np.mean, y, ci_method="bca", size=B, random_state=1)
     ),
+    "BCa, scikits": scikits.bootstrap.ci(y, np.mean, n_samples=B, seed=1),
 }
 for name, (low, high) in ends.items():
     print(f"{name} [{low:<4.2g} {high:.2g}]")
 assert np.allclose(ends["percentile"], [0.3, 0.7]) and np.allclose(ends["BCa, scipy"], [0.3, 0.7])
-for name in ("BCa, arch", "BCa, resample"):
+for name in ("BCa, arch", "BCa, resample", "BCa, scikits"):
     assert np.allclose(ends[name], [0.25, 0.65]), name
 EOF
