@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from bootmle import Blocks, Cases, Clustered, Coverage, Fit, Parametric, coverage, fit
+from bootmle import Blocks, Cases, Clustered, Coverage, Fit, Parametric, Wild, coverage, fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan
 from irregular import at, draw_autocorrelated, draw_overdispersed, only_a_sum, weak_instrument
 from models import (
     Model,
     ar1,
+    clustered_linear,
+    clustered_logit,
+    clustered_nb2,
     exponential,
     gamma,
     logit,
@@ -30,6 +33,7 @@ from models import (
     tobit,
     weibull,
 )
+from models.clustered import CLUSTER_SIZE
 
 __all__ = ["STUDIES", "Study"]
 
@@ -37,6 +41,9 @@ CASES = ("percentile", "bca", "studentized", "hessian")
 ALL = ("percentile", "basic", "normal", "bca", "studentized", "hessian")
 NEW = ("abc", "recommended")
 SERIES = ("percentile", "basic", "hessian", "sandwich")
+CLUSTERS = (*ALL, "abc", "cluster", "cr1", "cr2", "cr3")
+FORMULAS = ("hessian", "cluster", "cr1", "cr2", "cr3")
+SCORES = ("percentile", "studentized")
 
 
 REGULAR: list[tuple[str, Model]] = [
@@ -134,8 +141,13 @@ def in_blocks(args: tuple[Any, ...], length: float | None = None) -> Plan:
 
 
 def by_cluster(args: tuple[Any, ...]) -> Plan:
-    """Draw the clusters of the random-effects logit."""
+    """Draw clusters, whose labels are the third of the data."""
     return Clustered(args[2])
+
+
+def by_scores(args: tuple[Any, ...], correction: str | None) -> Plan:
+    """Multiply the clusters' scores."""
+    return Wild(args[2], correction=correction)
 
 
 def parametric(simulate: Callable[..., Any], args: tuple[Any, ...]) -> Plan:
@@ -198,4 +210,32 @@ def irregular() -> list[Study]:
     ]
 
 
-STUDIES = {study.name: study for study in [*small(), *moderate(), *irregular()]}
+def clustered() -> list[Study]:
+    """List studies of few clusters, of 20 rows each on average.
+
+    Formulas take no replicates, so that they can have more data sets.
+    """
+    models = {"logit": clustered_logit, "linear": clustered_linear, "NB2": clustered_nb2}
+    plans = {
+        "formulas": (by_cluster, FORMULAS, 2),
+        "Clustered": (by_cluster, CLUSTERS, 399),
+        "Wild": (partial(by_scores, correction=None), SCORES, 399),
+        "Wild CR3": (partial(by_scores, correction="CR3"), SCORES, 399),
+    }
+    return [
+        Study(
+            f"{name}, {count}{' unequal' if unequal else ''} clusters, {plan}",
+            model(count, unequal=unequal),
+            count * CLUSTER_SIZE,
+            sampling=sampling,
+            methods=methods,
+            n_resamples=n_resamples,
+        )
+        for plan, (sampling, methods, n_resamples) in plans.items()
+        for count in (8, 10, 12, 20, 40)
+        for name, model in models.items()
+        for unequal in (False, True)
+    ]
+
+
+STUDIES = {study.name: study for study in [*small(), *moderate(), *clustered(), *irregular()]}

@@ -1,6 +1,7 @@
 """Models with a known truth, for tests and benchmarks."""
 
 from models.binary import logit, probit
+from models.clustered import clustered_linear, clustered_logit, clustered_nb2
 from models.counts import nb2, poisson
 from models.latent import ordered_probit, tobit
 from models.mixture import normal_mixture
@@ -14,6 +15,9 @@ from models.survival import weibull
 __all__ = [
     "Model",
     "ar1",
+    "clustered_linear",
+    "clustered_logit",
+    "clustered_nb2",
     "exponential",
     "gamma",
     "logit",

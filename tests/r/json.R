@@ -13,7 +13,7 @@ array_of <- function(cells) paste0("[", paste0(cells, collapse = ", "), "]")
 
 # The versions are those of R and of the packages that the script loaded.
 write_json <- function(x, path) {
-  loaded <- intersect(c("boot", "sandwich"), loadedNamespaces())
+  loaded <- intersect(c("boot", "sandwich", "clubSandwich"), loadedNamespaces())
   packages <- vapply(loaded, function(name) paste(name, packageVersion(name)), "")
   cat(json(c(list(source = paste(c(R.version.string, packages), collapse = "; ")), x)),
       "\n", sep = "", file = path)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bootmle import Cases, Estimator, Fit, Status, Wild, bootstrap, coverage, crosscheck, fit, load
 from bootmle.refitting.score_steps import ScoreSteps
-from bootmle.sampling.labels import members_of
 from bootmle.sampling.resample import Resample
 from bootmle.sampling.streams import stream_of
 
@@ -69,7 +68,7 @@ def test_of_a_linear_model_it_is_the_wild_cluster_bootstrap_of_residuals(
 def test_all_signs_have_the_variance_of_the_cluster_sandwich() -> None:
     """Of G = 6 clusters there are 2⁶ sign vectors, whose mean square is Σ s_g² exactly."""
     mle = fit(counts, {"const": 0.5, "slope": 0.0}, (X, K))
-    steps = ScoreSteps.prepare(mle, members_of(np.array([ORDER.index(g) for g in GROUPS])))
+    steps = ScoreSteps.prepare(mle, Wild(GROUPS))
     signs = np.array(list(itertools.product([-1.0, 1.0], repeat=6)))
     outcomes, _ = steps([Resample(20, multipliers=each) for each in signs])
     shifts = np.array([each.params for each in outcomes]) - mle.estimate

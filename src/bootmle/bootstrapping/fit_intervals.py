@@ -12,14 +12,22 @@ from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.fit_views import INTERVALS
 from bootmle.inference.abc import ABC
-from bootmle.inference.derived import derive_at, derive_in_turn
-from bootmle.inference.intervals import ConfidenceInterval, ReplicateArrays, read_level
+from bootmle.inference.cluster_robust import CR1, CR2, CR3
+from bootmle.inference.derived import derive_at, derive_in_turn, differentiate
+from bootmle.inference.intervals import (
+    ConfidenceInterval,
+    IntervalMethod,
+    Need,
+    ReplicateArrays,
+    read_level,
+)
 from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.cluster_robust import ClusterRobust, why_not_cluster_robust
 from bootmle.refitting.least_favorable import LeastFavorable
 from bootmle.refitting.weighted_units import WeightedUnits, why_not_expanded
 from bootmle.sampling import Cases, Plan
 
-__all__ = ["abc_interval", "family_of", "why_no_family"]
+__all__ = ["cluster_errors_of", "family_of", "interval_of_fit", "why_no_family"]
 
 
 def why_no_family(fit: Fit, sampling: Plan, shown: str) -> str:
@@ -42,34 +50,70 @@ def family_of(
     return LeastFavorable.of(WeightedUnits.of(fit, units, quantities))
 
 
-def abc_interval(
+def cluster_errors_of(
+    fit: Fit, sampling: Plan, functions: Sequence[Callable[[Floats], Any]], chosen: Any
+) -> Callable[[str], tuple[Floats, Floats]]:
+    """Return what computes standard errors and degrees of freedom of the chosen quantities."""
+    assert sampling.cluster_codes is not None
+    robust = ClusterRobust.of(fit, sampling.cluster_codes)
+    slopes = (
+        differentiate(functions, fit.estimate, fit.hessian_errors)[chosen]
+        if functions
+        else (np.eye(len(fit.names))[chosen])
+    )
+    own = slopes[:, fit.likelihood.parameters.free].T
+
+    def errors(correction: str) -> tuple[Floats, Floats]:
+        if robust is None:
+            return np.full(len(slopes), np.nan), np.full(len(slopes), np.nan)
+        return robust.errors(own, correction)
+
+    return errors
+
+
+def interval_of_fit(
     fit: Fit,
+    kind: type[IntervalMethod],
     confidence_level: float,
     alternative: str,
     sampling: Plan | None,
     derive: Callable[[Floats], Any] | None,
 ) -> ConfidenceInterval:
-    """Compute ABC intervals of a fit's parameters, or of quantities derived from them."""
+    """Compute intervals of a fit's parameters, or of quantities derived from them."""
     read_level(confidence_level, alternative)
     plan = Cases() if sampling is None else sampling
     check_plan(fit, plan)
     with computation():
         prepared = plan.prepared(fit)
-        if reason := why_no_family(fit, prepared, str(plan)):
-            raise ValueError(f"method: 'abc' is not available, as {reason}")
+        clustered = Need.CLUSTERS in kind.needs
+        why_not = why_not_cluster_robust if clustered else why_no_family
+        if reason := why_not(fit, prepared, str(plan)):
+            use = "; pass sampling=Clustered(labels)" if prepared.cluster_codes is None else ""
+            more = use if clustered else ""
+            raise ValueError(f"method: {kind.name!r} is not available, as {reason}{more}")
         if fit.not_identified:
             raise ValueError(
-                f"method: 'abc' is not available, as the data do not identify "
+                f"method: {kind.name!r} is not available, as the data do not identify "
                 f"{', '.join(fit.not_identified)}; bootstrap, which serves the others"
             )
         functions = () if derive is None else (derive,)
         estimate, names = fit.estimate, fit.names
         if derive is not None:
             estimate, names = derive_at(derive, estimate, None)
-        family = family_of(fit, prepared, functions, slice(None))
+        parts = (fit, prepared, functions, slice(None))
+        known: dict[str, Any] = (
+            {"cluster_errors": cluster_errors_of(*parts)}
+            if clustered
+            else {"family": family_of(*parts)}
+        )
         nothing = np.empty((0, estimate.size))
-        arrays = ReplicateArrays(names, estimate, nothing, nothing.sum(axis=0), family=family)
-        return ABC.of(arrays).interval(confidence_level, alternative)
+        arrays = ReplicateArrays(names, estimate, nothing, nothing.sum(axis=0), **known)
+        return kind.of(arrays).interval(confidence_level, alternative)
 
 
-INTERVALS["abc"] = abc_interval
+def _of_kind(kind: type[IntervalMethod]) -> Callable[..., ConfidenceInterval]:
+    """Return what computes one kind of interval of a fit."""
+    return lambda fit, *arguments: interval_of_fit(fit, kind, *arguments)
+
+
+INTERVALS.update({kind.name: _of_kind(kind) for kind in (ABC, CR1, CR2, CR3)})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.bootstrapping.choosing import FEW_LOST, LEVEL, QUICK, choose_kinds, off_center
 from bootmle.bootstrapping.double_bootstrap import Doubled
-from bootmle.bootstrapping.fit_intervals import family_of
+from bootmle.bootstrapping.fit_intervals import cluster_errors_of, family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.display.known_names import INTERVALS, refuse_keywords
 from bootmle.execution.threads import computation
@@ -20,6 +20,7 @@ from bootmle.inference.abc import ABC
 from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated, CalibratedBasic
+from bootmle.inference.cluster_robust import CR1, CR2, CR3
 from bootmle.inference.derived import derive_in_turn
 from bootmle.inference.intervals import (
     ConfidenceInterval,
@@ -40,7 +41,10 @@ __all__ = ["METHODS", "Inference", "why_not"]
 
 METHODS: dict[str, type[IntervalMethod]] = {
     kind.name: kind
-    for kind in (Percentile, Basic, Normal, BCa, Studentized, ABC, Calibrated, CalibratedBasic)
+    for kind in (
+        *(Percentile, Basic, Normal, BCa, Studentized, ABC, Calibrated, CalibratedBasic),
+        *(CR1, CR2, CR3),
+    )
 }
 """Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""
 
@@ -71,8 +75,11 @@ class Inference(Doubled):
             "studentized", with each replicate's own sandwich, or what an `Estimator`'s
             ``standard_error`` returns; "abc", BCa's without replicates (see
             `Fit.confidence_interval`); "calibrated" and "calibrated-basic", percentile and basic
-            ones at levels chosen by the double bootstrap (see `calibration`); "recommended", for
-            each parameter the kind of `recommended_kinds`. In any case.
+            ones at levels chosen by the double bootstrap (see `calibration`); "cr1", "cr2" and
+            "cr3", t intervals by the cluster-robust sandwich with a correction for few clusters:
+            G/(G − 1), or the clusters' leverage (Bell and McCaffrey 2002, with Satterthwaite's
+            degrees of freedom; MacKinnon, Nielsen and Webb 2023); "recommended", for each
+            parameter the kind of `recommended_kinds`. In any case.
         confidence_level : float
             At least 0.5 and below 1: the probability of covering, 0.95 for 95% intervals.
         alternative : str
@@ -213,6 +220,13 @@ class Inference(Doubled):
             assert not isinstance(self.sampling, str)
             with computation():
                 known["family"] = family_of(self.fit, self.sampling, self.derivation, chosen)
+        if Need.CLUSTERS in needs:
+            assert isinstance(self.fit, Fit)
+            assert not isinstance(self.sampling, str)
+            with computation():
+                known["cluster_errors"] = cluster_errors_of(
+                    self.fit, self.sampling, self.derivation, chosen
+                )
         if Need.LEVELS in needs:
             known["levels"] = self.calibration().take(chosen)
         return ReplicateArrays(

@@ -7,6 +7,7 @@ from bootmle.bootstrapping.fit_intervals import why_no_family
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import Need
+from bootmle.refitting.cluster_robust import why_not_cluster_robust
 from bootmle.sampling import Plan
 
 __all__ = ["why_lacking", "why_no_quantiles"]
@@ -23,6 +24,8 @@ def why_lacking(
         return "" if plan.supports_quantiles else why_no_quantiles(shown)
     if need is Need.LEVELS:
         return why_not_calibrated(fit, plan, shown)
+    if need is Need.CLUSTERS:
+        return why_not_cluster_robust(fit, plan, shown)
     if need is Need.EXPANSION:
         if fit.likelihood is None:
             return "an Estimator has no likelihood to expand"

@@ -73,8 +73,9 @@ def crosscheck(
     Crosscheck
         Its sources are "bootstrap", "hessian", "opg" and "sandwich" (the last two if the objective
         returns per-observation contributions), "cluster" (if the plan draws clusters as well),
-        "parametric" and "profile" (on request), and the user's. Where the Hessian is not positive
-        definite, the standard errors that rest on it are NaN and flagged.
+        "cr2" (if it draws fewer than 40, in one stratum: Bell and McCaffrey 2002), "parametric" and
+        "profile" (on request), and the user's. Where the Hessian is not positive definite, the
+        standard errors that rest on it are NaN and flagged.
 
     Raises
     ------

@@ -75,7 +75,8 @@ class Context:
         The q free parameters.
     estimate : (q,) array
     covariances : mapping
-        Source to (q, q) matrix: "hessian", "expected", "opg", "sandwich", "cluster".
+        Source to (q, q) matrix: "hessian", "expected", "opg", "sandwich", "cluster",
+        "cr2", "cr3".
     errors : mapping
         Source to the relative error of its standard errors, where that is not 0.
     dispersions : mapping
@@ -104,6 +105,8 @@ _NAMES = {
     "opg": "the OPG",
     "sandwich": "the sandwich",
     "cluster": "the cluster-robust sandwich",
+    "cr2": "the cluster-robust sandwich with CR2 (Bell and McCaffrey 2002)",
+    "cr3": "the cluster-robust sandwich with CR3 (nearly the jackknife)",
     "bootstrap": "the bootstrap matrix",
     "parametric": "the parametric bootstrap matrix",
 }

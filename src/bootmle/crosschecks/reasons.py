@@ -222,9 +222,14 @@ def _skewness(source: Source, evidence: Evidence) -> Reason | None:
 def _few_clusters(source: Source, evidence: Evidence) -> Reason | None:
     """Blame a small number of clusters."""
     clusters = None if evidence.scores is None else evidence.scores.clusters
-    if source.name != "cluster" or clusters is None:
+    if source.name not in {"cluster", "cr2", "cr3"} or clusters is None:
         return None
     count = int(clusters.max()) + 1
+    if source.name != "cluster":
+        return Flag.SMALL_SAMPLE, (
+            f"it is corrected for the leverage of {count} clusters, which neither the replicates "
+            f"nor the sandwich are: report confidence_interval('cr2')"
+        )
     if count >= FEW_CLUSTERS:
         return None
     return Flag.SMALL_SAMPLE, (

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.scores import whitened_scores
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
+from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.plausibility import autocorrelation
 
 __all__ = ["Scores", "measure_scores"]
@@ -35,6 +37,9 @@ class Scores:
         Stratum of each unit that is drawn, where units are drawn within strata.
     by_row : (n, r) array or None
         Those of one observation for each row of the data, where rows may stand for several.
+    robust : ClusterRobust or None
+        Corrections of the cluster-robust sandwich for few clusters, where the plan draws clusters
+        in one stratum and their second derivatives are known.
     """
 
     whitened: Floats
@@ -42,6 +47,7 @@ class Scores:
     clusters: NDArray[np.intp] | None = None
     strata: NDArray[np.intp] | None = None
     by_row: Floats | None = None
+    robust: ClusterRobust | None = None
 
     @property
     def opg(self) -> Floats:
@@ -112,4 +118,7 @@ def measure_scores(
         return None
     slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
     spread = fit.whitening.factor * slopes[:, None]
-    return Scores(whitened, spread, clusters, strata, fit.likelihood.of_rows(whitened))
+    robust = None
+    if clusters is not None and strata is None and fit.status is not Status.AT_BOUND:
+        robust = ClusterRobust.of(fit, clusters)
+    return Scores(whitened, spread, clusters, strata, fit.likelihood.of_rows(whitened), robust)

@@ -12,10 +12,11 @@ from bootmle.crosschecks.score_covariances import Scores
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
+from bootmle.sampling.clustered import FEW_CLUSTERS
 
 __all__ = ["OWN", "Source", "fitted_sources"]
 
-OWN = ("bootstrap", "parametric", "hessian", "opg", "sandwich", "cluster", "profile")
+OWN = ("bootstrap", "parametric", "hessian", "opg", "sandwich", "cluster", "cr2", "profile")
 """Names of the sources that the cross-check computes itself."""
 
 
@@ -90,6 +91,9 @@ def fitted_sources(fit: Fit, scores: Scores | None) -> list[Source]:
         covariances["sandwich"] = np.where(known, scores.sandwich, np.nan)
         if scores.clusters is not None:
             covariances["cluster"] = np.where(known, scores.clustered_sandwich, np.nan)
+        robust = scores.robust
+        if robust is not None and len(robust.scores) < FEW_CLUSTERS:
+            covariances["cr2"] = np.where(known, robust.covariance("CR2"), np.nan)
     return [Source.of(name, _in_all(fit, matrix)) for name, matrix in covariances.items()]
 
 

@@ -96,7 +96,8 @@ class FitViews(Optimum):
             "abc" (DiCiccio and Efron 1992): the endpoints of BCa intervals, from the derivatives of
             the observations' contributions. They are those of the expansion that `bootstrap` uses;
             an endpoint where that is not expected to be within 0.01 standard errors is refitted at
-            its weights, which takes a gradient or two.
+            its weights, which takes a gradient or two. "cr1", "cr2" and "cr3", of clusters: as of
+            `Bootstrap.confidence_interval`.
         confidence_level, alternative
             As of `Bootstrap.confidence_interval`.
         sampling : plan, optional
@@ -128,7 +129,7 @@ class FitViews(Optimum):
         compute = INTERVALS.get(str(method).lower())
         if compute is None:
             raise ValueError(
-                f"method: {method!r} is unknown, or takes replicates; use 'abc', or "
+                f"method: {method!r} is unknown, or takes replicates; use 'abc', 'cr2', or "
                 f"bootstrap(mle).confidence_interval({method!r})"
             )
         return compute(self, confidence_level, alternative, sampling, derive)

@@ -70,6 +70,7 @@ class Need(Enum):
     STANDARD_ERRORS = "a standard error of each replicate"
     EXPANSION = "the units' derivatives at the estimate"
     LEVELS = "resamples of the resamples"
+    CLUSTERS = "clusters, with their shares of the information"
 
 
 class Family(Protocol):
@@ -132,6 +133,9 @@ class ReplicateArrays:
         Derivatives in the units' weights.
     levels : Calibration
         Levels of the estimate in the distributions of the replicates' own resamples.
+    cluster_errors : callable
+        ``cluster_errors(correction)``: cluster-robust standard errors and their degrees of
+        freedom, (p,) each.
     """
 
     names: tuple[str, ...]
@@ -148,6 +152,7 @@ class ReplicateArrays:
     strata: NDArray[np.intp] | None = None
     family: Family | None = None
     levels: Calibration | None = None
+    cluster_errors: Callable[[str], tuple[Floats, Floats]] | None = None
 
 
 class IntervalMethod(ABC):

@@ -16,6 +16,8 @@ from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.taken_apart import ApartError, take_apart
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
+from bootmle.refitting.cluster_robust import ClusterRobust, why_not_cluster_robust
+from bootmle.sampling import Plan
 from bootmle.sampling.resample import Resample
 
 __all__ = ["ScoreSteps"]
@@ -45,10 +47,9 @@ class ScoreSteps:
     studentizes = True
 
     @classmethod
-    def prepare(
-        cls, fit: Fit, units: Sequence[NDArray[np.intp]], timeout: float | None = None
-    ) -> ScoreSteps:
+    def prepare(cls, fit: Fit, plan: Plan, timeout: float | None = None) -> ScoreSteps:
         """Sum the observations' scores by unit; those of a total are of the units alone."""
+        units = tuple(plan.units_apart or ())
         before = fit.likelihood.calls.n
         scores = whitened_scores(fit)
         if scores is None and not fit.takes_weights:
@@ -56,6 +57,8 @@ class ScoreSteps:
         if scores is None or not np.isfinite(scores).all():
             raise ValueError("sampling: the scores are not finite; use Clustered, which refits")
         sums = np.array([scores[rows].sum(axis=0) for rows in units])
+        if plan.score_correction is not None:
+            sums = _corrected(fit, plan)
         own = fit.likelihood.parameters.slopes(fit.whitening.center)
         asked = _parameters(fit)
         slopes = own / asked.slopes(asked.to_working(fit.estimate))
@@ -111,6 +114,20 @@ class ScoreSteps:
         parameters = _parameters(self.fit)
         slopes = parameters.slopes(parameters.to_working(self.fit.estimate) + steps)
         return parameters.in_all(np.sqrt(variances) * np.abs(slopes))
+
+
+def _corrected(fit: Fit, plan: Plan) -> Floats:
+    """Correct the clusters' scores for their leverage, (G, r)."""
+    reason = why_not_cluster_robust(fit, plan, str(plan))
+    robust = None
+    if not reason and plan.cluster_codes is not None and plan.score_correction is not None:
+        robust = ClusterRobust.of(fit, plan.cluster_codes)
+    if robust is None or plan.score_correction is None:
+        why = reason or "a cluster's information is not positive definite"
+        raise ValueError(
+            f"correction: {plan.score_correction!r} is not available, as {why}; leave it out"
+        )
+    return robust.corrected(plan.score_correction)
 
 
 def _parameters(fit: Fit) -> Parameters:

@@ -71,7 +71,7 @@ class Task:
         if fit.likelihood is None:
             return cls(EstimatorRefit(fit, timeout), sampling, seed, n)
         if sampling.linear:
-            steps = ScoreSteps.prepare(fit, tuple(sampling.units_apart or ()), timeout)
+            steps = ScoreSteps.prepare(fit, sampling, timeout)
             return cls(steps, sampling, seed, n)
         whole = fit.takes_weights or (verified and not apart)
         units = None if whole else tuple(sampling.units_apart or ())

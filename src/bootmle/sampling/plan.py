@@ -99,6 +99,11 @@ class Plan(ABC):
         return False
 
     @property
+    def score_correction(self) -> str | None:
+        """Correction of the clusters' scores for their leverage, where one is asked for."""
+        return None
+
+    @property
     def cluster_codes(self) -> NDArray[np.intp] | None:
         """Number of each observation's cluster, (n,), where clusters are drawn."""
         return None

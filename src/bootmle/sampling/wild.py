@@ -15,6 +15,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.taken_apart import why_whole
+from bootmle.optimization.leverage import CORRECTIONS
 from bootmle.optimization.status import Status
 from bootmle.sampling.labels import members_of, read_codes
 from bootmle.sampling.plan import Plan, Structure
@@ -53,6 +54,10 @@ class Wild(Plan):
     clusters : (n,) array_like or str
         Label of the cluster that each observation belongs to, or the column of a data frame or
         dict in ``args`` that holds them.
+    correction : str, optional
+        "CR2" or "CR3": scores corrected for the clusters' leverage, so that the replicates'
+        variance is that of the sandwich so corrected (Bell and McCaffrey 2002; MacKinnon, Nielsen
+        and Webb 2023). Below 40 clusters use "CR3" and studentized intervals.
     weights : str
         "webb": six values (Webb 2023), 6^G draws, for few clusters; "rademacher": ±1, of which G
         clusters have 2^G; "mammen": two values with a third moment of 1 (Mammen 1993), which keeps
@@ -61,8 +66,8 @@ class Wild(Plan):
     Raises
     ------
     ValueError
-        For other weights, and unless there is one label for each observation, none missing, and at
-        least two clusters.
+        For other weights or corrections, and unless there is one label for each observation, none
+        missing, and at least two clusters.
 
     Examples
     --------
@@ -83,11 +88,14 @@ class Wild(Plan):
 
     clusters: Any
     weights: str = "webb"
+    correction: str | None = None
     codes: NDArray[np.intp] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read labels that are at hand."""
         check_choice("weights", self.weights, tuple(_MULTIPLIERS))
+        if self.correction is not None:
+            check_choice("correction", self.correction, tuple(CORRECTIONS))
         codes: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         if isinstance(self.clusters, str) and self.clusters in _MULTIPLIERS:
             raise ValueError(
@@ -156,6 +164,11 @@ class Wild(Plan):
         return self.codes
 
     @property
+    def score_correction(self) -> str | None:
+        """As asked for."""
+        return self.correction
+
+    @property
     def units_apart(self) -> tuple[NDArray[np.intp], ...]:
         """A total is taken apart into clusters."""
         return members_of(self.codes)
@@ -173,10 +186,11 @@ class Wild(Plan):
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
         """Say what replicates are, and that few differ where they do."""
         count = self.n_clusters
+        low = f", low by about √(G/(G − 1)) = {np.sqrt(count / (count - 1)):.3f}"
+        what = low if self.correction is None else f" with {self.correction}"
         found = [
             f"replicates are linear steps along the scores of {count} clusters, without refits: "
-            f"standard errors are the cluster-robust sandwich's, low by about √(G/(G − 1)) = "
-            f"{np.sqrt(count / (count - 1)):.3f}; they show no bias"
+            f"standard errors are the cluster-robust sandwich's{what}; they show no bias"
         ]
         draws = float(len(_MULTIPLIERS[self.weights][0])) ** count
         if draws < _FEW_DRAWS:
@@ -188,4 +202,5 @@ class Wild(Plan):
         """Show how many clusters there are, not all labels."""
         known = self.codes.size > 0
         what = f"{self.n_clusters} clusters" if known else repr(self.clusters)
-        return f"Wild({what}, weights={self.weights!r})"
+        more = "" if self.correction is None else f", correction={self.correction!r}"
+        return f"Wild({what}, weights={self.weights!r}{more})"

@@ -253,5 +253,5 @@ def _refit_of_one(
     if fit.likelihood is None:
         return EstimatorRefit(fit)
     if plan.linear:
-        return ScoreSteps.prepare(fit, tuple(plan.units_apart or ()))
+        return ScoreSteps.prepare(fit, plan)
     return LikelihoodRefit(fit, None)
