@@ -216,7 +216,7 @@ def clustered() -> list[Study]:
     Formulas take no replicates, so that they can have more data sets.
     """
     models = {"logit": clustered_logit, "linear": clustered_linear, "NB2": clustered_nb2}
-    plans = {
+    plans: dict[str, tuple[Callable[[tuple[Any, ...]], Plan], tuple[str, ...], int]] = {
         "formulas": (by_cluster, FORMULAS, 2),
         "Clustered": (by_cluster, CLUSTERS, 399),
         "Wild": (partial(by_scores, correction=None), SCORES, 399),
