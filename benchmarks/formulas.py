@@ -171,7 +171,7 @@ def _sources(V: Any, B: Any, S: Any, C: Any, n: int, q: int, g: int) -> Table:
     """List the sources and their small-sample factors."""
     both = g / (g - 1) * (n - 1) / (n - q)
     return {
-        "Hessian": (root(V), ("equals the inverse Hessian",)),
+        "Hessian": (root(V), ("equals the inverse Hessian", "or the inverse Hessian")),
         "OPG": (root(B), ("equals the OPG",)),
         "sandwich": (root(S), ("equals the sandwich",)),
         "sandwich n/(n − 1)": (root(S * n / (n - 1)), ("n/(n − 1)",)),

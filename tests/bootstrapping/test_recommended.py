@@ -1,11 +1,14 @@
 """Recommended intervals: the rules, and that each parameter has the interval of its kind."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from bootmle import Bootstrap, bootstrap, fit
+from bootmle import Bootstrap, bootstrap, crosscheck, fit, load
 from bootmle.bootstrapping.choosing import choose_kinds
 from bootmle.likelihood.arrays import Floats
 
@@ -92,3 +95,79 @@ def test_no_bca_interval_of_a_parameter_with_replicates_at_infinity() -> None:
     assert "use bca intervals for b; those of a have no finite end" in str(boot)
     ends = boot.interval_where_possible("bca", 0.95)
     assert np.isfinite([ends.low[1], ends.high[1]]).all()
+
+
+def normal_nll(params: Any, y: Floats) -> Floats:
+    return np.asarray(params[1] + 0.5 * ((y - params[0]) * np.exp(-params[1])) ** 2)
+
+
+@pytest.fixture(scope="module")
+def at_bound() -> Bootstrap:
+    y = np.random.default_rng(5).normal(-0.05, 1.0, 60)
+    start, bounds = {"mean": 0.5, "log_sd": 0.0}, [(0.0, None), (None, None)]
+    return bootstrap(fit(normal_nll, start, args=y, bounds=bounds), n_resamples=199, rng=0)
+
+
+NONE_FOR_MEAN = "no interval is recommended for mean: at a bound the bootstrap is inconsistent"
+
+
+def test_no_interval_is_recommended_for_a_parameter_at_its_bound(at_bound: Bootstrap) -> None:
+    assert at_bound.at_bound == ("mean",)
+    kinds = at_bound.recommended_kinds()
+    assert kinds[0] == "none" != kinds[1]
+    with pytest.warns(UserWarning, match=NONE_FOR_MEAN):
+        found = at_bound.confidence_interval("recommended")
+    own = at_bound.confidence_interval(str(kinds[1]))
+    assert_array_equal(np.isnan([found.low, found.high]), [[True, False]] * 2)
+    assert (found.low[1], found.high[1]) == (own.low[1], own.high[1])
+
+
+def test_both_texts_say_the_same_at_a_bound(at_bound: Bootstrap, tmp_path: Path) -> None:
+    said = str(at_bound)
+    line = next(each for each in said.splitlines() if each.startswith("no interval"))
+    assert "; for log_sd " in line
+    assert line in " ".join(str(crosscheck(at_bound)).split())
+    at_bound.save(tmp_path / "run.npz")
+    assert load(tmp_path / "run.npz").recommended_kinds().tolist()[0] == "none"
+    # Its interval by the profile likelihood is what is recommended instead.
+    profile = crosscheck(at_bound, profile=True).profile
+    assert profile is not None
+    assert profile.low[0] == 0.0 < profile.high[0]
+
+
+def test_derived_quantities_at_a_bound_are_those_that_depend_on_it(at_bound: Bootstrap) -> None:
+    derived = at_bound.derive(lambda p: {"twice": 2 * p[0], "both": p[0] + p[1], "sd": p[1]})
+    assert derived.at_bound == ("twice", "both")
+
+
+def test_a_constraint_at_the_optimum_is_a_bound_of_what_it_involves() -> None:
+    rng = np.random.default_rng(1)
+    y = np.column_stack([rng.normal(size=(40, 2)), 1000 * rng.normal(size=40)])
+
+    def nll(params: Any, y: Floats) -> Floats:
+        return np.asarray(((y - params) ** 2 / [1.0, 1.0, 1e6]).sum(axis=1) / 2)
+
+    above = {"type": "ineq", "fun": lambda p: p[0] - p[1] - 1}
+    mle = fit(nll, {"a": 2.0, "b": 0.0, "c": 0.0}, args=y, constraints=[above])
+    assert mle.at_bound == ("a", "b")
+    same = {"type": "eq", "fun": lambda p: p[0] - p[1] - 1}
+    assert fit(nll, {"a": 2.0, "b": 1.0, "c": 0.0}, args=y, constraints=[same]).at_bound == ()
+
+
+def test_no_interval_is_recommended_at_a_local_optimum() -> None:
+    y = np.concatenate([np.linspace(-1, 1, 12), np.linspace(5, 7, 10), np.linspace(11, 13, 11)])
+
+    def nll(params: Any, y: Floats) -> Floats:
+        return -np.logaddexp(*(-0.5 * (y - one) ** 2 for one in params))
+
+    fits = [fit(nll, start, args=y, names=["a", "b"]) for start in ([0.0, 9.0], [3.0, 12.0])]
+    boot = bootstrap(max(fits, key=lambda each: each.nll), n_resamples=199, rng=0)
+    assert set(boot.recommended_kinds()) == {"none"}
+    for both in (boot, boot.derive(lambda p: {"gap": p[1] - p[0]})):
+        assert "no interval is recommended: the fit is a local optimum only" in str(both)
+        assert "use " not in str(both)
+        with pytest.raises(ValueError, match="no interval is recommended: the fit is a local"):
+            both.confidence_interval("recommended")
+        check = crosscheck(both)
+        assert all("the fit is a local optimum only" in v.reason for v in check.verdicts.values())
+        assert check.conditioning is None

@@ -40,6 +40,7 @@ OTHERS: dict[str, Any] = {
     ),
     "apart": True,
     "fixed": ("x2",),
+    "at_bound": ("x1",),
     "not_identified": ("x1",),
     "notes": ("one", "two"),
     "remarks": ("three",),

@@ -180,3 +180,29 @@ def test_a_library_s_result_in_another_order_is_matched_by_its_estimates() -> No
 
     check = crosscheck(mle, {"package": Fitter()})
     np.testing.assert_array_equal(check.standard_errors["package (lifelines)"], errors)
+
+
+def test_a_column_without_a_finite_optimum_is_named_for_the_finite_parameters() -> None:
+    """In the limit the rows of a separated group are gone: the formulas are those of the others."""
+    rng = np.random.default_rng(3)
+    X = np.column_stack([np.ones(120), rng.normal(size=120), np.arange(120) % 3 == 0])
+    y = (rng.random(120) < 1 / (1 + np.exp(-X[:, 1]))).astype(float)
+    y[X[:, 2] == 1] = 1.0
+
+    def logit(params: Any, X: Any, y: Any) -> Any:
+        return np.logaddexp(0, X @ params) - y * (X @ params)
+
+    mle = fit(logit, {"base": 0.0, "x": 0.0, "group": 0.0}, args=(X, y))
+    rest = X[:, 2] == 0
+    Z, p = X[rest][:, :2], 1 / (1 + np.exp(-X[rest][:, :2] @ mle.estimate[:2]))
+    scores = Z * (p - y[rest])[:, None]
+    V, meat = np.linalg.inv(Z.T @ ((p * (1 - p))[:, None] * Z)), scores.T @ scores
+    for matrix, name in (
+        (V, "the inverse Hessian"),
+        (np.linalg.inv(meat), "the OPG"),
+        (V @ meat @ V * 120 / 117, "the sandwich times n/(n − p), 120/117 (HC1)"),
+    ):
+        found = said([*root(matrix), 2082.7], mle)
+        assert f"equals {name} for base, x, and what it has for group means nothing: " in found
+        assert "withheld for group: no standard error follows" in found
+    assert "none of the known formulas for base, x: withheld" in said([0.5, 0.1, np.nan], mle)

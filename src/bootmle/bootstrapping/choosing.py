@@ -10,16 +10,33 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bootmle.bootstrapping.spread import Spread
+from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import fewest_replicates
 from bootmle.likelihood.arrays import Floats
+from bootmle.refitting.alarm_kinds import AlarmKind
+from bootmle.refitting.plausibility import IN_DOUBT
 
-__all__ = ["FEW_LOST", "LEVEL", "QUICK", "choose_kinds", "median_bias", "off_center"]
+__all__ = [
+    "FEW_LOST",
+    "LEVEL",
+    "NONE",
+    "QUICK",
+    "Refusal",
+    "choose_kinds",
+    "describe_refusals",
+    "median_bias",
+    "off_center",
+    "refusals",
+    "withheld",
+]
 
 LEVEL = 0.95
 """The level at which a recommended interval has to have finite endpoints."""
 FEW_LOST = 0.01
 """Share of replicates without a standard error up to which studentized intervals are recommended:
 their tails of 2.5% then change by less than half."""
+NONE = "none"
+"""Stands for the kind where no interval is recommended."""
 QUICK = 0.1
 """Refits of the jackknife over replicates up to which BCa intervals are considered."""
 
@@ -62,6 +79,57 @@ _RULES = (
     _Rule(np.inf, True, ("studentized", "bca")),
 )
 """The first rule that holds and has a kind with finite endpoints decides; else percentile."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusal:
+    """Why no interval is recommended, and for which parameters, (p,)."""
+
+    reason: str
+    concerned: NDArray[np.bool_]
+
+
+def refusals(boot: Spread) -> list[Refusal]:
+    """List why no interval is recommended where the bootstrap's are no intervals of anything."""
+    names = np.array(boot.names)
+    everything = np.ones(len(names), dtype=bool)
+    local = any(each.kind is AlarmKind.BETTER_OPTIMUM for each in boot.alarms)
+    profiled = isinstance(boot.fit, Fit) and not (boot.derived or boot.fit.optimizer.constraints)
+    more = "; crosscheck(boot, profile=True) has one by the profile likelihood"
+    if local:
+        return [
+            Refusal("the fit is a local optimum only; fit again from the better one", everything)
+        ]
+    at_bound = f"at a bound the bootstrap is inconsistent (Andrews 2000){more if profiled else ''}"
+    found = [Refusal(at_bound, np.isin(names, boot.at_bound))]
+    found += [
+        Refusal(each.kind.value, np.isin(names, each.names))
+        for each in boot.alarms
+        if each.kind in IN_DOUBT
+    ]
+    return [each for each in found if each.concerned.any()]
+
+
+def describe_refusals(boot: Spread) -> str:
+    """Say for which parameters no interval is recommended, and why; empty where all have one."""
+    return "; ".join(
+        f"no interval is recommended{_of_some(boot, each.concerned)}: {each.reason}"
+        for each in refusals(boot)
+    )
+
+
+def _of_some(boot: Spread, concerned: NDArray[np.bool_]) -> str:
+    """Name the parameters, unless they are all."""
+    names = np.array(boot.names)[concerned].tolist()
+    return "" if concerned.all() else f" for {', '.join(names)}"
+
+
+def withheld(boot: Spread) -> NDArray[np.bool_]:
+    """Whether no interval is recommended for each parameter, (p,)."""
+    found = np.zeros(len(boot.names), dtype=bool)
+    for each in refusals(boot):
+        found |= each.concerned
+    return found
 
 
 def off_center(boot: Spread) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Never
@@ -9,7 +10,16 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.bootstrapping.choosing import FEW_LOST, LEVEL, QUICK, choose_kinds, off_center
+from bootmle.bootstrapping.choosing import (
+    FEW_LOST,
+    LEVEL,
+    NONE,
+    QUICK,
+    choose_kinds,
+    describe_refusals,
+    off_center,
+    withheld,
+)
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import cluster_errors_of, family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
@@ -116,6 +126,8 @@ class Inference(Doubled):
         """
         refuse_keywords(unknown, "confidence_interval", Inference.confidence_interval)
         prepared, _ = self._prepared(method), read_level(confidence_level, alternative)
+        if isinstance(prepared, Mixed) and NONE in prepared.kinds:
+            warnings.warn(f"{describe_refusals(self)}; its ends are nan", stacklevel=2)
         bounds = self._with_correction(prepared, prepared.interval(confidence_level, alternative))
         return self._expanded(bounds)
 
@@ -169,11 +181,14 @@ class Inference(Doubled):
         """Name the kind of interval that is recommended for each parameter, (p,).
 
         By the rules of a simulation study: of the number of units, and of whether replicates are
-        off center.
+        off center. "none" where the fit is a local optimum, for parameters at a bound, and where
+        alarms say that the replicates mean nothing.
         """
-        if not self.supports_quantiles:
-            return np.full(len(self.names), Normal.name)
-        return choose_kinds(self._n_units, off_center(self), self.serves)
+        if self.supports_quantiles:
+            kinds = choose_kinds(self._n_units, off_center(self), self.serves)
+        else:
+            kinds = np.full(len(self.names), Normal.name)
+        return np.where(withheld(self), NONE, kinds)
 
     def serves(self, kind: str) -> NDArray[np.bool_]:
         """Whether a kind is at hand, and has finite endpoints, for each parameter."""
@@ -190,7 +205,12 @@ class Inference(Doubled):
     def _recommended(self) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""
         kinds = self.recommended_kinds()[~self.flat()]
-        return Mixed({name: self._prepared(name) for name in np.unique(kinds).tolist()}, kinds)
+        if kinds.size and (kinds == NONE).all():
+            raise ValueError(
+                f"method: {describe_refusals(self)}; a kind's name gives it all the same"
+            )
+        made = [name for name in np.unique(kinds).tolist() if name != NONE]
+        return Mixed({name: self._prepared(name) for name in made}, kinds)
 
     @property
     def _n_units(self) -> float:

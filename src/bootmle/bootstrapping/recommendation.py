@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from bootmle.bootstrapping.choosing import LEVEL, median_bias, off_center
+from bootmle.bootstrapping.choosing import (
+    LEVEL,
+    describe_refusals,
+    median_bias,
+    off_center,
+    withheld,
+)
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.inference.bca import acceleration
 from bootmle.inference.intervals import Need
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["recommend_interval"]
+__all__ = ["describe_recommendation", "recommend_interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +41,35 @@ class _Thresholds:
 _THRESHOLDS = _Thresholds()
 
 
+def describe_recommendation(boot: Sensitivity) -> str:
+    """Say for which parameters no interval is recommended, and which one for the others.
+
+    Empty where all have one.
+    """
+    refused, out = describe_refusals(boot), _without(boot)
+    advice = recommend_interval(boot) if refused and not out.all() else ""
+    return f"{refused}; for {_listed(boot, ~out)} {advice}" if advice else refused
+
+
+def _without(boot: Sensitivity) -> NDArray[np.bool_]:
+    """Whether a parameter has no interval to recommend: it is withheld, fixed or flat, (p,)."""
+    return withheld(boot) | boot.flat() | np.isin(boot.names, boot.fixed)
+
+
 def recommend_interval(boot: Sensitivity) -> str:
     """Say which interval to report: the percentile interval, or what serves better here.
 
     The call that it names has finite ends at this number of replicates; else it says how many it
-    takes, and for which parameters fewer do. Empty where there is no interval to recommend.
+    takes, and for which parameters fewer do. Empty where there is no interval to recommend;
+    parameters for which none is are left out.
     """
-    if not boot.supports_quantiles:
+    out = _without(boot)
+    if not boot.supports_quantiles or (out.all() and withheld(boot).any()):
         return ""
     for_some = "studentized" in boot.recommended_kinds()
-    if not (off_center(boot).any() or for_some):
+    if not ((off_center(boot) & ~out).any() or for_some):
         return "report the percentile interval"
-    if boot.serves("studentized")[~boot.flat()].all():
+    if boot.serves("studentized")[~boot.flat()].all() and not withheld(boot).any():
         return "use confidence_interval('studentized')"
     if for_some:
         return "use confidence_interval('recommended')"
@@ -59,9 +82,9 @@ def _recommend_bca(boot: Sensitivity) -> str:
     """Recommend BCa intervals for the parameters that have finite ones at so many replicates."""
     needed, endless = _needed(boot)
     short = (needed > len(boot.data) - boot.n_failed) & ~endless
-    if not (short | endless).any():
+    wanted, parts = off_center(boot) & ~withheld(boot), []
+    if not (short | endless | withheld(boot)).any():
         return "use confidence_interval('bca')"
-    wanted, parts = off_center(boot), []
     if (wanted & ~short & ~endless).any():
         parts.append(f"use bca intervals for {_listed(boot, wanted & ~short & ~endless)}")
     rest = wanted & short if (wanted & short).any() else short
@@ -107,7 +130,7 @@ def _needed(boot: Sensitivity) -> tuple[Floats, NDArray[np.bool_]]:
         endless |= (level < below) | (1 - level < above)
         needed = np.maximum(needed, margin / np.maximum(tail, 1e-12) - 1)
     varies = (boot.standard_error != 0) & ~boot.flat()
-    varies &= np.array([name not in boot.fixed for name in boot.names])
+    varies &= ~_without(boot)
     return np.where(varies, needed, 0.0), endless & varies
 
 

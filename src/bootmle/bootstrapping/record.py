@@ -129,6 +129,8 @@ class Record:
         Fixed parameters.
     not_identified : tuple of str
         Parameters that the data do not identify.
+    at_bound : tuple of str
+        Parameters whose estimate is at a bound, or that a constraint at the optimum involves.
     notes : tuple of str
         What to know about the plan, and about how resamples act on the objective.
     remarks : tuple of str
@@ -193,6 +195,7 @@ class Record:
     )
     fixed: tuple[str, ...] = field(default=(), metadata=_NAMES | _SHARED)
     not_identified: tuple[str, ...] = field(default=(), metadata=_NAMES)
+    at_bound: tuple[str, ...] = field(default=(), metadata=_NAMES | _LATE)
     notes: tuple[str, ...] = field(
         default=(),
         metadata=_list_of(str, str, join=lambda runs: dict.fromkeys(chain.from_iterable(runs))),
@@ -245,6 +248,7 @@ class Record:
             apart=task.apart,
             fixed=fit.fixed,
             not_identified=fit.not_identified,
+            at_bound=fit.at_bound,
             notes=(
                 *sampling.notes(task.n, center is not None),
                 *fit.resampling_notes,

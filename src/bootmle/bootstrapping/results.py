@@ -37,6 +37,7 @@ from bootmle.inference.derived import (
 from bootmle.inference.standard_errors import of_finite, standard_error
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
+from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.audits import examine
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
@@ -49,7 +50,15 @@ _INNER = {
     *("apart", "blank", "calibrations", "center", "chosen", "correction", "derivation", "derived"),
     *("check_interval", "diverges", "finite", "flat", "from_json", "holding", "identified"),
     *("interval_where_possible", "is_random", "joined", "lacks", "leave_one_out", "linear_part"),
-    *("moved_along_flat", "numbers", "ordered", "origin", "own_standard_error", "rescaled"),
+    *(
+        "moved_along_flat",
+        "moved_inward",
+        "numbers",
+        "ordered",
+        "origin",
+        "own_standard_error",
+        "rescaled",
+    ),
     *("rescaled_correction", "rescaling", "seeds", "serves", "shape", "shared"),
     *("supports_quantiles", "to_json"),
 }
@@ -123,9 +132,10 @@ class Bootstrap(Pictures):
             own_standard_error=None,
             fixed=(),
             not_identified=self.moved_along_flat(function, estimate, labels),
+            at_bound=self.moved_inward(function, estimate, labels),
             remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
             audits=(),
-            alarms=(),
+            alarms=tuple(each for each in self.alarms if each.kind is AlarmKind.BETTER_OPTIMUM),
             calibrations=Calibrations(),
         )
 

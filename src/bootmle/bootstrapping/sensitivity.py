@@ -127,3 +127,15 @@ class Sensitivity(Hypotheses):
             there, _ = derive_at(function, self.estimate + size * direction, labels)
             moved |= np.abs(there - estimate) > _STILL * size
         return tuple(name for name, one in zip(labels, moved, strict=True) if one)
+
+    def moved_inward(
+        self, function: Callable[[Floats], Any], estimate: Floats, labels: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Name the derived quantities that depend on a parameter at a bound."""
+        moved = np.zeros(estimate.size, dtype=bool)
+        for name in self.at_bound:
+            there, j = self.estimate.copy(), self.names.index(name)
+            values = self.replicates[:, j]
+            there[j] = values[np.isfinite(values)].mean()
+            moved |= derive_at(function, there, labels)[0] != estimate
+        return tuple(name for name, one in zip(labels, moved, strict=True) if one)

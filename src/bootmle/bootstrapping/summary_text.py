@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.bootstrapping.choosing import LEVEL, off_center
-from bootmle.bootstrapping.recommendation import recommend_interval
+from bootmle.bootstrapping.choosing import LEVEL, NONE, off_center, withheld
+from bootmle.bootstrapping.recommendation import describe_recommendation, recommend_interval
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.message_kinds import WARNED, count_kinds
@@ -79,22 +79,22 @@ def _recommended(boot: Sensitivity) -> list[list[str]] | None:
     """List the intervals that are recommended in the place of percentile ones; None without any."""
     if not boot.supports_quantiles or len(boot.data) - boot.n_failed < fewest_replicates(LEVEL):
         return None
-    kinds = boot.recommended_kinds()
-    other = (kinds != "percentile") & ~boot.flat()
-    other &= np.array([name not in boot.fixed for name in boot.names])
-    if not other.any():
+    fixed = np.isin(boot.names, boot.fixed)
+    kinds = np.where(boot.flat() | fixed, "percentile", boot.recommended_kinds())
+    if not ((kinds != "percentile") & (kinds != NONE)).any():
         return None
-    ends = boot.interval_where_possible("recommended", LEVEL)
-    errors = boot.standard_error
+    ends, errors = boot.interval_where_possible("recommended", LEVEL), boot.standard_error
     return [
-        [*(rounded_like(end, error, 3) for end in both), kind] if one else ["", "", ""]
-        for *both, error, kind, one in zip(ends.low, ends.high, errors, kinds, other, strict=True)
+        ["", "", "" if kind == "percentile" else kind]
+        if kind in {"percentile", NONE}
+        else [*(rounded_like(end, error, 3) for end in both), kind]
+        for *both, error, kind in zip(ends.low, ends.high, errors, kinds, strict=True)
     ]
 
 
 def _flag(rows: list[list[str]], boot: Sensitivity, doubtful: NDArray[np.bool_]) -> None:
     """Mark the standard errors and endpoints that are not reliable."""
-    off = off_center(boot)
+    off = off_center(boot) & ~withheld(boot)
     better = recommend_interval(boot) if off.any() else ""
     use = f": {better}" if better else ""
     reasons = (
@@ -188,14 +188,16 @@ def _cautions(boot: Sensitivity) -> Iterator[str]:
             f"heavy tails: {_listed(boot, heavy)}; a single replicate contributes more than 10% of "
             f"the variance, and the SE grows with B; the quantile SE does not"
         )
-    off = off_center(boot)
+    off, refused = off_center(boot) & ~withheld(boot), describe_recommendation(boot)
     if off.any():
-        better = recommend_interval(boot)
+        better = "" if refused else recommend_interval(boot)
         use = f": {better}" if better else ""
         yield (
             f"off center or skewed: {_listed(boot, off)}; percentile intervals are likely to "
             f"under-cover{use}"
         )
+    if refused:
+        yield refused
     yield from (f"! {alarm}" for alarm in boot.alarms)
 
 

@@ -152,6 +152,7 @@ def _check(
     if users:
         context = context_of(evidence, simulate)
         verdicts |= {each.name: judge_user_source(each, evidence, context) for each in users}
+    local = evidence.better_optimum
     check = Crosscheck(
         names=fit.names,
         estimate=fit.estimate,
@@ -161,9 +162,9 @@ def _check(
         hessian=fit.information,
         profile=profiled,
         percentile=_percentile(booted) if profile else None,
-        conditioning=measure_conditioning(fit, booted),
-        reparameterizations=suggest_transforms(evidence),
-        remarks=remark_on_scipy(evidence),
+        conditioning=None if local else measure_conditioning(fit, booted),
+        reparameterizations=() if local else suggest_transforms(evidence),
+        remarks=() if local else remark_on_scipy(evidence),
     )
     return check, sources
 

@@ -22,6 +22,8 @@ _SOURCES = ("hessian", "opg", "sandwich", "cluster", "bootstrap", "parametric")
 def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Context:
     """Gather what formulas are made of."""
     fit, scores = evidence.fit, evidence.scores
+    if fit.status is Status.NO_FINITE_OPTIMUM:
+        return _context_in_limit(evidence)
     free = np.ix_(fit.likelihood.parameters.free, fit.likelihood.parameters.free)
     known = {**evidence.known, evidence.reference.name: evidence.reference}
     covariances: dict[str, Floats] = _regardless(evidence)
@@ -41,7 +43,6 @@ def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Conte
     if expected is not None:
         first = {"hessian": covariances.pop("hessian"), "expected": expected.covariance}
         covariances = {**first, **covariances}
-    clusters = None if scores is None else scores.clusters
     return Context(
         names=fit.likelihood.parameters.free_names,
         estimate=fit.estimate[fit.free],
@@ -49,10 +50,39 @@ def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Conte
         errors={} if expected is None else {"expected": expected.error},
         dispersions={} if expected is None else expected.dispersions,
         n=fit.likelihood.n_observations or 0,
-        clusters=0 if clusters is None else int(clusters.max()) + 1,
+        clusters=_count_clusters(evidence),
         nll=fit.nll,
         partial=partial,
     )
+
+
+def _context_in_limit(evidence: Evidence) -> Context:
+    """Gather what formulas of the finite parameters are made of, in the limit of the others."""
+    fit = evidence.fit
+    finite = np.isfinite(np.diag(fit.information.covariance))
+    inside = np.ix_(*[fit.likelihood.parameters.free[finite]] * 2)
+    names = fit.likelihood.parameters.free_names
+    return Context(
+        names=tuple(name for name, one in zip(names, finite, strict=True) if one),
+        estimate=fit.estimate[fit.free][finite],
+        covariances={
+            name: np.asarray(source.covariance)[inside]
+            for name, source in evidence.known.items()
+            if name in _SOURCES and source.covariance is not None
+        },
+        errors={},
+        dispersions={},
+        n=fit.likelihood.n_observations or 0,
+        clusters=_count_clusters(evidence),
+        nll=fit.nll,
+        inside=finite,
+    )
+
+
+def _count_clusters(evidence: Evidence) -> int:
+    """Count the clusters that are drawn; 0 where none are."""
+    clusters = None if evidence.scores is None else evidence.scores.clusters
+    return 0 if clusters is None else int(clusters.max()) + 1
 
 
 def _partial(covariance: Floats, names: Sequence[str]) -> Formula:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bootmle.bootstrapping.recommendation import recommend_interval
+from bootmle.bootstrapping.recommendation import describe_recommendation, recommend_interval
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag
 from bootmle.crosschecks.reasons import equality_flag
@@ -61,14 +61,15 @@ def remark_on_scipy(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _rise(evidence: Evidence) -> str | None:
-    """Return how far above the optimum SciPy stopped; None where that is not known, or 0."""
+    """Return how far above the optimum SciPy stopped; None where that is not known, or noise."""
     fit = evidence.fit
     information, free = fit.scipy_information, fit.likelihood.parameters.free
     if information is None or information.point.size != free.size:
         return None
     params = fit.estimate.copy()
     params[free] = information.point
-    return rounded(fit.likelihood.total(params) - fit.nll, 4)
+    rise = fit.likelihood.total(params) - fit.nll
+    return rounded(rise, 4) if rise > fit.step_sizes.noise else None
 
 
 def _at_saddle(fit: Fit) -> bool:
@@ -95,12 +96,13 @@ def _scipy_stopped(evidence: Evidence) -> Iterator[Diagnosis]:
 
 def _not_at_optimum(evidence: Evidence) -> Iterator[Diagnosis]:
     """Report an estimate at a bound, or one that is not a certified optimum."""
-    fit = evidence.fit
+    fit, boot = evidence.fit, evidence.boot
     if fit.status is Status.AT_BOUND:
+        advice = "" if boot is None else describe_recommendation(boot)
         yield Diagnosis(
             Flag.AT_BOUND,
             "an estimate is at a bound or constraint, where neither the Hessian nor the bootstrap "
-            "is valid (Andrews 2000)",
+            f"is valid (Andrews 2000){f': {advice}' if advice else ''}",
         )
     elif not fit.converged:
         yield Diagnosis(

@@ -86,6 +86,8 @@ class Context:
     nll : float
     partial : Formula or None
         The inverse of the expected information of those parameters that it is known for.
+    inside : bool array or None
+        Which free parameters these are, where the others are infinite.
     """
 
     names: tuple[str, ...]
@@ -97,6 +99,12 @@ class Context:
     clusters: int
     nll: float
     partial: Formula | None = None
+    inside: NDArray[np.bool_] | None = None
+
+    @property
+    def n_free(self) -> int:
+        """Number of free parameters, infinite ones included."""
+        return len(self.names) if self.inside is None else len(self.inside)
 
 
 _NAMES = {

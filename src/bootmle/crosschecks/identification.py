@@ -55,9 +55,13 @@ _THRESHOLDS = _Thresholds()
 _BOOTSTRAPS = {"bootstrap", "parametric"}
 
 
-def given_of(source: Source, evidence: Evidence) -> Given:
-    """Take a source's numbers for the free parameters: a matrix, unless its covariances are 0."""
+def given_of(source: Source, evidence: Evidence, context: Context) -> Given:
+    """Take a source's numbers for the parameters that formulas are of, or its matrix.
+
+    A column, where covariances are 0.
+    """
     free = evidence.fit.likelihood.parameters.free
+    free = free if context.inside is None else free[context.inside]
     column = source.standard_errors[free]
     if source.covariance is None or not source.has_covariances:
         return Given.of(column)
@@ -91,6 +95,8 @@ def _tiers(
     yield _by_a_factor(given, own, _THRESHOLDS.shared)
     for base in sorted(own, key=lambda each: each.source != "hessian"):
         yield _likely(given, list(held_formulas(base, context.names, missing)))
+    if context.inside is not None:  # what follows is computed at a finite optimum
+        return
     yield _rescaled(given, own, context)
     base = own[0] if own else Formula("", np.full((len(missing),) * 2, np.nan))
     meat = None

@@ -64,7 +64,7 @@ def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula |
         ratios = given.column / made
         allowed = np.full(len(made), np.inf)
         allowed[present] = given.unit[present] + EXACT + base.error
-        found: dict[int, Map] = {}
+        found: dict[int, list[Map]] = {}
         for j in np.flatnonzero(present):
             if abs(np.log(ratios[j])) <= allowed[j]:
                 continue
@@ -72,15 +72,18 @@ def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula |
             fitting = [m for m in _MAPS if abs(np.log(ratios[j] / m[1](value))) <= allowed[j]]
             if not fitting:
                 return None
-            found[int(j)] = fitting[0]
+            found[int(j)] = fitting
     kept = int(present.sum()) - len(found)
-    same = len({title for title, _ in found.values()}) == 1 and len(found) > 1
+    same = len({fitting[0][0] for fitting in found.values()}) == 1 and len(found) > 1
     if not found or not (kept >= len(found) or same):
         return None
     slopes = np.ones(len(made))
-    for place, (_, slope) in found.items():
-        slopes[place] = slope(context.estimate[place])
-    shown = ", ".join(title.format(context.names[k]) for k, (title, _) in found.items())
+    for place, fitting in found.items():
+        slopes[place] = fitting[0][1](context.estimate[place])
+    shown = ", ".join(
+        " or ".join(title.format(context.names[place]) for title, _ in fitting)
+        for place, fitting in found.items()
+    )
     more = ", ".join(context.names[j] for j in found)
     return replace(
         base,

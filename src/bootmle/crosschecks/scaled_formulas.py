@@ -39,7 +39,7 @@ def small_sample_formulas(base: Formula, context: Context) -> list[Formula]:
 
 def _small_sample(source: str, context: Context) -> Iterator[tuple[float, str]]:
     """List the factors for small samples."""
-    n, p, g = context.n, len(context.names), context.clusters
+    n, p, g = context.n, context.n_free, context.clusters
     if source in _BOOTSTRAPS:
         return
     if n > 1:

@@ -59,7 +59,7 @@ def judge_user_source(source: Source, evidence: Evidence, context: Context) -> V
 def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
     """Judge the numbers that are there."""
     fit = evidence.fit
-    given = given_of(source, evidence)
+    given = given_of(source, evidence, context)
     if _is_broken(source, fit):
         return Verdict(False, "the matrix is not finite", Flag.NOT_POSITIVE_DEFINITE)
     if source.missing[fit.free].all():
@@ -72,8 +72,10 @@ def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
     withheld = withheld_from(evidence)
     if withheld is not None:
         named = [] if source.quasi_newton else identify(given, source, evidence, context)
-        said = f"{describe_matches(named)}: " if named else ""
-        return replace(withheld, reason=f"{said}{withheld.reason}")
+        said = describe_matches(named) if named else ""
+        if context.inside is not None and context.inside.any():
+            said = _in_limit(said, source, evidence, context)
+        return replace(withheld, reason=f"{said}: {withheld.reason}" if said else withheld.reason)
     if source.quasi_newton:
         return _judge_as_near_inverse(source, evidence) or _judge_curvature(source, evidence)
     matches = identify(given, source, evidence, context)
@@ -83,6 +85,17 @@ def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
     if given.matrix is None or unknown.agrees:
         return unknown
     return _judge_curvature(source, evidence)
+
+
+def _in_limit(said: str, source: Source, evidence: Evidence, context: Context) -> str:
+    """Say which parameters a formula is named for, where others are infinite."""
+    assert context.inside is not None
+    free = evidence.fit.likelihood.parameters.free
+    others = np.isin(np.arange(len(evidence.fit.names)), free[~context.inside])
+    artifacts = evidence.named(others & np.isfinite(source.standard_errors) & ~source.missing)
+    more = f", and what it has for {', '.join(artifacts)} means nothing" if artifacts else ""
+    said = said or "it matches none of the known formulas"
+    return f"{said} for {', '.join(context.names)}{more}"
 
 
 def _is_broken(source: Source, fit: Fit) -> bool:

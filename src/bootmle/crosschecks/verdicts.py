@@ -22,9 +22,16 @@ __all__ = [
     "withheld_from",
 ]
 
+_PROFILED_AT_BOUND = (
+    "report its intervals, which are conservative at a bound (Self and Liang 1987); half their "
+    "length is no standard error there"
+)
+
 
 def judge(source: Source, evidence: Evidence) -> Verdict:
     """Judge one of the cross-check's own sources against the reference."""
+    if source.name == "profile" and evidence.fit.status is Status.AT_BOUND:
+        return Verdict(False, _PROFILED_AT_BOUND, Flag.AT_BOUND)
     settled = withheld_from(evidence) or _missing(source, evidence) or agreement(source, evidence)
     if settled is not None:
         return settled
@@ -148,7 +155,8 @@ def judge_reference(evidence: Evidence) -> Verdict:
         )
         return Verdict(False, reason, Flag.NOT_POSITIVE_DEFINITE)
     if evidence.fit.status is Status.AT_BOUND:
-        reason = "not valid for an estimate at a bound, where replicates pile up (Andrews 2000)"
+        names = ", ".join(evidence.boot.at_bound) or "what is"
+        reason = f"not valid for {names} at a bound, where replicates pile up (Andrews 2000)"
         return Verdict(False, reason, Flag.AT_BOUND)
     return describe_replicates(evidence)
 

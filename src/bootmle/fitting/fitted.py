@@ -70,6 +70,11 @@ class Fitted(ABC):
         return ()
 
     @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Names of the parameters at a bound; of a function's estimates none is known."""
+        return ()
+
+    @property
     def null_directions(self) -> Floats:
         """The directions that the data do not identify, (p, k)."""
         return np.zeros((len(self.names), 0))

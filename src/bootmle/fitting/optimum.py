@@ -28,6 +28,9 @@ _INVOLVED = 0.01
 """Smallest part in a null direction that counts, as a share of the largest; measured on 20
 regressions with two intercepts: those of the other parameters are at most 1e-12."""
 
+_AT_END = 1e-6
+"""Standard errors from a bound, and share of the largest part in a constraint, of rounding."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Optimum(Fitted):
@@ -119,6 +122,22 @@ class Optimum(Fitted):
         involved = (parts > _INVOLVED * parts.max(axis=0, initial=1e-300)).any(axis=1)
         names = self.likelihood.parameters.free_names
         return tuple(name for name, part in zip(names, involved, strict=True) if part)
+
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Names of the free parameters at a bound, or that a constraint at the optimum involves."""
+        if self.status is not Status.AT_BOUND:
+            return ()
+        parameters, tangent = self.likelihood.parameters, self.information.tangent
+        unit = self.whitening.units * np.abs(parameters.slopes(self.whitening.center))
+        away = np.abs(parameters.bounds - self.estimate[parameters.free, None]).min(axis=1)
+        held = away <= _AT_END * np.where(np.isfinite(unit) & (unit > 0), unit, 1.0)
+        if tangent is not None:
+            basis = np.linalg.qr(tangent)[0]
+            normal = np.linalg.norm(np.eye(len(held)) - basis @ basis.T, axis=1) * unit
+            held |= normal > _AT_END * normal.max()
+        names = parameters.free_names
+        return tuple(name for name, one in zip(names, held, strict=True) if one) or names
 
     @property
     def null_directions(self) -> Floats:
