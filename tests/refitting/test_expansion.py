@@ -51,8 +51,8 @@ def exact_tensors(mle: Fit, whitening: Whitening, weights: Floats) -> tuple[Floa
     )
 
 
-def expanded(likelihood: Likelihood, whitening: Whitening) -> SharedExpansion:
-    found = expand_shared(likelihood, whitening)
+def expanded(likelihood: Likelihood, whitening: Whitening, step: float = 1.0) -> SharedExpansion:
+    found = expand_shared(likelihood, whitening, step)
     assert found is not None
     return found
 
@@ -72,24 +72,24 @@ def errors_at(mle: Fit, factor: float, weights: Floats) -> list[float]:
 
 @FORMS
 def test_derivatives_of_a_poisson_regression_and_the_order_of_their_errors(with_jac: bool) -> None:
-    # By values the slope is of fourth order in the step, by scores it is exact.
+    # By values an error is of the order that is left out, by scores of second order, or exact.
     mle, weights = poisson_fit(with_jac), np.random.default_rng(0).exponential(size=N)
     coarse, fine = (np.array(errors_at(mle, factor, weights)) for factor in (0.5, 0.25))
     orders = np.log2(coarse[1:] / fine[1:])
-    assert_allclose(orders, 2, atol=0.1)
+    assert_allclose(orders, 2 if with_jac else [2, 1], atol=0.1)
     if with_jac:
         assert coarse[0] < 1e-12
     else:
-        assert np.log2(coarse[0] / fine[0]) == pytest.approx(4, abs=0.1)
+        assert np.log2(coarse[0] / fine[0]) == pytest.approx(3, abs=0.1)
     # At a quarter of a standard error the model is accurate to a part in a hundred.
     assert fine.max() < 0.01
 
 
 @FORMS
-def test_at_a_step_of_one_standard_error_the_cubic_model_is_close(with_jac: bool) -> None:
+def test_at_the_step_that_refits_take_the_cubic_model_is_close(with_jac: bool) -> None:
     mle = poisson_fit(with_jac, n=400)
-    found = expanded(mle.likelihood, mle.whitening)
-    assert (found.order, found.step) == (3, 1.0)
+    found = expanded(mle.likelihood, mle.whitening, mle.step_sizes.expansion_step)
+    assert (found.order, found.step) == (3, 1.0 if with_jac else 0.2)
     weights = np.random.default_rng(0).multinomial(400, np.full(400, 1 / 400), size=5).astype(float)
     models = found.models(weights)
     assert models.third is not None
@@ -99,7 +99,7 @@ def test_at_a_step_of_one_standard_error_the_cubic_model_is_close(with_jac: bool
             exact_tensors(mle, mle.whitening, each),
             strict=True,
         ):
-            assert_allclose(one, other, atol=0.02)
+            assert_allclose(one, other, atol=0.02 if with_jac else 0.005)
 
 
 def closed(function: Callable[..., Any], size: int, jac: Any = None, **more: Any) -> Likelihood:
@@ -296,7 +296,7 @@ OUTSIDE = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     ("measure", "limit", "order", "step"),
     [
-        # Every lattice reaches 2h along an axis; 3h in the sum of sizes at third order, 2h at
+        # A lattice reaches 2h along an axis and 3h in the sum of sizes at third order, h and 2h at
         # second. The steps tried are 1, 1/2, 1/4 and 1/10 of a standard error, at each order.
         (largest, 2.0, 3, 1.0),
         (largest, 1.99, 3, 0.5),
@@ -305,7 +305,7 @@ OUTSIDE = pytest.mark.parametrize(
         (total_of, 0.75, 3, 0.25),
         (total_of, 0.74, 3, 0.1),
         (total_of, 0.29, 2, 0.1),
-        (largest, 0.19, 1, 0.1),
+        (total_of, 0.19, 1, 0.1),
     ],
 )
 def test_leaving_the_domain_shrinks_the_step_then_lowers_the_order(
@@ -324,7 +324,7 @@ def test_leaving_the_domain_shrinks_the_step_then_lowers_the_order(
 @OUTSIDE
 def test_a_point_without_surroundings_has_no_expansion(outside: Any) -> None:
     likelihood = closed(bowl(largest, 0.01, outside), 3)
-    assert expand_shared(likelihood, Whitening(np.zeros(3), np.eye(3))) is None
+    assert expand_shared(likelihood, Whitening(np.zeros(3), np.eye(3)), 1.0) is None
 
 
 def test_scores_that_leave_the_domain_shrink_the_step_too() -> None:
@@ -338,7 +338,7 @@ def test_scores_that_leave_the_domain_shrink_the_step_too() -> None:
 
 
 def test_a_first_order_expansion_takes_the_whitened_curvature() -> None:
-    likelihood = closed(bowl(largest, 0.15, np.nan), 3)
+    likelihood = closed(bowl(total_of, 0.15, np.nan), 3)
     found = expanded(likelihood, Whitening(np.zeros(3), np.eye(3)))
     models = found.models(np.ones((4, 5)))
     assert found.order == 1

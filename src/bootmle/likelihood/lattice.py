@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, combinations_with_replacement
 
 import numpy as np
@@ -18,40 +19,42 @@ __all__ = [
 
 
 def value_lattice(size: int, order: int) -> Floats:
-    """List the points 0, ±e_i, ±2e_i, ±e_i±e_j, ±(e_i+e_j+e_k) that the order needs."""
+    """List the points that the order needs: as many as it has derivatives, at the highest."""
     unit = np.eye(size)
     points = [np.zeros((1, size)), unit, -unit]
-    if order >= 2:
-        points += [2 * unit, -2 * unit]
-        pairs = np.array(list(combinations(range(size), 2)), dtype=int).reshape(-1, 2)
-        one, other = unit[pairs[:, 0]], unit[pairs[:, 1]]
-        points += [one + other, one - other, other - one, -one - other]
-    if order >= 3:
+    pairs = np.array(list(combinations(range(size), 2)), dtype=int).reshape(-1, 2)
+    one, other = unit[pairs[:, 0]], unit[pairs[:, 1]]
+    if order == 2:
+        points += [one + other, -one - other]
+    if order == 3:
         triples = np.array(list(combinations(range(size), 3)), dtype=int).reshape(-1, 3)
-        sums = unit[triples].sum(axis=1)
-        points += [sums, -sums]
+        points += [2 * unit, one + other, one - other, other - one, unit[triples].sum(axis=1)]
     return np.concatenate(points)
 
 
 def combine_values(values: Floats, size: int, order: int, step: float) -> Floats:
-    """Turn values on the lattice (k, n) into distinct derivatives (n, terms)."""
-    up, down = values[1 : size + 1], values[size + 1 : 2 * size + 1]
+    """Turn values on the lattice (k, n) into distinct derivatives (n, terms).
+
+    Truncation is that of the next order, times the step: third derivatives are one-sided.
+    """
+    middle, up, down = values[0], values[1 : size + 1], values[size + 1 : 2 * size + 1]
+    up, down, rest = up - middle, down - middle, values[2 * size + 1 :] - middle
+    odd, square = (up - down) / 2, up + down
     if order == 1:
-        return ((up - down) / (2 * step)).T
-    up2, down2 = values[2 * size + 1 : 3 * size + 1], values[3 * size + 1 : 4 * size + 1]
-    slope = fourth_order_slope(up - down, up2 - down2, step)
-    square = (16 * (up + down) - (up2 + down2)) / (12 * step**2)
-    cube = (up2 - 2 * up + 2 * down - down2) / (2 * step**3)
+        return (odd / step).T
     pairs = list(combinations(range(size), 2))
-    sides, ends = 4 * size + 1, 4 * size + 1 + 4 * len(pairs)
-    corners = values[sides:ends].reshape(4, len(pairs), values.shape[1])
-    curvature = _curvature_terms(size, square, corners, step)
     if order == 2:
-        return np.concatenate([slope, curvature]).T
-    mixed = _mixed_thirds(pairs, up, down, corners, step)
-    sums = values[ends:].reshape(2, (len(values) - ends) // 2, values.shape[1])
-    third = _third_terms(size, slope, cube, mixed, (sums[0] - sums[1]) / 2, step)
-    return np.concatenate([slope, curvature, third]).T
+        ahead, behind = rest.reshape(2, len(pairs), middle.size)
+        cross = [
+            (ahead[k] + behind[k] - square[i] - square[j]) / 2 for k, (i, j) in enumerate(pairs)
+        ]
+        return np.concatenate([odd / step, _seconds(square, cross) / step**2]).T
+    corners = rest[size : size + 3 * len(pairs)].reshape(3, len(pairs), middle.size)
+    cube = rest[:size] - 2 * (square + odd)
+    cross, mixed = _pair_terms(pairs, up, down, corners)
+    third = _thirds(cube, mixed, _triple_terms(up, corners[0], rest[size + 3 * len(pairs) :]))
+    slope = odd - cube / 6
+    return np.concatenate([slope / step, _seconds(square, cross) / step**2, third / step**3]).T
 
 
 def fourth_order_slope(near: Floats, far: Floats, step: Floats | float) -> Floats:
@@ -59,56 +62,53 @@ def fourth_order_slope(near: Floats, far: Floats, step: Floats | float) -> Float
     return np.asarray((8 * near - far) / (12 * step))
 
 
-def _curvature_terms(size: int, square: Floats, corners: Floats, step: float) -> Floats:
+def _seconds(square: Floats, cross: Sequence[Floats]) -> Floats:
     """List the second derivatives in the order of pairs with repetition."""
-    cross = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * step**2)
+    size = len(square)
     position = {pair: k for k, pair in enumerate(combinations(range(size), 2))}
     pairs = combinations_with_replacement(range(size), 2)
     return np.array([square[i] if i == j else cross[position[i, j]] for i, j in pairs])
 
 
-def _mixed_thirds(
-    pairs: list[tuple[int, int]], up: Floats, down: Floats, corners: Floats, step: float
-) -> dict[tuple[int, int], Floats]:
-    """Return t_iij for every ordered pair (i, j), i != j."""
-    both, first, second, none = corners
-    mixed = {}
+def _pair_terms(
+    pairs: list[tuple[int, int]], up: Floats, down: Floats, corners: Floats
+) -> tuple[list[Floats], dict[tuple[int, int], Floats]]:
+    """Return the second derivatives of pairs (i, j), and t_iij of every ordered one."""
+    cross, mixed = [], {}
     for k, (i, j) in enumerate(pairs):
-        mixed[i, j] = (both[k] + second[k] - 2 * up[j] - first[k] - none[k] + 2 * down[j]) / (
-            2 * step**3
-        )
-        mixed[j, i] = (both[k] + first[k] - 2 * up[i] - second[k] - none[k] + 2 * down[i]) / (
-            2 * step**3
-        )
-    return mixed
+        both = corners[0, k] - up[i] - up[j]
+        mixed[i, j] = both + corners[2, k] - down[i] - up[j]
+        mixed[j, i] = both + corners[1, k] - up[i] - down[j]
+        cross.append(both - (mixed[i, j] + mixed[j, i]) / 2)
+    return cross, mixed
 
 
-def _third_terms(
-    size: int,
-    slope: Floats,
+def _triple_terms(up: Floats, both: Floats, all_three: Floats) -> dict[tuple[int, ...], Floats]:
+    """Return t_ijk of different parameters, from steps along one, two and three of them."""
+    size = len(up)
+    pair = {each: k for k, each in enumerate(combinations(range(size), 2))}
+    found = {}
+    for value, (i, j, k) in zip(all_three, combinations(range(size), 3), strict=True):
+        two = both[pair[i, j]] + both[pair[i, k]] + both[pair[j, k]]
+        found[i, j, k] = value - two + up[i] + up[j] + up[k]
+    return found
+
+
+def _thirds(
     cube: Floats,
     mixed: dict[tuple[int, int], Floats],
-    odd: Floats,
-    step: float,
+    distinct: dict[tuple[int, ...], Floats],
 ) -> Floats:
     """List the third derivatives in the order of triples with repetition."""
-    position = {triple: k for k, triple in enumerate(combinations(range(size), 3))}
-
-    def distinct(i: int, j: int, k: int) -> Floats:
-        rise = odd[position[i, j, k]] / step - slope[i] - slope[j] - slope[k]
-        pure = cube[i] + cube[j] + cube[k]
-        pairs = ((i, j), (i, k), (j, i), (j, k), (k, i), (k, j))
-        total = 6 * rise / step**2 - pure - 3 * sum(mixed[pair] for pair in pairs)
-        return np.asarray(total / 6)
 
     def entry(i: int, j: int, k: int) -> Floats:
         if i == j == k:
             return np.asarray(cube[i])
         if i == j:
             return mixed[i, k]
-        return mixed[j, i] if j == k else distinct(i, j, k)
+        return mixed[j, i] if j == k else distinct[i, j, k]
 
-    return np.array([entry(*triple) for triple in combinations_with_replacement(range(size), 3)])
+    return np.array([entry(*each) for each in combinations_with_replacement(range(len(cube)), 3)])
 
 
 def score_lattice(size: int, order: int) -> Floats:

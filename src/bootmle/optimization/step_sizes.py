@@ -25,6 +25,12 @@ class _Rules:
     about 1."""
     hessian_limits: tuple[float, float] = (1e-3, 0.5)
     """As for gradients: without noise 1e-3 leaves an error of 1e-3²/12."""
+    expansion: float = 3e3
+    """h⁴/ε: noise √8 ε/h³ of third derivatives and what one-sided differences leave out, h times a
+    fourth derivative, balance at h⁴ = 2.8ε/F, for F of about 1/1000."""
+    expansion_limits: tuple[float, float] = (0.2, 1.0)
+    """Measured at n = 40 to 1,500 on logit, Poisson, NB2, Weibull and ordered probit: replicates by
+    the expansion are as accurate with 0.02 as with 0.3."""
     noise: float = 4.0
     """Noise levels by which equal values may differ: 2.8 standard deviations of a difference."""
     rounding: float = 1e-12
@@ -60,6 +66,12 @@ class StepSizes:
         gradient = np.clip((_RULES.gradient * noise) ** (1 / 3), *_RULES.gradient_limits)
         hessian = np.clip((_RULES.hessian * noise) ** 0.25, *_RULES.hessian_limits)
         return cls(noise, float(gradient), float(hessian))
+
+    @property
+    def expansion_step(self) -> float:
+        """Distance between the points of an expansion of third order, by values."""
+        step = (_RULES.expansion * self.noise) ** 0.25
+        return float(np.clip(step, *_RULES.expansion_limits))
 
     def attainable(self, size: int) -> float:
         """Return the distance to the optimum that the noise allows."""

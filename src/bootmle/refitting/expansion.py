@@ -28,9 +28,12 @@ MEMORY_CAP = 2**25
 BLOCK_CAP = 2**23
 """Largest number of objective values held while a block of rows is expanded (64 MiB)."""
 
-_STEPS = (1.0, 0.5, 0.25, 0.1)
-"""Distances between lattice points in standard errors: about that of the optima sought, and shorter
-where the model's domain ends."""
+_BY_SCORES = 1.0
+"""Distance between lattice points where there are scores, whose differences are central: about that
+of the optima sought."""
+
+_SHORTER = (1.0, 0.5, 0.25, 0.1)
+"""Factors on the distance where the model's domain ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +100,20 @@ def n_terms(size: int, order: int) -> int:
     return sum(counts[:order])
 
 
-def expand_shared(likelihood: Likelihood, whitening: Whitening) -> SharedExpansion | None:
+def expand_shared(
+    likelihood: Likelihood, whitening: Whitening, longest: float
+) -> SharedExpansion | None:
     """Measure the derivatives, at the highest order that memory and the model's domain allow.
 
-    Returns None where the objective is not finite on any lattice.
+    Points of values are at most ``longest`` apart, in standard errors. None where the objective is not
+    finite on any lattice.
     """
+    longest = _BY_SCORES if likelihood.scores_given else longest
     for order in (3, 2, 1):
         if n_terms(whitening.size, order) * likelihood.n_values > MEMORY_CAP and order > 1:
             continue
-        for step in _STEPS:
-            expansion = _expand_at(likelihood, whitening, order, step)
+        for factor in _SHORTER:
+            expansion = _expand_at(likelihood, whitening, order, factor * longest)
             if expansion is not None:
                 return expansion
     return None

@@ -59,6 +59,9 @@ class _Costs:
     """The same of expanded ones."""
     margin: float = 1.25
     """Least ratio of two times that decides: they are forecast about as well."""
+    worthwhile: float = 10.0
+    """Seconds that have to be saved: below that no run is forecast, and timing a single evaluation
+    is too rough."""
 
 
 _COSTS = _Costs()
@@ -123,7 +126,9 @@ def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
     if isinstance(fit, Estimator) or fit.takes_weights or not _may_be_apart(fit, sampling):
         return False
     apart, whole = _by_expansion(fit, sampling), _by_gradients(fit)
-    return apart.of(count) * _COSTS.margin < whole.of(count)
+    saved = (whole.of(count) - apart.of(count)) * fit.seconds_per_evaluation
+    enough = saved > _COSTS.worthwhile
+    return enough and apart.of(count) * _COSTS.margin < whole.of(count)
 
 
 def _may_be_apart(fit: Fit, sampling: Plan) -> bool:

@@ -68,14 +68,16 @@ def _measure(fit: Fit, units: _Members | None) -> _Shared:
         return take_apart(one.likelihood, units or None, points, (near / divisor, far / divisor))
 
     likelihood = of(fit, 1.0)
-    expansion = expand_shared(likelihood, fit.whitening)
+    expansion = expand_shared(likelihood, fit.whitening, fit.step_sizes.expansion_step)
     if expansion is not None and units is not None:
         expansion = replace(expansion, n_evaluations=expansion.n_evaluations + CHECKS)
     dispersion = measure_dispersion(replace(fit, likelihood=likelihood), expansion)
     if dispersion == 1:
         return None, expansion, 1.0
     rescaled = rescale(fit, dispersion)
-    return rescaled, expand_shared(of(rescaled, dispersion), rescaled.whitening), dispersion
+    likelihood, step = of(rescaled, dispersion), rescaled.step_sizes.expansion_step
+    shared = expand_shared(likelihood, rescaled.whitening, step)
+    return rescaled, shared, dispersion
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -93,7 +93,7 @@ class WeightedUnits:
         """Expand around another point of the working scale, (q,); None where that is not finite."""
         fit = self.refit.fit
         moved = replace(fit, whitening=Whitening(center, fit.whitening.factor))
-        found = expand_shared(fit.likelihood, moved.whitening)
+        found = expand_shared(fit.likelihood, moved.whitening, fit.step_sizes.expansion_step)
         if found is None or found.order < self.expansion.order:
             return None
         expansion = _by_unit(found, fit.likelihood, self.unit_of)
