@@ -130,14 +130,14 @@ def test_values_that_do_not_add_up_are_refused() -> None:
 @pytest.fixture
 def quick_rows(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Single rows that take together as long as all of them in one call."""
-    monkeypatch.setattr(forecast, "seconds_apart", lambda *_: 1e-4)
+    monkeypatch.setattr(forecast, "seconds_apart", lambda *_: 0.1)
     return monkeypatch
 
 
 def _slow_fit() -> Any:
-    """Fit a total whose evaluation takes 0.1 ms, as far as it is known."""
+    """Fit a total whose evaluation takes 0.1 s, as far as it is known."""
     mle = fit(total, MODEL.truth, DATA)
-    object.__setattr__(mle, "seconds_per_evaluation", 1e-4)
+    object.__setattr__(mle, "seconds_per_evaluation", 0.1)
     return mle
 
 
@@ -157,7 +157,7 @@ def test_verified_refits_take_a_total_apart_where_that_saves_time(
     assert apart.data.n_evaluations.mean() < 35  # 48 of a total as a whole
     half = run(70, tmp_path)
     # Later sessions and extensions go the way of the first one, whatever rows take by then.
-    quick_rows.setattr(forecast, "seconds_apart", lambda *_: 1.0)
+    quick_rows.setattr(forecast, "seconds_apart", lambda *_: 1e3)
     forecast._SECONDS_APART.clear()
     longer = half.extend(60), run(130, tmp_path), load(tmp_path, fit=mle)
     for boot in longer:
@@ -169,7 +169,7 @@ def test_a_total_stays_whole_where_single_rows_cost_more_than_they_save(
     quick_rows: pytest.MonkeyPatch,
 ) -> None:
     mle, plan = _slow_fit(), Cases()
-    quick_rows.setattr(forecast, "seconds_apart", lambda *_: 4e-4)
+    quick_rows.setattr(forecast, "seconds_apart", lambda *_: 0.4)
     assert forecast.pays_apart(mle, plan, 1999)
     assert not forecast.pays_apart(mle, plan, 2)
     # What is known from another run changes nothing: a run's bits do not depend on others.
