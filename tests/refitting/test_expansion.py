@@ -296,7 +296,7 @@ OUTSIDE = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     ("measure", "limit", "order", "step"),
     [
-        # A lattice reaches 2h along an axis and 3h in the sum of sizes at third order, h and 2h at
+        # A lattice reaches 2h along an axis; 3h in the sum of sizes at third order, 2h at
         # second. The steps tried are 1, 1/2, 1/4 and 1/10 of a standard error, at each order.
         (largest, 2.0, 3, 1.0),
         (largest, 1.99, 3, 0.5),
@@ -305,7 +305,7 @@ OUTSIDE = pytest.mark.parametrize(
         (total_of, 0.75, 3, 0.25),
         (total_of, 0.74, 3, 0.1),
         (total_of, 0.29, 2, 0.1),
-        (total_of, 0.19, 1, 0.1),
+        (largest, 0.19, 1, 0.1),
     ],
 )
 def test_leaving_the_domain_shrinks_the_step_then_lowers_the_order(
@@ -338,7 +338,7 @@ def test_scores_that_leave_the_domain_shrink_the_step_too() -> None:
 
 
 def test_a_first_order_expansion_takes_the_whitened_curvature() -> None:
-    likelihood = closed(bowl(total_of, 0.15, np.nan), 3)
+    likelihood = closed(bowl(largest, 0.15, np.nan), 3)
     found = expanded(likelihood, Whitening(np.zeros(3), np.eye(3)))
     models = found.models(np.ones((4, 5)))
     assert found.order == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -47,6 +48,9 @@ class _Thresholds:
 
 _THRESHOLDS = _Thresholds()
 _SCALES: dict[str, Scale] = {"log": Log(), "logit": Logit()}
+
+_BEYOND: WeakKeyDictionary[Fit, dict[tuple[int, bool], bool]] = WeakKeyDictionary()
+"""What `_takes_values_beyond` found for fits that are still in use."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,8 +231,17 @@ def _takes_values_beyond(fit: Fit, position: int, scale: Scale) -> bool:
     """Whether the model takes values of a parameter that a scale has none for.
 
     Then its sign, say, is not settled by the model, as that of a regression coefficient; unless
-    both signs mean the same.
+    both signs mean the same. Measured once for each fit.
     """
+    known = _BEYOND.setdefault(fit, {})
+    key = position, scale is _SCALES["log"]
+    if key not in known:
+        known[key] = _look_beyond(fit, position, scale)
+    return known[key]
+
+
+def _look_beyond(fit: Fit, position: int, scale: Scale) -> bool:
+    """Evaluate the objective where a scale has no values."""
     value = float(fit.estimate[position])
     beyond = (-value,) if scale is _SCALES["log"] else (-value, 1 + value)
     bounds = fit.likelihood.parameters.bounds

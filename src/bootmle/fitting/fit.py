@@ -23,6 +23,7 @@ from bootmle.fitting.description import describe_optimum, read_start, start_of
 from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.fit_views import FitViews
 from bootmle.fitting.reading import are_unnamed, named_by_columns, read_by_name_too
+from bootmle.fitting.row_derivatives import RowDerivatives
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
 from bootmle.fitting.several_starts import Optima, check_n_starts, search_again
@@ -43,7 +44,8 @@ _INNER = {
     *("args", "base", "changes", "check_data", "check_optimum", "check_repeatable"),
     *("description", "fingerprint", "from_start", "hessian_errors", "influence_functions"),
     *("labels_of_observations", "likelihood", "null_directions", "optimizer", "own_errors"),
-    *("probes", "refit", "resampling_notes", "responses", "restored", "scales"),
+    *("probes", "refit", "resampling_notes", "responses", "restored"),
+    *("row_derivatives", "rows", "scales"),
     *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
     *("why_no_weights", "written_out_args"),
 }
@@ -281,7 +283,7 @@ def _expected_evaluations(size: int) -> int:
 
 def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
     """Search from the parameters' values, and gather what was found."""
-    with computation():
+    with computation(), likelihood.keeping_values():
         search = Search(likelihood, optimizer)
         search.run()
         return _conclude(likelihood, search)
@@ -307,6 +309,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         information = replace(information, limit=nothing)
     if information.tangent is None:  # on another scale straight constraints would bend
         likelihood, whitening = working_scales(likelihood, whitening, base)
+    rows = RowDerivatives.from_kept(likelihood, whitening, np.asarray(base))
     return Fit(
         estimate=estimate,
         names=likelihood.parameters.names,
@@ -322,6 +325,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         likelihood=likelihood,
         whitening=whitening,
         base=base,
+        rows=rows,
         probes=probes,
         step_sizes=search.step_sizes,
         optimizer=search.optimizer,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.fitting.fitted import Fitted
+from bootmle.fitting.row_derivatives import RowDerivatives
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
@@ -52,6 +53,7 @@ class Optimum(Fitted):
     step_sizes: StepSizes = field(repr=False)
     optimizer: Optimizer = field(repr=False)
     seconds_per_evaluation: float = field(repr=False)
+    rows: RowDerivatives | None = field(repr=False)
 
     @property
     def n(self) -> int:
@@ -65,6 +67,12 @@ class Optimum(Fitted):
     def args(self) -> tuple[Any, ...]:
         """The data, as passed to the objective."""
         return self.likelihood.args
+
+    @property
+    def row_derivatives(self) -> RowDerivatives | None:
+        """The contributions' derivatives that `fit` measured, in the coordinates of refits."""
+        rows = self.rows
+        return rows if rows is not None and rows.whitening is self.whitening else None
 
     @property
     def written_out_args(self) -> tuple[Any, ...]:

@@ -33,7 +33,11 @@ def _measure_scores(fit: Optimum) -> Floats | None:
     likelihood = fit.likelihood
     if not likelihood.supports_weights or not fit.whitening.size:
         return None
-    scores = contribution_gradients(likelihood, fit.whitening, fit.step_sizes.gradient_step)
+    rows = fit.row_derivatives
+    if rows is None:
+        scores = contribution_gradients(likelihood, fit.whitening, fit.step_sizes.gradient_step)
+    else:
+        scores = likelihood.of_observations(rows.gradients.T).T
     scores.flags.writeable = False
     return scores if np.isfinite(scores).all() else None
 

@@ -25,7 +25,7 @@ def value_lattice(size: int, order: int) -> Floats:
     pairs = np.array(list(combinations(range(size), 2)), dtype=int).reshape(-1, 2)
     one, other = unit[pairs[:, 0]], unit[pairs[:, 1]]
     if order == 2:
-        points += [one + other, -one - other]
+        points += [2 * unit, -2 * unit, one + other, -one - other]
     if order == 3:
         triples = np.array(list(combinations(range(size), 3)), dtype=int).reshape(-1, 3)
         points += [2 * unit, one + other, one - other, other - one, unit[triples].sum(axis=1)]
@@ -35,7 +35,7 @@ def value_lattice(size: int, order: int) -> Floats:
 def combine_values(values: Floats, size: int, order: int, step: float) -> Floats:
     """Turn values on the lattice (k, n) into distinct derivatives (n, terms).
 
-    Truncation is that of the next order, times the step: third derivatives are one-sided.
+    At third order third derivatives are one-sided, so that their error is of first order.
     """
     middle, up, down = values[0], values[1 : size + 1], values[size + 1 : 2 * size + 1]
     up, down, rest = up - middle, down - middle, values[2 * size + 1 :] - middle
@@ -44,11 +44,13 @@ def combine_values(values: Floats, size: int, order: int, step: float) -> Floats
         return (odd / step).T
     pairs = list(combinations(range(size), 2))
     if order == 2:
-        ahead, behind = rest.reshape(2, len(pairs), middle.size)
+        up2, down2 = rest[:size], rest[size : 2 * size]
+        ahead, behind = rest[2 * size :].reshape(2, len(pairs), middle.size)
         cross = [
             (ahead[k] + behind[k] - square[i] - square[j]) / 2 for k, (i, j) in enumerate(pairs)
         ]
-        return np.concatenate([odd / step, _seconds(square, cross) / step**2]).T
+        slope, square = fourth_order_slope(up - down, up2 - down2, step), square * 16 - up2 - down2
+        return np.concatenate([slope, _seconds(square / 12, cross) / step**2]).T
     corners = rest[size : size + 3 * len(pairs)].reshape(3, len(pairs), middle.size)
     cube = rest[:size] - 2 * (square + odd)
     cross, mixed = _pair_terms(pairs, up, down, corners)

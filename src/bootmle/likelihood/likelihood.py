@@ -17,6 +17,7 @@ from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.automatic import Automatic
 from bootmle.likelihood.data import as_args, count_rows, take_rows
 from bootmle.likelihood.frequencies import Frequencies
+from bootmle.likelihood.kept_values import KeptValues
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.vectorization import Vectorized
 
@@ -71,6 +72,8 @@ class Calls:
     n: int = 0
     ahead: Ahead | None = None
     """Who evaluates ahead, inside a block of `Likelihood.ahead`."""
+    kept: KeptValues | None = None
+    """Contributions at the last points, inside a block of `Likelihood.keeping_values`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,17 @@ class Likelihood:
             finally:
                 calls.ahead = before
 
+    @contextmanager
+    def keeping_values(self) -> Iterator[None]:
+        """Keep the contributions at the last points inside the block, if they are not too many."""
+        size = self.parameters.free.size
+        if self.per_observation and self.jac is None and self.automatic is None:
+            self.calls.kept = KeptValues.of(self.args, self.n_values, size)
+        try:
+            yield
+        finally:
+            self.calls.kept = None
+
     def expect(self, points: Floats) -> None:
         """Announce full parameter vectors (k, p) at which this will be evaluated next."""
         if self._ahead is not None:
@@ -185,18 +199,23 @@ class Likelihood:
         if raw.dtype.kind == "c":
             raise TypeError(f"fun: returned complex contributions at {params}; they must be real")
         values = np.asarray(raw, dtype=float)
-        if values.shape == (self.n,):
-            return values
-        values = values.reshape(-1)
+        if values.shape != (self.n,):
+            values = values.reshape(-1)
         if values.size != self.n:
             raise ValueError(f"fun: returned {values.size} contributions where there were {self.n}")
+        if self.calls.kept is not None:
+            self.calls.kept.keep(self.args, params, values)
         return values
 
     def contributions_at(self, points: Floats) -> Floats:
         """Evaluate the contributions at full parameter vectors (k, p), (k, n)."""
         if isinstance(self.function, Vectorized):
             self._count(len(points))
-            return self.function.at(points, *self.args).reshape(len(points), -1)
+            values = self.function.at(points, *self.args).reshape(len(points), -1)
+            if self.calls.kept is not None:
+                for each in zip(points, values, strict=True):
+                    self.calls.kept.keep(self.args, *each)
+            return values
         self.expect(points)
         return np.array([self.contributions(point) for point in points])
 

@@ -105,8 +105,8 @@ def expand_shared(
 ) -> SharedExpansion | None:
     """Measure the derivatives, at the highest order that memory and the model's domain allow.
 
-    Points of values are at most ``longest`` apart, in standard errors. None where the objective is not
-    finite on any lattice.
+    Points of values are at most ``longest`` apart, in standard errors. None where the objective is
+    not finite on any lattice.
     """
     longest = _BY_SCORES if likelihood.scores_given else longest
     for order in (3, 2, 1):

@@ -267,7 +267,9 @@ def _curvatures(fit: Fit, directions: Floats) -> Floats:
 
 
 def _measure_curvatures(fit: Fit, directions: Floats) -> Floats:
-    """Measure them at the estimate."""
+    """Measure them at the estimate, unless `fit` has."""
+    if fit.row_derivatives is not None:
+        return fit.likelihood.of_observations(fit.row_derivatives.along(directions)).T
     curvatures = contribution_curvatures(
         fit.likelihood, fit.whitening, directions, np.asarray(fit.base), fit.step_sizes.hessian_step
     )
