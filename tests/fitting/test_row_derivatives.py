@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bootmle import crosscheck, fit
+from bootmle import Fit, crosscheck, fit
 from bootmle.fitting.scores import whitened_scores
 from bootmle.likelihood.kept_values import KeptValues
 from bootmle.optimization.whitening import Whitening
@@ -30,6 +30,12 @@ def counted(nll: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
     return counting
 
 
+def scores_of(mle: Fit) -> Floats:
+    found = whitened_scores(mle)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_and_curvatures_of_a_logit(weighted: bool) -> None:
     weights = np.arange(300) % 3 + 0.5 if weighted else None
@@ -40,7 +46,7 @@ def test_gradients_and_curvatures_of_a_logit(weighted: bool) -> None:
     exact = (p - Y)[:, None] * Z
     assert_allclose(rows.gradients, exact, atol=1e-6 * np.abs(exact).max())
     factor = np.ones(300) if weights is None else weights
-    assert_allclose(whitened_scores(mle), factor[:, None] * exact, atol=1e-6)
+    assert_allclose(scores_of(mle), factor[:, None] * exact, atol=1e-6)
     directions = np.random.default_rng(0).normal(size=(3, 5))
     exact = (p * (1 - p))[:, None] * (Z @ directions.T) ** 2
     assert_allclose(rows.along(directions).T, exact, atol=1e-4 * exact.max())
@@ -60,7 +66,7 @@ def test_derivatives_belong_to_the_coordinates_they_were_measured_in() -> None:
     moved = replace(mle, whitening=Whitening(mle.whitening.center, 2 * mle.whitening.factor))
     assert mle.row_derivatives is not None
     assert moved.row_derivatives is None
-    assert_allclose(whitened_scores(moved), 2 * whitened_scores(mle), atol=1e-6)
+    assert_allclose(scores_of(moved), 2 * scores_of(mle), atol=1e-6)
 
 
 def test_values_are_kept_while_there_is_room() -> None:

@@ -64,7 +64,7 @@ def test_away_from_the_optimum_too() -> None:
 
 
 def test_the_expansion_is_exact_to_third_order() -> None:
-    expansion = expand_shared(MLE.likelihood, MLE.whitening)
+    expansion = expand_shared(MLE.likelihood, MLE.whitening, 1.0)
     assert expansion is not None
     assert expansion.order == 3
     mu, z = np.exp(X @ MLE.estimate), X @ MLE.whitening.factor
@@ -102,7 +102,7 @@ def test_scales_and_fixed_parameters() -> None:
     mean, sd, n = y.mean(), y.std(), y.size
     assert_allclose(mle.estimate, [mean, sd], rtol=1e-7)
     assert_allclose(mle.information.matrix, np.diag([n, 2 * n]) / sd**2, rtol=1e-6, atol=1e-6)
-    expansion = expand_shared(mle.likelihood, mle.whitening)
+    expansion = expand_shared(mle.likelihood, mle.whitening, 1.0)
     assert expansion is not None
     # On log σ at the optimum the nll's third derivative is that of Σ(y − μ)² exp(−2 log σ) / 2.
     along = mle.whitening.factor.T @ [0.0, 1.0]

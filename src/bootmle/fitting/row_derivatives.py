@@ -100,7 +100,8 @@ def _opposites(z: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the numbers of points (k, q) that are opposite to one another."""
     lengths = np.linalg.norm(z, axis=1)
     sums = np.linalg.norm(z[:, None] + z[None], axis=2)
-    return np.nonzero(np.triu(sums < _RULES.opposite * lengths[:, None], 1))
+    first, second = np.nonzero(np.triu(sums < _RULES.opposite * lengths[:, None], 1))
+    return first, second
 
 
 def _slopes(away: Floats, odd: Floats) -> tuple[Floats, Floats]:
@@ -129,4 +130,4 @@ def _solve(equations: Floats, values: Floats) -> Floats | None:
     if equations.ndim < 2 or equations.shape[0] < equations.shape[1]:
         return None
     found, _, _, sizes = np.linalg.lstsq(equations, values, rcond=None)
-    return found if sizes[-1] > _RULES.rank * sizes[0] else None
+    return np.asarray(found, dtype=float) if sizes[-1] > _RULES.rank * sizes[0] else None

@@ -77,8 +77,8 @@ class Cubic:
             size = np.where(size > _NO_VARIATION * (raised**2).sum(axis=0), size, 0.0)
             here = np.where(size > 0, here, 0.0)
             norms.append(np.where(size > 0, np.sqrt(size), np.inf))
-        found = (np.array(each) for each in (shifts, ratios, norms))
-        return cls(center, scale, *found, (x.min(axis=0), x.max(axis=0)))
+        ends = x.min(axis=0), x.max(axis=0)
+        return cls(center, scale, np.array(shifts), np.array(ratios), np.array(norms), ends)
 
     def basis(self, x: Floats, count: int) -> Floats:
         """Evaluate the polynomials, orthonormal on the ``count`` points of `of`: (4, B, p)."""

@@ -41,7 +41,7 @@ def combine_values(values: Floats, size: int, order: int, step: float) -> Floats
     up, down, rest = up - middle, down - middle, values[2 * size + 1 :] - middle
     odd, square = (up - down) / 2, up + down
     if order == 1:
-        return (odd / step).T
+        return np.asarray(odd / step).T
     pairs = list(combinations(range(size), 2))
     if order == 2:
         up2, down2 = rest[:size], rest[size : 2 * size]
@@ -89,7 +89,7 @@ def _triple_terms(up: Floats, both: Floats, all_three: Floats) -> dict[tuple[int
     """Return t_ijk of different parameters, from steps along one, two and three of them."""
     size = len(up)
     pair = {each: k for k, each in enumerate(combinations(range(size), 2))}
-    found = {}
+    found: dict[tuple[int, ...], Floats] = {}
     for value, (i, j, k) in zip(all_three, combinations(range(size), 3), strict=True):
         two = both[pair[i, j]] + both[pair[i, k]] + both[pair[j, k]]
         found[i, j, k] = value - two + up[i] + up[j] + up[k]
