@@ -206,3 +206,52 @@ def test_a_column_without_a_finite_optimum_is_named_for_the_finite_parameters() 
         assert f"equals {name} for base, x, and what it has for group means nothing: " in found
         assert "withheld for group: no standard error follows" in found
     assert "none of the known formulas for base, x: withheld" in said([0.5, 0.1, np.nan], mle)
+
+
+def test_what_is_no_standard_error_is_said_beside_the_formula() -> None:
+    mle, H, _ = counts()
+    errors = root(np.linalg.inv(H))
+    for end, words in ((0.0, "0, as if known without error, for dose"), (np.inf, "inf for dose")):
+        verdict = crosscheck(mle, {"package": [errors[0], end, errors[2]]}).verdicts["package"]
+        assert "equals the inverse Hessian" in verdict.reason
+        assert f"it has {words}" in verdict.reason
+        assert not verdict.agrees
+    X, y = data()
+    scores = X * (np.exp(X @ mle.estimate) - y)[:, None]
+    sandwich = root(np.linalg.inv(H) @ scores.T @ scores @ np.linalg.inv(H))
+    # The reference itself, but for a number that is none.
+    verdict = crosscheck(mle, {"package": [*sandwich[:2], 0.0]}).verdicts["package"]
+    assert "equals the sandwich" in verdict.reason
+    assert not verdict.agrees
+    assert "nothing in it is a standard error" in said([0.0, 0.0, np.inf])
+
+
+def test_a_number_for_a_fixed_parameter_is_mentioned() -> None:
+    X, y = data()
+    mle = fit(nll, {"base": 1.0, "dose": 0.0, "iron": 0.0}, args=(X, y), fixed={"iron": -0.03})
+    mu = np.exp(X @ mle.estimate)
+    errors = root(np.linalg.inv(X[:, :2].T @ (mu[:, None] * X[:, :2])))
+    for given, mentioned in (([*errors, 0.1], True), ([*errors, np.nan], False)):
+        found = said(given, mle)
+        assert "equals the inverse" in found
+        assert (
+            "a standard error, though that is fixed in this fit, for iron" in found
+        ) == mentioned
+
+
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        (lambda V: V / np.outer(root(V), root(V)), "the correlations of the inverse Hessian"),
+        (np.linalg.inv, "the Hessian itself, not its inverse: invert it"),
+        (lambda V: root(np.linalg.inv(V)), "the Hessian itself, not its inverse: invert it"),
+        (lambda V: 100 * root(V), "as of percentages: divide them by 100"),
+        (lambda V: 2 * 1.959964 * root(V), "equals widths of 95% intervals"),
+        (
+            lambda V: 1.977431 * root(V),
+            "half-widths of 95% intervals by the inverse Hessian and St",
+        ),
+    ],
+)
+def test_slips_are_named(slip: Any, words: str) -> None:
+    assert words in said(slip(np.linalg.inv(counts()[1])))

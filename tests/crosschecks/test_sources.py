@@ -132,3 +132,46 @@ def test_sources_come_in_the_order_given_after_its_own() -> None:
     check = crosscheck(whole(names=names), {"one": MATRIX, "two": 4 * MATRIX})
     assert list(check.standard_errors) == ["sandwich", "hessian", "opg", "one", "two"]
     assert_array_equal(check.standard_errors["two"], 2 * check.standard_errors["one"])
+
+
+def test_masked_numbers_and_missing_ones_of_pandas_are_missing() -> None:
+    pandas = pytest.importorskip("pandas")
+    masked = np.ma.MaskedArray([2.0, 0.1], mask=[False, True])
+    nullable = pandas.Series([2.0, pandas.NA], index=["mu", "log_sigma"], dtype="Float64")
+    for given in (masked, nullable):
+        source = read(given)
+        assert_array_equal(source.standard_errors, [2.0, np.nan])
+        assert_array_equal(source.missing, [False, True])
+
+
+def test_labels_of_several_levels_are_those_of_the_last() -> None:
+    pandas = pytest.importorskip("pandas")
+    levels = pandas.MultiIndex.from_tuples([("scale", "log_sigma"), ("mean", "mu")])
+    assert_array_equal(read(pandas.Series([0.1, 2.0], index=levels)).standard_errors, [2.0, 0.1])
+    frame = pandas.DataFrame(MATRIX[::-1, ::-1], index=levels, columns=["log_sigma", "mu"])
+    assert_array_equal(read(frame).standard_errors, [2.0, 0.1])
+
+
+def test_a_parameter_may_be_called_x() -> None:
+    def nll(params: Any, y: Floats) -> Floats:
+        return np.asarray((y - params[0]) ** 2 / 2)
+
+    mle = fit(nll, {"x": 0.0}, Y)
+    assert_array_equal(read({"x": 0.1}, mle).standard_errors, [0.1])
+    assert_array_equal(read(0.1, mle).standard_errors, [0.1])
+    with pytest.raises(ValueError, match="the labels y, which are no parameters"):
+        read({"x": 0.1, "y": 0.2}, mle)
+
+
+@pytest.mark.parametrize("given", [[True, False], np.array(["2020", "2021"], "M8[Y]"), [1j, 2.0]])
+def test_truth_values_dates_and_complex_numbers_are_refused(given: Any) -> None:
+    with pytest.raises(TypeError, match="covariances: 'given' is"):
+        read(given)
+
+
+def test_half_of_a_matrix_and_a_column_of_estimates_are_refused() -> None:
+    with pytest.raises(ValueError, match="'given' is not symmetric, with 0 and"):
+        read(np.tril(MATRIX))
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match="is a data frame with columns"):
+        read(pandas.DataFrame({"coef": [1000.0, 3.0]}, index=["mu", "log_sigma"]))

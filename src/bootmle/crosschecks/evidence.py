@@ -139,7 +139,7 @@ class Evidence:
         reference = (other or self.reference).standard_errors
         outside = np.abs(source.standard_errors - reference) > self.tolerance(source, other)
         lacking = ~np.isfinite(source.standard_errors) & np.isfinite(reference)
-        return np.asarray((outside | lacking) & ~source.missing)
+        return np.asarray((outside | lacking) & ~source.missing & self.varies)
 
     def lacks(self, source: Source) -> bool:
         """Whether a source lacks a standard error that the reference has."""

@@ -24,6 +24,7 @@ from bootmle.crosschecks.regularized_formulas import pseudo_inverse_formulas, ra
 from bootmle.crosschecks.scaled_formulas import (
     dispersed_formulas,
     scaled_formulas,
+    slipped_formulas,
     small_sample_formulas,
 )
 from bootmle.crosschecks.sources import Source
@@ -75,7 +76,11 @@ def identify(given: Given, source: Source, evidence: Evidence, context: Context)
     bases = plain_formulas(context)
     whole = [each for each in bases if np.isfinite(each.covariance).all()]
     own = _distinct([each for each in whole if each.source not in _BOOTSTRAPS])
-    found = _marked(given, [*bases, *_multiples(own, context)])
+    of_matrix = given.matrix is not None
+    slips = [made for base in own for made in slipped_formulas(base, of_matrix=of_matrix)]
+    found = _marked(given, [*bases, *_multiples(own, context), *slips])
+    if not found and given.is_identity:
+        return best_of(given, list(search_formulas(own[0], evidence.fit))[:1]) if own else []
     if not found:
         tiers = _tiers(given, own, source, evidence, context)
         # Of a few digits more than one kind of formula may be behind.
@@ -109,8 +114,6 @@ def _tiers(
             far = [each for each in made if _farthest(each, base) > _THRESHOLDS.apart]
             yield _likely(given, far, spent=1)
     searches = list(search_formulas(base, fit))
-    if (given.column[given.present] == 1.0).all() and given.present.sum() > 1:
-        yield best_of(given, searches[:1])
     yield _likely(given, searches)
     yield _likely(given, list(elsewhere_formulas(base, fit, source.point)))
     stepped = wrong_step_formulas(base, fit, context)
@@ -127,7 +130,9 @@ def _rough_tiers(given: Given, own: list[Formula], context: Context) -> Iterator
 
 def _marked(given: Given, formulas: list[Formula]) -> list[Match]:
     """Match formulas, and mark what formulas no more complex may match by chance."""
-    found = _read(given, formulas)
+    # In the order of the list: what differs by rounding has no better order.
+    places = {each.name: k for k, each in enumerate(formulas)}
+    found = sorted(_read(given, formulas), key=lambda each: places[each.formula.name])
     if not given.is_rounded:
         return found
     complexities = np.array([each.complexity for each in formulas])
@@ -263,6 +268,8 @@ def _in_part(given: Given, bases: list[Formula], context: Context) -> list[Match
         if not is_evidence(kept, 2 ** len(off) * len(bases)):
             continue
         other = present & ~same
+        if not other.any():  # of a matrix, whose diagonal matches
+            continue
         ratios = (given.column / base.column)[other]
         names = [name for name, one in zip(context.names, other, strict=True) if one]
         shown = ", ".join(

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from bootmle.crosschecks.formulas import Formula
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["EXACT", "Given", "Match", "best_of", "is_evidence", "measure", "rounding"]
+__all__ = [
+    "EXACT",
+    "Given",
+    "Match",
+    "best_of",
+    "is_evidence",
+    "last_place",
+    "measure",
+    "rounding",
+]
 
 EXACT = 2e-4
 """Relative difference of standard errors, beyond rounding, up to which numbers equal a formula:
@@ -56,6 +65,11 @@ class Given:
     def present(self) -> NDArray[np.bool_]:
         """Which entries are there, (q,)."""
         return np.isfinite(self.column) & (self.column > 0)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether all of several numbers are 1, as where a search took no step."""
+        return int(self.present.sum()) > 1 and bool((self.column[self.present] == 1.0).all())
 
     @property
     def is_rounded(self) -> bool:
@@ -196,6 +210,14 @@ def rounding(numbers: Floats) -> Floats:
     by_place = 0.5 * 10.0 ** -decimals.max()
     unit = np.minimum(np.maximum(by_size, by_place), 0.5 * 10.0**-decimals)
     return np.asarray(np.minimum(unit / size, _WHOLE))
+
+
+def last_place(numbers: Floats) -> float:
+    """Return half a unit of the last decimal of numbers of few digits; 0 of others, and of none."""
+    numbers = numbers[np.isfinite(numbers)]
+    if not numbers.size or not rounding(numbers).any():
+        return 0.0
+    return 0.5 * 10.0 ** -max(_digits(float(each))[1] for each in numbers)
 
 
 def _digits(number: float) -> tuple[int, int]:

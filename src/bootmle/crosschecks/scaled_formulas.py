@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scipy.special import ndtri
+import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from bootmle.crosschecks.formulas import Context, Formula, Kind
 
-__all__ = ["dispersed_formulas", "scaled_formulas", "small_sample_formulas"]
+__all__ = ["dispersed_formulas", "scaled_formulas", "slipped_formulas", "small_sample_formulas"]
 
 _LEVELS = (68, 90, 95, 99)
 """Levels in percent of intervals whose half-widths are printed."""
+_INVERSES = {
+    "hessian": "the Hessian",
+    "expected": "the expected information",
+    "opg": "the scores' outer product",
+}
 _BOOTSTRAPS = {"bootstrap", "parametric"}
 _DOUBLED = (
     "−log L stood where −2 log L, or a sum of squares, was expected (errordef): divide the "
@@ -77,12 +83,33 @@ def scaled_formulas(base: Formula, context: Context) -> list[Formula]:
             advice=advice,
             complexity=2,
         )
-        for factor, name, kind, advice in _scales(base.name, context.n)
+        for factor, name, kind, advice in _scales(base.name, context)
     ]
 
 
-def _scales(name: str, n: int) -> Iterator[tuple[float, str, Kind, str]]:
+def slipped_formulas(base: Formula, *, of_matrix: bool) -> Iterator[Formula]:
+    """Take a matrix that was not inverted, or, if it is not a column, divided by its diagonal."""
+    slip = replace(base, kind=Kind.OTHER, complexity=2)
+    unit = np.sqrt(np.outer(np.diag(base.covariance), np.diag(base.covariance)))
+    if of_matrix:
+        yield replace(
+            slip,
+            name=f"the correlations of {base.name}",
+            covariance=base.covariance / unit,
+            advice="pass the covariances",
+        )
+    if base.source in _INVERSES:
+        try:
+            inverse = np.asarray(np.linalg.inv(base.covariance), dtype=float)
+        except np.linalg.LinAlgError:
+            return
+        name = f"{_INVERSES[base.source]} itself, not its inverse"
+        yield replace(slip, name=name, covariance=inverse, advice="invert it")
+
+
+def _scales(name: str, context: Context) -> Iterator[tuple[float, str, Kind, str]]:
     """List such factors of the variances, what they make, and what to do."""
+    n, freedom = context.n, context.n - context.n_free
     yield 2.0, f"twice {name}", Kind.SCALED, _DOUBLED
     yield 0.5, f"half {name}", Kind.SCALED, _HALVED
     yield 4.0, f"4 times {name}", Kind.SCALED, "its standard errors are doubled: divide by 2"
@@ -108,7 +135,13 @@ def _scales(name: str, n: int) -> Iterator[tuple[float, str, Kind, str]]:
     for level in _LEVELS:
         z = float(ndtri(0.5 + level / 200))
         half = f"half-widths of {level}% intervals by {name}"
-        yield z**2, half, Kind.OTHER, f"they are {z:.3f} times the standard errors: divide by that"
+        divide = "times the standard errors: divide by that"
+        yield z**2, half, Kind.OTHER, f"they are {z:.3f} {divide}"
+        yield 4 * z**2, half.replace("half-", ""), Kind.OTHER, f"they are {2 * z:.3f} {divide}"
+        if freedom > 0:
+            q = float(stdtrit(freedom, 0.5 + level / 200))
+            yield q**2, f"{half} and Student's t", Kind.OTHER, f"they are {q:.3f} {divide}"
+    yield 1e4, f"10,000 times {name}, as of percentages", Kind.OTHER, "divide them by 100"
 
 
 def dispersed_formulas(base: Formula, context: Context) -> list[Formula]:

@@ -13,7 +13,7 @@ from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.formula_verdicts import describe_matches, judge_matches, judge_unknown
 from bootmle.crosschecks.formulas import Context
 from bootmle.crosschecks.identification import given_of, identify
-from bootmle.crosschecks.matching import Match
+from bootmle.crosschecks.matching import Match, last_place
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import (
     describe_difference,
@@ -49,11 +49,34 @@ _THRESHOLDS = _Thresholds()
 
 def judge_user_source(source: Source, evidence: Evidence, context: Context) -> Verdict:
     """Judge numbers that the user passed, by the formula that they follow."""
-    verdict = _judge(source, evidence, context)
+    verdict = _mention_ends(_judge(source, evidence, context), source, evidence)
     missing = evidence.named(source.missing & evidence.fit.free)
     if not missing or len(missing) == evidence.fit.free.sum():
         return verdict
     return replace(verdict, reason=f"{verdict.reason}; it has none for {', '.join(missing)}")
+
+
+def _mention_ends(verdict: Verdict, source: Source, evidence: Evidence) -> Verdict:
+    """Object to standard errors of 0 and of infinity, which no formula was compared with."""
+    if not evidence.regular:
+        return verdict
+    errors, free = source.standard_errors, evidence.fit.free & ~source.missing
+    zeros, reference = free & (errors == 0), evidence.reference.standard_errors
+    small = zeros & (reference < 2 * last_place(errors[free & (errors > 0)]))
+    parts = [
+        ("0, which is what its digits show of a small one,", small),
+        ("0, as if known without error,", zeros & ~small),
+        ("inf", free & np.isinf(errors)),
+        ("a standard error, though that is fixed in this fit,", ~evidence.fit.free & (errors > 0)),
+    ]
+    found = {what: ", ".join(evidence.named(one)) for what, one in parts if one.any()}
+    if not found:
+        return verdict
+    said = "; ".join(f"it has {what} for {names}" for what, names in found.items())
+    reason = f"{verdict.reason}; {said}"
+    if list(found) == [parts[0][0]]:
+        return replace(verdict, reason=reason)
+    return Verdict(False, reason, verdict.flag or Flag.OTHER_FORMULA)
 
 
 def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
@@ -64,6 +87,8 @@ def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
         return Verdict(False, "the matrix is not finite", Flag.NOT_POSITIVE_DEFINITE)
     if source.missing[fit.free].all():
         return Verdict(False, "it has no standard error", Flag.NOT_POSITIVE_DEFINITE)
+    if evidence.regular and not given.present.any():
+        return Verdict(False, "nothing in it is a standard error", Flag.NOT_POSITIVE_DEFINITE)
     if fit.information.definiteness == "singular":
         return _judge_flat(source, fit, identify(given, source, evidence, context))
     away = _distance(source, fit)

@@ -25,6 +25,11 @@ _COLUMNS = {"se", "std err", "std_err", "stderr", "std error", "standard error",
 _COLUMNS |= {"rob std err", "robust std err", "std errors", "standard errors", "standard_errors"}
 _COLUMNS |= {"sd", "sderr", "standarderror"}
 """Titles of a table's column of standard errors, without points and in lower case."""
+_ESTIMATES = {"coef", "coefficient", "estimate", "estimates", "params", "value", "beta", "b"}
+"""Those of its column of estimates."""
+_SYMMETRIC = 0.01
+"""Difference of a matrix from its transpose, in units of its diagonal, that is an error of
+differenced derivatives at most."""
 
 
 def read_sources(fit: Fitted, covariances: Mapping[str, Any] | None) -> list[Source]:
@@ -46,7 +51,8 @@ def read_sources(fit: Fitted, covariances: Mapping[str, Any] | None) -> list[Sou
 
 def _read(fit: Fitted, name: str, given: Any) -> Source:
     """Read one of the user's sources."""
-    if isinstance(given, Mapping) and "x" in given and not set(given) <= set(fit.names):
+    # A parameter may be called x; a result's is an array.
+    if isinstance(given, Mapping) and np.ndim(given.get("x", 0.0)) == 1:
         return _read_result(fit, name, given)
     known = recognize(given)
     if known is not None:
@@ -58,7 +64,7 @@ def _read(fit: Fitted, name: str, given: Any) -> Source:
     if hasattr(given, "columns") and hasattr(given, "index"):
         return _of_frame(fit, name, given)
     if hasattr(given, "index") and not callable(given.index):
-        return _of_column(fit, name, _own_labels(given.index), given.to_numpy())
+        return _of_column(fit, name, _own_labels(fit, given.index), given.to_numpy())
     return _of_array(fit, name, given)
 
 
@@ -76,6 +82,8 @@ def _of_array(fit: Fitted, name: str, given: Any) -> Source:
     """Read a matrix or a column without labels."""
     if not hasattr(given, "todense"):
         values = _numbers(name, given)
+        if values.ndim == 0 and 1 in {len(fit.names), int(fit.free.sum())}:
+            values = values[None]
         if values.ndim == 1 or (values.ndim == 2 and 1 in values.shape and values.size > 1):
             return _of_column(fit, name, None, values.ravel())
     return _of_covariance(
@@ -102,11 +110,15 @@ def _matrix(fit: Fitted, name: str, raw: Any) -> Floats:
 def _numbers(name: str, given: Any) -> Floats:
     """Turn into numbers; a missing one, None, is NaN."""
     try:
-        values = np.asarray(given)
+        masked = isinstance(given, np.ma.MaskedArray)
+        values = given.astype(float).filled(np.nan) if masked else np.asarray(given)
+        kind = values.dtype.kind
+        if kind in "bmM" or (kind == "c" and np.any(values.imag != 0)):
+            raise TypeError
         if values.dtype == object:
             values = np.array([np.nan if each is None else each for each in values.flat])
             values = values.astype(float).reshape(np.shape(given))
-        return values.astype(float)
+        return (values.real if kind == "c" else values).astype(float)
     except (TypeError, ValueError):
         raise TypeError(
             f"covariances: {name!r} is {brief(given)}; pass a (p, p) matrix, p standard errors by "
@@ -114,20 +126,22 @@ def _numbers(name: str, given: Any) -> Floats:
         ) from None
 
 
-def _own_labels(index: Any) -> list[Any] | None:
-    """Return the labels of an index; None where they only count from 0."""
+def _own_labels(fit: Fitted, index: Any) -> list[Any] | None:
+    """Return the labels of an index, of several levels the last; None where they count from 0."""
     labels = list(index)
+    if all(isinstance(each, tuple) and each and each[-1] in fit.names for each in labels):
+        labels = [each[-1] for each in labels]
     return None if labels == list(range(len(labels))) else labels
 
 
 def _of_frame(fit: Fitted, name: str, frame: Any) -> Source:
     """Read a data frame: a matrix, or a table with a column of standard errors."""
-    rows, columns = _own_labels(frame.index), _own_labels(frame.columns)
+    rows, columns = _own_labels(fit, frame.index), _own_labels(fit, frame.columns)
     if frame.shape[0] == frame.shape[1] and _are_matrix_labels(fit, rows, columns):
         return _of_matrix_frame(fit, name, frame, rows or columns)
     titles = {str(each).lower().replace(".", "").strip(): each for each in frame.columns}
     found = [titles[each] for each in titles if each in _COLUMNS]
-    if frame.shape[1] == 1:
+    if frame.shape[1] == 1 and not set(titles) & _ESTIMATES:
         found = list(frame.columns)
     if len(found) != 1:
         raise ValueError(
@@ -151,16 +165,27 @@ def _of_matrix_frame(fit: Fitted, name: str, frame: Any, labels: Sequence[Any] |
     if labels is None:
         return _of_array(fit, name, frame.to_numpy())
     places = _places(fit, name, labels)
-    if _own_labels(frame.index) is not None and _own_labels(frame.columns) is not None:
-        frame = frame.reindex(columns=labels)
+    across = _own_labels(fit, frame.columns)
+    if _own_labels(fit, frame.index) is None:
+        across = None
+    columns = places if across is None else _places(fit, name, across)
     full = np.full((len(fit.names),) * 2, np.nan)
-    full[np.ix_(places, places)] = _numbers(name, frame.to_numpy())
+    full[np.ix_(np.array(places), np.array(columns))] = _numbers(name, frame.to_numpy())
     full[np.ix_(~fit.free, ~fit.free)] = 0.0
     return _of_covariance(fit, name, full)
 
 
 def _of_covariance(fit: Fitted, name: str, matrix: Floats, **about: Any) -> Source:
-    """Take a matrix, in which parameters may be missing."""
+    """Take a matrix, in which parameters may be missing; refuse half of one."""
+    unit = np.sqrt(np.abs(np.diag(matrix)))
+    off = np.abs(matrix - matrix.T) > _SYMMETRIC * np.outer(unit, unit)
+    if off.any():
+        i, j = np.argwhere(off)[0]
+        raise ValueError(
+            f"covariances: {name!r} is not symmetric, with {matrix[i, j]:.6g} and "
+            f"{matrix[j, i]:.6g} for {fit.names[i]} and {fit.names[j]}; pass the whole "
+            f"covariance matrix, or the {len(fit.names)} standard errors"
+        )
     return Source.of(name, matrix, absent=np.isnan(np.diag(matrix)) & fit.free, **about)
 
 

@@ -186,6 +186,8 @@ def describe_difference(source: Source, evidence: Evidence) -> str:
     """State for which parameters a source differs, and by what factor."""
     mask, name = evidence.differs(source), evidence.reference.name
     names = evidence.named(mask)
+    if not names:
+        return f"within chance of the {name}'s"
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     ratios = (source.standard_errors / evidence.reference.standard_errors)[mask]
     ratios = ratios[np.isfinite(ratios)]
