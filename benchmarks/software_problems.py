@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_toeplitz
 from scipy.special import gammaln, log_ndtr, ndtr
 
+from software_tastes import draw_tastes, never_dear, tastes_nll
+
 Array = NDArray[Any]
 Data = dict[str, Array]
 Rng = np.random.Generator
@@ -452,6 +454,16 @@ PROBLEMS: dict[str, Problem] = {
         lambda data: {**data, "cost": data["cost"] * UNIT},
         {"cost": UNIT},
         _row("cost", "time", "choice"),
+    ),
+    "tastes": Problem(
+        ("cost", "time", "sd_time"),
+        tastes_nll,
+        draw_tastes,
+        never_dear,
+        "separated",
+        lambda data: {**data, "cost": data["cost"] * UNIT},
+        {"cost": UNIT},
+        _row("cost", "time", "choice", "draws"),
     ),
     "aft": Problem(
         ("base", "x1", "log_shape"),

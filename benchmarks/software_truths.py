@@ -34,6 +34,7 @@ def columns(name: str, problem: Problem, point: Array, args: tuple[Array, ...]) 
         S = V @ scores.T @ scores @ V
         found |= {
             "opg": np.linalg.inv(scores.T @ scores),
+            "opg n/(n−1)": np.linalg.inv(scores.T @ scores) * n / (n - 1),
             "sandwich": S,
             "sandwich n/(n−1)": S * n / (n - 1),
             "sandwich n/(n−p)": S * n / (n - q),
@@ -57,7 +58,8 @@ def columns(name: str, problem: Problem, point: Array, args: tuple[Array, ...]) 
             found["expected × dispersion"] = inside * chi / (N - q)
             found["hessian × nll/(n−p)"] = V * chi / 2 / (N - q)
             found["hessian × chi/(n−p)"] = V * chi / (N - q)
-            found["2 hessian × nll²"] = V * chi**2 / 2
+            squares = np.sum(problem.nll(point, *args) ** 2)
+            found["2 hessian × Σ nll²/(n−p)"] = 2 * V * squares / (N - q)
     blocks = H.copy()
     blocks[: q // 2, q // 2 :] = blocks[q // 2 :, : q // 2] = 0
     found["blocks"] = np.linalg.inv(blocks)

@@ -34,6 +34,40 @@ def xlogit_choice(data):
     return dict(zip(("cost", "time"), zip(model.coeff_, model.stderr), strict=True))
 
 
+def _xlogit_mixed(data, robust):
+    from xlogit import MixedLogit
+
+    people, times, k = data["cost"].shape
+    person, situation = (
+        np.repeat(np.arange(people), times * k),
+        np.repeat(np.arange(people * times), k),
+    )
+    alternative = np.tile(np.arange(k), people * times)
+    model = MixedLogit()
+    model.fit(
+        X=np.column_stack([data["cost"].ravel(), data["time"].ravel()]),
+        y=(alternative == data["choice"].ravel()[situation]).astype(int),
+        varnames=["cost", "time"],
+        ids=situation,
+        alts=alternative,
+        panels=person,
+        randvars={"time": "n"},
+        n_draws=data["draws"].shape[1],
+        robust=robust,
+        verbose=0,
+    )
+    names = ("cost", "time", "sd_time")
+    return dict(zip(names, zip(model.coeff_, model.stderr), strict=True))
+
+
+def xlogit_mixed(data):
+    return _xlogit_mixed(data, robust=False)
+
+
+def xlogit_robust(data):
+    return _xlogit_mixed(data, robust=True)
+
+
 def pylogit_choice(data):
     import collections
     from collections import OrderedDict

@@ -81,6 +81,22 @@ def lmfit_scalar(data):
     return {name: (found[name].value, found[name].stderr) for name in NAMES}
 
 
+def lmfit_contributions(data):
+    """Minimize the sum of the contributions, which are taken for residuals besides."""
+    from lmfit import Parameters, minimize
+
+    params = Parameters()
+    for name, value in zip(NAMES, _start(data), strict=True):
+        params.add(name, value=value)
+
+    def nll(params):
+        made = curve(data["t"], *(params[name].value for name in NAMES))
+        return 0.5 * ((data["y"] - made) / SIGMA) ** 2
+
+    found = minimize(nll, params, method="bfgs", reduce_fcn=np.sum).params
+    return {name: (found[name].value, found[name].stderr) for name in NAMES}
+
+
 def _iminuit(data, errordef=None):
     from iminuit import Minuit
 

@@ -11,6 +11,7 @@ from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.expected_information import expected_information
 from bootmle.crosschecks.formulas import Context, Formula, listed
 from bootmle.crosschecks.matching import EXACT
+from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 
@@ -52,6 +53,7 @@ def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Conte
         n=fit.likelihood.n_observations or 0,
         clusters=_count_clusters(evidence),
         nll=fit.nll,
+        squares=_sum_squares(fit),
         partial=partial,
     )
 
@@ -77,6 +79,13 @@ def _context_in_limit(evidence: Evidence) -> Context:
         nll=fit.nll,
         inside=finite,
     )
+
+
+def _sum_squares(fit: Fit) -> float:
+    """Sum the squared contributions, as where they are taken for residuals."""
+    if not fit.likelihood.per_observation:
+        return 0.0
+    return float(np.sum(fit.likelihood.contributions(fit.estimate) ** 2))
 
 
 def _count_clusters(evidence: Evidence) -> int:

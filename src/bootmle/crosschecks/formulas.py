@@ -84,6 +84,8 @@ class Context:
     n, clusters : int
         Numbers of observations and of clusters; 0 where unknown.
     nll : float
+    squares : float
+        Sum of the squared contributions to it; 0 where there is only a total.
     partial : Formula or None
         The inverse of the expected information of those parameters that it is known for.
     inside : bool array or None
@@ -98,6 +100,7 @@ class Context:
     n: int
     clusters: int
     nll: float
+    squares: float = 0.0
     partial: Formula | None = None
     inside: NDArray[np.bool_] | None = None
 

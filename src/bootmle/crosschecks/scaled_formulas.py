@@ -169,17 +169,19 @@ def dispersed_formulas(base: Formula, context: Context) -> list[Formula]:
             "log-likelihood: switch that off (scale_covar=False, absolute_sigma=True)",
             complexity=3,
         )
-        for what, value in _reduced(context.nll, freedom).items()
+        for what, value in _reduced(context, freedom).items()
         if value > 0
     ]
 
 
-def _reduced(nll: float, freedom: int) -> dict[str, float]:
-    """List what a fitter of least squares makes of a log-likelihood."""
+def _reduced(context: Context, freedom: int) -> dict[str, float]:
+    """List what a fitter of least squares makes of a log-likelihood, or of its contributions."""
+    nll, squares = context.nll, context.squares
     return {
         "2 nll/(n − p)": 2 * nll / freedom,
         "nll/(n − p)": nll / freedom,
         "4 nll/(n − p)": 4 * nll / freedom,
         "nll²": nll**2,
         "2 nll²": 2 * nll**2,
+        "2 Σ nll_i²/(n − p)": 2 * squares / freedom,
     }
