@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from bootmle import Blocks, Cases, Clustered, Coverage, Fit, Parametric, Wild, coverage, fit
 from bootmle.likelihood.arrays import Floats
@@ -84,6 +85,8 @@ class Study:
     n_resamples : int
         Replicates of each data set; BCa's corrected levels need more in small samples, and fewer
         will do where most refits look for an optimum far away.
+    derive : callable or None
+        Quantities to study besides the parameters.
     """
 
     title: str
@@ -95,6 +98,7 @@ class Study:
     methods: tuple[str, ...] = CASES
     bounds: Any = None
     n_resamples: int = 599
+    derive: Callable[[Floats], dict[str, float]] | None = None
 
     @property
     def name(self) -> str:
@@ -129,6 +133,7 @@ class Study:
             n_resamples=n_resamples or self.n_resamples,
             methods=self.methods,
             truth=self.model.truth,
+            derive=self.derive,
             rng=0,
             progress=False,
             **options,
@@ -167,6 +172,20 @@ def small() -> list[Study]:
         *(study(title, model, 20, methods=(*CASES, *NEW)) for title, model in few[1:]),
         *(study(title, model, 50, methods=(*CASES, *NEW)) for title, model in more),
     ]
+
+
+def of_normal(params: Floats) -> dict[str, float]:
+    """Derive a ratio, a quantile and a probability of the normal distribution."""
+    mu, sigma = float(params[0]), float(np.exp(params[1]))
+    above = float(ndtr((mu - 4.0) / sigma))
+    return {"ratio": mu / sigma, "quantile": mu + 1.645 * sigma, "probability": above}
+
+
+def derived() -> list[Study]:
+    """List studies of quantities derived from parameters."""
+    kinds = ("percentile", "bca", "abc", "recommended")
+    study = partial(Study, methods=kinds, n_resamples=999, derive=of_normal)
+    return [study("normal, derived quantities", normal(), n) for n in (20, 50, 200)]
 
 
 def moderate() -> list[Study]:
@@ -238,4 +257,9 @@ def clustered() -> list[Study]:
     ]
 
 
-STUDIES = {study.name: study for study in [*small(), *moderate(), *clustered(), *irregular()]}
+def _all() -> list[Study]:
+    """List all studies."""
+    return [*small(), *derived(), *moderate(), *clustered(), *irregular()]
+
+
+STUDIES = {study.name: study for study in _all()}

@@ -1,10 +1,10 @@
 """Whether standard errors and intervals are right, on models whose truth is known.
 
 Run ``python benchmarks/validation.py [NAME ...] [--sizes N ...] [--datasets N] [--resamples B]
-[--jobs N] [--checkpoint DIR] [--deadline SECONDS] [--csv DIR]``; names are those of the studies,
-all by default. With a directory for checkpoints a run can be stopped, resumed and extended by more
-data sets. Prints a row for each study, with its worst parameter: that with the percentile interval
-furthest from 95%.
+[--methods KIND ...] [--jobs N] [--checkpoint DIR] [--deadline SECONDS] [--csv DIR]``; names are
+those of the studies, all by default, and kinds of intervals each study's own. With a directory for
+checkpoints a run can be stopped, resumed and extended by more data sets. Prints a row for each
+study, with its worst parameter: that with the percentile interval furthest from 95%.
 
 ratio, hessian_ratio
     Mean standard error over the standard deviation of the estimates; ± is the Monte Carlo error.
@@ -18,6 +18,10 @@ se_ok, coverage_ok
     For regular studies of at least 200 rows: whether the ratio is within 3 Monte Carlo errors plus
     2% of 1, and the best method's coverage within 1.5 points of 95%, Monte Carlo error included.
 
+intervals.csv has a row for every interval: its coverage, in what percentage of data sets it lies
+above and below the truth, and its mean length. With --methods only that table is written, so that a
+kind of interval can have more data sets than the study, or fewer.
+
 Then the exponential mean at n=20 is set beside the coverage that is known, by integration for the
 parametric bootstrap and from 40,000 data sets for the nonparametric one.
 """
@@ -29,11 +33,13 @@ import csv
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from bootmle import Coverage, Flag
+from intervals import interval_rows, write_intervals
 from studies import STUDIES, Study
 from tables import Row, report, write_table
 
@@ -69,12 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows: list[Row] = []
     for name in options.names:
         started = time.perf_counter()
-        found = measured(STUDIES[name], options)
+        study = STUDIES[name]
+        if options.methods:
+            study = replace(study, methods=tuple(options.methods))
+        found, intervals = measured(study, options)
         rows += found
         done = f"{found[0]['datasets']} data sets" if found else "nothing done"
         print(f"  {name}: {done}, {time.perf_counter() - started:.0f} s", flush=True)
         if options.csv:
-            write(rows, options.csv)
+            write_intervals(intervals, options.csv)
+            if not options.methods:
+                write(rows, options.csv)
     print(markdown(rows), "\n")
     if any(row["study"] in KNOWN for row in rows):
         report("known", known(rows), None)
@@ -87,6 +98,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", metavar="N", help="only with so many rows")
     parser.add_argument("--datasets", type=int, default=1000, help="of each study; 1,000")
     parser.add_argument("--resamples", type=int, help="of each data set; each study's own")
+    parser.add_argument("--methods", nargs="+", metavar="KIND", help="only these intervals")
     parser.add_argument("--jobs", type=int, default=1, help="as n_jobs of coverage")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="a directory for each study")
     parser.add_argument("--deadline", type=float, metavar="SECONDS", help="for each study")
@@ -100,9 +112,10 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def measured(study: Study, options: argparse.Namespace) -> list[Row]:
-    """Run one study, and describe each parameter in a row."""
-    folder = options.checkpoint and options.checkpoint / study.name
+def measured(study: Study, options: argparse.Namespace) -> tuple[list[Row], list[Row]]:
+    """Run one study; describe each parameter in a row, and each of its intervals in one."""
+    name = "-".join([study.name, *(options.methods or ())])
+    folder = options.checkpoint and options.checkpoint / name
     result = study.run(
         options.datasets,
         options.resamples,
@@ -111,8 +124,9 @@ def measured(study: Study, options: argparse.Namespace) -> list[Row]:
         deadline=options.deadline,
     )
     if result.n_failed == len(result.data):
-        return []
-    return [row_of(study, result, j) for j in range(len(result.names))]
+        return [], []
+    rows = [row_of(study, result, j) for j in range(len(result.names))]
+    return rows, list(interval_rows(study, result))
 
 
 def row_of(study: Study, result: Coverage, j: int) -> Row:
@@ -204,7 +218,7 @@ def markdown(rows: list[Row]) -> str:
 
 def _miss(row: Row) -> float:
     """Tell how far the percentile interval's coverage is from nominal."""
-    return float(np.nan_to_num(abs(float(row["percentile"]) - LEVEL)))
+    return float(np.nan_to_num(abs(float(row.get("percentile", np.nan)) - LEVEL)))
 
 
 def _ratio(row: Row, title: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from bootmle import Bootstrap, bootstrap, crosscheck, fit, load
+from bootmle import Bootstrap, Clustered, Estimator, bootstrap, crosscheck, fit, load
 from bootmle.bootstrapping.choosing import choose_kinds
 from bootmle.likelihood.arrays import Floats
 
@@ -46,6 +46,42 @@ def test_rules_choose_by_units_and_skewness(
 
     off = np.array([True, False])
     assert choose_kinds(n_units, off, shown).tolist() == expected
+
+
+@pytest.mark.parametrize(("n_units", "kind"), [(8, "cr3"), (39, "cr3"), (40, "studentized")])
+def test_few_clusters_have_an_interval_of_their_own(n_units: int, kind: str) -> None:
+    def shown(kind: str) -> NDArray[np.bool_]:
+        return np.ones(2, dtype=bool)
+
+    off = np.array([True, False])
+    assert choose_kinds(n_units, off, shown, clustered=True).tolist() == [kind] * 2
+    assert "cr3" not in choose_kinds(n_units, off, shown)
+
+
+def line_nll(params: Floats, x: Floats, y: Floats) -> Floats:
+    return np.asarray((y - params[0] - params[1] * x) ** 2 / 200)
+
+
+@pytest.mark.parametrize(("count", "reliable"), [(6, False), (9, True)])
+def test_what_no_study_supports_is_not_called_reliable(count: int, reliable: bool) -> None:
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(count), 5)
+    args = rng.normal(0, 10, groups.size), rng.normal(0, 10, groups.size)
+    mle = fit(line_nll, {"const": 0.0, "slope": 0.0}, args)
+    boot = bootstrap(mle, sampling=Clustered(groups), n_resamples=99, rng=0)
+    assert boot.recommended_kinds().tolist() == ["cr3", "cr3"]
+    assert ("no interval here is reliable for const, slope" in str(boot)) is not reliable
+    shown = str(boot).splitlines()[2].split()
+    assert shown[-1] == "cr3"
+    assert float(shown[-3]) == pytest.approx(boot.confidence_interval("cr3").low[0], abs=0.01)
+
+
+def test_a_small_sample_without_studentized_intervals_is_not_reliable() -> None:
+    y = np.random.default_rng(2).normal(size=30)
+    alone = bootstrap(Estimator(np.mean, args=y), n_resamples=99, rng=0)
+    assert "percentile intervals have the coverage they claim from 500 units on" in str(alone)
+    own = Estimator(np.mean, args=y, standard_error=lambda y: y.std() / np.sqrt(y.size))
+    assert "no interval here is reliable" not in str(bootstrap(own, n_resamples=99, rng=0))
 
 
 def test_one_parameter_without_endpoints_takes_the_next_kind() -> None:

@@ -133,6 +133,29 @@ def test_no_evaluation_is_needed_where_the_expansion_is_close() -> None:
     assert_allclose([found.low[0], found.high[0]], expected, atol=0.03 / np.sqrt(2000))
 
 
+def test_without_refits_no_evaluation_and_a_warning_where_the_expansion_is_far() -> None:
+    calls = 0
+
+    def counted(params: Floats, y: Floats) -> Floats:
+        nonlocal calls
+        calls += 1
+        return normal_nll(params, y)
+
+    def fitted(n: int) -> Fit:
+        y, start = np.random.default_rng(3).normal(5.0, 30.0, n), {"mean": 0.0, "variance": 600.0}
+        return fit(counted, start, args=y, transform={"variance": "log"})
+
+    mle = fitted(150)
+    bootstrap(mle, n_resamples=2, refit="expansion", rng=0)
+    before, refitted = calls, mle.confidence_interval("abc", 0.9)
+    assert calls > before
+    before, found = calls, mle.confidence_interval("abc", 0.9, refit=False)
+    assert calls == before
+    assert np.all(np.abs(found.low - refitted.low) < 0.05 * mle.standard_error)
+    with pytest.warns(UserWarning, match=r"off by up to 0\.\d+ standard errors"):
+        fitted(60).confidence_interval("abc", 0.9, refit=False)
+
+
 def test_p_values_invert_the_intervals(spatial: Fit) -> None:
     boot = bootstrap(spatial, n_resamples=2, rng=0)
     ends = boot.confidence_interval("abc", 0.9)

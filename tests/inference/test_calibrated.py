@@ -202,6 +202,17 @@ CALLS: list[tuple[Callable[[Bootstrap], Any], str]] = [
 def test_what_replicates_cannot_show_is_refused(
     boot: Bootstrap, call: Callable[[Bootstrap], Any], message: str
 ) -> None:
-    boot.calibration(99)
     with pytest.raises(ValueError, match=message):
         call(boot)
+
+
+def test_intervals_use_250_resamples_or_more_that_are_known(means: Fit) -> None:
+    boot = bootstrap(means, n_resamples=99, rng=0)
+    boot.calibration(9)
+    ends = boot.confidence_interval("calibrated", 0.5)
+    assert set(boot.calibrations.known) == {9, 250}
+    again = bootstrap(means, n_resamples=99, rng=0).confidence_interval("calibrated", 0.5)
+    assert_array_equal(ends.low, again.low)
+    boot.calibration(300)
+    boot.confidence_interval("calibrated", 0.5)
+    assert set(boot.calibrations.known) == {9, 250, 300}

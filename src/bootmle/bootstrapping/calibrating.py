@@ -50,13 +50,25 @@ class Calibrations:
 def why_not_calibrated(fit: Fit | Estimator, plan: Plan, shown: str) -> str:
     """Say why a plan has no resamples of its resamples that the expansion serves."""
     if fit.likelihood is None:
-        return "an Estimator would be refitted some 250,000 times: it has no likelihood to expand"
+        return (
+            "an Estimator would be refitted some 250,000 times: it has no likelihood to expand "
+            "(pass standard_error= for studentized intervals, or fit the likelihood)"
+        )
     if plan.structure is Structure.MODEL:
-        return f"{shown} simulates data, which share no expansion with the data's own"
+        return (
+            f"{shown} simulates data, which share no expansion with the data's own (to calibrate, "
+            f"draw with Cases, or see what coverage(mle, simulate) finds)"
+        )
     if plan.structure is Structure.SERIES:
-        return f"blocks of {shown} would be cut where the resamples join theirs"
+        return (
+            f"blocks of {shown} would be cut where the resamples join theirs (compare percentile "
+            f"intervals at a few lengths, or see what coverage finds)"
+        )
     if plan.redrawn_units(fit.n) is None:
-        return f"{shown} draws no resamples of a resample"
+        return (
+            f"{shown} draws no resamples of a resample (to calibrate, draw with Cases, Stratified, "
+            f"Bayesian, or Clustered without within=)"
+        )
     return why_not_expanded(fit)
 
 

@@ -37,8 +37,8 @@ class Doubled(Spread):
 
         They are solved on the expansion that all refits share, corrected by verified ones; where it
         is not accurate enough, on one around each verified replicate, which takes the evaluations
-        of a lattice. Computed once, from the run's seed, and used by
-        ``confidence_interval("calibrated")``.
+        of a lattice. Computed once, from the run's seed; ``confidence_interval("calibrated")``
+        uses the one of 250, or of more that was computed before.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class Doubled(Spread):
         return found
 
     def _n_inner(self, n_resamples: int | None) -> int:
-        """Return the number of inner resamples: by default those that are known already."""
+        """Return the number of inner resamples: by default 250, or more that are known already."""
         if n_resamples is None:
-            return max(self.calibrations.known, default=INNER)
+            return max([INNER, *self.calibrations.known])
         return check_n_resamples(n_resamples, Cases())

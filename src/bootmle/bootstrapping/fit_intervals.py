@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bootmle.bootstrapping.arguments import check_plan
+from bootmle.display.text import rounded
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.fit_views import INTERVALS
@@ -29,6 +32,11 @@ from bootmle.sampling import Cases, Plan
 
 __all__ = ["cluster_errors_of", "family_of", "interval_of_fit", "why_no_family"]
 
+_OFF = 0.1
+"""Predicted error of the expansion, in standard errors, that is worth a warning: measured on nine
+models, n = 20 to 200, endpoints of 95% intervals predicted below it were off by 0.01 in the median,
+and by up to 0.24."""
+
 
 def why_no_family(fit: Fit, sampling: Plan, shown: str) -> str:
     """Say why there are no influences of the units of a plan, which ``shown`` writes."""
@@ -38,16 +46,26 @@ def why_no_family(fit: Fit, sampling: Plan, shown: str) -> str:
 
 
 def family_of(
-    fit: Fit, sampling: Plan, functions: Sequence[Callable[[Floats], Any]], chosen: Any
+    fit: Fit,
+    sampling: Plan,
+    functions: Sequence[Callable[[Floats], Any]],
+    chosen: Any,
+    predicted: list[float] | None = None,
 ) -> LeastFavorable:
-    """Differentiate the chosen quantities by the weights of the units."""
+    """Differentiate the chosen quantities by the weights of the units.
+
+    With a list for the predicted errors of the expansion, nothing is refitted.
+    """
 
     def quantities(params: Floats) -> Floats:
         return derive_in_turn(functions, params)[:, chosen]
 
     units = sampling.units(fit.n)
     assert units is not None
-    return LeastFavorable.of(WeightedUnits.of(fit, units, quantities))
+    weighted = WeightedUnits.of(fit, units, quantities)
+    if predicted is not None:
+        weighted = replace(weighted, refits=False, predicted=predicted)
+    return LeastFavorable.of(weighted)
 
 
 def cluster_errors_of(
@@ -78,6 +96,7 @@ def interval_of_fit(
     alternative: str,
     sampling: Plan | None,
     derive: Callable[[Floats], Any] | None,
+    refit: bool,
 ) -> ConfidenceInterval:
     """Compute intervals of a fit's parameters, or of quantities derived from them."""
     read_level(confidence_level, alternative)
@@ -101,14 +120,22 @@ def interval_of_fit(
         if derive is not None:
             estimate, names = derive_at(derive, estimate, None)
         parts = (fit, prepared, functions, slice(None))
+        predicted: list[float] = []
         known: dict[str, Any] = (
             {"cluster_errors": cluster_errors_of(*parts)}
             if clustered
-            else {"family": family_of(*parts)}
+            else {"family": family_of(*parts, None if refit else predicted)}
         )
         nothing = np.empty((0, estimate.size))
         arrays = ReplicateArrays(names, estimate, nothing, nothing.sum(axis=0), **known)
-        return kind.of(arrays).interval(confidence_level, alternative)
+        found = kind.of(arrays).interval(confidence_level, alternative)
+    if max(predicted, default=0.0) > _OFF:
+        warnings.warn(
+            f"abc: without refits, the expansion is expected to be off by up to "
+            f"{rounded(max(predicted), 2)} standard errors at an endpoint; use refit=True",
+            stacklevel=4,
+        )
+    return found
 
 
 def _of_kind(kind: type[IntervalMethod]) -> Callable[..., ConfidenceInterval]:

@@ -17,7 +17,9 @@ from bootmle.bootstrapping.choosing import (
 )
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.inference.bca import acceleration
+from bootmle.inference.cluster_robust import CR3
 from bootmle.inference.intervals import Need
+from bootmle.inference.mixed import Mixed
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["describe_recommendation", "recommend_interval"]
@@ -66,7 +68,11 @@ def recommend_interval(boot: Sensitivity) -> str:
     out = _without(boot)
     if not boot.supports_quantiles or (out.all() and withheld(boot).any()):
         return ""
-    for_some = "studentized" in boot.recommended_kinds()
+    kinds = boot.recommended_kinds()
+    if (kinds == CR3.name).any():
+        kind = CR3.name if (kinds == CR3.name)[~boot.flat()].all() else Mixed.name
+        return f"use confidence_interval({kind!r})"
+    for_some = "studentized" in kinds
     if not ((off_center(boot) & ~out).any() or for_some):
         return "report the percentile interval"
     if boot.serves("studentized")[~boot.flat()].all() and not withheld(boot).any():

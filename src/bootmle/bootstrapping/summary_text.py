@@ -198,7 +198,18 @@ def _cautions(boot: Sensitivity) -> Iterator[str]:
         )
     if refused:
         yield refused
+    yield from _unreliable(boot)
     yield from (f"! {alarm}" for alarm in boot.alarms)
+
+
+def _unreliable(boot: Sensitivity) -> Iterator[str]:
+    """Say which parameters have no interval that was found to cover as it claims, and why."""
+    if len(boot.data) - boot.n_failed < fewest_replicates(LEVEL):
+        return
+    found = boot.unreliable()
+    for reason in dict.fromkeys(found.values()):
+        names = ", ".join(name for name, each in found.items() if each == reason)
+        yield f"no interval here is reliable for {names}: {reason}, and there are {boot.n_units:,}"
 
 
 def _doubtful(boot: Sensitivity) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bootmle.display.axes import Panels
+from bootmle.display.checks import check_flag
 from bootmle.display.exports import Summary
 from bootmle.display.known_names import refuse_attribute
 from bootmle.display.text import data_frame
@@ -87,6 +88,7 @@ class FitViews(Optimum):
         *,
         sampling: Any = None,
         derive: Callable[[Floats], Any] | None = None,
+        refit: bool = True,
     ) -> Any:
         """Compute confidence intervals without any resample.
 
@@ -94,16 +96,20 @@ class FitViews(Optimum):
         ----------
         method : str
             "abc" (DiCiccio and Efron 1992): the endpoints of BCa intervals, from the derivatives of
-            the observations' contributions. They are those of the expansion that `bootstrap` uses;
-            an endpoint where that is not expected to be within 0.01 standard errors is refitted at
-            its weights, which takes a gradient or two. "cr1", "cr2" and "cr3", of clusters: as of
-            `Bootstrap.confidence_interval`.
+            the observations' contributions, by the expansion that `bootstrap` uses. "cr1", "cr2"
+            and "cr3", of clusters: as of `Bootstrap.confidence_interval`.
         confidence_level, alternative
             As of `Bootstrap.confidence_interval`.
         sampling : plan, optional
             How the data were sampled: `Cases` by default, `Stratified` or `Clustered`.
         derive : callable, optional
             ``derive(params)`` as of `Bootstrap.derive`: intervals of these quantities instead.
+        refit : bool
+            Whether an ABC endpoint where the expansion is not expected to be within 0.01 standard
+            errors is refitted at its weights, which takes a gradient or two. False: no evaluations
+            beyond the lattice that all refits share, a warning where an endpoint is expected to be
+            off by over 0.1 standard errors, and an error where the expansion has none, as for most
+            samples of 20.
 
         Returns
         -------
@@ -132,7 +138,8 @@ class FitViews(Optimum):
                 f"method: {method!r} is unknown, or takes replicates; use 'abc', 'cr2', or "
                 f"bootstrap(mle).confidence_interval({method!r})"
             )
-        return compute(self, confidence_level, alternative, sampling, derive)
+        refits = check_flag("refit", refit)
+        return compute(self, confidence_level, alternative, sampling, derive, refits)
 
     def summary(self) -> Summary:
         """Return what ``print`` shows."""

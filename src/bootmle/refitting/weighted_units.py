@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,8 @@ class WeightedUnits:
 
     ``expansion`` has a row for each unit, ``unit_of`` (N,) and ``strata`` (G,) number the units of
     the observations and the units' strata, and ``quantities`` turns full parameter vectors (m, p)
-    into what is estimated, (m, k).
+    into what is estimated, (m, k). ``refits`` says whether estimates that the expansion is not
+    close to are refitted; else ``predicted`` collects its errors, in standard errors.
     """
 
     refit: LikelihoodRefit
@@ -77,6 +78,8 @@ class WeightedUnits:
     unit_of: NDArray[np.intp]
     strata: NDArray[np.intp]
     quantities: Callable[[Floats], Floats]
+    refits: bool = True
+    predicted: list[float] = field(default_factory=list)
 
     @classmethod
     def of(cls, fit: Fit, units: Units, quantities: Callable[[Floats], Floats]) -> WeightedUnits:
@@ -106,7 +109,8 @@ class WeightedUnits:
     def estimates(self, weights: Floats) -> Floats:
         """Estimate at weights (m, G), (m, k): by the expansion where it is close, else by a refit.
 
-        Infinite where there is no finite optimum, NaN where a refit fails.
+        Infinite where there is no finite optimum, NaN where a refit fails, or is not wanted and the
+        expansion has no optimum.
         """
         with computation():
             return self.quantities(self._solved(weights))
@@ -119,6 +123,10 @@ class WeightedUnits:
         first = np.linalg.norm(models.slope, axis=1)
         off = np.linalg.norm(z - straight, axis=1) ** 2 / np.maximum(first, TINY)
         params = self.params(z)
+        if not self.refits:
+            self.predicted.append(float(off[good].max(initial=0.0)))
+            params[~good] = np.nan
+            return params
         doubtful = np.flatnonzero(~good | ~(off <= _CLOSE))
         if doubtful.size:
             n = self.unit_of.size

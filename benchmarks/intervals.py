@@ -1,0 +1,96 @@
+"""How long intervals are, and on which side they miss: a row for each parameter and method."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+from scipy.special import gammaln
+
+from bootmle import Coverage
+from studies import STUDIES, Study
+from tables import Row, write_table
+
+__all__ = ["interval_rows", "write_intervals"]
+
+
+def interval_rows(study: Study, result: Coverage) -> Iterator[Row]:
+    """Describe each parameter's interval by each method, in percent of the data sets with one.
+
+    ``length`` is the mean length over that of the exact interval, where there is one.
+    """
+    kept = result.kept
+    for place, method in enumerate(result.methods):
+        low, high = kept.low[:, place], kept.high[:, place]
+        for j, name in enumerate(result.names):
+            known = np.isfinite(kept.low[:, place, j]) | np.isfinite(kept.high[:, place, j])
+            if not known.any():
+                continue
+            truth, count = result.truth[j], int(known.sum())
+            above = 100 * float(np.mean(low[known, j] > truth))
+            below = 100 * float(np.mean(high[known, j] < truth))
+            covered = 100 - above - below
+            length = float(np.mean(high[known, j] - low[known, j]))
+            exact = _EXACT.get((study.model.name, name))
+            yield {
+                "study": study.name,
+                "model": study.title,
+                "n": study.n,
+                "regular": "yes" if study.regular else "no",
+                "parameter": name,
+                "method": method,
+                "datasets": count,
+                "resamples": result.n_resamples,
+                "covers": covered,
+                "mcse": float(np.sqrt(covered * (100 - covered) / count)),
+                "misses_below": above,
+                "misses_above": below,
+                "withheld": 100 * float(result.withheld[method][j]),
+                "mean_length": length,
+                "length": "" if exact is None else length / exact(study.n),
+            }
+
+
+def _of_normal_mean(n: int) -> float:
+    """Mean length of Student's interval of a mean with a standard deviation of 2."""
+    shrunk = np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
+    return float(2 * stats.t.ppf(0.975, n - 1) * 2 * shrunk / np.sqrt(n))
+
+
+def _of_log_scale(n: int) -> float:
+    """Return the length of the interval of a normal log standard deviation, by chi-squared."""
+    ends = stats.chi2.ppf([0.025, 0.975], n - 1)
+    return float(np.log(ends[1] / ends[0]) / 2)
+
+
+def _of_exponential_mean(n: int) -> float:
+    """Mean length of the interval of an exponential mean of 2, by chi-squared."""
+    ends = 2 * n / stats.chi2.ppf([0.975, 0.025], 2 * n)
+    return float(2 * (ends[1] - ends[0]))
+
+
+_EXACT: dict[tuple[str, str], Callable[[int], float]] = {
+    ("normal", "mu"): _of_normal_mean,
+    ("normal", "log_sigma"): _of_log_scale,
+    ("exponential", "mean"): _of_exponential_mean,
+}
+
+
+def write_intervals(rows: list[Row], folder: Path) -> None:
+    """Write all rows, in the place of those of the same studies and methods in the file."""
+    path = folder / "intervals.csv"
+    fresh = {(row["study"], row["method"]) for row in rows}
+    old: list[Row] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            old = [
+                {**row}
+                for row in csv.DictReader(file)
+                if (row["study"], row["method"]) not in fresh
+            ]
+    order = list(STUDIES)
+    together = sorted([*old, *rows], key=lambda row: order.index(str(row["study"])))
+    write_table("intervals", together, folder)
