@@ -25,11 +25,13 @@ __all__ = [
     "Refusal",
     "choose_kinds",
     "describe_refusals",
+    "is_clustered",
+    "is_studied",
     "median_bias",
     "off_center",
     "refusals",
-    "withheld",
     "why_unreliable",
+    "withheld",
 ]
 
 LEVEL = 0.95
@@ -101,6 +103,25 @@ _RELIABLE_FROM = {
 """Fewest units, clusters or others, from which a kind's 95% intervals were within 1.5 points of 95%
 in every model of that study (2.5 below 50 units), Monte Carlo error of 2 allowed. Percentile: 92.4%
 at n = 200, and the error of one-sided levels shrinks as 1/√n, that of two-sided ones as 1/n."""
+
+
+_CLUSTERED = {"Clustered", "Wild"}
+_STUDIED = {"Cases", "Stratified", "Bayesian", *_CLUSTERED}
+
+
+def is_clustered(boot: Spread) -> bool:
+    """Whether the units are clusters."""
+    return _kind_of_plan(boot) in _CLUSTERED
+
+
+def is_studied(boot: Spread) -> bool:
+    """Whether the plan is among those of the study: of rows, and of clusters."""
+    return _kind_of_plan(boot) in _STUDIED and boot.supports_quantiles and boot.rescaling[0] == 1
+
+
+def _kind_of_plan(boot: Spread) -> str:
+    """Return the plan's class; of a run loaded without its plan, by the text that is kept."""
+    return str(boot.sampling).partition("(")[0]
 
 
 def why_unreliable(kind: str, n_units: float, clustered: bool) -> str:

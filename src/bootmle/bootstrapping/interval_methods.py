@@ -17,9 +17,9 @@ from bootmle.bootstrapping.choosing import (
     QUICK,
     choose_kinds,
     describe_refusals,
+    is_clustered,
     off_center,
     withheld,
-    why_unreliable,
 )
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import cluster_errors_of, family_of
@@ -58,10 +58,6 @@ METHODS: dict[str, type[IntervalMethod]] = {
     )
 }
 """Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""
-
-
-_CLUSTERED = {"Clustered", "Wild"}
-_STUDIED = {"Cases", "Stratified", "Bayesian", *_CLUSTERED}
 
 
 def why_not(kind: type[IntervalMethod], lacking: Callable[[Need], str]) -> str:
@@ -190,39 +186,11 @@ class Inference(Doubled):
         parameters at a bound, and where alarms say that the replicates mean nothing.
         """
         if self.supports_quantiles:
-            off, clustered = off_center(self), self._clustered
+            off, clustered = off_center(self), is_clustered(self)
             kinds = choose_kinds(self._n_units, off, self.serves, clustered=clustered)
         else:
             kinds = np.full(len(self.names), Normal.name)
         return np.where(withheld(self), NONE, kinds)
-
-    def unreliable(self) -> dict[str, str]:
-        """Say for which parameters no interval has the coverage that it claims, and why not.
-
-        Names and reasons, by the simulation study behind `recommended_kinds`: of rows and of
-        clusters, for time series and simulated data there is none.
-        """
-        studied = self._kind_of_plan in _STUDIED
-        if not (studied and self.supports_quantiles and self.rescaling[0] == 1):
-            return {}
-        varies = (self.standard_error != 0) & ~(self.flat() | withheld(self))
-        varies &= np.array([name not in self.fixed for name in self.names])
-        reasons = {
-            name: why_unreliable(kind, self._n_units, self._clustered)
-            for name, kind, one in zip(self.names, self.recommended_kinds(), varies, strict=True)
-            if one
-        }
-        return {name: reason for name, reason in reasons.items() if reason}
-
-    @property
-    def _clustered(self) -> bool:
-        """Whether the units are clusters."""
-        return self._kind_of_plan in _CLUSTERED
-
-    @property
-    def _kind_of_plan(self) -> str:
-        """The plan's class; of a run loaded without its plan, by the text that is kept."""
-        return str(self.sampling).partition("(")[0]
 
     def serves(self, kind: str) -> NDArray[np.bool_]:
         """Whether a kind is at hand, and has finite endpoints, for each parameter."""

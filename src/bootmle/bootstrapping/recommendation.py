@@ -11,8 +11,11 @@ from scipy.special import ndtr, ndtri
 from bootmle.bootstrapping.choosing import (
     LEVEL,
     describe_refusals,
+    is_clustered,
+    is_studied,
     median_bias,
     off_center,
+    why_unreliable,
     withheld,
 )
 from bootmle.bootstrapping.sensitivity import Sensitivity
@@ -22,7 +25,7 @@ from bootmle.inference.intervals import Need
 from bootmle.inference.mixed import Mixed
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["describe_recommendation", "recommend_interval"]
+__all__ = ["describe_recommendation", "recommend_interval", "unreliable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,24 @@ def recommend_interval(boot: Sensitivity) -> str:
     if boot.lacks(Need.JACKKNIFE):
         return ""
     return _recommend_bca(boot)
+
+
+def unreliable(boot: Sensitivity) -> dict[str, str]:
+    """Say for which parameters no interval has the coverage that it claims, and why.
+
+    By the simulation study behind the recommendation: of time series and of simulated data there is
+    none.
+    """
+    if not is_studied(boot):
+        return {}
+    varies = (boot.standard_error != 0) & ~_without(boot)
+    n_units = np.inf if boot.n_units is None else boot.n_units
+    reasons = {
+        name: why_unreliable(kind, n_units, is_clustered(boot))
+        for name, kind, one in zip(boot.names, boot.recommended_kinds(), varies, strict=True)
+        if one
+    }
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _recommend_bca(boot: Sensitivity) -> str:

@@ -60,7 +60,7 @@ _INNER = {
         "rescaled",
     ),
     *("rescaled_correction", "rescaling", "seeds", "serves", "shape", "shared"),
-    *("supports_quantiles", "to_json", "unreliable"),
+    *("supports_quantiles", "to_json"),
 }
 """Members that other modules use and tab completion hides."""
 

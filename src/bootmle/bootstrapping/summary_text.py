@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.choosing import LEVEL, NONE, off_center, withheld
-from bootmle.bootstrapping.recommendation import describe_recommendation, recommend_interval
+from bootmle.bootstrapping.recommendation import (
+    describe_recommendation,
+    recommend_interval,
+    unreliable,
+)
 from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.message_kinds import WARNED, count_kinds
@@ -206,7 +210,7 @@ def _unreliable(boot: Sensitivity) -> Iterator[str]:
     """Say which parameters have no interval that was found to cover as it claims, and why."""
     if len(boot.data) - boot.n_failed < fewest_replicates(LEVEL):
         return
-    found = boot.unreliable()
+    found = unreliable(boot)
     for reason in dict.fromkeys(found.values()):
         names = ", ".join(name for name, each in found.items() if each == reason)
         yield f"no interval here is reliable for {names}: {reason}, and there are {boot.n_units:,}"
