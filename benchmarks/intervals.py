@@ -62,20 +62,20 @@ def _of_normal_mean(n: int) -> float:
 
 def _of_log_scale(n: int) -> float:
     """Return the length of the interval of a normal log standard deviation, by chi-squared."""
-    ends = stats.chi2.ppf([0.025, 0.975], n - 1)
+    ends = np.asarray(stats.chi2.ppf([0.025, 0.975], n - 1))
     return float(np.log(ends[1] / ends[0]) / 2)
 
 
 def _of_exponential_mean(n: int) -> float:
     """Mean length of the interval of an exponential mean of 2, by chi-squared."""
-    ends = 2 * n / stats.chi2.ppf([0.975, 0.025], 2 * n)
+    ends = 2 * n / np.asarray(stats.chi2.ppf([0.975, 0.025], 2 * n))
     return float(2 * (ends[1] - ends[0]))
 
 
 _EXACT: dict[tuple[str, str], Callable[[int], float]] = {
     ("normal", "mu"): _of_normal_mean,
     ("normal", "log_sigma"): _of_log_scale,
-    ("exponential", "mean"): _of_exponential_mean,
+    ("exponential, raw", "mean"): _of_exponential_mean,
 }
 
 
