@@ -15,11 +15,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bootmle.display.text import brief
+from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.compiled import Kernels, Path
+from bootmle.likelihood.compiled_newton import Curved, Limits, Refitted, Shared, refit_on_device
 from bootmle.likelihood.data import count_rows
 
-__all__ = ["Automatic", "AutomaticGradient", "is_jax_array", "read_automatic"]
+__all__ = ["Automatic", "AutomaticGradient", "Refitted", "is_jax_array", "read_automatic"]
 
 _SAME = 1e-9, 1e-9
 """Relative and absolute difference of scores by row from scores of all rows: rounding of one order
@@ -71,6 +73,27 @@ class Automatic:
         """Evaluate the contributions' second derivatives (k, n) along directions (k, r) of z."""
         twice = np.stack([directions, directions], axis=1)
         return self._kernels.mixed_along(path, twice, args)
+
+    def refit(
+        self,
+        shared: Shared,
+        curved: Curved,
+        weights: Floats,
+        limits: Limits,
+        chosen: slice,
+        *,
+        meats: bool,
+    ) -> Refitted | None:
+        """Refit some replicates with weights (b, n) from an expansion, all in one call.
+
+        None where the objective raises, as one that cannot be evaluated at many points at once.
+        """
+        try:
+            return refit_on_device(
+                self._kernels, shared, curved, weights, limits, chosen, meats=meats
+            )
+        except RAISED:
+            return None
 
     @property
     def _kernels(self) -> Kernels:

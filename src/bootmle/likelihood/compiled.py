@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.data import map_leaves
 
-__all__ = ["Kernels", "Path", "require_jax"]
+__all__ = ["Kernels", "Path", "double_precision", "numpy_of_jax", "require_jax"]
 
 _TOGETHER = 64
 """Replicates of one call. The buffers always have this length, and a loop goes as far as they are
@@ -41,12 +41,12 @@ class Kernels:
     def __init__(self, function: Callable[..., Any], by_rows: bool) -> None:
         """Compile nothing yet."""
         self.function, self.by_rows = function, by_rows
-        self.moved: tuple[Any, Any] = ((), ())  # the args moved last, and where they are
-        self.loops: dict[str, Any] = {}
+        self.moved: dict[str, tuple[Any, Any]] = {}  # what was moved last, and where it is
+        self.loops: dict[Any, Any] = {}
 
     def call(self, kernel: str, params: Floats, args: Any, *more: Any) -> Floats:
         """Call a compiled function in double precision; return a NumPy array."""
-        with _double_precision():
+        with double_precision():
             return np.asarray(getattr(self, kernel)(params, self.on_device(args), *more))
 
     def each(
@@ -64,7 +64,7 @@ class Kernels:
                 rows = np.zeros((_TOGETHER, len(weights[0])))
                 rows[:count] = weights[start : start + count]
             looped = self.looped(what)
-            with _double_precision():
+            with double_precision():
                 values = looped(filled, rows, count, self.on_device(args))
                 found.append(np.asarray(values)[:count])
         return np.concatenate(found)
@@ -80,21 +80,25 @@ class Kernels:
 
     def mixed_along(self, path: Path, along: Floats, args: tuple[Any, ...]) -> Floats:
         """Evaluate a derivative (m, n) for each set of directions (m, k, r) of z."""
-        with _double_precision():
+        with double_precision():
             return np.asarray(self.mixed(path, self.on_device(args), along)).reshape(len(along), -1)
 
     def on_device(self, args: Any) -> Any:
         """Move the data to JAX's device, once for those of a fit."""
-        held, moved = self.moved
-        same = len(held) == len(args) and all(map(operator.is_, held, args))
+        return self.held("args", args, partial(map_leaves, _as_jax))
+
+    def held(self, name: str, values: Any, move: Callable[[Any], Any]) -> Any:
+        """Move arrays, unless those moved last under this name are the same."""
+        before, moved = self.moved.get(name, ((), ()))
+        same = len(before) == len(values) and all(map(operator.is_, before, values))
         if not same:
-            moved = map_leaves(_as_jax, args)
-            self.moved = args, moved
+            moved = move(values)
+            self.moved[name] = values, moved
         return moved
 
     def at(self, params: Any, args: Any) -> Any:
         """Evaluate the user's objective."""
-        return _numpy_of_jax().asarray(self.function(params, *args))
+        return numpy_of_jax().asarray(self.function(params, *args))
 
     def summed(self, params: Any, args: Any, weights: Any) -> Any:
         """Sum the weighted contributions, or take the total."""
@@ -106,7 +110,7 @@ class Kernels:
         delta = path.factor @ z
         first, second, third = path.slopes
         moves = first * delta + second * delta**2 / 2 + third * delta**3 / 6
-        return self.at(_numpy_of_jax().asarray(path.params).at[path.free].add(moves), args)
+        return self.at(numpy_of_jax().asarray(path.params).at[path.free].add(moves), args)
 
     def gradient_of(self, params: Any, args: Any, weights: Any) -> Any:
         """Differentiate the weighted sum."""
@@ -117,7 +121,7 @@ class Kernels:
         if self.by_rows:
             return require_jax().vmap(partial(self.of_a_row, params))(args)
         values, along = require_jax().linearize(lambda q: self.at(q, args), params)
-        found = require_jax().vmap(along)(_numpy_of_jax().eye(params.size))
+        found = require_jax().vmap(along)(numpy_of_jax().eye(params.size))
         return found.reshape(params.size, -1).T if values.size > 1 else found.reshape(-1)
 
     def of_a_row(self, params: Any, row: Any) -> Any:
@@ -162,7 +166,7 @@ class Kernels:
         """Differentiate the contributions along sets of directions (m, k, r) of z, k times each."""
 
         def mixed(path: Path, args: Any, along: Any) -> Any:
-            start = _numpy_of_jax().zeros(along.shape[2])
+            start = numpy_of_jax().zeros(along.shape[2])
 
             def one(directions: Any) -> Any:
                 function: Callable[[Any], Any] = partial(self.displaced, path=path, args=args)
@@ -182,7 +186,7 @@ def _fill(evaluate: Callable[..., Any], points: Any, weights: Any, count: Any, a
         return evaluate(points[k], args, None if weights is None else weights[k])
 
     shape = require_jax().eval_shape(of, 0)
-    empty = _numpy_of_jax().zeros((_TOGETHER, *shape.shape))
+    empty = numpy_of_jax().zeros((_TOGETHER, *shape.shape))
     return require_jax().lax.fori_loop(0, count, lambda k, found: found.at[k].set(of(k)), empty)
 
 
@@ -199,10 +203,10 @@ def _as_jax(label: str, leaf: Any) -> Any:
             f"args: {label} holds {values.dtype}, and jac='jax' takes numbers only; pass codes for "
             f"categories, numbers for dates, and numeric columns alone of a data frame"
         )
-    return _numpy_of_jax().array(values)
+    return numpy_of_jax().array(values)
 
 
-def _double_precision() -> Any:
+def double_precision() -> Any:
     """Switch double precision on for what is inside, and for this thread only."""
     return require_jax().enable_x64(True)
 
@@ -215,6 +219,6 @@ def require_jax() -> Any:
         raise ImportError("jac: 'jax' needs JAX; install bootmle[jax]") from error
 
 
-def _numpy_of_jax() -> Any:
+def numpy_of_jax() -> Any:
     """Import JAX's NumPy."""
     return import_module("jax.numpy")

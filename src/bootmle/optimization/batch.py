@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import take_automatic_scores
+from bootmle.likelihood.compiled_newton import Limits
 from bootmle.likelihood.derivatives import gradient_and_hessian, gradients
 from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.newton import (
@@ -21,6 +22,7 @@ from bootmle.optimization.newton import (
     CubicModels,
     bfgs_changes,
     maximize_models,
+    model_limits,
     newton_steps,
     trust_radius,
 )
@@ -28,7 +30,7 @@ from bootmle.optimization.sandwich import sandwich_errors
 from bootmle.optimization.step_sizes import PROMISED, StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["BatchedNewton"]
+__all__ = ["BatchedNewton", "exact_limits"]
 
 Members = NDArray[np.intp]
 
@@ -96,6 +98,27 @@ class _Rules:
 
 
 _RULES = _Rules()
+
+
+def exact_limits(step_sizes: StepSizes, size: int, n: int | None) -> Limits:
+    """Return the limits of refits with exact gradients, which are compiled as one program."""
+    scatter = float(np.clip(np.sqrt(size / (n or np.inf)), *_RULES.scatter))
+    radius = trust_radius(size)
+    return Limits(
+        radius=radius,
+        far=_RULES.far * radius,
+        rounds=_RULES.rounds,
+        close=_RULES.close,
+        slow=_RULES.slow,
+        slack=step_sizes.slack(),
+        undecided=_RULES.undecided,
+        scatter=scatter,
+        left=_RULES.left * _RULES.scatter[0] / scatter,
+        wide=_RULES.wide,
+        most=_RULES.small_samples if size <= _RULES.few else np.inf,
+        floor=step_sizes.floor(size),
+        **model_limits(),
+    )
 
 
 class BatchedNewton:
@@ -317,7 +340,8 @@ class BatchedNewton:
         The original's Hessian does not show it; the gradient at the estimate has no part in it.
         """
         target, whitening = self.targets[member], self.targets[member].whitening
-        if whitening.size < whitening.center.size:
+        unmeasured = np.isnan(self.first[member]).any()
+        if unmeasured or whitening.size < whitening.center.size:
             return False
         axes = np.linalg.solve(whitening.factor, np.diag(whitening.units)).T
         slopes = np.abs(axes @ self.first[member]) / np.linalg.norm(axes, axis=1)

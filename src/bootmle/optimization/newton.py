@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["TINY", "CubicModels", "bfgs_changes", "maximize_models", "newton_steps", "trust_radius"]
+__all__ = [
+    "TINY",
+    "CubicModels",
+    "bfgs_changes",
+    "maximize_models",
+    "model_limits",
+    "newton_steps",
+    "trust_radius",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,12 @@ class _Rules:
 _RULES = _Rules()
 TINY = 1e-300
 """Stands for zero in denominators."""
+
+
+def model_limits() -> dict[str, Any]:
+    """Return what a compiled iteration needs to know of these rules, by name."""
+    names = ("pivot", "narrow", "steps", "converged", "rounding", "positive")
+    return {name: getattr(_RULES, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult, minimize
 
 from bootmle.display.text import brief
@@ -142,6 +143,14 @@ class Optimizer:
                 f"method: {self.method!r} is unknown; leave it out, or use one of "
                 f"{', '.join(sorted(_WITH_GRADIENT | _WITH_BOUNDS))}"
             )
+
+    def inside(self, parameters: Parameters, params: Floats) -> NDArray[np.bool_]:
+        """Whether full parameter vectors (b, p) lie within bounds and constraints."""
+        free, bounds = params[:, parameters.free], parameters.bounds
+        within = np.all((free > bounds[:, 0]) & (free < bounds[:, 1]), axis=1)
+        if self.constraints:
+            within &= np.array([self.feasible(each) for each in params])
+        return np.asarray(within)
 
     def feasible(self, params: Floats) -> bool:
         """Whether a full parameter vector satisfies all constraints."""

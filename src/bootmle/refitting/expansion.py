@@ -93,6 +93,10 @@ class SharedExpansion:
         """Lay out distinct second derivatives (b, k) as matrices (b, q, q)."""
         return distinct.take(_symmetric(self.size, 2), axis=1)
 
+    def positions(self, order: int) -> NDArray[np.intp]:
+        """Return where derivatives of one order, (q, q) or (q, q, q), are among distinct ones."""
+        return _symmetric(self.size, order)
+
 
 def n_terms(size: int, order: int) -> int:
     """Count the distinct derivatives of order 1 up to ``order`` in ``size`` variables."""

@@ -22,6 +22,7 @@ from bootmle.optimization.outcome import Outcome, timed_out
 from bootmle.optimization.sandwich import Sandwich, Units, sandwich_errors
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
+from bootmle.refitting.compiled_refit import CompiledRefit
 from bootmle.refitting.dispersion import measure_dispersion, rescale
 from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.fallback import fall_back
@@ -180,6 +181,9 @@ class LikelihoodRefit:
         The models of a whole chunk are one product, whose bits depend on the number of rows.
         """
         if self._expands(resamples[0]):
+            compiled = self._compiled
+            if compiled is not None:
+                return self._refit_compiled(compiled, resamples, chosen)
             models = self._models(np.array([each.weights for each in resamples])).take(chosen)
             if not self.verified:
                 return self._expanded(resamples[chosen], models)
@@ -193,6 +197,29 @@ class LikelihoodRefit:
             for target, outcome in zip(targets, outcomes, strict=True)
         ]
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
+
+    @property
+    def _compiled(self) -> CompiledRefit | None:
+        """Verified refits as one compiled program, where there may be one."""
+        if not self.verified or self.polished or self.timeout is not None:
+            return None
+        return CompiledRefit.of(self.fit, self.expansion, self.sandwich)
+
+    def _refit_compiled(
+        self, compiled: CompiledRefit, resamples: Sequence[Resample], chosen: slice
+    ) -> tuple[list[Outcome], list[tuple[int, int]]]:
+        """Refit in one compiled call, and whatever it leaves undone in the usual way."""
+        weights, members = np.array([each.weights for each in resamples]), resamples[chosen]
+        outcomes, counts = compiled.outcomes(weights, chosen, lambda k: self.target(members[k]))
+        left = [k for k, outcome in enumerate(outcomes) if outcome is None]
+        if left:
+            models = self._models(weights).take(chosen).take(np.array(left))
+            targets = [self.target(members[k]) for k in left]
+            found = self._from_models(targets, models)
+            for k, target, outcome in zip(left, targets, found, strict=True):
+                outcomes[k] = outcome
+                counts[k] = target.n_evaluations, target.n_gradients
+        return [each for each in outcomes if each is not None], counts
 
     def linear_parts(self, resamples: Sequence[Resample], expected: Floats) -> Floats | None:
         """Return −H⁻¹ Σ (w_i − E w_i) ∇ℓ_i of a whole chunk, (b, p), for expected weights (N,).
@@ -336,22 +363,13 @@ class LikelihoodRefit:
         status = Status.NOISE_LIMITED if limited else Status.CERTIFIED
         params = targets[0].to_user(run.z)
         errors = self.fit.likelihood.parameters.in_all(run.standard_errors())
-        accepted = run.done & self._inside(params)
+        accepted = run.done & self.fit.optimizer.inside(self.fit.likelihood.parameters, params)
         return [
             Outcome(params[k], status, float(run.distance[k]), errors=errors[k])
             if accepted[k]
             else self._fall_back(target, run.z[k], run.steps[k])
             for k, target in enumerate(targets)
         ]
-
-    def _inside(self, params: Floats) -> NDArray[np.bool_]:
-        """Whether full parameter vectors (b, p) lie within bounds and constraints."""
-        parameters, optimizer = self.fit.likelihood.parameters, self.fit.optimizer
-        free, bounds = params[:, parameters.free], parameters.bounds
-        within = np.all((free > bounds[:, 0]) & (free < bounds[:, 1]), axis=1)
-        if optimizer.constraints:
-            within &= np.array([optimizer.feasible(each) for each in params])
-        return np.asarray(within)
 
     def _fall_back(
         self, target: WhitenedObjective, z: Floats | None = None, step: Floats | None = None
