@@ -41,6 +41,10 @@ class Automatic:
         """Evaluate the contributions (n,) or the total."""
         return self._kernels.call("values", params, args)
 
+    def at(self, points: Floats, *args: Any) -> Floats:
+        """Evaluate the contributions (k, n), or the totals (k, 1), at full vectors (k, p)."""
+        return self._kernels.each("values", points, [None] * len(points), args)
+
     def scores(self, params: Floats, *args: Any) -> Floats:
         """Evaluate the contributions' gradients (n, p), or that of the total, (p,)."""
         return self._kernels.call("scores", params, args)

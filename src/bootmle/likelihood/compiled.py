@@ -132,7 +132,11 @@ class Kernels:
     def meat_of(self, params: Any, args: Any, weights: Any) -> Any:
         """Sum weighted squares of the scores."""
         scores = self.scores_of(params, args)
-        return scores.T @ (scores if weights is None else weights[:, None] * scores)
+        if weights is None:
+            return scores.T @ scores
+        # What is not drawn may lie outside its domain.
+        drawn = numpy_of_jax().where(weights[:, None] == 0, 0.0, scores)
+        return drawn.T @ (weights[:, None] * drawn)
 
     @cached_property
     def values(self) -> Any:
@@ -157,7 +161,11 @@ class Kernels:
     def looped(self, what: str) -> Any:
         """Evaluate one thing of several weighted sums, as many as the buffers hold."""
         if what not in self.loops:
-            evaluate = {"gradient": self.gradient_of, "meat": self.meat_of}[what]
+            evaluate = {
+                "values": lambda params, args, _: self.at(params, args).reshape(-1),
+                "gradient": self.gradient_of,
+                "meat": self.meat_of,
+            }[what]
             self.loops[what] = require_jax().jit(partial(_fill, evaluate))
         return self.loops[what]
 

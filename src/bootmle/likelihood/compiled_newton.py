@@ -28,6 +28,7 @@ class Limits(NamedTuple):
     """Lengths in standard errors, and what counts as definite: see the rules of BatchedNewton."""
 
     radius: float
+    reach: float
     far: float
     rounds: int
     close: float
@@ -197,10 +198,11 @@ class NewtonProgram:
         """Step from the models' optima until each replicate is certified or given up."""
         jax, jnp = require_jax(), numpy_of_jax()
         z, good = _maximize(models, limits)
+        trusted = jnp.linalg.norm(z, axis=1) < limits.radius
         flat, none = jnp.zeros_like(z), jnp.zeros_like(models.curvature)
         infinite = jnp.full(len(z), jnp.inf)
         state = _State(
-            *(z, flat, flat, none, none, none, infinite, jnp.zeros(len(z))),
+            *(z, flat, flat, none, none, none, infinite, jnp.where(trusted, 0.0, jnp.inf)),
             *(jnp.zeros(len(z), int), jnp.zeros(len(z), bool), good),
             jnp.zeros((len(z), len(base) if self.at_once else 0, shared.center.size)),
         )
@@ -211,7 +213,7 @@ class NewtonProgram:
         )
         certain = state.hessian - limits.undecided * jnp.eye(z.shape[1])
         done = state.done & jnp.isfinite(_pivots(jnp.linalg.cholesky(certain))).all(axis=1)
-        # A step from further away than this may have led uphill.
+        # From further away, or beyond the trust radius, a step may have led uphill.
         unseen = done & (state.widest >= limits.close)
         low = jax.lax.cond(
             unseen.any(),
@@ -245,6 +247,7 @@ class NewtonProgram:
         ratio = jnp.where(first[:, 0], 0.0, distance / at.distance)
         sound = definite & jnp.isfinite(distance)
         close = sound & (distance <= _tolerance(at.z, ratio, first[:, 0], limits))
+        close &= ~first[:, 0] | (at.widest == 0)  # a model is not trusted beyond the radius
         far = (length > limits.radius) | (jnp.linalg.norm(at.z, axis=1) > limits.far)
         lost = ~sound | (ratio > limits.slow) | far | (at.rounds + 1 >= limits.rounds)
         new = _State(
@@ -277,7 +280,8 @@ class NewtonProgram:
         params, along = self.linearized(shared, at.before if self.at_once else at.z)
         scores = at.scores if self.at_once else self.scores(shared, weights, params)
         squares = weights if shared.prior is None else weights * shared.prior
-        meat = scores.swapaxes(1, 2) @ (squares[:, :, None] * scores)
+        scaled = numpy_of_jax().sqrt(squares)[:, :, None] * scores
+        meat = scaled.swapaxes(1, 2) @ scaled
         return along.swapaxes(1, 2) @ meat @ along
 
     def rise(self, shared: Shared, base: Any, weights: Any, z: Any) -> Any:
@@ -341,7 +345,7 @@ def _model_at(models: _Models, z: Any) -> tuple[Any, Any, Any]:
 
 
 def _maximize(models: _Models, limits: Limits) -> tuple[Any, Any]:
-    """Find the models' optima (m, r) by damped steps from 0; whether each has one in the radius."""
+    """Find the models' optima (m, r) by damped steps from 0; whether each has one in reach."""
     jax, jnp = require_jax(), numpy_of_jax()
 
     def evaluate(z: Any) -> tuple[Any, ...]:
@@ -370,7 +374,7 @@ def _maximize(models: _Models, limits: Limits) -> tuple[Any, Any]:
     z, _, _, steps, _, definite, _ = jax.lax.while_loop(unfinished, go_on, start)
     good = definite & (jnp.linalg.norm(steps, axis=1) < limits.converged)
     z = jnp.where(good[:, None], z + steps, 0.0)
-    return z, good & (jnp.linalg.norm(z, axis=1) < limits.radius)
+    return z, good & (jnp.linalg.norm(z, axis=1) < limits.reach)
 
 
 def _newton(gradient: Any, hessian: Any, limits: Limits) -> tuple[Any, Any, Any]:

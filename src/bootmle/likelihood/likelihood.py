@@ -26,6 +26,9 @@ __all__ = ["Additivity", "Calls", "Likelihood", "Response", "Rows"]
 
 _BY_FIT = "fit(..., fixed={name: value})"
 
+_MANY = 16
+"""Points from which on JAX evaluates them in a loop of its own, another program to be compiled."""
+
 
 class Rows(Enum):
     """How the value of the objective depends on the rows of ``args``."""
@@ -209,9 +212,9 @@ class Likelihood:
 
     def contributions_at(self, points: Floats) -> Floats:
         """Evaluate the contributions at full parameter vectors (k, p), (k, n)."""
-        if isinstance(self.function, Vectorized):
+        if self.evaluates_together(len(points)):
             self._count(len(points))
-            values = self.function.at(points, *self.args).reshape(len(points), -1)
+            values = self._together(points).reshape(len(points), -1)
             if self.calls.kept is not None:
                 for each in zip(points, values, strict=True):
                     self.calls.kept.keep(self.args, *each)
@@ -223,9 +226,9 @@ class Likelihood:
         """Evaluate the contributions (k, n), or the totals (k, 1), at full vectors (k, p)."""
         if self.per_observation:
             return self.contributions_at(points)
-        if isinstance(self.function, Vectorized):
+        if self.evaluates_together(len(points)):
             self._count(len(points))
-            return self.scale * self.function.at(points, *self.args).reshape(-1, 1)
+            return self.scale * self._together(points).reshape(-1, 1)
         self.expect(points)
         return np.array([[self.total(point)] for point in points])
 
@@ -238,6 +241,15 @@ class Likelihood:
     def vectorized(self) -> bool:
         """Whether many parameter vectors are evaluated in one call."""
         return isinstance(self.function, Vectorized)
+
+    def evaluates_together(self, count: int) -> bool:
+        """Whether so many parameter vectors are evaluated in one call."""
+        return self.vectorized or (self.automatic is not None and count >= _MANY)
+
+    def _together(self, points: Floats) -> Floats:
+        """Evaluate at full parameter vectors (k, p) in one call."""
+        assert isinstance(self.function, Vectorized | Automatic)
+        return self.function.at(points, *self.args)
 
     @property
     def automatic(self) -> Automatic | None:

@@ -45,6 +45,9 @@ class _Rules:
     """Measured on eight models, n = 20 to 1500 and p = 1 to 12: no replicate of 8,000 took more."""
     far: float = 3.0
     """Trust radii from the estimate beyond which a refit is left to the fallback."""
+    reach: float = 2.0
+    """Trust radii within which an expansion's optimum starts a compiled refit, whose nll must end
+    below that at the estimate; beyond one it is certified after two steps at the earliest."""
     arriving: float = 0.5
     """Distance to its optimum within which a far refit continues all the same."""
     slow: float = 0.5
@@ -106,6 +109,7 @@ def exact_limits(step_sizes: StepSizes, size: int, n: int | None) -> Limits:
     radius = trust_radius(size)
     return Limits(
         radius=radius,
+        reach=_RULES.reach * radius,
         far=_RULES.far * radius,
         rounds=_RULES.rounds,
         close=_RULES.close,

@@ -125,7 +125,7 @@ class WhitenedObjective:
 
     def values_of(self, params: Floats) -> list[float]:
         """Evaluate at full parameter vectors (k, p)."""
-        together = self._together(params, self.base) if self.likelihood.vectorized else None
+        together = self._together(params, self.base)
         if together is not None:
             values: list[float] = self.summed(together).tolist()
             return values
@@ -135,7 +135,7 @@ class WhitenedObjective:
 
     def rises(self, params: Floats, above: Floats | float) -> Floats:
         """Evaluate contributions at full parameter vectors (k, p), minus others: (k, n)."""
-        together = self._together(params, above) if self.likelihood.vectorized else None
+        together = self._together(params, above)
         if together is not None:
             return together
         self.n_evaluations += len(params)
@@ -153,6 +153,8 @@ class WhitenedObjective:
 
     def _together(self, params: Floats, above: Floats | float) -> Floats | None:
         """Evaluate in one call (k, n), or (k, 1) of totals; None where one point may raise."""
+        if not self.likelihood.evaluates_together(len(params)):
+            return None
         try:
             with self.stopwatch:
                 rises = self.likelihood.values_at(params) - above

@@ -105,8 +105,7 @@ def _sample(fit: Fit, replicates: Replicates) -> NDArray[np.intp]:
 def _excess(fit: Fit, estimates: Floats) -> Floats:
     """Evaluate the original data's nll at replicates, minus that at the estimate."""
     target = WhitenedObjective(fit.likelihood, fit.whitening, fit.base)
-    working = fit.likelihood.parameters.to_working(estimates)
-    return np.array([target.value_at(point) for point in working])
+    return np.array(target.values_of(estimates))
 
 
 def _excess_by_expansion(refit: LikelihoodRefit, estimates: Floats) -> Floats:

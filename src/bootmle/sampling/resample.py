@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class Resample:
     simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
     relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
     multipliers: Floats | None = None
+    counts: list[Floats] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def of(self, args: tuple[Any, ...], index: str = "") -> tuple[Any, ...]:
         """Take the rows as drawn, with fresh labels where copies need them."""
@@ -56,5 +57,7 @@ class Resample:
         """Weight of each observation, (n,): how often it was drawn."""
         if self.fractions is not None:
             return self.fractions
-        assert self.rows is not None
-        return np.bincount(self.rows, minlength=self.n).astype(float)
+        if not self.counts:  # which takes as long as to draw, and is asked for several times
+            assert self.rows is not None
+            self.counts.append(np.bincount(self.rows, minlength=self.n).astype(float))
+        return self.counts[0]
