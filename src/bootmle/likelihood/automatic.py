@@ -17,7 +17,7 @@ import numpy as np
 from bootmle.display.text import brief
 from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.compiled import Kernels, Path
+from bootmle.likelihood.compiled import Kernels, Path, casts
 from bootmle.likelihood.compiled_newton import Curved, Limits, Refitted, Shared, refit_on_device
 from bootmle.likelihood.data import count_rows
 
@@ -47,7 +47,10 @@ class Automatic:
 
     def scores(self, params: Floats, *args: Any) -> Floats:
         """Evaluate the contributions' gradients (n, p), or that of the total, (p,)."""
-        return self._kernels.call("scores", params, args)
+        found = self._kernels.call("scores", params, args)
+        if self.by_rows and not np.isfinite(found).all():
+            return self._kernels.call("forward_scores", params, args)
+        return found
 
     def gradient(self, params: Floats, weights: Floats | None, args: tuple[Any, ...]) -> Floats:
         """Evaluate the gradient (p,) of the weighted sum by reverse mode."""
@@ -98,6 +101,10 @@ class Automatic:
             )
         except RAISED:
             return None
+
+    def casts(self, args: tuple[Any, ...]) -> list[str]:
+        """Say which data are cast on their way to JAX."""
+        return casts(args)
 
     @property
     def _kernels(self) -> Kernels:
@@ -158,9 +165,8 @@ def _by_rows(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> Aut
     """Differentiate row by row where that gives what all rows together give."""
     row_by_row = replace(objective, by_rows=True)
     try:
-        same = np.allclose(
-            row_by_row.scores(params, *args), objective.scores(params, *args), *_SAME
-        )
+        by_row = row_by_row._kernels.call("scores", params, args)
+        same = np.allclose(by_row, objective.scores(params, *args), *_SAME)
     except Exception:  # whatever it raises, one row is not enough for it
         same = False
     return row_by_row if same else objective

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats, unmasked
-from bootmle.likelihood.data import map_leaves
+from bootmle.likelihood.data import map_leaves, walk_leaves
 
-__all__ = ["Kernels", "Path", "double_precision", "numpy_of_jax", "require_jax"]
+__all__ = ["Kernels", "Path", "casts", "double_precision", "numpy_of_jax", "require_jax"]
 
 _TOGETHER = 64
 """Replicates of one call. The buffers always have this length, and a loop goes as far as they are
@@ -120,6 +120,10 @@ class Kernels:
         """Differentiate all contributions (n, p), or the total (p,)."""
         if self.by_rows:
             return require_jax().vmap(partial(self.of_a_row, params))(args)
+        return self.forward_scores_of(params, args)
+
+    def forward_scores_of(self, params: Any, args: Any) -> Any:
+        """Differentiate them by forward mode, in which a branch not taken by `where` is no NaN."""
         values, along = require_jax().linearize(lambda q: self.at(q, args), params)
         found = require_jax().vmap(along)(numpy_of_jax().eye(params.size))
         return found.reshape(params.size, -1).T if values.size > 1 else found.reshape(-1)
@@ -147,6 +151,11 @@ class Kernels:
     def scores(self) -> Any:
         """Differentiate all contributions at once."""
         return require_jax().jit(self.scores_of)
+
+    @cached_property
+    def forward_scores(self) -> Any:
+        """Differentiate all contributions by forward mode."""
+        return require_jax().jit(self.forward_scores_of)
 
     @cached_property
     def gradient(self) -> Any:
@@ -203,15 +212,34 @@ def _along(function: Callable[[Any], Any], direction: Any) -> Callable[[Any], An
     return lambda z: require_jax().jvp(function, (z,), (direction,))[1]
 
 
+def casts(args: Any) -> list[str]:
+    """Say which data are cast on their way to JAX."""
+    found = []
+    for label, leaf in walk_leaves(args):
+        own = getattr(leaf, "dtypes", getattr(leaf, "dtype", None))
+        kinds = sorted({str(each) for each in (own if np.iterable(own) else [own])})
+        moved = _as_numbers(label, leaf).dtype
+        if own is not None and not set(kinds) <= {"float64", "int64", "bool"}:
+            found.append(f"args: {label} holds {', '.join(kinds)}: cast to {moved} for JAX")
+    return found
+
+
 def _as_jax(label: str, leaf: Any) -> Any:
-    """Move one leaf of the data to JAX's device: numbers only, a data frame as its matrix."""
+    """Move one leaf of the data to JAX's device."""
+    return numpy_of_jax().array(_as_numbers(label, leaf))
+
+
+def _as_numbers(label: str, leaf: Any) -> NDArray[Any]:
+    """Return a leaf of the data as numbers of 64 bits, a data frame as its matrix."""
     values: NDArray[Any] = np.asarray(unmasked(leaf))
     if values.dtype.kind not in "fiub":
         raise TypeError(
             f"args: {label} holds {values.dtype}, and jac='jax' takes numbers only; pass codes for "
             f"categories, numbers for dates, and numeric columns alone of a data frame"
         )
-    return numpy_of_jax().array(values)
+    # Products of narrower integers would silently wrap around.
+    wide = {"i": np.int64, "u": np.int64, "f": np.float64}.get(values.dtype.kind, values.dtype)
+    return values.astype(wide, copy=False)
 
 
 def double_precision() -> Any:

@@ -108,6 +108,8 @@ def describe_data(likelihood: Likelihood) -> list[str]:
         notes.append(_NO_ARGS if likelihood.per_observation else _NO_ARGS_TOTAL)
     if likelihood.could_use_jax:
         notes.append(_IN_JAX)
+    if likelihood.automatic:
+        notes += likelihood.automatic.casts(likelihood.args)
     if likelihood.response.kind in _NOTED:
         notes.append(likelihood.response.kind.value)
     return notes
