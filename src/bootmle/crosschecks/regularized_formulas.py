@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from bootmle.crosschecks.formulas import Formula, Kind
-from bootmle.crosschecks.matching import Given
+from bootmle.crosschecks.matching import EXACT, Given
 from bootmle.display.text import rounded
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
@@ -17,8 +17,10 @@ __all__ = ["pseudo_inverse_formulas", "raised_formulas"]
 
 _NONE_HERE = "there is no optimum here, and no standard error"
 _AS_IT_IS = "the Hessian is positive definite as it is: use its inverse"
+_FURTHEST = (1e-12, 1e4)
+"""A ridge over the largest eigenvalue: below, rounding; above, nothing is left of the Hessian."""
 _HALVINGS = 60
-"""Bisections for the size of a ridge, over 16 powers of ten: to the last digit."""
+"""Bisections for the size of a ridge, over those powers of ten: to the last digit."""
 
 
 def pseudo_inverse_formulas(
@@ -91,39 +93,54 @@ def raised_formulas(base: Formula, information: Information, given: Given) -> It
 
 
 def _clipped(values: Floats, vectors: Floats, given: Given) -> Iterator[tuple[str, Floats]]:
-    """Raise the k smallest eigenvalues to a floor, whose inverse the variances are linear in."""
-    present = given.present
+    """Raise the k smallest eigenvalues to a floor, above what it lifts and below the rest."""
     for k in range(1, len(values)):
         if not values[k] > 0:
             continue
         kept = (vectors[:, k:] / values[k:]) @ vectors[:, k:].T
         lifted = vectors[:, :k] @ vectors[:, :k].T
-        squares = given.column[present] ** 2
-        slope = np.diag(lifted)[present] / squares
-        rest = 1 - np.diag(kept)[present] / squares
-        inverse = float(slope @ rest / (slope @ slope))
-        # A floor lies above what it lifts, and below the rest.
-        if inverse > 0 and max(values[k - 1], 0.0) < 1 / inverse < values[k]:
+
+        def made(floor: float, kept: Floats = kept, lifted: Floats = lifted) -> Floats:
+            return np.asarray(kept + lifted / floor)
+
+        least = max(values[k - 1], values[k] * _FURTHEST[0])
+        floor = _solved(made, given, 0.0, (least, values[k]))
+        if floor is not None:
             which = "smallest eigenvalue" if k == 1 else f"{k} smallest eigenvalues"
-            yield f"its {which} raised to {rounded(1 / inverse, 3)}", kept + inverse * lifted
+            yield f"its {which} raised to {rounded(floor, 3)}", made(floor)
 
 
 def _shifted(values: Floats, vectors: Floats, given: Given) -> Iterator[tuple[str, Floats]]:
-    """Add one number to all eigenvalues, found by bisection of the mean logarithm of the errors."""
-    present = given.present
-    target = float(np.log(given.column[present]).mean())
-    least = max(-values[0], 0.0)
+    """Add one number to all eigenvalues."""
 
     def made(size: float) -> Floats:
         return np.asarray((vectors / (values + size)) @ vectors.T)
 
-    def mean(size: float) -> float:
-        return float(np.log(np.diag(made(size))[present]).mean() / 2)
+    least = max(-values[0], 0.0)
+    low, high = (least + abs(values).max() * each for each in _FURTHEST)
+    size = _solved(made, given, least, (low, high))
+    if size is not None:
+        yield f"{rounded(size, 3)} added to its eigenvalues, a ridge", made(size)
 
-    low, high = (least + abs(values).max() * each for each in (1e-12, 1e4))
-    if not mean(low) > target > mean(high):
-        return
+
+def _solved(
+    made: Callable[[float], Floats], given: Given, least: float, between: tuple[float, float]
+) -> float | None:
+    """Find the number by which variances, falling in it, are as far above as below the given ones.
+
+    Distances are in units of what the rounding allows; None where it is not in between.
+    """
+    present = given.present
+    column, allowed = given.column[present], given.unit[present] + EXACT
+
+    def balance(size: float) -> float:
+        away = (np.log(np.diag(made(size))[present]) / 2 - np.log(column)) / allowed
+        return float(away.max() + away.min())
+
+    low, high = between
+    if not balance(low) > 0 > balance(high):
+        return None
     for _ in range(_HALVINGS):
-        middle = least + np.sqrt((low - least) * (high - least))
-        low, high = (middle, high) if mean(middle) > target else (low, middle)
-    yield f"{rounded(high, 3)} added to its eigenvalues, a ridge", made(high)
+        middle = least + float(np.sqrt((low - least) * (high - least)))
+        low, high = (middle, high) if balance(middle) > 0 else (low, middle)
+    return high

@@ -19,6 +19,9 @@ _INVERSES = {
     "expected": "the expected information",
     "opg": "the scores' outer product",
 }
+_MEASURED = 5e-4
+"""Error of a standard error by a measured chi-squared: half of what two directions, along which
+the variance function is measured, may differ by."""
 _BOOTSTRAPS = {"bootstrap", "parametric"}
 _DOUBLED = (
     "−log L stood where −2 log L, or a sum of squares, was expected (errordef): divide the "
@@ -156,6 +159,7 @@ def dispersed_formulas(base: Formula, context: Context) -> list[Formula]:
             covariance=value / freedom * base.covariance,
             kind=Kind.DISPERSED,
             complexity=2,
+            error=base.error + _MEASURED,
         )
         for what, value in context.dispersions.items()
     ]
