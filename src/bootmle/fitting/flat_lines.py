@@ -16,6 +16,7 @@ from bootmle.likelihood.definiteness import orient, unit_diagonal
 from bootmle.likelihood.information import Information
 from bootmle.optimization.bounds import crossed_columns
 from bootmle.optimization.convergence import FLAT, furthest_fall, observed_information
+from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["comes_back", "leaves_flat_line"]
@@ -37,6 +38,8 @@ class _Rules:
     """Nearest point."""
     ratio: float = 1.1
     """Of the distances: by doubling, the window of NIST's Lanczos2, 12.2 to 14.3, is missed."""
+    stayed: float = 1e-3
+    """Way from the start, in sizes of 1 at least, that is none."""
     points: int = 77
     """Up to 14 sizes."""
 
@@ -63,10 +66,14 @@ def leaves_flat_line(search: Position) -> bool:
 def comes_back(search: Position) -> bool:
     """Whether all flat lines through here are as low where they are nearest to the start.
 
-    Then the optimum is not at infinity, if the nll rises to one side of a line further back.
+    Then the optimum is not at infinity, if the nll rises to one side of a line further back. A
+    search that hardly moved may have begun far out.
     """
     directions = _flat_directions(search.information)
     sizes = np.maximum(1.0, np.abs(search.start()))
+    stayed = np.max(np.abs(search.working - search.start()) / sizes) < _RULES.stayed
+    if stayed and search.status is not Status.NOT_IDENTIFIED:
+        return False
     for direction in directions.T:
         along = direction / sizes
         way = float(along @ ((search.start() - search.working) / sizes)) / float(along @ along)

@@ -12,7 +12,6 @@ from bootmle.fitting.position import Position
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import is_definite, name_direction, unit_diagonal
 from bootmle.likelihood.parameters import Parameters
-from bootmle.optimization.bounds import Columns
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import Whitening
 
@@ -40,7 +39,7 @@ def take_limit(search: Position, parameters: Parameters) -> None:
     if search.status is not Status.NO_FINITE_OPTIMUM or held or not search.infinite.size:
         return
     search.information = search.measure()
-    directions = _finite_directions(search.information.matrix, search.working, search.infinite)
+    directions = _finite_directions(search)
     if directions is None:
         return
     matrix, error = search.information.matrix, search.information.error
@@ -58,12 +57,13 @@ def take_limit(search: Position, parameters: Parameters) -> None:
     _report_combinations(search, directions, factor)
 
 
-def _finite_directions(matrix: Floats, working: Floats, infinite: Columns) -> Floats | None:
+def _finite_directions(search: Position) -> Floats | None:
     """Return directions (q, r), of lengths like standard errors, in which nothing diverges.
 
-    Those of the finite parameters, and combinations of infinite ones. None where the curvature far
-    out shows no direction of divergence.
+    Those of the finite parameters, and combinations of infinite ones, which a curve has none of.
+    None where the curvature far out shows no direction of divergence.
     """
+    matrix, working, infinite = search.information.matrix, search.working, search.infinite
     finite = np.setdiff1d(np.arange(working.size), infinite)
     if not np.isfinite(matrix).all():
         return None
@@ -71,6 +71,8 @@ def _finite_directions(matrix: Floats, working: Floats, infinite: Columns) -> Fl
     block = sizes[:, None] * matrix[np.ix_(infinite, infinite)] * sizes
     curvatures, vectors = np.linalg.eigh(block)
     diverging = curvatures < _RULES.vanishing
+    if search.along_curve:
+        diverging[:] = True
     if not diverging.any():
         return None
     combinations = null_space((sizes[:, None] * vectors[:, diverging]).T)

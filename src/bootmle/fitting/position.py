@@ -60,6 +60,7 @@ class Position:
     best: float = np.inf  # lowest nll of a full parameter vector within its bounds
     best_params: Floats | None = None
     infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    along_curve: bool = False  # whether the infinite ones diverge along a curve
     notes: list[str] = field(default_factory=list)
     polished: Floats | None = None  # where the gradient is that of the Hessian's points
     last: tuple[Floats, Floats | float] | None = None  # full parameters, and the values there
@@ -107,8 +108,11 @@ class Position:
     ) -> Floats | None:
         """Return a point (q,) no higher than the lowest yet, on the way to where the nll fell to.
 
-        Infinite parameters stay as near to where they are as that allows; noise hides so much.
+        Infinite parameters stay as near to where they are as that allows. Noise hides so much: what
+        is hidden by more than a supremum's own uncertainty says nothing about where to stay.
         """
+        if hidden > SAME_SUPREMUM:
+            return seen
         whitening = Whitening(self.working, np.eye(self.working.size))
         target = WhitenedObjective(self.likelihood, whitening, 0.0)
         for share in _SHARES:

@@ -8,14 +8,16 @@ from bootmle.fitting.descent import Descent
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.information import Information
 from bootmle.optimization.cones import along_cone
+from bootmle.optimization.continuation import along_curve
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import Outcome, descend
 from bootmle.optimization.plateaus import along_profile
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
+from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import Whitening
 
-__all__ = ["find_recession", "follow_far_parameter", "is_nearly_singular"]
+__all__ = ["find_recession", "follow_curve", "follow_far_parameter", "is_nearly_singular"]
 
 _STEPS = 6
 """Newton steps from the start: those of a separated logit lead one unit further each."""
@@ -102,4 +104,25 @@ def follow_far_parameter(search: Descent) -> Outcome | None:
         search.working = whitening.to_working(found)
         search.information = search.measure()
         search.converge()
+    return None
+
+
+def follow_curve(search: Descent) -> Outcome | None:
+    """Look for an optimum at infinity along a curve from the start, past where a search ended.
+
+    Where the nll is lower on it, the search goes on from there.
+    """
+    start, working = search.start(), search.working
+    if not np.isfinite(working).all():
+        return None
+    sizes = np.where(start == 0, 1.0, np.abs(start))
+    whitening = Whitening(start, np.diag(sizes))
+    target = search.target().seen_in(whitening)
+    # Far out the noise is more than at the start.
+    found = along_curve(target, whitening.to_whitened(working), StepSizes.from_noise(0.0))
+    if found is None or isinstance(found, Outcome):
+        return found
+    search.working = whitening.to_working(found)
+    search.information = search.measure()
+    search.converge()
     return None

@@ -16,6 +16,7 @@ from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import (
     find_recession,
+    follow_curve,
     follow_far_parameter,
     is_nearly_singular,
 )
@@ -34,6 +35,7 @@ from bootmle.optimization.bounds import (
     crossed_columns,
     into_bounds,
     is_near_limit,
+    stays_inside,
 )
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.flat_spaces import noise_at
@@ -93,7 +95,7 @@ class Search(Descent):
     def _ends_at_edge(self) -> bool:
         """Look for an edge of the support where no optimum was certified."""
         open_end = self.status in {Status.NO_FINITE_OPTIMUM, Status.NOT_CERTIFIED}
-        if not open_end or self.optimizer.constraints or not ends_at_edge(self):
+        if not open_end or self.along_curve or self.optimizer.constraints or not ends_at_edge(self):
             return False
         self.nll = self.likelihood.total(self.user())
         return True
@@ -141,12 +143,26 @@ class Search(Descent):
             self.rises_to_supremum(self.working - self.start())
         if self._recedes():
             return
-        if self._ended_inside() and (find_ridge(self) or self._is_far_away() or self._recedes()):
+        if self._ended_inside() and self._stands_on_ridge():
+            return
+        if self._ended_inside() and (self._is_far_away() or self._recedes()):
+            return
+        if self._ended_inside() and self._recedes_along_curve():
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
         if self.status is Status.NOT_CERTIFIED and self.information.tangent is None:
             self.notes.append(why_not_certified(self, str(self.result.message)))
+
+    def _stands_on_ridge(self) -> bool:
+        """Look for a curve along which the nll is level, and whether it falls toward infinity."""
+        notes = list(self.notes)
+        if not find_ridge(self):
+            return False
+        self.notes, noted = notes, self.notes
+        if not (self._recedes() or self._recedes_along_curve()):
+            self.notes = noted
+        return True
 
     def _ended_inside(self) -> bool:
         """Whether the search ended at what may be an interior optimum over all parameters."""
@@ -158,12 +174,9 @@ class Search(Descent):
         before = self.receded_from
         if before is not None and np.array_equal(before, self.working):
             return False
-        self.receded_from = self.working.copy()
-        ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
-        ended |= self.status is Status.CERTIFIED and is_nearly_singular(self.information)
-        bounded = np.isfinite(self.parameters.bounds).any() or self.optimizer.constraints
-        if not ended or self.held.size or bounded or comes_back(self):
+        if not self._is_uncertain() or comes_back(self):
             return False
+        self.receded_from = self.working.copy()
         measured, hidden = self.information, self._hidden()
         found = find_recession(self)
         if found is None or not self._seen_low(found, hidden):
@@ -181,6 +194,27 @@ class Search(Descent):
         self.best, self.best_params = value, self.user()  # what was lower is so by noise
         return True
 
+    def _is_uncertain(self) -> bool:
+        """Whether the search ended inside with no optimum that is certain."""
+        ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
+        ended |= self.status is Status.CERTIFIED and is_nearly_singular(self.information)
+        return ended and not self.held.size and not self.optimizer.constraints
+
+    def _recedes_along_curve(self) -> bool:
+        """Look for one along a curve, and stand where it was seen."""
+        if not self._is_uncertain() or comes_back(self):
+            return False
+        hidden, found = self._hidden(), follow_curve(self)
+        if found is None or found.seen is None:
+            return False
+        if not self._seen_low(found, hidden):
+            return False
+        self.working = self.parameters.to_working(found.seen)
+        infinite = np.flatnonzero(~np.isfinite(found.params[self.parameters.free]))
+        self.best, self.best_params = self.likelihood.total(found.seen), found.seen
+        self.along_curve = True
+        return self.has_no_optimum(found.message, infinite)
+
     def _hidden(self) -> float:
         """Measure by how much noise may lower the nll here, over longer distances, too."""
         here = WhitenedObjective(
@@ -191,7 +225,9 @@ class Search(Descent):
         return max(slack, _RULES.hidden * noise_at(here, np.zeros(way.size), way))
 
     def _seen_low(self, found: Outcome, hidden: float) -> bool:
-        """Whether infinity was seen as low as the lowest point of this search, but for noise."""
+        """Whether infinity, within the bounds, was seen as low as any point here, but for noise."""
+        if not stays_inside(self.parameters, found.params):
+            return False
         seen = found.params if found.seen is None else found.seen
         level = self.likelihood.total(np.where(np.isfinite(seen), seen, self.user()))
         return level <= self.best + max(SAME_SUPREMUM, hidden)

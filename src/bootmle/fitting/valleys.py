@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.fitting.position import Position
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
-from bootmle.optimization.bounds import crossed_columns
-from bootmle.optimization.outcome import descend
+from bootmle.optimization.others_fit import OthersFit, extrapolate
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
 __all__ = ["follow_valley"]
@@ -45,13 +43,8 @@ class _Rules:
     """Moves at most; measured on NIST's Bennett5 and MGH10: 20 to 70."""
     points: int = 4
     """Last ones through which the others are extrapolated, as a cubic."""
-    geometric: float = 1.1
-    """Ratio over these points from which on a parameter's logarithm is extrapolated: an amplitude
-    beside a rate changes exponentially."""
     legs: int = 2
     """Times that the others are fitted, in coordinates of the curvature where they are."""
-    steps: int = 4
-    """Of each leg, before the curvature is measured again."""
 
 
 _RULES = _Rules()
@@ -82,14 +75,14 @@ def follow_valley(search: Position) -> bool:
     if levels_off:  # beyond, rounding hides what is left
         del valley.path[-_RULES.moves :]
     if valley.path and valley.path[-1].value < 0:
-        search.working = valley.point(valley.path[-1].place, valley.path[-1].others)
+        search.working = valley.fits.point(valley.path[-1].place, valley.path[-1].others)
     return levels_off
 
 
 class _Valley:
     """A path along a valley, of which the parameter that is most involved is moved."""
 
-    __slots__ = ("base", "column", "factor", "path", "search", "tangent", "unit")
+    __slots__ = ("column", "fits", "path", "search", "tangent", "unit")
 
     def __init__(self, search: Position, along: Floats) -> None:
         """Take the direction (q,) of the valley, a standard error long."""
@@ -99,13 +92,12 @@ class _Valley:
         self.unit = float(-np.sign(search.information.gradient @ along) * along[self.column])
         self.tangent = np.delete(along / along[self.column], self.column)
         across = np.delete(np.delete(matrix, self.column, 0), self.column, 1)
-        self.factor = Whitening.from_curvature(np.zeros(len(across)), across).factor
-        self.base = search.likelihood.at(search.user())
+        factor = Whitening.from_curvature(np.zeros(len(across)), across).factor
+        whitening = Whitening(search.working, np.eye(search.working.size))
+        base = search.likelihood.at(search.user())
+        target = WhitenedObjective(search.likelihood, whitening, base)
+        self.fits = OthersFit(target, self.column, factor, _RULES.legs)
         self.path: list[_Station] = []
-
-    def point(self, place: float, others: Floats) -> Floats:
-        """Put a point (q,) together."""
-        return np.insert(others, self.column, place)
 
     def begin(self) -> bool:
         """Go to the bottom of the valley."""
@@ -162,33 +154,9 @@ class _Valley:
         if len(path) == 1:
             return path[0].others + (place - path[0].place) * self.tangent
         places, others = np.array([each.place for each in path]), np.array([s.others for s in path])
-        gaps = places[:, None] - places + np.eye(len(path))
-        shares = np.where(np.eye(len(path)) > 0, 1.0, (place - places) / gaps).prod(axis=1)
-        sizes = np.abs(others)
-        one_sign = np.abs(np.sign(others).sum(axis=0)) == len(path)
-        geometric = one_sign & (sizes.max(axis=0) > _RULES.geometric * sizes.min(axis=0))
-        logarithms = shares @ np.log(np.where(geometric, sizes, 1.0))
-        return np.asarray(
-            np.where(geometric, np.sign(others[-1]) * np.exp(logarithms), shares @ others)
-        )
+        return extrapolate(places, others, place)
 
     def _fit(self, place: float, others: Floats) -> _Station | None:
         """Fit the others (q - 1,) from a point; None where they do not converge within bounds."""
-        search, parameters = self.search, self.search.likelihood.parameters
-        column: NDArray[np.intp] = np.array([self.column])
-        user = parameters.to_user(self.point(place, others))
-        held = search.likelihood.holding(column, user[parameters.free[column]])
-        here = WhitenedObjective(held, Whitening(others, self.factor), self.base)
-        for _ in range(_RULES.legs):
-            origin = np.zeros(others.size)
-            run = descend(here, origin, search.step_sizes, rounds=_RULES.steps, ceiling=np.inf)
-            if not np.isfinite(run.hessian[0]).all():
-                return None
-            others = here.whitening.to_working(run.z[0])
-            here = here.seen_in(here.whitening.rewhitened(others, run.hessian[0]))
-            if run.done[0]:
-                self.factor = here.whitening.factor
-                value = here.value(origin)
-                inside = not crossed_columns(held.parameters, held.parameters.to_user(others)).size
-                return _Station(place, others, value) if inside and value < np.inf else None
-        return None
+        found, value = self.fits.at(place, others, self.search.step_sizes)
+        return _Station(place, found, value) if value < np.inf else None

@@ -22,6 +22,7 @@ __all__ = [
     "keeps_falling",
     "on_bounded_scales",
     "scale_ends",
+    "stays_inside",
 ]
 
 Columns = NDArray[np.intp]
@@ -58,6 +59,14 @@ def crossed_columns(parameters: Parameters, params: Floats) -> Columns:
     """List the columns whose parameter lies beyond a bound."""
     free, (lower, upper) = params[parameters.free], parameters.bounds.T
     return np.flatnonzero((free < lower) | (free > upper))
+
+
+def stays_inside(parameters: Parameters, params: Floats) -> bool:
+    """Whether no bound stops what diverges, to ±∞ or undetermined (NaN), and the rest is inside."""
+    (lower, upper), free = parameters.bounds.T, params[parameters.free]
+    open_ended = np.isinf(lower) & np.isinf(upper)
+    inside = np.where(np.isnan(free), open_ended, (free >= lower) & (free <= upper))
+    return bool(inside.all())
 
 
 def scale_ends(parameters: Parameters, columns: Columns, signs: Floats) -> Floats:

@@ -11,7 +11,14 @@ from bootmle.likelihood.derivatives import gradient_and_hessian
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["FlatSpaces", "hides_curvature", "noise_at", "split_by_curvature"]
+__all__ = [
+    "FlatSpaces",
+    "hides_curvature",
+    "noise_at",
+    "noise_in",
+    "split_by_curvature",
+    "table_along",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +115,14 @@ def hides_curvature(
 
 def noise_at(target: WhitenedObjective, z: Floats, direction: Floats) -> float:
     """Measure how far noise sets values apart, by third differences (Moré and Wild 2011)."""
-    values = target.values(z + _RULES.table * np.arange(8)[:, None] * direction)
+    return noise_in(table_along(target, z, direction))
+
+
+def table_along(target: WhitenedObjective, z: Floats, direction: Floats) -> Floats:
+    """Evaluate at eight points near one (r,) along a direction."""
+    return target.values(z + _RULES.table * np.arange(8)[:, None] * direction)
+
+
+def noise_in(values: Floats) -> float:
+    """Return how far noise sets values apart, by their third differences."""
     return _RULES.noises * float(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20))

@@ -15,7 +15,7 @@ from bootmle.optimization.active_set import (
     optimize_within_bounds,
     standard_errors_of,
 )
-from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales
+from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales, stays_inside
 from bootmle.optimization.cones import along_cone
 from bootmle.optimization.divergence import divergence_along, follow_curvature, probe_rays
 from bootmle.optimization.optimizer import Optimizer
@@ -204,10 +204,7 @@ class _Fallback:
         outcome = self.unbounded(z, step, at_zero)
         if outcome is None or outcome.status is not Status.NO_FINITE_OPTIMUM:
             return None
-        (lower, upper), free = self.parameters.bounds.T, outcome.params[self.parameters.free]
-        open_ended = np.isinf(lower) & np.isinf(upper)
-        inside = np.where(np.isnan(free), open_ended, (free >= lower) & (free <= upper))
-        return outcome if inside.all() else None
+        return outcome if stays_inside(self.parameters, outcome.params) else None
 
     def by_scipy(self, start: Floats, optimizer: Optimizer) -> Outcome:
         """Run the user's own method, then certify by measured Hessians."""

@@ -1,0 +1,76 @@
+"""Optima at infinity along curves, and beside bounds that do not stop them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, gammaln
+from scipy.stats import norm
+
+from bootmle import Status, fit
+
+DOSE = np.repeat([1.0, 2.0, 3.0], 10)
+EVENT = np.repeat([0.0, 1.0, 0.0, 1.0], [17, 3, 0, 10])
+# 0, 3 and 10 of 10: the steepest slopes at dose 2 leave the nll of its 3 of 10 alone.
+LIMIT = float(10 * np.log(10) - 3 * np.log(3) - 7 * np.log(7))
+
+
+@pytest.mark.parametrize("cdf", [norm.cdf, expit], ids=["normal", "logistic"])
+def test_adjoining_intervals_leave_no_scale(cdf: Any) -> None:
+    # Three rows in (0, 1], two in (1, 2]: as the scale vanishes the location goes to 1, from where
+    # the intervals have any probabilities that sum to 1.
+    lower = np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+
+    def nll(params: Any, lower: Any) -> Any:
+        scale = np.exp(params[1])
+        upper = cdf((lower + 1 - params[0]) / scale)
+        return -np.log(upper - cdf((lower - params[0]) / scale))
+
+    with np.errstate(all="ignore"):
+        mle = fit(nll, {"location": 0.8, "log_scale": 0.0}, lower)
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert abs(mle.nll + 3 * np.log(0.6) + 2 * np.log(0.4)) < 1e-4
+    assert "log_scale → −∞" in mle.notes[-1]
+    assert "location" not in mle.notes[-1]
+    assert abs(mle.estimate[0] - 1) < 0.05
+
+
+def test_beside_a_log_slope_the_intercept_diverges_exponentially() -> None:
+    def nll(params: Any, dose: Any, event: Any) -> Any:
+        eta = params[1] + np.exp(params[0]) * dose
+        return np.logaddexp(0, eta) - event * eta
+
+    mle = fit(nll, {"log_slope": 0.0, "intercept": -2.0}, (DOSE, EVENT))
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert abs(mle.nll - LIMIT) < 1e-4
+    assert "log_slope → +∞, intercept → −∞" in mle.notes[-1]
+
+
+@pytest.mark.parametrize("bounds", [{"b": (0, None)}, {"a": (-1e4, 1e4)}])
+def test_a_bound_that_stops_nothing_hides_no_separation(bounds: Any) -> None:
+    def nll(params: Any, dose: Any, event: Any) -> Any:
+        eta = params[0] + params[1] * (dose - 2)
+        return np.logaddexp(0, eta) - event * eta
+
+    mle = fit(nll, {"a": 0.0, "b": 0.1}, (DOSE, EVENT), bounds=bounds)
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert abs(mle.nll - LIMIT) < 1e-3
+    assert abs(mle.estimate[0] - np.log(3 / 7)) < 0.01
+
+
+def test_noise_of_large_numbers_makes_no_optimum_far_out() -> None:
+    # Of counts that vary less than a Poisson's the negative binomial's best is the Poisson itself;
+    # as α vanishes, two gamma functions cancel to nothing but rounding.
+    y = np.random.default_rng(1).poisson(3, 80).astype(float)
+    assert y.var() < y.mean()
+
+    def nll(params: Any, y: Any) -> Any:
+        mean, r = np.exp(params[0]), np.exp(-params[1])
+        odds = r * np.log(r / (r + mean)) + y * np.log(mean / (r + mean))
+        return gammaln(r) + gammaln(y + 1) - gammaln(y + r) - odds
+
+    with np.errstate(all="ignore"):
+        mle = fit(nll, {"log_mean": 1.0, "log_alpha": -1.0}, y)
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    poisson = np.sum(y.mean() - y * np.log(y.mean()) + gammaln(y + 1))
+    assert abs(mle.nll - poisson) < 1e-3
