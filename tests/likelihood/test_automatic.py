@@ -1,6 +1,8 @@
 """Objectives written in JAX: exact derivatives, against closed forms and a gradient by hand."""
 
+import json
 from itertools import combinations_with_replacement
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -10,8 +12,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bootmle import Cases, Clustered, Status, bootstrap, crosscheck, fit, information
-from bootmle.likelihood import automatic, compiled
+from bootmle.likelihood import automatic, compiled, compiled_newton
 from bootmle.refitting.expansion import expand_shared
+from bootmle.refitting.task import Task
 from bootmle.sampling import draw_resample
 
 jax = pytest.importorskip("jax")
@@ -107,6 +110,26 @@ def test_all_replicates_are_certified_in_the_compiled_iteration() -> None:
         gradient = weights @ scores_by_hand(estimate, X, Y)
         hessian = X.T @ ((weights * np.exp(X @ estimate))[:, None] * X)
         assert gradient @ np.linalg.solve(hessian, gradient) < 1e-6
+
+
+def test_on_an_accelerator_a_chunk_fills_the_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usual = bootstrap(MLE, n_resamples=150, rng=7)
+    found = compiled.Device("an accelerator", 2**22)
+    for module in (automatic, compiled_newton):
+        monkeypatch.setattr(module, "device", lambda: found)
+    boot = bootstrap(MLE, n_resamples=150, rng=7, checkpoint=tmp_path / "run")
+    # A replicate takes about 8 (120 (4 + 6) + 54 + 108) bytes, and half of the memory is for them.
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert manifest["run"]["chunk"] == 128
+    assert manifest["versions"]["device"] == "an accelerator"
+    se = usual.standard_error
+    assert_allclose(boot.replicates / se, usual.replicates / se, rtol=0, atol=1e-6)
+    task = Task.prepare(MLE, Cases(), "verified", 7)
+    part = task.part(0, 30, 50)
+    assert_array_equal(part.estimates, boot.replicates[30:50])
+    assert_array_equal(part.standard_errors, boot.data.standard_errors[30:50])
 
 
 def test_compiled_refits_on_a_log_scale_with_a_parameter_held() -> None:

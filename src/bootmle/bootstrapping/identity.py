@@ -15,7 +15,7 @@ from bootmle.execution.checkpoint import ROUNDED
 from bootmle.execution.threads import kernel
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.refitting.task import chunk_size
+from bootmle.refitting.task import chunk_of
 from bootmle.sampling import Plan
 from bootmle.sampling.streams import STREAMS
 
@@ -25,8 +25,9 @@ _VALUES_AGREE = 1e-9
 """Tolerance for values of the objective, which differ by rounding on another machine."""
 
 
-def versions() -> dict[str, str]:
-    """Return the versions on which the last bits of a result depend."""
+def versions(fit: Fit | Estimator) -> dict[str, str]:
+    """Return the versions on which the last bits of a result depend, and the device."""
+    automatic = None if fit.likelihood is None else fit.likelihood.automatic
     return {
         "bootmle": metadata.version("bootmle"),
         "python": platform.python_version(),
@@ -35,6 +36,7 @@ def versions() -> dict[str, str]:
         "joblib": joblib.__version__,
         "machine": platform.machine(),
         "kernel": kernel(),
+        **({} if automatic is None else automatic.versions),
     }
 
 
@@ -46,7 +48,7 @@ def describe(fit: Fit | Estimator, sampling: Plan, refit: str, seed: int) -> dic
         "streams": STREAMS,
         "sampling": sampling.description(fit),
         "refit": refit,
-        "chunk": chunk_size(fit.n),
+        "chunk": chunk_of(fit),
     }
 
 

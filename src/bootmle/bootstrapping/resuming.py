@@ -46,7 +46,7 @@ class StartedRun:
     def notes(self) -> tuple[str, ...]:
         """The versions that have changed since the run was started."""
         begun = {} if self.manifest is None else self.manifest["versions"]
-        own = versions()
+        own = versions(self.fit)
         changed = [
             f"{name} {was}, now {own.get(name)}"
             for name, was in begun.items()
@@ -124,7 +124,7 @@ def open_checkpoint(
     manifest = started.manifest
     if manifest is None:
         manifest = {
-            "versions": versions(),
+            "versions": versions(started.fit),
             "run": started.description,
             "start": started.fit.start(),
             "kind": kind.__name__,

@@ -17,7 +17,7 @@ import numpy as np
 from bootmle.display.text import brief
 from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.compiled import Kernels, Path, casts
+from bootmle.likelihood.compiled import Kernels, Path, casts, device, require_jax
 from bootmle.likelihood.compiled_newton import Curved, Limits, Refitted, Shared, refit_on_device
 from bootmle.likelihood.data import count_rows
 
@@ -101,6 +101,19 @@ class Automatic:
             )
         except RAISED:
             return None
+
+    def memory(self, params: Floats, args: tuple[Any, ...]) -> tuple[int, int] | None:
+        """Return an accelerator's memory and what one gradient takes of it, both in bytes.
+
+        None on a CPU.
+        """
+        total = device().memory
+        return None if total is None else (total, self._kernels.bytes_of_gradient(params, args))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """JAX's version and device, on which the last bits of a result depend."""
+        return {"jax": str(require_jax().__version__), "device": device().kind}
 
     def casts(self, args: tuple[Any, ...]) -> list[str]:
         """Say which data are cast on their way to JAX."""

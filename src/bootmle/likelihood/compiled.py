@@ -10,12 +10,13 @@ from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.data import map_leaves, walk_leaves
 
-__all__ = ["Kernels", "Path", "casts", "double_precision", "numpy_of_jax", "require_jax"]
+__all__ = ["Kernels", "Path", "casts", "device", "double_precision", "numpy_of_jax", "require_jax"]
 
 _TOGETHER = 64
 """Replicates of one call. The buffers always have this length, and a loop goes as far as they are
@@ -48,6 +49,12 @@ class Kernels:
         """Call a compiled function in double precision; return a NumPy array."""
         with double_precision():
             return np.asarray(getattr(self, kernel)(params, self.on_device(args), *more))
+
+    def bytes_of_gradient(self, params: Floats, args: Any) -> int:
+        """Return the device memory that one gradient takes besides the data, as compiled."""
+        with double_precision():
+            lowered = self.gradient.lower(params, self.on_device(args), None)
+            return int(lowered.compile().memory_analysis().temp_size_in_bytes)
 
     def each(
         self, what: str, points: Floats, weights: Sequence[Floats | None], args: Any
@@ -210,6 +217,24 @@ def _fill(evaluate: Callable[..., Any], points: Any, weights: Any, count: Any, a
 def _along(function: Callable[[Any], Any], direction: Any) -> Callable[[Any], Any]:
     """Differentiate a function along a direction."""
     return lambda z: require_jax().jvp(function, (z,), (direction,))[1]
+
+
+class Device(NamedTuple):
+    """Where JAX computes."""
+
+    kind: str
+    memory: int | None
+    """Bytes of an accelerator's memory that JAX may take; None for a CPU, or if unknown."""
+
+
+def device() -> Device:
+    """Return JAX's default device."""
+    jax = require_jax()
+    chosen = jax.config.jax_default_device or jax.devices()[0]
+    chosen = jax.devices(chosen)[0] if isinstance(chosen, str) else chosen
+    if chosen.platform == "cpu":  # whose products depend on the number of threads
+        return Device(f"CPU with {cpu_count()} threads", None)
+    return Device(chosen.device_kind, (chosen.memory_stats() or {}).get("bytes_limit"))
 
 
 def casts(args: Any) -> list[str]:

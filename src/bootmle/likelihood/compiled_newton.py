@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.compiled import Kernels, double_precision, numpy_of_jax, require_jax
+from bootmle.likelihood.compiled import (
+    Kernels,
+    device,
+    double_precision,
+    numpy_of_jax,
+    require_jax,
+)
 from bootmle.likelihood.scales import Log, Logit, Scale
 
 __all__ = ["Limits", "Refitted", "Shared", "refit_on_device"]
 
 Curved = tuple[tuple[int, Scale], ...]
-
-_WIDTH = 1
-"""Replicates of a group."""
 
 
 class Limits(NamedTuple):
@@ -125,7 +128,8 @@ def refit_on_device(
     What is not among the chosen ones may be missing.
     """
     first, last, _ = chosen.indices(len(weights))
-    width = min(_WIDTH, len(weights))
+    # A CPU's cache holds one replicate, which then ends with its own last step.
+    width = 1 if device().memory is None else len(weights)
     at_once = kernels.by_rows and shared.thirds is not None
     kind = "newton", curved, width, meats, at_once
     if kind not in kernels.loops:

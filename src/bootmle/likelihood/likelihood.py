@@ -355,6 +355,15 @@ class Likelihood:
                 return found
         return self.gradient_and_scores(params)[0]
 
+    def gradient_along_the_way(self, params: Floats) -> tuple[Floats, Floats | None]:
+        """Evaluate the gradient (p,), with the scores (n, p) where they cost nothing more.
+
+        Those of an objective in JAX are evaluated at the end, once.
+        """
+        if self.automatic:
+            return self.gradient(params), None
+        return self.gradient_and_scores(params)
+
     @property
     def total_weights(self) -> Floats | None:
         """Weights of what an evaluation returns: contributions, or the scale (1,) of a total."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = [
     "TINY",
     "CubicModels",
     "bfgs_changes",
+    "first_of_each",
     "maximize_models",
     "model_limits",
     "newton_steps",
@@ -91,6 +93,16 @@ class CubicModels:
         """Take some of the models."""
         third = None if self.third is None else self.third[members]
         return CubicModels(self.slope[members], self.curvature[members], third)
+
+
+def first_of_each(several: Sequence[CubicModels]) -> CubicModels:
+    """Join the first models of several batches."""
+    thirds = [each.third[:1] for each in several if each.third is not None]
+    return CubicModels(
+        np.concatenate([each.slope[:1] for each in several]),
+        np.concatenate([each.curvature[:1] for each in several]),
+        np.concatenate(thirds) if thirds else None,
+    )
 
 
 def trust_radius(size: int) -> float:

@@ -205,10 +205,7 @@ class WhitenedObjective:
         self.n_gradients += 1
         try:
             with self.stopwatch:
-                if self.likelihood.automatic:  # whose scores are evaluated once, at the end
-                    gradient, scores = self.likelihood.gradient(params), None
-                else:
-                    gradient, scores = self.likelihood.gradient_and_scores(params)
+                gradient, scores = self.likelihood.gradient_along_the_way(params)
         except BaseException as error:  # the user's code may raise anything
             self.error = unless_interrupted(error)
             return np.full(directions.shape[1], np.nan)

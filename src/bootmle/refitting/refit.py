@@ -17,7 +17,12 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.taken_apart import CHECKS, take_apart
 from bootmle.optimization.batch import BatchedNewton
-from bootmle.optimization.newton import CubicModels, maximize_models, trust_radius
+from bootmle.optimization.newton import (
+    CubicModels,
+    first_of_each,
+    maximize_models,
+    trust_radius,
+)
 from bootmle.optimization.outcome import Outcome, timed_out
 from bootmle.optimization.sandwich import Sandwich, Units, sandwich_errors
 from bootmle.optimization.status import Status
@@ -213,9 +218,12 @@ class LikelihoodRefit:
         outcomes, counts = compiled.outcomes(weights, chosen, lambda k: self.target(members[k]))
         left = [k for k, outcome in enumerate(outcomes) if outcome is None]
         if left:
-            models = self._models(weights).take(chosen).take(np.array(left))
+            # Two rows, always: the last bits of a product depend on their number.
+            alone = [
+                self._models(np.stack([each.weights] * 2)) for each in (members[k] for k in left)
+            ]
             targets = [self.target(members[k]) for k in left]
-            found = self._from_models(targets, models)
+            found = self._from_models(targets, first_of_each(alone))
             for k, target, outcome in zip(left, targets, found, strict=True):
                 outcomes[k] = outcome
                 counts[k] = target.n_evaluations, target.n_gradients

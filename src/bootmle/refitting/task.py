@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from bootmle.refitting.score_steps import ScoreSteps
 from bootmle.sampling import Plan, draw_resample
 from bootmle.sampling.resample import Resample
 
-__all__ = ["Task", "chunk_size"]
+__all__ = ["Task", "chunk_of"]
 
 CHUNK = 64
 """Replicates that are refitted together, whatever B and n_jobs are. Measured on the logit, n=1500,
@@ -29,6 +29,16 @@ p=12: 1.36 ms a replicate alone, 0.50 ms in chunks of 64, 0.48 ms in chunks of 2
 
 CHUNK_CAP = 2**22
 """Largest number of weights of one chunk (32 MiB): fewer replicates of long data."""
+
+
+WEIGHTS_CAP = 2**24
+"""The same for a chunk on an accelerator (128 MiB), whose weights this machine's memory holds."""
+
+_SHARE = 0.5
+"""Of an accelerator's memory: the rest is for the data, the expansion, and what XLA adds."""
+
+_ROWS, _HESSIANS = 4, 12
+"""Arrays of n numbers, and of q² numbers, that each replicate has while it moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,12 @@ class Task:
     sampling: Plan
     seed: int
     n: int
+    size: int = field(init=False)
+    """Number of replicates in a chunk."""
+
+    def __post_init__(self) -> None:
+        """Measure once how many replicates a chunk has: a worker's device may be another one."""
+        object.__setattr__(self, "size", chunk_of(self.refit.fit))
 
     @classmethod
     def prepare(
@@ -129,11 +145,6 @@ class Task:
             return self.refit.own_errors
         return fit.own_errors(self.sampling.units(self.n)) if self.refit.studentizes else None
 
-    @property
-    def size(self) -> int:
-        """Replicates in a chunk."""
-        return chunk_size(self.n)
-
     def __call__(self, chunk: int) -> Replicates:
         """Compute one whole chunk."""
         return self.part(chunk, 0, self.size)
@@ -147,7 +158,11 @@ class Task:
                 return Replicates.from_outcomes(*self.refit(map(self.draw, members)))
             if self.refit.works_together:
                 members, chosen = range(start, start + self.size), slice(first, last)
-            drawn = [self.draw(number) for number in members]
+            if len(members) > CHUNK:  # an accelerator's: it computes each at its place, and alone
+                own = [self.draw(number) for number in members[chosen]]
+                drawn = [own[0]] * first + own + [own[0]] * (self.size - last)
+            else:
+                drawn = [self.draw(number) for number in members]
             linear = self._linear_parts(drawn)
             linear = None if linear is None else linear[chosen]
             return Replicates.from_outcomes(*self.refit(drawn, chosen), linear)
@@ -188,6 +203,23 @@ class Task:
         return outcome.params if np.isfinite(outcome.params).all() else None
 
 
-def chunk_size(n: int) -> int:
-    """Return the number of replicates of n observations in a chunk."""
-    return max(1, min(CHUNK, CHUNK_CAP // n))
+def chunk_of(fit: Fit | Estimator) -> int:
+    """Return the number of replicates in a chunk: on an accelerator as many as memory allows."""
+    likelihood, usual = fit.likelihood, max(1, min(CHUNK, CHUNK_CAP // fit.n))
+    if not isinstance(fit, Fit) or likelihood is None or not likelihood.automatic:
+        return usual
+    if not likelihood.supports_weights:  # each has data of its own
+        return usual
+    found = likelihood.automatic.memory(fit.estimate, likelihood.args)
+    return usual if found is None else max(usual, _chunk_within(*found, fit.n, fit.whitening.size))
+
+
+def _chunk_within(memory: int, gradient: int, n: int, size: int) -> int:
+    """Return how many replicates of n observations a device's memory holds: a power of two.
+
+    Each takes a gradient's own bytes, its weights and their products, scores and scaled scores, a
+    cubic model in two layouts, and some Hessians.
+    """
+    numbers = n * (_ROWS + 2 * size) + 2 * size**3 + _HESSIANS * size**2
+    count = min(_SHARE * memory / (gradient + 8 * numbers), WEIGHTS_CAP / n)
+    return 1 << max(0, int(count).bit_length() - 1)
