@@ -218,10 +218,10 @@ def test_a_failure_that_the_expansion_does_not_show_is_no_reason_to_go_on() -> N
     assert correct_by(expanded, VERIFIED.data).suffices
     status = VERIFIED.status.copy()
     status[5] = Status.RAISED
-    found = correct_by(expanded, replace(VERIFIED.data, status=status).first(80))
+    found = correct_by(expanded, replace(VERIFIED.data, status=status).first(160))
     assert not found.suffices
     assert found.data.failed.sum() == 1
-    assert "1 of 80 verified replicates failed" in found.remarks[0]
+    assert "1 of 160 verified replicates failed" in found.remarks[0]
 
 
 def test_other_plans_and_a_study_work_with_it() -> None:

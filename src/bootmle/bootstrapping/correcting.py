@@ -6,13 +6,13 @@ those of a longer run, of a shard or of a resumed run are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.display.text import duration
 from bootmle.execution.progress import say
 from bootmle.execution.runs import Collected, Run
 from bootmle.inference.correction import Correction, largest_share_of_mcse
@@ -31,6 +31,12 @@ errors of an SE are at most 0.45% with 24, 0.39% with 32, 0.19% with 48, 0.25% w
 
 SHARE = 1 / 3
 """Largest error of the correction over the Monte Carlo error: together √(1 + 1/9) = 1.05 of it."""
+
+_GROWTH = (1.5, 4.0)
+"""Limits of the ratio of successive sizes: what 40 say of a far larger sample is rough."""
+
+_NEARLY = 0.75
+"""Share of the replicates from which on all are verified: nothing is left to be estimated."""
 
 _FEWEST = 8
 """Replicates in the sample below which nothing is corrected: residuals of a cubic, which has 4
@@ -54,6 +60,18 @@ class Corrected:
     """The correction's largest error over the Monte Carlo error."""
     beyond: int = 0
     """Verified replicates without the optimum inside the bounds that their expansion has."""
+
+    size: int = 0
+    """Replicates that are verified."""
+
+    def next_size(self, total: int) -> int:
+        """Return how many of all to verify: errors fall as 1 / √size."""
+        if self.size < min(_FIRST, total):
+            return min(_FIRST, total)
+        least, most = _GROWTH
+        factor = (self.share / SHARE) ** 2 if np.isfinite(self.share) else most
+        larger = int(np.ceil(self.size * np.clip(factor, least, most)))
+        return total if larger > _NEARLY * total else larger
 
     @property
     def suffices(self) -> bool:
@@ -82,12 +100,14 @@ class Corrected:
 
 def correct_by(expanded: Replicates, verified: Replicates) -> Corrected:
     """Correct replicates by as few of the verified ones as suffice; those are their first."""
-    found = None
-    for count in _counts(len(verified), len(expanded)):
+    available, count = len(verified), min(_FIRST, len(expanded))
+    found = Corrected(expanded, None, np.inf)
+    if 0 < available <= count:
+        return _corrected(expanded, verified)
+    while count <= available and not found.suffices:
         found = _corrected(expanded, verified.first(count))
-        if found.suffices:
-            break
-    return found or Corrected(expanded, None, np.inf)
+        count = found.next_size(len(expanded))
+    return found
 
 
 def leading(
@@ -97,22 +117,6 @@ def leading(
     there = np.isin(numbers, its_numbers)
     count = len(there) if there.all() else int(np.argmin(there))
     return verified.take(np.searchsorted(its_numbers, numbers[:count]))
-
-
-def _sizes(total: int) -> Iterator[int]:
-    """Double the sample until it is all."""
-    count = _FIRST
-    while count < total:
-        yield count
-        count *= 2
-    yield total
-
-
-def _counts(available: int, total: int) -> Iterator[int]:
-    """Return the sizes of samples that are available; if none is, what there is of the first."""
-    if 0 < available < min(_FIRST, total):
-        yield available
-    yield from (size for size in _sizes(total) if size <= available)
 
 
 def _corrected(expanded: Replicates, verified: Replicates) -> Corrected:
@@ -125,12 +129,12 @@ def _corrected(expanded: Replicates, verified: Replicates) -> Corrected:
     data = Replicates.concatenate([known, rest])
     open_ones = data.status == Status.EXPANDED
     if not open_ones.any():
-        return Corrected(data, None, 0.0)
+        return Corrected(data, None, 0.0, size=count)
     expansions, own = expanded.status[:count] == Status.EXPANDED, verified.estimates
     usable = expansions & verified.optimal & np.isfinite(own).all(axis=1)
     beyond = int((expansions & np.isin(verified.status, _HIDDEN)).sum())
     if usable.sum() < _FEWEST:
-        return Corrected(data, None, np.inf, beyond)
+        return Corrected(data, None, np.inf, beyond, count)
     estimates = data.estimates.copy()
     estimates[open_ones], correction = Correction.apply(
         data.estimates[open_ones],
@@ -146,8 +150,9 @@ def _corrected(expanded: Replicates, verified: Replicates) -> Corrected:
             verified_errors=verified.standard_errors[usable],
         )
     if beyond:
-        return Corrected(data, correction, np.inf, beyond)
-    return Corrected(data, correction, largest_share_of_mcse(correction, estimates[~data.failed]))
+        return Corrected(data, correction, np.inf, beyond, count)
+    share = largest_share_of_mcse(correction, estimates[~data.failed])
+    return Corrected(data, correction, share, size=count)
 
 
 def correct_run(
@@ -166,14 +171,12 @@ def correct_run(
     verified = task.none() if known is None else _verified_first(known)
     numbers, reason, interrupted = collected.numbers, collected.reason, collected.interrupted
     found, spent, stored = correct_by(collected.data, verified), 0.0, "store" in place
-    for wanted in () if interrupted else _sizes(len(numbers)):
-        if found.suffices:
-            break
+    while not (interrupted or found.suffices):
+        wanted = found.next_size(len(numbers))
         if show and 0 < found.share < np.inf:
-            needed = min(len(numbers), int(len(verified) * (found.share / SHARE) ** 2) + 1)
             say(
-                f"the correction's error is {found.share:.2g} of the Monte Carlo error: about "
-                f"{needed:,} replicates are verified in all"
+                f"the correction's error is {found.share:.2g} of the Monte Carlo error: "
+                f"{wanted:,} replicates are verified in all{_more(spent, len(verified), wanted)}"
             )
         at_hand = None if stored else verified
         last = int(numbers[wanted - 1]) + 1
@@ -182,11 +185,16 @@ def correct_run(
         verified = leading(numbers, run.data, run.numbers)
         found = correct_by(collected.data, verified)
         reason, interrupted = reason or run.reason, run.interrupted
-        if run.reason:
+        if run.reason or len(verified) < wanted:
             break
     seconds = collected.seconds + spent
     kept = replace(collected, data=found.data, seconds=seconds, reason=reason)
     return replace(kept, interrupted=interrupted), found
+
+
+def _more(seconds: float, done: int, wanted: int) -> str:
+    """Forecast what the rest of a sample takes, from what the first of it took."""
+    return f", about {duration(seconds / done * (wanted - done))} more" if seconds else ""
 
 
 def _verified_first(data: Replicates) -> Replicates:
