@@ -1,4 +1,9 @@
-"""How long intervals are, and on which side they miss: a row for each parameter and method."""
+"""How long intervals are, and on which side they miss: a row for each parameter and method.
+
+Run ``python benchmarks/intervals.py`` for tables of results/intervals.csv, which validation.py
+writes: for each kind of interval the lowest and the highest coverage of 95% intervals over models
+and parameters, in percent, by the number of clusters and by the size of regular samples.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,16 @@ from scipy import stats
 from scipy.special import gammaln
 
 from bootmle import Coverage
+from models.clustered import CLUSTER_SIZE
 from studies import STUDIES, Study
 from tables import Row, write_table
 
 __all__ = ["interval_rows", "write_intervals"]
+
+RESULTS = Path(__file__).parent / "results"
+LEVEL = 95.0
+FEWEST = 50
+"""Data sets of an interval that a table shows: a coverage is then known to 3 points."""
 
 
 def interval_rows(study: Study, result: Coverage) -> Iterator[Row]:
@@ -94,3 +105,55 @@ def write_intervals(rows: list[Row], folder: Path) -> None:
     order = list(STUDIES)
     together = sorted([*old, *rows], key=lambda row: order.index(str(row["study"])))
     write_table("intervals", together, folder)
+
+
+def main() -> None:
+    """Print the tables."""
+    with (RESULTS / "intervals.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["datasets"]) >= FEWEST]
+    clustered = [row for row in rows if " clusters, " in row["model"]]
+    regular = [row for row in rows if row["regular"] == "yes" and row not in clustered]
+    for title, chosen, key in (
+        ("clusters", clustered, lambda row: int(row["n"]) // CLUSTER_SIZE),
+        ("n", regular, lambda row: int(row["n"])),
+    ):
+        print("\n".join(f"| {' | '.join(line)} |" for line in _table(title, chosen, key)), "\n")
+
+
+def _table(
+    title: str, rows: list[dict[str, str]], key: Callable[[dict[str, str]], int]
+) -> Iterator[list[str]]:
+    """Lay out the range of each method's coverage at each size; in bold what misses its target."""
+    sizes = sorted({key(row) for row in rows})
+    yield [f"95% intervals, {title} =", *map(str, sizes)]
+    yield ["---"] * (len(sizes) + 1)
+    for name in dict.fromkeys(map(_method, rows)):
+        own = [row for row in rows if _method(row) == name]
+        yield [name, *(_range([row for row in own if key(row) == size], size) for size in sizes)]
+
+
+def _method(row: dict[str, str]) -> str:
+    """Name a method; of multiplied scores, with the correction."""
+    plan = row["model"].rpartition(", ")[2]
+    return f"{plan}: {row['method']}" if plan.startswith("Wild") else row["method"]
+
+
+def _range(rows: list[dict[str, str]], size: int) -> str:
+    """Show the lowest and highest coverage, of the run with most data sets of each interval."""
+    best: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        place = row["model"].rpartition(", ")[0] or row["model"], row["parameter"]
+        if place not in best or int(row["datasets"]) > int(best[place]["datasets"]):
+            best[place] = row
+    if not best:
+        return ""
+    covers = [float(row["covers"]) for row in best.values()]
+    counts = [int(row["datasets"]) for row in best.values()]
+    shown = f"{min(covers):.1f} to {max(covers):.1f}"
+    wanted = 2.5 if size < 50 else 1.5
+    missed = any(abs(each - LEVEL) > wanted for each in covers)
+    return (f"**{shown}**" if missed else shown) + f" ({min(counts):,})"
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from bootmle import Cases, Clustered, Estimator, Fit, Wild, bootstrap, crosscheck, fit
 from bootmle.likelihood.arrays import Floats
+from bootmle.sampling import draw_resample
 from models import clustered_logit
 
 R = json.loads((Path(__file__).parents[1] / "r" / "clusters.json").read_text())
@@ -143,3 +144,53 @@ def test_what_has_no_clusters_is_refused_with_a_way() -> None:
     with pytest.raises(ValueError, match="correction: 'CR3' is not available"):
         bootstrap(total, sampling=Wild(groups, correction="CR3"), n_resamples=99, rng=0)
     assert Cases().score_correction is None
+
+
+@pytest.mark.parametrize("options", [{}, {"refit": "corrected"}], ids=["verified", "corrected"])
+def test_replicates_of_a_linear_model_have_the_errors_of_their_own_sample(options: Any) -> None:
+    """A cluster drawn twice is two clusters: CR2 of the resample, by matrix powers."""
+    mle, plan, r = line("cars")
+    X, y, cluster = np.array(r["X"]), np.array(r["y"]), np.array(r["cluster"])
+    corrected = Clustered(r["cluster"], correction="CR2")
+    boot = bootstrap(mle, sampling=corrected, n_resamples=99, rng=0, **options)
+    assert_allclose(boot.own_standard_error, r["CR2"], rtol=1e-5)
+    members = [np.flatnonzero(cluster == one) for one in np.unique(cluster)]
+    compared = 0
+    for number in range(99):
+        drawn = draw_resample(plan.prepared(mle), y.size, boot.seed, number).weights
+        copies = [g for g in members for _ in range(int(drawn[g[0]]))]
+        H = np.array([X[g].T @ X[g] for g in copies])
+        whole = H.sum(axis=0)
+        if np.linalg.cond(whole) > 1e8 or np.isnan(boot.replicates[number]).any():
+            continue
+        S = np.array([X[g].T @ (y - X @ boot.replicates[number])[g] for g in copies])
+        root = np.linalg.cholesky(whole)
+        turned = np.linalg.solve(root, np.linalg.solve(root, H).swapaxes(1, 2))
+        values, vectors = np.linalg.eigh(turned)
+        power = np.where(values < 1 - 1e-6, np.abs(1 - values) ** -0.5, 0.0)
+        scores = np.einsum(
+            "gik,gk,gjk,gj->gi", vectors, power, vectors, np.linalg.solve(root, S.T).T
+        )
+        influence = np.linalg.solve(whole, root @ scores.T)
+        errors = np.sqrt((influence**2).sum(axis=1))
+        known = boot.data.standard_errors[number]
+        if np.isfinite(known).all() and np.abs(1 - values).min() > 1e-4:
+            assert_allclose(known, errors, rtol=1e-4)
+            compared += 1
+    assert compared > 40
+    plain = bootstrap(mle, sampling=plan, n_resamples=99, rng=0, **options)
+    assert_allclose(plain.standard_error, boot.standard_error)
+    assert np.all(plain.own_standard_error < boot.own_standard_error)
+
+
+def test_corrected_replicates_are_resumed_and_told_from_others(tmp_path: Path) -> None:
+    mle, plan, r = line("cars")
+    corrected = Clustered(r["cluster"], correction="CR3")
+    whole = bootstrap(mle, sampling=corrected, n_resamples=128, rng=0, checkpoint=tmp_path)
+    part = bootstrap(mle, sampling=corrected, n_resamples=64, rng=0).extend(64)
+    assert_allclose(part.data.standard_errors, whole.data.standard_errors, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="sampling"):
+        bootstrap(mle, sampling=plan, n_resamples=128, rng=0, checkpoint=tmp_path)
+    nested = Clustered(r["cluster"], within="cases", correction="CR3")
+    with pytest.raises(ValueError, match="rows drawn within clusters"):
+        bootstrap(mle, sampling=nested, n_resamples=64, rng=0)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.leverage import Leverage
 
 __all__ = ["Sandwich", "Units", "sandwich_errors"]
 
@@ -32,6 +33,11 @@ class Sandwich:
     """Row (N,) of each observation; None if each has its own."""
     drawn: Floats | None = None
     """How often each observation was drawn, (N,), where rows may have several."""
+    informations: Floats | None = None
+    """Information (G, r, r) of each unit at the estimate, in the coordinates of ``factor``, where
+    scores are corrected for the leverage of the units."""
+    factor: Floats | None = None
+    correction: str = "CR2"
 
     @classmethod
     def of(
@@ -55,7 +61,7 @@ class Sandwich:
     @property
     def by_row(self) -> bool:
         """Whether the meat is a plain sum over rows of w_i times squared prior weights."""
-        return self.units is None and self.strata is None
+        return self.units is None and self.strata is None and self.informations is None
 
     def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
         """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m).
@@ -84,11 +90,23 @@ class Sandwich:
         counts = np.divide(weights, prior, out=np.zeros(len(weights)), where=np.greater(prior, 0))
         if self.units is None:
             strata = None if self.strata is None else self.strata[chosen]
-            return _squares(scores * np.sqrt(weights * prior), counts, strata)
+            scaled = self._corrected(scores * np.sqrt(weights * prior), counts, chosen)
+            return _squares(scaled, counts, strata)
         units = self.units[chosen]
         drawn = np.bincount(units, counts) / np.maximum(np.bincount(units), 1)
         sums = _sums(scores * weights, units) / np.sqrt(np.where(drawn > 0, drawn, 1.0))
+        sums = self._corrected(sums, drawn, slice(drawn.size))
         return _squares(sums, drawn, None if self.strata is None else self.strata[: drawn.size])
+
+    def _corrected(self, sums: Floats, drawn: Floats, chosen: slice | Members) -> Floats:
+        """Correct the chosen units' scores (r, g) for their leverage among those drawn."""
+        if self.informations is None:
+            return sums
+        try:
+            leverage = Leverage.of(self.informations[chosen], drawn)
+        except np.linalg.LinAlgError:
+            return np.full_like(sums, np.nan)
+        return leverage.corrected(sums.T, self.correction).T
 
 
 def _squares(scaled: Floats, counts: Floats, strata: Members | None) -> Floats:

@@ -176,8 +176,13 @@ class WhitenedObjective:
         """Make the sandwich's meat of derivatives (k, n) along directions, columns of (k, r)."""
         if self.sandwich is not None:
             likelihood = self.likelihood
-            meat = self.sandwich.meat(scores, likelihood.weights, likelihood.base_rows)
-            self.meat = directions.T @ meat @ directions
+            rows = likelihood.weights, likelihood.base_rows
+            if self.sandwich.informations is None:
+                self.meat = directions.T @ self.sandwich.meat(scores, *rows) @ directions
+            elif np.array_equal(self.whitening.factor, self.sandwich.factor):
+                self.meat = self.sandwich.meat(directions.T @ scores, *rows)
+            else:  # a search within bounds has other coordinates than the units' informations
+                self.meat = np.full((directions.shape[1],) * 2, np.nan)
 
     def to_user(self, points: Floats) -> Floats:
         """Map whitened points (..., q) to full parameter vectors (..., p)."""

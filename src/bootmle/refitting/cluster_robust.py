@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,13 @@ from bootmle.optimization.status import Status
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.sampling import Plan
 
-__all__ = ["ClusterRobust", "why_not_cluster_robust"]
+__all__ = [
+    "ClusterRobust",
+    "check_correction",
+    "correct_sandwich",
+    "corrected_errors",
+    "why_not_cluster_robust",
+]
 
 
 def why_not_cluster_robust(fit: Fit | Estimator, plan: Plan, shown: str) -> str:
@@ -46,16 +52,59 @@ def informations_of(fit: Fit, clusters: NDArray[np.intp]) -> Floats | None:
     From the lattice of the expansion that refits share; None where it has no second derivatives.
     """
     refit = LikelihoodRefit.prepare(fit)
+    found = _of_expansion(refit, clusters)
+    if found is None or refit.fit is fit:
+        return found
+    # The expansion is that of an objective divided by its dispersion.
+    turn = np.linalg.solve(refit.fit.whitening.factor, fit.whitening.factor)
+    return np.asarray(turn.T @ found @ turn) * refit.dispersion
+
+
+def _of_expansion(refit: LikelihoodRefit, clusters: NDArray[np.intp]) -> Floats | None:
+    """Sum the expansion's second derivatives by cluster."""
     expansion = refit.expansion
     if expansion is None or expansion.order < 2:
         return None
     rows = refit.fit.likelihood.of_observations(expansion.terms[:, expansion.size :].T)
-    # The expansion is that of an objective divided by its dispersion.
-    sums = np.array([np.bincount(clusters, row) for row in rows]).T * refit.dispersion
-    scale = refit.fit.whitening.factor, fit.whitening.factor
-    same = refit.fit is fit or np.array_equal(*scale)
-    turn = np.eye(expansion.size) if same else np.linalg.solve(*scale)
-    return np.asarray(turn.T @ expansion.curvatures(sums) @ turn)
+    return expansion.curvatures(np.array([np.bincount(clusters, row) for row in rows]).T)
+
+
+def check_correction(fit: Fit | Estimator, plan: Plan) -> None:
+    """Raise where the correction that a plan asks for is not available."""
+    if plan.score_correction is None:
+        return
+    reason = why_not_cluster_robust(fit, plan, str(plan))
+    if not (reason or plan.studentizes):
+        reason = "rows drawn within clusters leave replicates without standard errors"
+    if reason:
+        raise ValueError(
+            f"correction: {plan.score_correction!r} is not available, as {reason}; leave it out"
+        )
+
+
+def correct_sandwich(refit: LikelihoodRefit, plan: Plan) -> LikelihoodRefit:
+    """Have each replicate's sandwich corrected, as the plan says."""
+    correction, clusters = plan.score_correction, plan.cluster_codes
+    if correction is None or clusters is None or refit.sandwich is None:
+        return refit
+    sandwich = replace(
+        refit.sandwich,
+        informations=_of_expansion(refit, clusters),
+        factor=refit.fit.whitening.factor,
+        correction=correction,
+    )
+    return replace(refit, sandwich=sandwich)
+
+
+def corrected_errors(fit: Fit, plan: Plan) -> Floats | None:
+    """Compute a fit's own standard errors, (p,), as those of each replicate are corrected."""
+    assert plan.cluster_codes is not None
+    assert plan.score_correction is not None
+    robust = ClusterRobust.of(fit, plan.cluster_codes)
+    if robust is None:
+        return None
+    variances = np.diag(robust.covariance(plan.score_correction))
+    return fit.likelihood.parameters.in_all(np.sqrt(variances))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

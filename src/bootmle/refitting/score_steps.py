@@ -16,7 +16,7 @@ from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.taken_apart import ApartError, take_apart
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
-from bootmle.refitting.cluster_robust import ClusterRobust, why_not_cluster_robust
+from bootmle.refitting.cluster_robust import ClusterRobust, check_correction
 from bootmle.sampling import Plan
 from bootmle.sampling.resample import Resample
 
@@ -118,15 +118,11 @@ class ScoreSteps:
 
 def _corrected(fit: Fit, plan: Plan) -> Floats:
     """Correct the clusters' scores for their leverage, (G, r)."""
-    reason = why_not_cluster_robust(fit, plan, str(plan))
-    robust = None
-    if not reason and plan.cluster_codes is not None and plan.score_correction is not None:
-        robust = ClusterRobust.of(fit, plan.cluster_codes)
-    if robust is None or plan.score_correction is None:
-        why = reason or "a cluster's information is not positive definite"
-        raise ValueError(
-            f"correction: {plan.score_correction!r} is not available, as {why}; leave it out"
-        )
+    check_correction(fit, plan)
+    assert plan.cluster_codes is not None
+    assert plan.score_correction is not None
+    robust = ClusterRobust.of(fit, plan.cluster_codes)
+    assert robust is not None
     return robust.corrected(plan.score_correction)
 
 

@@ -14,6 +14,11 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.taken_apart import ApartError
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
+from bootmle.refitting.cluster_robust import (
+    check_correction,
+    correct_sandwich,
+    corrected_errors,
+)
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
@@ -85,10 +90,12 @@ class Task:
         """
         n, verified = fit.n, refit == "verified"
         if fit.likelihood is None:
+            check_correction(fit, sampling)
             return cls(EstimatorRefit(fit, timeout), sampling, seed, n)
         if sampling.linear:
             steps = ScoreSteps.prepare(fit, sampling, timeout)
             return cls(steps, sampling, seed, n)
+        check_correction(fit, sampling)
         whole = fit.takes_weights or (verified and not apart)
         units = None if whole else tuple(sampling.units_apart or ())
         try:
@@ -116,7 +123,9 @@ class Task:
     def _with_sandwiches(self, refit: LikelihoodRefit) -> LikelihoodRefit:
         """Have each replicate's own standard errors measured, where units are drawn whole."""
         units = self.sampling.units(self.n) if self.sampling.studentizes else None
-        return refit.with_sandwiches(units) if units and refit.supports_weights else refit
+        if not units or not refit.supports_weights:
+            return refit
+        return correct_sandwich(refit.with_sandwiches(units), self.sampling)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -143,6 +152,8 @@ class Task:
         """Compute a fit's own standard errors, (p,), by the formula of each replicate's."""
         if isinstance(self.refit, ScoreSteps):
             return self.refit.own_errors
+        if isinstance(fit, Fit) and self.sampling.score_correction is not None:
+            return corrected_errors(fit, self.sampling)
         return fit.own_errors(self.sampling.units(self.n)) if self.refit.studentizes else None
 
     def __call__(self, chunk: int) -> Replicates:

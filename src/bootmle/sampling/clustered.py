@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.raised import describe_raised
+from bootmle.display.checks import check_choice
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.likelihood.additivity import measure_response
-from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
+from bootmle.optimization.leverage import CORRECTIONS
 from bootmle.optimization.sandwich import Units
+from bootmle.sampling.cluster_additivity import check_additive
 from bootmle.sampling.cluster_levels import inner_members, relabeled, strata_of_clusters
 from bootmle.sampling.fresh_labels import FreshLabels
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
@@ -34,11 +34,6 @@ FEW_CLUSTERS = 40
 
 _ADDITIVE = {Additivity.ADDITIVE, Additivity.CONSTANT_TERM}
 """Sums over rows are sums over clusters, whatever labels there are."""
-_BELONGS = (
-    "sampling: Clustered() draws whole clusters, but they do not add up in the objective, though "
-    "each copy drawn has labels of its own ({}); does the objective hold constants of the clusters "
-    "in a closure? Pass what belongs to a cluster in args, a row each"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -60,12 +55,16 @@ class Clustered(Plan):
         Hinkley 1997, section 3.8): "cases", rows (or "clusters", the same); or groups of rows
         within clusters, such as classes within schools, by their labels or the column that holds
         them.
+    correction : str, optional
+        "CR2" or "CR3": each replicate's own standard errors, which studentized intervals divide by,
+        are corrected for the clusters' leverage (Bell and McCaffrey 2002). A factor such as CR1's
+        G/(G − 1) cancels in them.
 
     Raises
     ------
     ValueError
         Unless there is one label for each observation, none missing, at least two clusters in
-        every stratum, and every cluster in one stratum.
+        every stratum, and every cluster in one stratum; for an unknown correction.
 
     Examples
     --------
@@ -83,6 +82,7 @@ class Clustered(Plan):
     clusters: Any
     strata: Any = None
     within: Any = None
+    correction: str | None = None
     codes: NDArray[np.intp] = field(init=False)
     members: tuple[NDArray[np.intp], ...] = field(init=False)
     groups: tuple[NDArray[np.intp], ...] = field(init=False)
@@ -92,6 +92,8 @@ class Clustered(Plan):
 
     def __post_init__(self) -> None:
         """Read the labels, and list the rows of each cluster and the clusters of each stratum."""
+        if self.correction is not None:
+            check_choice("correction", self.correction, tuple(CORRECTIONS))
         if isinstance(self.within, str) and self.within == "clusters":
             object.__setattr__(self, "within", "cases")
         if self.within is not None and np.ndim(self.within) == 0 and not self._is_named("within"):
@@ -183,28 +185,14 @@ class Clustered(Plan):
             object.__setattr__(plan, "inner_labels", kept)
         object.__setattr__(plan, "labels", labels.kept_where_only_groups(fit.args, fit.changes))
         if likelihood is not None:
-            plan._check_additive(likelihood, *fit.responses)
+            shape = len(self.members), self.codes.size
+            meaning = plan.labels.have_meaning
+            check_additive(likelihood, plan._drawn, shape, meaning, *fit.responses)
         return plan
 
-    def _check_additive(
-        self, likelihood: Likelihood, points: Sequence[Floats], whole: Sequence[float]
-    ) -> None:
-        """Refuse an objective to which a cluster drawn twice is not two."""
-
-        def part(clusters: NDArray[np.intp]) -> Likelihood:
-            resample = self._resample(self.codes.size, [self._inside(k) for k in clusters])
-            assert resample.rows is not None
-            taken = likelihood.resampled(resample.rows)
-            return taken.with_args(resample.of(likelihood.args))
-
-        try:
-            response = measure_response(part, len(self.members), self.codes.size, points, whole)
-        except Exception as error:  # the user's code may raise anything
-            shown = f"on half of the clusters it raised {describe_raised(error)}"
-            raise ValueError(_BELONGS.format(shown)) from error
-        depends = response.kind is Additivity.EXCHANGEABLE and self.labels.have_meaning
-        if response.kind is Additivity.GROUPED or depends:
-            raise ValueError(_BELONGS.format(response.evidence))
+    def _drawn(self, clusters: NDArray[np.intp]) -> Resample:
+        """Draw these clusters."""
+        return self._resample(self.codes.size, [self._inside(k) for k in clusters])
 
     def of_clusters(self) -> Clustered:
         """Draw the clusters' own contributions, one for each in the order of first appearance.
@@ -227,6 +215,11 @@ class Clustered(Plan):
         strata = None if self.strata is None else np.asarray(self.strata)[first]
         clusters = np.asarray(self.clusters)[first]
         return replace(self, clusters=clusters, strata=strata, within=within)
+
+    @property
+    def score_correction(self) -> str | None:
+        """As asked for."""
+        return self.correction
 
     def units(self, n: int) -> Units | None:
         """Units are the clusters, each in its stratum."""
@@ -299,7 +292,8 @@ class Clustered(Plan):
         """Return labels and what follows from them, None where there are no fresh ones."""
         drawn = (self.codes, self.members, self.groups, self.labels.places or None)
         inner = [self.inner, self.inner_labels.places or None] if self.inner else []
-        return [self.clusters, self.strata, self.within, *drawn, *inner]
+        corrected = [] if self.correction is None else [self.correction]
+        return [self.clusters, self.strata, self.within, *drawn, *inner, *corrected]
 
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
         """Say that there are few clusters."""
@@ -318,4 +312,5 @@ class Clustered(Plan):
         if self.within is not None:
             groups = f"{sum(map(len, self.inner))} groups" if self.inner else repr(self.within)
             more += f", within {'cases' if not self._nests else groups}"
+        more += "" if self.correction is None else f", correction={self.correction!r}"
         return f"Clustered({what}{more})"
