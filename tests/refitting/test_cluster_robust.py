@@ -153,6 +153,7 @@ def test_replicates_of_a_linear_model_have_the_errors_of_their_own_sample(option
     X, y, cluster = np.array(r["X"]), np.array(r["y"]), np.array(r["cluster"])
     corrected = Clustered(r["cluster"], correction="CR2")
     boot = bootstrap(mle, sampling=corrected, n_resamples=99, rng=0, **options)
+    assert boot.own_standard_error is not None
     assert_allclose(boot.own_standard_error, r["CR2"], rtol=1e-5)
     members = [np.flatnonzero(cluster == one) for one in np.unique(cluster)]
     compared = 0
@@ -180,6 +181,7 @@ def test_replicates_of_a_linear_model_have_the_errors_of_their_own_sample(option
     assert compared > 40
     plain = bootstrap(mle, sampling=plan, n_resamples=99, rng=0, **options)
     assert_allclose(plain.standard_error, boot.standard_error)
+    assert plain.own_standard_error is not None
     assert np.all(plain.own_standard_error < boot.own_standard_error)
 
 

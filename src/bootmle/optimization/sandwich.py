@@ -63,6 +63,10 @@ class Sandwich:
         """Whether the meat is a plain sum over rows of w_i times squared prior weights."""
         return self.units is None and self.strata is None and self.informations is None
 
+    def has_coordinates(self, factor: Floats) -> bool:
+        """Whether these whitened coordinates are those of the units' informations."""
+        return self.factor is not None and np.array_equal(factor, self.factor)
+
     def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
         """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m).
 

@@ -179,7 +179,7 @@ class WhitenedObjective:
             rows = likelihood.weights, likelihood.base_rows
             if self.sandwich.informations is None:
                 self.meat = directions.T @ self.sandwich.meat(scores, *rows) @ directions
-            elif np.array_equal(self.whitening.factor, self.sandwich.factor):
+            elif self.sandwich.has_coordinates(self.whitening.factor):
                 self.meat = self.sandwich.meat(directions.T @ scores, *rows)
             else:  # a search within bounds has other coordinates than the units' informations
                 self.meat = np.full((directions.shape[1],) * 2, np.nan)
