@@ -3,7 +3,8 @@
     python benchmarks/reasons.py --datasets 20
 
 The first reason is the flag of the first diagnosis, else that of the first source that disagrees;
-of a given source, its own.
+of a given source, its own. In the second table each fault is put into data of each model of
+`false_alarms.py`, at n = 200.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from scipy.optimize import OptimizeResult
 
 from bootmle import Clustered, Crosscheck, Flag, bootstrap, crosscheck, fit
 from bootmle.display.text import align
+from bootmle.fitting.fit import Fit
+from false_alarms import MODELS
 from models import Model, normal, normal_mixture, poisson, probit
 
 Rng = np.random.Generator
@@ -38,7 +41,35 @@ def main() -> None:
         wrong = {flag: times for flag, times in found.items() if flag not in right}
         shown = ", ".join(f"{flag.name if flag else None} {n}" for flag, n in wrong.items())
         rows.append([fault, "/".join(each.name for each in right), f"{share:.0%}", shown])
-    print(align(["fault", "right", "first", "else"], rows))
+    print(align(["fault", "right", "first", "else"], rows), "\n")
+    rows = [_row_of_any(fault, count) for fault in FAULTS_OF_ANY]
+    print(align(["fault, in any model", "data sets", "first", "else"], rows))
+
+
+def _row_of_any(fault: str, count: int) -> list[str]:
+    """Put a fault into data of every model."""
+    right, make = FAULTS_OF_ANY[fault]
+    found = Counter(
+        (name, first_reason(check))
+        for name, model in MODELS.items()
+        for seed in range(count)
+        if (check := _with_fault(make, model(), seed)) is not None
+    )
+    share = sum(n for (_, flag), n in found.items() if flag in right) / found.total()
+    wrong = {key: n for key, n in found.items() if key[1] not in right}
+    shown = ", ".join(
+        f"{name}: {flag.name if flag else None} {n}" for (name, flag), n in wrong.items()
+    )
+    return [fault, str(found.total()), f"{share:.1%}", shown]
+
+
+def _with_fault(
+    make: Callable[[Model, Any, Fit], Crosscheck | None], model: Model, seed: int
+) -> Crosscheck | None:
+    """Put a fault into a data set of a model; None where there is none to see."""
+    args = model.data(200, np.random.default_rng([seed, 10]))
+    mle = _fit(model, args)
+    return make(model, args, mle) if mle.converged else None
 
 
 def first_reason(check: Crosscheck) -> Flag | None:
@@ -151,16 +182,66 @@ def unidentified(rng: Rng) -> Crosscheck:
 def wrong_step(rng: Rng) -> Crosscheck:
     """A Hessian by forward differences with a step of 0.1."""
     model = poisson(2)
-    mle = _fit(model, model.data(300, rng))
+    args = model.data(300, rng)
+    mle = _fit(model, args)
+    return crosscheck(mle, {"given": _differenced(model, args, mle)})
+
+
+def any_minus_two_log_l(model: Model, args: Any, mle: Fit) -> Crosscheck:
+    """Twice the contributions."""
+    start = dict(zip(model.names, model.truth, strict=True))
+    return crosscheck(fit(lambda p, *args: 2 * np.asarray(model.nll(p, *args)), start, args))
+
+
+def any_wrong_point(model: Model, args: Any, mle: Fit) -> Crosscheck:
+    """A result whose x is two standard errors away in each parameter."""
+    x = mle.estimate + 2 * mle.information.standard_errors
+    found = {"x": x, "hess_inv": mle.information.covariance, "success": True}
+    made: Any = OptimizeResult  # SciPy's stubs let it take no mapping
+    return crosscheck(mle, {"given": made(found)})
+
+
+def any_wrong_step(model: Model, args: Any, mle: Fit) -> Crosscheck | None:
+    """A Hessian by forward differences with a step of 0.1, where that changes it by 3%."""
+    covariance = _differenced(model, args, mle)
+    own = np.diag(mle.information.covariance)
+    positive = np.linalg.eigvalsh(covariance)[0] > 0
+    if not positive or np.abs(np.log(np.diag(covariance) / own)).max() < 0.06:
+        return None
+    return crosscheck(mle, {"given": covariance})
+
+
+def any_unidentified(model: Model, args: Any, mle: Fit) -> Crosscheck:
+    """The first parameter is a sum of two."""
+    names, truth = ("a", "b", *model.names[1:]), np.array([0.5, 0.5, *model.truth[1:]])
+    truth[:2] *= model.truth[0]
+
+    def nll(params: Any, *args: Any) -> Any:
+        return model.nll(np.concatenate([[params[0] + params[1]], params[2:]]), *args)
+
+    return crosscheck(fit(nll, dict(zip(names, truth, strict=True)), args))
+
+
+def any_boundary(model: Model, args: Any, mle: Fit) -> Crosscheck:
+    """The first parameter is bounded half a standard error below its estimate."""
+    error, start = mle.information.standard_errors[0], mle.estimate.copy()
+    bounds = [(None, start[0] - 0.5 * error)] + [(None, None)] * (len(start) - 1)
+    start[0] -= 1.5 * error
+    named = dict(zip(model.names, start, strict=True))
+    return crosscheck(fit(model.nll, named, args, bounds=bounds))
+
+
+def _differenced(model: Model, args: Any, mle: Fit) -> Any:
+    """Invert a Hessian by forward differences with a step of 0.1."""
     h, q = 0.1, len(mle.names)
     steps = h * np.eye(q)
 
     def total(step: Any) -> float:
-        return float(model.nll(mle.estimate + step, *mle.args).sum())
+        return float(model.nll(mle.estimate + step, *args).sum())
 
     zero = total(np.zeros(q))
     H = [[(total(a + b) - total(a) - total(b) + zero) / h**2 for b in steps] for a in steps]
-    return crosscheck(mle, {"given": np.linalg.inv(np.array(H))})
+    return np.linalg.inv(np.array(H))
 
 
 FAULTS: dict[str, tuple[tuple[Flag, ...], Callable[[Rng], Crosscheck]]] = {
@@ -175,6 +256,16 @@ FAULTS: dict[str, tuple[tuple[Flag, ...], Callable[[Rng], Crosscheck]]] = {
     "heavy tails": ((Flag.HEAVY_TAILED,), heavy_tails),
     "unidentified": ((Flag.NOT_IDENTIFIED,), unidentified),
     "wrong step": ((Flag.OTHER_FORMULA, Flag.ROUNDING), wrong_step),
+}
+
+FAULTS_OF_ANY: dict[
+    str, tuple[tuple[Flag, ...], Callable[[Model, Any, Fit], Crosscheck | None]]
+] = {
+    "−2 log L": ((Flag.OBJECTIVE_SCALE,), any_minus_two_log_l),
+    "wrong point": ((Flag.NOT_AT_OPTIMUM,), any_wrong_point),
+    "wrong step": ((Flag.OTHER_FORMULA, Flag.ROUNDING), any_wrong_step),
+    "unidentified": ((Flag.NOT_IDENTIFIED,), any_unidentified),
+    "boundary": ((Flag.AT_BOUND,), any_boundary),
 }
 
 

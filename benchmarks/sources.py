@@ -231,13 +231,16 @@ def _of_result(row: Row, data: Data, printed: Printed, folder: Path) -> str:
         script = [str(SOFTWARE / "objects.py"), row.module, row.result, row.problem]
         script += [str(Path(work) / "data.npz"), str(output), start]
         path = os.pathsep.join([str(HERE.parent / "src"), str(SOFTWARE)])
-        done = subprocess.run(
-            [str(_python(row, folder)), *script],
-            capture_output=True,
-            timeout=LIMIT,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
-            cwd=work,
-        )
+        try:
+            done = subprocess.run(
+                [str(_python(row, folder)), *script],
+                capture_output=True,
+                timeout=LIMIT,
+                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+                cwd=work,
+            )
+        except subprocess.TimeoutExpired:
+            return f"no end within {LIMIT} s"
         if done.returncode:
             return "raised: " + done.stderr.decode(errors="replace").strip().splitlines()[-1][:200]
         found = json.loads(output.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.flags import Flag, Verdict
 from bootmle.crosschecks.formula_verdicts import describe_matches
 from bootmle.crosschecks.formulas import Context, Formula, Kind
-from bootmle.crosschecks.matching import Given, best_of
+from bootmle.crosschecks.matching import Given, read_matches
 from bootmle.crosschecks.scaled_formulas import scaled_formulas, small_sample_formulas
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import agreement, describe_difference, describe_replicates
@@ -139,7 +139,7 @@ def _judge_user(source: Source, evidence: Evidence) -> Verdict:
         for made in make(base, context)
     ]
     given = Given.of(source.standard_errors)
-    matches = best_of(given, bases) or best_of(given, scaled)
+    matches = read_matches(given, bases) or read_matches(given, scaled)
     settled = agreement(source, evidence)
     if matches and matches[0].formula.kind is not Kind.SOURCE:
         reason = f"{describe_matches(matches[:1])}: {matches[0].formula.advice}"

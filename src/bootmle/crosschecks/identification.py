@@ -12,7 +12,15 @@ from bootmle.crosschecks.combined_formulas import combined_formula
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.formulas import Context, Formula, Kind, listed, plain_formulas
 from bootmle.crosschecks.held_formulas import held_formulas
-from bootmle.crosschecks.matching import EXACT, Given, Match, best_of, is_evidence, measure
+from bootmle.crosschecks.matching import (
+    EXACT,
+    Given,
+    Match,
+    best_of,
+    is_evidence,
+    measure,
+    read_matches,
+)
 from bootmle.crosschecks.other_formulas import (
     N_SCALES,
     elsewhere_formulas,
@@ -132,7 +140,7 @@ def _marked(given: Given, formulas: list[Formula]) -> list[Match]:
     """Match formulas, and mark what formulas no more complex may match by chance."""
     # In the order of the list: what differs by rounding has no better order.
     places = {each.name: k for k, each in enumerate(formulas)}
-    found = sorted(_read(given, formulas), key=lambda each: places[each.formula.name])
+    found = sorted(read_matches(given, formulas), key=lambda each: places[each.formula.name])
     if not given.is_rounded:
         return found
     complexities = np.array([each.complexity for each in formulas])
@@ -141,15 +149,6 @@ def _marked(given: Given, formulas: list[Formula]) -> list[Match]:
         replace(each, doubtful=not is_evidence(given, count))
         for each, count in zip(found, counts, strict=True)
     ]
-
-
-def _read(given: Given, formulas: list[Formula]) -> list[Match]:
-    """Match formulas, whether digits were rounded or cut off."""
-    found: dict[str, Match] = {}
-    for form in given.readings:
-        for each in best_of(form, formulas):
-            found.setdefault(each.formula.name, each)
-    return list(found.values())
 
 
 def _rescaled(given: Given, own: list[Formula], context: Context) -> list[Match]:
@@ -214,7 +213,7 @@ def _likely(given: Given, formulas: list[Formula], count: int = 0, spent: int = 
     """Match formulas so many that chance has to be ruled out."""
     if not is_evidence(given, count or len(formulas), spent):
         return []
-    return _simplest(_read(given, formulas))
+    return _simplest(read_matches(given, formulas))
 
 
 def _by_a_factor(given: Given, bases: list[Formula], fewest: int) -> list[Match]:

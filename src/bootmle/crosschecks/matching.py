@@ -18,6 +18,7 @@ __all__ = [
     "is_evidence",
     "last_place",
     "measure",
+    "read_matches",
     "rounding",
 ]
 
@@ -136,6 +137,15 @@ def best_of(
     limit = max(_BEATEN * least, _FLOOR, floor)
     kept = [each for each in matches if each.excess <= limit + each.formula.error]
     return sorted(kept, key=lambda each: (each.formula.complexity, each.excess))
+
+
+def read_matches(given: Given, formulas: list[Formula]) -> list[Match]:
+    """Match formulas, whether digits were rounded or cut off."""
+    found: dict[str, Match] = {}
+    for form in given.readings:
+        for each in best_of(form, formulas):
+            found.setdefault(each.formula.name, each)
+    return list(found.values())
 
 
 def is_evidence(given: Given, count: int, spent: int = 0) -> bool:

@@ -66,7 +66,7 @@ def _mention_ends(verdict: Verdict, source: Source, evidence: Evidence) -> Verdi
     parts = [
         ("0, which is what its digits show of a small one,", small),
         ("0, as if known without error,", zeros & ~small),
-        ("inf", free & np.isinf(errors)),
+        ("inf", free & np.isinf(errors) & (source.covariance is None)),
         ("a standard error, though that is fixed in this fit,", ~evidence.fit.free & (errors > 0)),
     ]
     found = {what: ", ".join(evidence.named(one)) for what, one in parts if one.any()}
@@ -87,7 +87,7 @@ def _judge(source: Source, evidence: Evidence, context: Context) -> Verdict:
         return Verdict(False, "the matrix is not finite", Flag.NOT_POSITIVE_DEFINITE)
     if source.missing[fit.free].all():
         return Verdict(False, "it has no standard error", Flag.NOT_POSITIVE_DEFINITE)
-    if evidence.regular and not given.present.any():
+    if evidence.regular and source.covariance is None and not given.present.any():
         return Verdict(False, "nothing in it is a standard error", Flag.NOT_POSITIVE_DEFINITE)
     if fit.information.definiteness == "singular":
         return _judge_flat(source, fit, identify(given, source, evidence, context))
