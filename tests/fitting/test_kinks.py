@@ -1,5 +1,7 @@
 """Curvatures that change within a standard error, or jump, are no kinks; slopes that jump are."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -35,3 +37,24 @@ def test_a_median_is_a_kink_all_the_same(seed: int) -> None:
         return params[1] + np.abs(y - params[0]) * np.exp(-params[1])
 
     assert not fit(nll, [0.3, 0.1], y).converged
+
+
+@pytest.mark.parametrize("start", [(1.0, 0.0), (2.0, -0.4), (0.5, 0.3)])
+@pytest.mark.parametrize("bounds", [None, [(0, 10), (-5, 5)]], ids=["free", "bounds"])
+@pytest.mark.parametrize("slopes", [(15, 11), (10, 9)])
+def test_beside_a_jump_in_curvature_the_stated_distance_holds(
+    start: tuple[float, float], bounds: Any, slopes: tuple[int, int]
+) -> None:
+    # A count of 300 with a nuisance that moves the expectation by other slopes up and down: the
+    # optimum is (0, 0), where the curvature along the nuisance jumps by a tenth.
+    def nll(params: Any) -> float:
+        expected = 300 + 9 * params[0] + slopes[int(params[1] < 0)] * params[1]
+        return float(expected - 300 * np.log(expected) + 0.5 * params[1] ** 2)
+
+    mle = fit(nll, start, bounds=bounds)
+    slope = slopes[int(mle.estimate[1] < 0)]
+    along = np.array([9, slope])
+    information = np.outer(along, along) / 300 + np.diag([0.0, 1.0])
+    exact = np.sqrt(mle.estimate @ information @ mle.estimate)
+    assert exact < 1e-3
+    assert exact < 1e-6 or mle.decrement > exact / 10

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bootmle.fitting.flat_lines import leaves_flat_line
-from bootmle.fitting.kinks import curvature_vanishes, has_kinks, slope_beside_jump
+from bootmle.fitting.kinks import (
+    curvature_vanishes,
+    has_kinks,
+    jumps_in_curvature,
+    slope_beside_jump,
+)
 from bootmle.fitting.position import Position
 from bootmle.fitting.valleys import follow_valley
 from bootmle.likelihood.arrays import Floats
@@ -344,6 +349,8 @@ class Descent(Position):
             if slope is None:
                 return Status.NOT_CERTIFIED
             self.decrement = max(self.decrement, slope)
+        elif self.decrement <= CERTIFIED and jumps_in_curvature(self):
+            self.decrement = max(self.decrement, slope_beside_jump(self) or 0.0)
         if self.decrement > CERTIFIED:
             return Status.NOISE_LIMITED if self.decrement <= limit else Status.NOT_CERTIFIED
         flat = self.whitening.size < self.working.size

@@ -11,7 +11,7 @@ from bootmle.fitting.position import Position
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 
-__all__ = ["curvature_vanishes", "has_kinks", "slope_beside_jump"]
+__all__ = ["curvature_vanishes", "has_kinks", "jumps_in_curvature", "slope_beside_jump"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,11 @@ class _Rules:
     jumps by more doubles the curvature there."""
     shares: tuple[float, ...] = (1.0, 0.3, 0.1)
     """Of that step."""
+    crossing: float = 1e-4
+    """Step across a point, a hundredth of those of accurate gradients: where the curvature jumps
+    beside it, by J, slopes by a step c err by J c/6."""
+    slope: float = 2e-6
+    """Slope over that step, in standard errors, which no certified point has."""
     steady: float = 3.0
     """Ratio to the Hessian's curvature within which those by shorter steps stay: a slope's jump
     makes it ten times as large at a tenth of the step, or 0 beside it."""
@@ -44,6 +49,19 @@ def has_kinks(search: Position) -> bool:
     by_values = info.noise < _RULES.quiet and error > _RULES.uncertain
     by_gradient = search.likelihood.has_gradient and error > _RULES.uncertain_by_gradient
     return (by_values or by_gradient) and info.definiteness != "singular"
+
+
+def jumps_in_curvature(search: Position) -> bool:
+    """Whether a certified point has a slope after all, by a shorter step along one direction."""
+    if search.likelihood.has_gradient or not search.whitening.size:
+        return False
+    target = search.target()
+    target = target.seen_in(replace(search.whitening, center=search.working))
+    along = np.cos(np.arange(1.0, search.whitening.size + 1))  # along no axis or diagonal
+    along *= _RULES.crossing / np.linalg.norm(along)
+    up, down = target.values(np.array([along, -along]))
+    allowed = max(_RULES.slope, search.step_sizes.slack() / _RULES.crossing)
+    return bool(abs(up - down) > 2 * _RULES.crossing * allowed)
 
 
 def slope_beside_jump(search: Position) -> float | None:
