@@ -115,7 +115,10 @@ def take_rows(data: Any, rows: NDArray[np.intp], index: str = "") -> Any:
     The index of pandas is "original" or "fresh", 0 to m − 1; by default fresh where it only labels
     rows: repeated labels can be neither joined nor aligned.
     """
-    if type(data) is tuple:  # as args are: the names of places, which nothing here needs, take long
+    # As args are: the names of places, which nothing here needs, take long.
+    if type(data) is np.ndarray:
+        return data.take(rows, axis=0)
+    if type(data) is tuple:
         return tuple([take_rows(each, rows, index) for each in data])
     return map_leaves(lambda _, leaf: _take(leaf, rows, index), data)
 

@@ -42,7 +42,7 @@ _ROUNDS = 20
 """Steps of a descent; measured on 270 fits that SciPy left after one iteration: 3 to 7."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Outcome:
     """How one replicate ended: at full parameters (p,), with its own errors if requested."""
 

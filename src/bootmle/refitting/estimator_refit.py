@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,6 +21,39 @@ from bootmle.optimization.status import Status
 from bootmle.sampling.resample import Resample
 
 __all__ = ["EstimatorRefit"]
+
+
+class _Warnings:
+    """The warnings of one replicate after another, each caught as if it were the only one.
+
+    Catching takes as long as drawing 300 rows: it begins anew only where something was caught, or
+    filters were changed.
+    """
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.catching.__exit__()
+
+    def _begin(self) -> None:
+        self.catching = warnings.catch_warnings(record=True)
+        self.caught = self.catching.__enter__()
+        self.filters, self.show = list(warnings.filters), warnings.showwarning
+
+    def noted_on(self, outcome: Outcome) -> Outcome:
+        """Note on an outcome what has been caught since the last one."""
+        kept = warnings.filters == self.filters and warnings.showwarning is self.show
+        if not self.caught and kept:
+            return outcome
+        caught = self.caught
+        self.catching.__exit__()
+        self._begin()
+        if not caught or outcome.status.failed:
+            return outcome
+        said = f"{WARNED}{caught[0].category.__name__}: {caught[0].message}"
+        return replace(outcome, message="; ".join(filter(None, [outcome.message, said])))
 
 
 class EstimatorRefit:
@@ -56,27 +89,22 @@ class EstimatorRefit:
         self, resamples: Iterable[Resample]
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Estimate on resamples, each drawn when its turn comes."""
-        outcomes = [self._estimate(resample) for resample in resamples]
-        return outcomes, [(1, 0)] * len(outcomes)
-
-    def _estimate(self, resample: Resample) -> Outcome:
-        """Estimate on one resample, and note the warnings."""
         if self.fit.on_warning == "show":
-            return self._call(resample)
-        with warnings.catch_warnings(record=True) as caught:
-            outcome = self._call(resample)
-        if not caught or outcome.status.failed:
-            return outcome
-        said = f"{WARNED}{caught[0].category.__name__}: {caught[0].message}"
-        return replace(outcome, message="; ".join(filter(None, [outcome.message, said])))
+            outcomes = [self._call(resample) for resample in resamples]
+        else:
+            with _Warnings() as caught:
+                outcomes = [caught.noted_on(self._call(resample)) for resample in resamples]
+        return outcomes, [(1, 0)] * len(outcomes)
 
     def _call(self, resample: Resample) -> Outcome:
         """Estimate on one resample; an exception is its status."""
-        stopwatch = UNLIMITED if self.timeout is None else Stopwatch(self.timeout)
         try:
             args, weights = self._data(resample)
-            with stopwatch:
-                found = self.fit.function(*args, **weights)
+            if self.timeout is None:  # entering what does nothing takes as long as drawing 100 rows
+                stopwatch, found = UNLIMITED, self.fit.function(*args, **weights)
+            else:
+                with (stopwatch := Stopwatch(self.timeout)):
+                    found = self.fit.function(*args, **weights)
             values = self.fit.in_order(*read_estimates(found))
         except BaseException as error:  # the user's code may raise anything
             if isinstance(error, RefitTimeout):

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Resample:
     """One resample of n observations: rows drawn, a weight for each, or new data altogether.
 
