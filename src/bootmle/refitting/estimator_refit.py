@@ -35,7 +35,7 @@ class _Warnings:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.catching.__exit__()
+        self.catching.__exit__(None, None, None)
 
     def _begin(self) -> None:
         self.catching = warnings.catch_warnings(record=True)
@@ -48,7 +48,7 @@ class _Warnings:
         if not self.caught and kept:
             return outcome
         caught = self.caught
-        self.catching.__exit__()
+        self.catching.__exit__(None, None, None)
         self._begin()
         if not caught or outcome.status.failed:
             return outcome
