@@ -48,7 +48,7 @@ def test_rules_choose_by_units_and_skewness(
     assert choose_kinds(n_units, off, shown).tolist() == expected
 
 
-@pytest.mark.parametrize(("n_units", "kind"), [(8, "cr3"), (39, "cr3"), (40, "studentized")])
+@pytest.mark.parametrize(("n_units", "kind"), [(8, "cr3"), (99, "cr3"), (100, "studentized")])
 def test_few_clusters_have_an_interval_of_their_own(n_units: int, kind: str) -> None:
     def shown(kind: str) -> NDArray[np.bool_]:
         return np.ones(2, dtype=bool)

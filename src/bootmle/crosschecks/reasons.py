@@ -13,7 +13,7 @@ from bootmle.crosschecks.sources import Source
 from bootmle.display.text import rounded
 from bootmle.refitting.information_equality import Equality
 from bootmle.sampling import Structure
-from bootmle.sampling.clustered import FEW_CLUSTERS
+from bootmle.sampling.few_clusters import FEW_CLUSTERS
 
 __all__ = ["equality_flag", "explain"]
 

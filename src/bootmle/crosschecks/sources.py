@@ -12,7 +12,7 @@ from bootmle.crosschecks.score_covariances import Scores
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.sampling.clustered import FEW_CLUSTERS
+from bootmle.sampling.few_clusters import FEW_CLUSTERS
 
 __all__ = ["OWN", "Source", "fitted_sources"]
 
