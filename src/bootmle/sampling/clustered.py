@@ -29,8 +29,8 @@ from bootmle.sampling.streams import draw_numbers
 
 __all__ = ["Clustered"]
 
+# Sums over rows are sums over clusters, whatever labels there are.
 _ADDITIVE = {Additivity.ADDITIVE, Additivity.CONSTANT_TERM}
-"""Sums over rows are sums over clusters, whatever labels there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -67,15 +67,13 @@ class Clustered(Plan):
     -----
     Fewer than 100 clusters: report ``confidence_interval("cr3")``, which is the recommended one.
     Coverage of 95% intervals, in percent, from the worst to the best parameter of a logit, a linear
-    model and an NB2 regression with equal and unequal clusters (``benchmarks/intervals.py``; from
-    400 data sets of each, the first two rows from 60 to 120):
+    model and an NB2 regression, equal and unequal clusters (``benchmarks/intervals.py``; of 400 data
+    sets of each, studentized of 60 to 120):
 
     =========== ============= ============= ============= =============
     clusters    8             10            20            40
     =========== ============= ============= ============= =============
-    percentile  55.0 to 98.3  72.5 to 95.0  80.0 to 96.7  85.0 to 98.3
     studentized 83.3 to 98.3  85.0 to 97.5  86.7 to 96.7  88.3 to 100.0
-    cr1         81.5 to 93.8  84.8 to 93.0  85.5 to 93.8  89.8 to 96.8
     cr2         92.0 to 97.5  91.0 to 96.5  91.5 to 96.5  93.5 to 97.2
     cr3         94.0 to 98.2  93.8 to 97.2  93.0 to 97.2  94.0 to 97.8
     =========== ============= ============= ============= =============
