@@ -67,8 +67,8 @@ class Clustered(Plan):
     -----
     Fewer than 100 clusters: report ``confidence_interval("cr3")``, which is the recommended one.
     Coverage of 95% intervals, in percent, from the worst to the best parameter of a logit, a linear
-    model and an NB2 regression, equal and unequal clusters (``benchmarks/intervals.py``; of 400 data
-    sets of each, studentized of 60 to 120):
+    model and an NB2 regression, equal and unequal clusters (``benchmarks/intervals.py``; of 400
+    data sets of each, studentized of 60 to 120):
 
     =========== ============= ============= ============= =============
     clusters    8             10            20            40
