@@ -14,6 +14,13 @@ from bootmle.crosschecks.formula_verdicts import describe_matches, judge_matches
 from bootmle.crosschecks.formulas import Context
 from bootmle.crosschecks.identification import given_of, identify
 from bootmle.crosschecks.matching import Match, last_place
+from bootmle.crosschecks.relative_matrix import (
+    along_eigenvectors,
+    along_few,
+    common_factor,
+    describe_span,
+    factor_reason,
+)
 from bootmle.crosschecks.sources import Source
 from bootmle.crosschecks.verdicts import (
     describe_difference,
@@ -31,12 +38,11 @@ __all__ = ["judge_user_source"]
 
 @dataclass(frozen=True, slots=True)
 class _Thresholds:
-    """When a matrix counts as one that is known; entries are compared in units of the diagonal."""
+    """When a matrix counts as near, far or differenced; entries are in units of the diagonal."""
 
-    same: float = 0.02
-    """Difference of entries up to which a matrix equals a known one: 1% of a standard error."""
     near: float = 0.1
-    """The same for a quasi-Newton approximation, which agrees only roughly: 5%."""
+    """Difference of entries up to which a quasi-Newton approximation is near a known matrix: 5% of
+    a standard error."""
     away: float = 0.01
     """Distance of a result's x from the optimum, in standard errors, beyond which its matrix was
     computed elsewhere: ten times that within which a certified fit ends."""
@@ -171,12 +177,12 @@ def _judge_elsewhere(source: Source, fit: Fit, away: float) -> Verdict:
 def _judge_curvature(source: Source, evidence: Evidence) -> Verdict:
     """Judge a matrix computed at the optimum as an inverse Hessian."""
     head = describe_difference(source, evidence)
-    factor = _common_factor(source, evidence)
+    factor = common_factor(source, evidence)
     if factor is not None:
-        reason = f"{head}: {_factor_reason(factor, evidence.fit)}"
+        reason = f"{head}: {factor_reason(factor, evidence.fit)}"
         return Verdict(False, reason, Flag.OBJECTIVE_SCALE)
-    ratios = _along_eigenvectors(source, evidence.fit)
-    few = _along_few(source, evidence)
+    ratios = along_eigenvectors(source, evidence.fit)
+    few = along_few(source, evidence)
     if few is not None and not source.quasi_newton:
         return Verdict(False, f"{head}: {few}", Flag.OTHER_FORMULA, ratios)
     if source.quasi_newton:
@@ -198,7 +204,7 @@ def _judge_differences(source: Source, evidence: Evidence, head: str, ratios: Fl
     negative = int((np.diag(matrix) < 0).sum())
     unit = np.sqrt(np.abs(np.diag(implied)))
     if np.linalg.eigvalsh(implied / np.outer(unit, unit))[0] > 0:
-        return Verdict(False, f"{head}: {_span(ratios)}", Flag.UNEXPLAINED, ratios)
+        return Verdict(False, f"{head}: {describe_span(ratios)}", Flag.UNEXPLAINED, ratios)
     step = np.sqrt(np.finfo(float).eps * abs(evidence.fit.nll) / max(error, 1e-300))
     start = f"{negative} of {free.size} variances are negative" if negative else head
     errors = evidence.known["hessian"].standard_errors[free]
@@ -260,72 +266,6 @@ def _in_full(fit: Fit, x: Floats) -> Floats:
     return full
 
 
-def _common_factor(source: Source, evidence: Evidence) -> float | None:
-    """Return c where a matrix is c times the inverse Hessian, c not 1; -1 for its negative."""
-    values = _relative(source, evidence)[0]
-    if not np.isfinite(values).all() or (values == 0).any():
-        return None
-    factor = float(values.mean())
-    if factor == 0 or np.abs(values / factor - 1).max() > 2 * _THRESHOLDS.same:
-        return None
-    n = evidence.fit.likelihood.n_observations or 0
-    recognized = (
-        min(abs(factor / each - 1) for each in (0.5, max(n, 1), -1.0)) < 2 * _THRESHOLDS.same
-    )
-    return factor if values.size > 1 or recognized else None
-
-
-def _relative(source: Source, evidence: Evidence) -> tuple[Floats, Floats]:
-    """Return a matrix's variances over the inverse Hessian's, (q,), and along what, (q, q)."""
-    free = np.ix_(*[evidence.fit.likelihood.parameters.free] * 2)
-    matrix = np.asarray(source.covariance)[free]
-    inverse = np.asarray(evidence.known["hessian"].covariance)[free]
-    nothing = np.full(len(matrix), np.nan)
-    if not np.isfinite(matrix).all():
-        return nothing, np.full_like(matrix, np.nan)
-    try:
-        factor = np.linalg.cholesky(inverse)
-    except np.linalg.LinAlgError:
-        return nothing, np.full_like(matrix, np.nan)
-    half = np.linalg.solve(factor, (matrix + matrix.T) / 2)
-    values, vectors = np.linalg.eigh(np.linalg.solve(factor, half.T))
-    return np.asarray(values), np.asarray(factor @ vectors)
-
-
-def _along_few(source: Source, evidence: Evidence) -> str | None:
-    """Say along what a matrix differs from the inverse Hessian, if along fewer than all."""
-    values, directions = _relative(source, evidence)
-    same = np.abs(values - 1) < _THRESHOLDS.same
-    if not (values > 0).all() or not 0 < (~same).sum() <= same.sum():
-        return None
-    information = evidence.fit.information
-    parts = [
-        f"{rounded(float(values[k]), 2)} times that of the inverse Hessian along "
-        f"{information.describe_direction(directions[:, k])}"
-        for k in np.flatnonzero(~same)
-    ]
-    others = "the other direction" if same.sum() == 1 else "all other directions"
-    return (
-        f"its variance is {' and '.join(parts)}, and 1 times along {others}: its eigenvalues were "
-        f"forced positive definite, clipped or regularized"
-    )
-
-
-def _factor_reason(factor: float, fit: Fit) -> str:
-    """State what a constant factor between a matrix and the inverse Hessian means."""
-    n = fit.likelihood.n_observations or 0
-    if abs(factor + 1) < 2 * _THRESHOLDS.same:
-        return "minus the inverse Hessian: its objective is the log-likelihood itself"
-    if n and abs(factor / n - 1) < 2 * _THRESHOLDS.same:
-        return f"n = {n:,} times the inverse Hessian: its objective is a mean over the rows"
-    half = (
-        ": its objective is −2 log L"
-        if abs(factor - 0.5) < _THRESHOLDS.same
-        else ": a scaled objective, or a dispersion factor"
-    )
-    return f"{rounded(factor)} times the inverse Hessian in every parameter{half}"
-
-
 def _path_reason(source: Source, fit: Fit, ratios: Floats) -> str:
     """State that a minimizer's matrix is an approximation, and how far off it is."""
     result: Any = source.result if source.result is not None else {}
@@ -336,24 +276,5 @@ def _path_reason(source: Source, fit: Fit, ratios: Floats) -> str:
     success = " (success=True refers only to the search)" if result.get("success") else ""
     return (
         f"a quasi-Newton approximation{steps}, not the inverse Hessian{success}; "
-        f"{_span(ratios)}{scale}"
-    )
-
-
-def _along_eigenvectors(source: Source, fit: Fit) -> Floats:
-    """Divide a matrix by the inverse Hessian along each of the Hessian's eigenvectors."""
-    free, directions = fit.likelihood.parameters.free, fit.information.directions
-    matrix = np.asarray(source.covariance)[np.ix_(free, free)]
-    along: Floats = np.einsum("jk,jl,lk->k", directions, matrix, directions)
-    return along * fit.information.eigenvalues
-
-
-def _span(ratios: Floats) -> str:
-    """State how far a matrix is from the inverse Hessian along the Hessian's eigenvectors."""
-    low, high = rounded(float(ratios.min()), 2), rounded(float(ratios.max()), 2)
-    if low == high:
-        return f"its variance is {low} times that of the inverse Hessian"
-    return (
-        f"along the Hessian's eigenvectors, its variance is {low} to {high} times that of the "
-        f"inverse Hessian"
+        f"{describe_span(ratios)}{scale}"
     )
