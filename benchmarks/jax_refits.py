@@ -94,7 +94,7 @@ def models(quick: bool) -> Iterator[Written]:
     wide = logit(49)
     yield Written(
         f"{wide.name}, p = 50", jax_logit, wide.nll, None, wide.truth, wide.data(1500, rng=2),
-        19 if quick else 199,
+        19 if quick else 999,
     )  # fmt: skip
     rng = np.random.default_rng(3)
     X, draws = rng.normal(size=(300, 6, 4)), rng.normal(size=(300, 50, 4))

@@ -19,7 +19,7 @@ PLANS += ["Parametric", "Subsample", "Jackknife", "Given", "Wild", "Residual"]
 VERBS = ["fit", "bootstrap", "crosscheck", "coverage", "information"]
 RESULTS = ["Fit", "Bootstrap", "Crosscheck", "Coverage", "Information", "Status", "Flag", "Verdict"]
 
-ADAPTERS = ["fit_distribution", "fit_statsmodels"]
+ADAPTERS = ["fit_distribution", "fit_numpyro", "fit_statsmodels"]
 
 REQUIRED = inspect.Parameter.empty
 FIT = {

@@ -21,6 +21,7 @@ from bootmle.execution.stopping import Interrupted
 from bootmle.fitting.distributions import fit_distribution
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit, fit
+from bootmle.fitting.numpyro import fit_numpyro
 from bootmle.fitting.statsmodels import fit_statsmodels
 from bootmle.likelihood.information import information
 from bootmle.optimization.status import Status
@@ -68,6 +69,7 @@ __all__ = [
     "crosscheck",
     "fit",
     "fit_distribution",
+    "fit_numpyro",
     "fit_statsmodels",
     "information",
     "load",
