@@ -82,11 +82,11 @@ _RULES = (
     # n = 200: studentized 93.4 to 95.6, bca 93.4 to 96.2, percentile 92.4 to 95.2
     # n = 1,500: studentized 95.0 to 95.8, bca 94.8 to 95.9, percentile 94.5 to 95.6
     # Clustered logit, linear model and NB2, equal and unequal sizes; cr1 to cr3 of 400 data sets of
-    # each, the others of 60 to 120 (python benchmarks/intervals.py prints the table):
+    # each (800 with 10 clusters), studentized of 60 to 120 (python benchmarks/intervals.py):
     # 8 clusters:  cr3 94.0 to 98.2, cr2 92.0 to 97.5, studentized 83.3 to 98.3
-    # 10 clusters: cr3 93.8 to 97.2, cr2 91.0 to 96.5, studentized 85.0 to 97.5
+    # 10 clusters: cr3 94.0 to 97.5, cr2 90.5 to 96.8, studentized 85.0 to 96.7
     # 20 clusters: cr3 93.0 to 97.2, cr2 91.5 to 96.5, studentized 86.7 to 96.7
-    # 40 clusters: cr3 94.0 to 97.8, cr2 93.5 to 97.2, studentized 88.3 to 100
+    # 40 clusters: cr3 94.0 to 97.8, cr2 93.5 to 97.2, studentized 88.3 to 100.0
     # 100 clusters (random-effects logit, 4,000 data sets): studentized 94.0 to 94.6
     _Rule(99, False, ("cr3",), clustered=True),
     _Rule(1000, False, ("studentized",)),
