@@ -303,7 +303,8 @@ def _write_readme(lines: list[Line]) -> None:
     for line in lines:
         formula = re.split(r" \(?or ", str(line["formula"]))[0].removeprefix("the ")
         # Numbers and names of these data say nothing of the package.
-        formula = re.sub(r", \d+/\d+| \(HC1\)| with k = .*|, zero between .*", "", formula)
+        numbers = r", \d+/\d+| \(HC1\)| with k = .*|, zero between .*| = [\d.]+$"
+        formula = re.sub(numbers, "", formula)
         formula = re.sub(
             r"times the dispersion .*, Pearson.*", "times Pearson's dispersion", formula
         )
