@@ -20,35 +20,22 @@ from bootmle.likelihood.compiled import (
     numpy_of_jax,
     require_jax,
 )
+from bootmle.likelihood.compiled_models import (
+    Limits,
+    Models,
+    bfgs_changes,
+    maximize,
+    model_at,
+    newton_steps,
+    pivots_of,
+    times,
+    where,
+)
 from bootmle.likelihood.scales import Log, Logit, Scale
 
 __all__ = ["Limits", "Refitted", "Shared", "refit_on_device"]
 
 Curved = tuple[tuple[int, Scale], ...]
-
-
-class Limits(NamedTuple):
-    """Lengths in standard errors, and what counts as definite: see the rules of BatchedNewton."""
-
-    radius: float
-    reach: float
-    far: float
-    rounds: int
-    close: float
-    slow: float
-    slack: float
-    pivot: float
-    narrow: float
-    undecided: float
-    steps: int
-    converged: float
-    rounding: float
-    positive: float
-    scatter: float
-    left: float
-    wide: float
-    most: float
-    floor: float
 
 
 class Shared(NamedTuple):
@@ -73,14 +60,6 @@ class Shared(NamedTuple):
     """The same (r, r, r) of the third ones."""
     prior: Any
     """Prior weights (n,) by which the meat's are multiplied; None where all are 1."""
-
-
-class _Models(NamedTuple):
-    """Cubic models of b replicates around z = 0, as `CubicModels`."""
-
-    slope: Any
-    curvature: Any
-    third: Any
 
 
 class Refitted(NamedTuple):
@@ -197,11 +176,11 @@ class NewtonProgram:
         return found
 
     def refit_group(
-        self, shared: Shared, base: Any, weights: Any, models: _Models, limits: Limits
+        self, shared: Shared, base: Any, weights: Any, models: Models, limits: Limits
     ) -> Refitted:
         """Step from the models' optima until each replicate is certified or given up."""
         jax, jnp = require_jax(), numpy_of_jax()
-        z, good = _maximize(models, limits)
+        z, good = maximize(models, limits)
         trusted = jnp.linalg.norm(z, axis=1) < limits.radius
         flat, none = jnp.zeros_like(z), jnp.zeros_like(models.curvature)
         infinite = jnp.full(len(z), jnp.inf)
@@ -216,7 +195,7 @@ class NewtonProgram:
             state,
         )
         certain = state.hessian - limits.undecided * jnp.eye(z.shape[1])
-        done = state.done & jnp.isfinite(_pivots(jnp.linalg.cholesky(certain))).all(axis=1)
+        done = state.done & jnp.isfinite(pivots_of(jnp.linalg.cholesky(certain))).all(axis=1)
         # From further away, or beyond the trust radius, a step may have led uphill.
         unseen = done & (state.widest >= limits.close)
         low = jax.lax.cond(
@@ -230,22 +209,22 @@ class NewtonProgram:
         return Refitted(state.z, done, state.distance, state.rounds, state.hessian, meat)
 
     def step(
-        self, shared: Shared, weights: Any, models: _Models, limits: Limits, at: _State
+        self, shared: Shared, weights: Any, models: Models, limits: Limits, at: _State
     ) -> _State:
         """Measure the gradients, correct the models' Hessians, certify, and step."""
         jnp = numpy_of_jax()
         gradient, scores = self.slopes(shared, weights, at.z)
-        _, model_gradient, modelled = _model_at(models, at.z)
+        _, model_gradient, modelled = model_at(models, at.z)
         first = (at.rounds == 0)[:, None]
         moved = at.z - at.before
         # At first the model's error says what its Hessian lacks, and later the change of gradients.
         order = 2.0 if models.third is None else 3.0
-        lacking = _times(modelled, moved) + order * (gradient - model_gradient)
-        change = gradient - at.gradient + 0.5 * _times(modelled - at.modelled, moved)
+        lacking = times(modelled, moved) + order * (gradient - model_gradient)
+        change = gradient - at.gradient + 0.5 * times(modelled - at.modelled, moved)
         hessian = modelled + at.correction
-        update = _bfgs(hessian, moved, jnp.where(first, lacking, change), limits)
+        update = bfgs_changes(hessian, moved, jnp.where(first, lacking, change), limits)
         hessian, correction = hessian + update, at.correction + update
-        steps, decrement, definite = _newton(gradient, hessian, limits)
+        steps, decrement, definite = newton_steps(gradient, hessian, limits)
         length = jnp.linalg.norm(steps, axis=1)
         distance = jnp.maximum(decrement, length)
         ratio = jnp.where(first[:, 0], 0.0, distance / at.distance)
@@ -260,7 +239,7 @@ class NewtonProgram:
             *(jnp.maximum(at.widest, distance), at.rounds + 1, at.done | close, ~(close | lost)),
             scores if self.at_once else at.scores,
         )
-        return _State(*(_where(at.active, one, other) for one, other in zip(new, at, strict=True)))
+        return _State(*(where(at.active, one, other) for one, other in zip(new, at, strict=True)))
 
     def slopes(self, shared: Shared, weights: Any, z: Any) -> tuple[Any, Any]:
         """Evaluate the gradients (m, r), and the scores (m, n, q) where they are needed."""
@@ -268,9 +247,9 @@ class NewtonProgram:
         turned, scores = along.swapaxes(1, 2), None
         if self.at_once:
             scores = self.scores(shared, weights, params)
-            return _times(turned, _times(scores.swapaxes(1, 2), weights)), scores
+            return times(turned, times(scores.swapaxes(1, 2), weights)), scores
         gradient = require_jax().vmap(self.kernels.gradient_of, (0, None, 0))
-        return _times(turned, _free(shared, gradient(params, shared.args, weights))), scores
+        return times(turned, _free(shared, gradient(params, shared.args, weights))), scores
 
     def scores(self, shared: Shared, weights: Any, params: Any) -> Any:
         """Evaluate the contributions' gradients (m, n, q), 0 for those that are not drawn."""
@@ -326,89 +305,14 @@ def _inverse(scale: Scale, value: Any) -> Any:
     return scale.lower + (scale.upper - scale.lower) / (1.0 + jnp.exp(-value))
 
 
-def _combine(shared: Shared, weights: Any) -> _Models:
+def _combine(shared: Shared, weights: Any) -> Models:
     """Combine the contributions' derivatives with weights (b, n) into b models."""
     size, sums = shared.factor.shape[1], weights @ shared.terms
     curvature = sums[:, size:][:, shared.pairs]
     if shared.thirds is None:
-        return _Models(sums[:, :size], curvature, None)
+        return Models(sums[:, :size], curvature, None)
     thirds = (weights.astype(shared.thirds.dtype) @ shared.thirds).astype(sums.dtype)
-    return _Models(sums[:, :size], curvature, thirds[:, shared.triples])
-
-
-def _model_at(models: _Models, z: Any) -> tuple[Any, Any, Any]:
-    """Evaluate the models' values (m,), gradients (m, r) and Hessians (m, r, r)."""
-    straight = _times(models.curvature, z)
-    value = ((models.slope + straight / 2) * z).sum(axis=1)
-    if models.third is None:
-        return value, models.slope + straight, models.curvature
-    bend = _times(models.third, z[:, None])
-    bent = _times(bend, z)
-    gradient = models.slope + straight + bent / 2
-    return value + (bent * z).sum(axis=1) / 6, gradient, models.curvature + bend
-
-
-def _maximize(models: _Models, limits: Limits) -> tuple[Any, Any]:
-    """Find the models' optima (m, r) by damped steps from 0; whether each has one in reach."""
-    jax, jnp = require_jax(), numpy_of_jax()
-
-    def evaluate(z: Any) -> tuple[Any, ...]:
-        value, gradient, hessian = _model_at(models, z)
-        return value, *_newton(gradient, hessian, limits)
-
-    def unfinished(at: tuple[Any, ...]) -> Any:
-        _, _, _, steps, _, definite, rounds = at
-        moving = jnp.linalg.norm(steps, axis=1) >= limits.converged
-        return (moving & definite).any() & (rounds < limits.steps)
-
-    def go_on(at: tuple[Any, ...]) -> tuple[Any, ...]:
-        z, fraction, value, steps, _, definite, rounds = at
-        length = jnp.linalg.norm(steps, axis=1)
-        reach = fraction * jnp.minimum(1.0, limits.radius / jnp.maximum(length, limits.converged))
-        trial = z + steps * reach[:, None]
-        found = evaluate(trial)
-        moving = (length >= limits.converged) & definite
-        lower = (found[0] <= value + limits.rounding) & moving
-        kept = [_where(lower, one, other) for one, other in zip(found, at[2:6], strict=True)]
-        fraction = jnp.where(lower, 1.0, fraction / 4)
-        return _where(lower, trial, z), fraction, *kept, rounds + 1
-
-    z = jnp.zeros_like(models.slope)
-    start = z, jnp.ones(len(z)), *evaluate(z), 0
-    z, _, _, steps, _, definite, _ = jax.lax.while_loop(unfinished, go_on, start)
-    good = definite & (jnp.linalg.norm(steps, axis=1) < limits.converged)
-    z = jnp.where(good[:, None], z + steps, 0.0)
-    return z, good & (jnp.linalg.norm(z, axis=1) < limits.reach)
-
-
-def _newton(gradient: Any, hessian: Any, limits: Limits) -> tuple[Any, Any, Any]:
-    """Return Newton steps (m, r), decrements (m,), and whether each Hessian is definite."""
-    jax, jnp = require_jax(), numpy_of_jax()
-    factor = jnp.linalg.cholesky(hessian)
-    pivots = _pivots(factor)
-    least = jnp.maximum(limits.pivot, limits.narrow * pivots.max(axis=1, keepdims=True))
-    definite = ((pivots > least) & (pivots < jnp.inf)).all(axis=1)
-    solve = jax.scipy.linalg.solve_triangular
-    halfway = solve(factor, gradient[..., None], lower=True)
-    steps = -solve(factor, halfway, lower=True, trans=1)[..., 0]
-    return steps, jnp.linalg.norm(halfway[..., 0], axis=1), definite
-
-
-def _pivots(factor: Any) -> Any:
-    """Return the diagonals (m, r) of Cholesky factors, NaN where there is none."""
-    return numpy_of_jax().diagonal(factor, axis1=1, axis2=2)
-
-
-def _bfgs(hessian: Any, s: Any, y: Any, limits: Limits) -> Any:
-    """Return BFGS updates that map s to y; zero where curvature is negative."""
-    jnp = numpy_of_jax()
-    image = _times(hessian, s)
-    along, across = (s * y).sum(axis=1), (s * image).sum(axis=1)
-    usable = (along > limits.positive * (s * s).sum(axis=1)) & (across > 0)
-    along, across = jnp.where(usable, along, 1.0), jnp.where(usable, across, 1.0)
-    gain = y[:, :, None] * y[:, None, :] / along[:, None, None]
-    loss = image[:, :, None] * image[:, None, :] / across[:, None, None]
-    return jnp.where(usable[:, None, None], gain - loss, 0.0)
+    return Models(sums[:, :size], curvature, thirds[:, shared.triples])
 
 
 def _tolerance(z: Any, ratio: Any, first: Any, limits: Limits) -> Any:
@@ -420,13 +324,3 @@ def _tolerance(z: Any, ratio: Any, first: Any, limits: Limits) -> Any:
     contracted = jnp.minimum(left * (1 - share) / (1.5 * share), limits.wide)
     tolerance = jnp.minimum(jnp.where(first, modelled, contracted), limits.most)
     return jnp.maximum(tolerance, limits.floor)
-
-
-def _times(matrices: Any, vectors: Any) -> Any:
-    """Multiply matrices (..., i, j) by vectors (..., j)."""
-    return (matrices @ vectors[..., None])[..., 0]
-
-
-def _where(chosen: Any, one: Any, other: Any) -> Any:
-    """Choose between arrays whose first axis is the replicates'."""
-    return numpy_of_jax().where(chosen.reshape(-1, *[1] * (one.ndim - 1)), one, other)
