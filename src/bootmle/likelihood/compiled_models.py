@@ -15,6 +15,7 @@ __all__ = [
     "newton_steps",
     "pivots_of",
     "times",
+    "tolerance",
     "where",
 ]
 
@@ -134,3 +135,14 @@ def times(matrices: Any, vectors: Any) -> Any:
 def where(chosen: Any, one: Any, other: Any) -> Any:
     """Choose between arrays whose first axis is the replicates'."""
     return numpy_of_jax().where(chosen.reshape(-1, *[1] * (one.ndim - 1)), one, other)
+
+
+def tolerance(z: Any, ratio: Any, first: Any, limits: Limits) -> Any:
+    """Return the distance from which the last step ends within the promised one."""
+    jnp = numpy_of_jax()
+    left, length = limits.left, jnp.linalg.norm(z, axis=1)
+    modelled = jnp.minimum(jnp.sqrt(left * length / 3), limits.wide)
+    share = jnp.clip(ratio, limits.scatter, 1.0)
+    contracted = jnp.minimum(left * (1 - share) / (1.5 * share), limits.wide)
+    least = jnp.minimum(jnp.where(first, modelled, contracted), limits.most)
+    return jnp.maximum(least, limits.floor)

@@ -29,6 +29,7 @@ from bootmle.likelihood.compiled_models import (
     newton_steps,
     pivots_of,
     times,
+    tolerance,
     where,
 )
 from bootmle.likelihood.scales import Log, Logit, Scale
@@ -229,7 +230,7 @@ class NewtonProgram:
         distance = jnp.maximum(decrement, length)
         ratio = jnp.where(first[:, 0], 0.0, distance / at.distance)
         sound = definite & jnp.isfinite(distance)
-        close = sound & (distance <= _tolerance(at.z, ratio, first[:, 0], limits))
+        close = sound & (distance <= tolerance(at.z, ratio, first[:, 0], limits))
         close &= ~first[:, 0] | (at.widest == 0)  # a model is not trusted beyond the radius
         far = (length > limits.radius) | (jnp.linalg.norm(at.z, axis=1) > limits.far)
         lost = ~sound | (ratio > limits.slow) | far | (at.rounds + 1 >= limits.rounds)
@@ -313,14 +314,3 @@ def _combine(shared: Shared, weights: Any) -> Models:
         return Models(sums[:, :size], curvature, None)
     thirds = (weights.astype(shared.thirds.dtype) @ shared.thirds).astype(sums.dtype)
     return Models(sums[:, :size], curvature, thirds[:, shared.triples])
-
-
-def _tolerance(z: Any, ratio: Any, first: Any, limits: Limits) -> Any:
-    """Return the distance from which the last step ends within the promised one."""
-    jnp = numpy_of_jax()
-    left, length = limits.left, jnp.linalg.norm(z, axis=1)
-    modelled = jnp.minimum(jnp.sqrt(left * length / 3), limits.wide)
-    share = jnp.clip(ratio, limits.scatter, 1.0)
-    contracted = jnp.minimum(left * (1 - share) / (1.5 * share), limits.wide)
-    tolerance = jnp.minimum(jnp.where(first, modelled, contracted), limits.most)
-    return jnp.maximum(tolerance, limits.floor)
