@@ -141,3 +141,24 @@ def test_as_many_constraints_as_parameters_leave_one_point() -> None:
     mle = fit(multinomial, [1 / 3] * 3, KINDS, constraints=both)
     assert mle.status is Status.AT_BOUND
     np.testing.assert_allclose(mle.estimate, 1 / 3, rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 5])
+def test_an_identity_link_ends_where_its_smallest_mean_is_zero(seed: int) -> None:
+    # Where the domain ends with the constraints no derivative can be measured on them. The optimum
+    # there has a mean proportional to x - min x, whose factor is a ratio of sums.
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 5, 40))
+    y = rng.poisson(0.05 + 0.6 * x).astype(float)
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        mean = params[0] + params[1] * x
+        logs = np.log(np.where(mean > 0, mean, 1.0))
+        at_zero = np.where((mean == 0) & (y == 0), 0.0, np.inf)
+        return np.where(mean > 0, mean - y * logs, at_zero)
+
+    positive = LinearConstraint(np.column_stack([np.ones(40), x]), 0, np.inf)
+    mle = fit(nll, {"a": 1.0, "b": 1.0}, (x, y), constraints=positive)
+    slope = y.sum() / np.sum(x - x.min())
+    assert mle.status is Status.AT_BOUND
+    assert np.allclose(mle.estimate, [-slope * x.min(), slope], atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,10 +11,11 @@ from bootmle.fitting.descent import CERTIFIED, Descent
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import orient
 from bootmle.optimization.active_set import optimize_on_constraint
+from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import PROMISED
 from bootmle.optimization.tangent_space import TangentCurvature, converge_along_tangent
-from bootmle.optimization.whitening import WhitenedObjective, Whitening
+from bootmle.optimization.whitening import Whitening
 
 __all__ = ["end_on_constraint"]
 
@@ -22,6 +24,8 @@ __all__ = ["end_on_constraint"]
 class _Rules:
     """How an optimum on constraints is certified."""
 
+    back: tuple[float, ...] = (0.1, 0.3, 0.9)
+    """Shares of the way back to the start, from where a minimizer failed."""
     pressure: float = 1e-4
     """Fall of the nll inward, over a unit, by which a constraint is none at the optimum."""
 
@@ -41,30 +45,53 @@ def end_on_constraint(search: Descent, params: Floats, *, converged: bool) -> No
 
     Errors are those along the tangent space (the delta method: Aitchison and Silvey 1958).
     """
-    parameters = search.likelihood.parameters
-    search.working = parameters.to_working(params)
-    sizes = np.maximum(np.abs(search.working), np.abs(search.start()))
-    sizes = np.where(sizes > 0, sizes, 1.0)
-    search.whitening = Whitening(search.working, np.diag(sizes))
-    target = search.target()
-    found = optimize_on_constraint(target, params, search.optimizer, converged=converged)
+    found = _polish(search, params, converged=converged)
+    if found.status.failed:
+        for point in _toward_start(search, params):
+            again = _polish(search, point, converged=False)
+            if not again.status.failed:
+                found = again
+                break
     search.status, search.decrement = found.status, np.inf
-    if not found.status.failed:
-        search.working = parameters.to_working(found.params)
+    parameters = search.likelihood.parameters
+    search.working = parameters.to_working(params if found.status.failed else found.params)
     search.information = search.measure()
     matrix = np.nan_to_num(search.information.matrix)
     search.whitening = Whitening.from_curvature(search.working, matrix)
     if found.status.failed:
         search.notes.append(found.message)
     else:
-        _certify(search, target, sizes)
+        _certify(search)
 
 
-def _certify(search: Descent, target: WhitenedObjective, sizes: Floats) -> None:
+def _polish(search: Descent, params: Floats, *, converged: bool) -> Outcome:
+    """Sharpen the optimum from a point (p,), in sizes of the parameters."""
+    search.working = search.likelihood.parameters.to_working(params)
+    search.whitening = Whitening(search.working, np.diag(_sizes(search)))
+    return optimize_on_constraint(search.target(), params, search.optimizer, converged=converged)
+
+
+def _sizes(search: Descent) -> Floats:
+    """Return the size of each parameter here or at the start, (q,)."""
+    sizes = np.maximum(np.abs(search.working), np.abs(search.start()))
+    return np.where(sizes > 0, sizes, 1.0)
+
+
+def _toward_start(search: Descent, params: Floats) -> Iterator[Floats]:
+    """List points (p,) on the way back to the start: a minimizer stops where the domain ends."""
+    likelihood, start = search.likelihood, search.likelihood.parameters.values
+    for share in _RULES.back:
+        point = params + share * (start - params)
+        if search.optimizer.feasible(point) and np.isfinite(likelihood.total(point)):
+            yield point
+
+
+def _certify(search: Descent) -> None:
     """Converge along the tangent space by Newton steps, and say what is certified there."""
+    target = search.target()
     curvatures = np.diag(search.information.matrix)
     seen = np.isfinite(curvatures) & (curvatures > 0)
-    unit = np.where(seen, 1 / np.sqrt(np.where(seen, curvatures, 1.0)), sizes)
+    unit = np.where(seen, 1 / np.sqrt(np.where(seen, curvatures, 1.0)), _sizes(search))
     found = converge_along_tangent(target, search.optimizer, search.working, unit)
     if found is None:
         if not np.isfinite(target.value_at(search.working)):

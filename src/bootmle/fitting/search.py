@@ -307,7 +307,10 @@ class Search(Descent):
             self.scipy_information = None
 
     def _ends_within_bounds(self, scipys_point: Floats) -> bool:
-        """Continue within bounds, as if there were no constraints; whether they hold there."""
+        """Continue within bounds, as if there were no constraints; whether that leads anywhere.
+
+        It does not where they do not hold, or where the domain ends with them.
+        """
         constrained = bool(self.optimizer.constraints)
         notes = list(self.notes)
         try:
@@ -315,8 +318,8 @@ class Search(Descent):
         except ValueError:  # unbounded below beyond its constraints
             if not constrained:
                 raise
-            held = None
-        if constrained and (held is None or not self.optimizer.feasible(self.user())):
+            held, self.status = None, Status.NOT_CERTIFIED
+        if constrained and (self.status.failed or not self.optimizer.feasible(self.user())):
             self.notes = notes
             return False
         if held is None:

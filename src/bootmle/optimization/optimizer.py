@@ -36,6 +36,10 @@ _WITH_WORKERS = {"bfgs", "cg", "l-bfgs-b", "slsqp", "tnc"}
 _HAS_WORKERS = tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 16)
 _SLACK = 1e-9
 """Violation of a constraint, relative to the largest parameter or 1, that is rounding."""
+_STEP = float(np.finfo(float).eps ** 0.5)
+"""Of SciPy's own differences, in sizes of the parameters."""
+_HIGH = 1e6
+"""Rise of the nll that stands for an infinite one."""
 _POLISH = {"ftol": 1e-13, "maxiter": 300}
 """SLSQP's ftol is absolute: 1e-13 leaves a distance of about its root, 3e-7 standard errors."""
 
@@ -180,9 +184,27 @@ class Optimizer:
         *,
         gradient: Callable[[Floats], Floats] | None = None,
     ) -> OptimizeResult:
-        """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP."""
+        """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP.
+
+        The domain may end with the constraints: SLSQP steps back from high values alone.
+        """
+        high = value(start) + _HIGH
+
+        def inside(working: Floats) -> float:
+            found = value(working)
+            return found if np.isfinite(found) else high
+
+        def slope(working: Floats) -> Floats:
+            here, slopes = value(working), np.empty(working.size)
+            for axis, step in enumerate(np.diag(_STEP * np.maximum(np.abs(working), unit))):
+                ahead = value(working + step)
+                step = step if np.isfinite(ahead) else -step
+                ahead = ahead if np.isfinite(ahead) else value(working + step)
+                slopes[axis] = (ahead - here) / step[axis]
+            return slopes
+
         return replace(self, method="SLSQP", tol=None, options=_POLISH).minimize(
-            value, start, parameters, gradient=gradient, unit=unit
+            inside, start, parameters, gradient=gradient or slope, unit=unit
         )
 
     def _method(self, parameters: Parameters) -> Any:

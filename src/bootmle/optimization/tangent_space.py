@@ -25,6 +25,8 @@ class _Rules:
     """Distance within which an inequality is active: SLSQP's end point is as near to it."""
     step: float = 1e-3
     """Of the constraints' derivatives: truncation is 1e-12/30 times a fifth derivative."""
+    margin: float = 1e-9
+    """Distance inside an inequality where the objective ends with it: rounding leads beyond it."""
     rank: float = 1e-8
     """Singular value, of rows of length 1, below which a constraint repeats others."""
     returns: int = 20
@@ -51,6 +53,8 @@ class TangentSpace:
     """A rough standard error of each working parameter, (q,)."""
     held: InitVar[NDArray[np.bool_] | None] = None
     """Of all values that are limited, those that are active wherever the point is."""
+    margin: float = 0.0
+    """Distance inside the inequalities at which it runs."""
     active: NDArray[np.bool_] = field(init=False)
     """Of all values that constraints and bounds limit, (k,)."""
     inward: Floats = field(init=False)
@@ -74,8 +78,9 @@ class TangentSpace:
         at_lower = (low <= high)[self.active]
         equal = (lower == upper)[self.active]
         self.inward = np.where(equal, 0.0, np.where(at_lower, 1.0, -1.0))
-        self.limits = np.where(at_lower, lower[self.active], upper[self.active])
         self.lengths = lengths[self.active]
+        self.limits = np.where(at_lower, lower[self.active], upper[self.active])
+        self.limits = self.limits + self.margin * self.inward * self.lengths
         self.rows = slopes[self.active] / self.lengths[:, None]
         _, sizes, directions = np.linalg.svd(self.rows)
         rank = int((sizes > _RULES.rank).sum())
@@ -168,8 +173,18 @@ def converge_along_tangent(
 
     None where it has no dimension, or the objective is not finite.
     """
+    found = _converge(target, optimizer, point, unit, 0.0)
+    if found is not None and np.isfinite(found.along.matrix).all():
+        return found
+    return _converge(target, optimizer, point, unit, _RULES.margin) or found
+
+
+def _converge(
+    target: WhitenedObjective, optimizer: Optimizer, point: Floats, unit: Floats, margin: float
+) -> TangentCurvature | None:
+    """Do so at a distance inside the inequalities."""
     parameters = target.likelihood.parameters
-    space = TangentSpace(parameters, optimizer, point, unit)
+    space = TangentSpace(parameters, optimizer, point, unit, margin=margin)
     size = space.basis.shape[1]
     if size == 0 or not np.isfinite(target.value_at(space.working(np.zeros(size)))):
         return None
@@ -181,9 +196,9 @@ def converge_along_tangent(
         crossed = best.space.crossed(point)
         held = best.space.active | crossed
         if crossed.any():
-            back = TangentSpace(parameters, optimizer, best.space.point, unit, held)
+            back = TangentSpace(parameters, optimizer, best.space.point, unit, held, margin)
             point = back.working(np.zeros(back.basis.shape[1]))
-        space = TangentSpace(parameters, optimizer, point, unit, held)
+        space = TangentSpace(parameters, optimizer, point, unit, held, margin)
         if space.basis.shape[1] == 0:
             return None
         if not np.isfinite(target.value_at(point)):
