@@ -63,19 +63,18 @@ def remark_on_scipy(evidence: Evidence) -> tuple[str, ...]:
 def _rise(evidence: Evidence) -> str | None:
     """Return how far above the optimum SciPy stopped; None where that is not known, or noise."""
     fit = evidence.fit
-    information, free = fit.scipy_information, fit.likelihood.parameters.free
-    if information is None or information.point.size != free.size:
+    stopped, free = fit.scipy_stop, fit.likelihood.parameters.free
+    if stopped is None or stopped.point.size != free.size:
         return None
     params = fit.estimate.copy()
-    params[free] = information.point
+    params[free] = stopped.point
     rise = fit.likelihood.total(params) - fit.nll
     return rounded(rise, 4) if rise > fit.step_sizes.noise else None
 
 
 def _at_saddle(fit: Fit) -> bool:
     """Whether SciPy stopped at a saddle point."""
-    information = fit.scipy_information
-    return information is not None and information.definiteness == "indefinite"
+    return fit.scipy_stop is not None and fit.scipy_stop.is_saddle
 
 
 def _scipy_stopped(evidence: Evidence) -> Iterator[Diagnosis]:

@@ -100,9 +100,9 @@ def elsewhere_formulas(base: Formula, fit: Fit, point: Floats | None) -> Iterato
     """Invert the Hessian where SciPy stopped, at the start, and at a library's estimates."""
     parameters = fit.likelihood.parameters
     places: list[tuple[str, Floats]] = [("the start values", parameters.values)]
-    if fit.scipy_information is not None and fit.scipy_information.point.size == fit.free.sum():
+    if fit.scipy_stop is not None and fit.scipy_stop.point.size == fit.free.sum():
         full = fit.estimate.copy()
-        full[fit.free] = fit.scipy_information.point
+        full[fit.free] = fit.scipy_stop.point
         places.append(("SciPy's end point", full))
     if point is not None and np.isfinite(point[fit.free]).all():
         places.append(("the library's estimates", np.where(fit.free, point, fit.estimate)))

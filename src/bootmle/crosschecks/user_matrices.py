@@ -161,11 +161,11 @@ def _judge_elsewhere(source: Source, fit: Fit, away: float) -> Verdict:
     rise = fit.likelihood.total(_in_full(fit, x)) - fit.nll
     off, higher = rounded(away, 2), rounded(rise, 3)
     distance = f"{off} standard errors from the optimum and {higher} above it in nll"
-    information = fit.scipy_information
-    if information is None or not np.allclose(information.point, x, rtol=1e-6, atol=1e-9):
-        information = observed_information(
-            fit.likelihood, fit.likelihood.parameters.to_working(_in_full(fit, x))
-        )
+    stopped, working = fit.scipy_stop, fit.likelihood.parameters.to_working(_in_full(fit, x))
+    if stopped is not None and np.array_equal(stopped.point, working):
+        information = stopped.information
+    else:
+        information = observed_information(fit.likelihood, working)
     if information.definiteness == "indefinite":
         direction = information.describe_direction(information.null_directions[:, 0])
         reason = f"computed at a saddle point, {distance}; the nll decreases along {direction}"

@@ -58,8 +58,6 @@ class _Rules:
     """Share of that fall by which an nll without a lower bound falls beyond SciPy's point."""
     fall_doublings: int = 200
     """Of a step along which the nll falls, to 1e60 times its length, before it has no end."""
-    quadratic: tuple[float, float] = (0.25, 1.0)
-    """Rises over one standard error that are those of a quadratic, ½, or half or twice as much."""
     flat: float = 1e-3
     """Rise over 64 standard errors that is none; a regular nll has risen by 64²/2."""
 
@@ -74,7 +72,6 @@ class Descent(Position):
     """A search's descent over the free parameters."""
 
     n_damped: int = 0  # legs of damped steps from where full ones do not converge
-    around: tuple[Floats, Floats] | None = None  # a point (q,), and the rises to its neighbors
 
     def converge(self) -> None:
         """Continue from here to the optimum over the parameters that are not held.
@@ -150,14 +147,17 @@ class Descent(Position):
         return self._refine(target, start, gradient, error)
 
     def _gradient(self, target: WhitenedObjective) -> tuple[Floats, float]:
-        """Return the accurate gradient here: after polishing, that of the Hessian's points.
+        """Return the accurate gradient here: that of the Hessian's points, where it suffices.
 
         With a bound on its error, of which the decrement is to hold; 0 where it was measured anew.
         """
         factor, measured = self.whitening.factor, self.information
         bound = float(np.sqrt(np.sum((factor**2).T @ measured.gradient_error**2)))
-        if self._is_polished() and bound < CERTIFIED / 10:
-            return factor.T @ measured.gradient, bound
+        if self._is_polished() and np.array_equal(measured.point, self.working):
+            gradient = factor.T @ measured.gradient
+            size = float(np.linalg.norm(gradient))
+            if size + bound < _RULES.stays or (size - bound > _RULES.near and bound < size):
+                return gradient, bound
         center = np.zeros(self.whitening.size)
         return accurate_gradient(target, center, self.step_sizes.noise), 0.0
 
@@ -275,7 +275,7 @@ class Descent(Position):
             z, self.decrement = refine(target, self.step_sizes, gradient)
             self.working = self.whitening.to_working(z)
         here = target.value(z) if z.any() else 0.0
-        lower = lowest_neighbor(target, z, here, np.eye(z.size), self._known_rises())
+        lower = self._lowest_neighbor(target, z, here)
         if lower is not None and self._stays_flat(target, z, lower - z):
             side = self.whitening.factor @ (lower - z)
             return not self._falls_on(target, z, lower - z) and self.rises_to_supremum(side)
@@ -303,19 +303,23 @@ class Descent(Position):
 
     def rises_all_around(self) -> bool:
         """Whether the nll rises about as a quadratic to one standard error, at a polished point."""
-        if not self._is_polished() or self.information.definiteness != "positive definite":
+        if self.around is None or self.information.definiteness != "positive definite":
             return False
-        self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
-        axes = np.eye(self.working.size)
-        rises = self.target().values(np.concatenate([axes, -axes]))
-        self.around = self.working, rises
-        low, high = _RULES.quadratic
-        return bool(np.all((rises > low) & (rises < high)))
+        return self.around[1].is_quadratic
 
-    def _known_rises(self) -> Floats | None:
-        """Return the rises (2q,) to one standard error from here, if they were looked at."""
-        known = self.around
-        return known[1] if known and np.array_equal(known[0], self.working) else None
+    def _lowest_neighbor(self, target: WhitenedObjective, z: Floats, value: float) -> Floats | None:
+        """Return the lowest point one standard error away, None where all rise.
+
+        By what the nll rises to them from beside z, if that is known.
+        """
+        if self.around is not None:
+            center, around = self.around
+            away = float(np.linalg.norm(self.whitening.to_whitened(center) - z))
+            if away < _RULES.moved:
+                lowest = int(np.argmin(around.rises))
+                there = self.whitening.to_whitened(center + around.displacements[lowest])
+                return there if around.rises[lowest] < FLAT else None
+        return lowest_neighbor(target, z, value, np.eye(z.size))
 
     def _stays_flat(self, target: WhitenedObjective, z: Floats, side: Floats) -> bool:
         """Whether the nll does not rise over many standard errors to one side, but to the other."""

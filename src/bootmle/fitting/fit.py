@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Never
@@ -20,6 +19,7 @@ from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
 from bootmle.fitting.at_optimum import coordinates_at, in_user_parameters, probe_at
 from bootmle.fitting.description import describe_optimum, read_start, start_of
+from bootmle.fitting.end_point import EndPoint
 from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.fit_views import FitViews
 from bootmle.fitting.reading import are_unnamed, named_by_columns, read_by_name_too
@@ -45,7 +45,7 @@ _INNER = {
     *("description", "fingerprint", "from_start", "hessian_errors", "influence_functions"),
     *("labels_of_observations", "likelihood", "null_directions", "optimizer", "own_errors"),
     *("probes", "refit", "resampling_notes", "responses", "restored"),
-    *("row_derivatives", "rows", "scales"),
+    *("row_derivatives", "rows", "scales", "scipy_stop"),
     *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
     *("why_no_weights", "written_out_args"),
 }
@@ -70,8 +70,6 @@ class Fit(FitViews):
         Distance from the optimum in standard errors.
     information : Information
         The observed information at the estimate, in the user's free parameters.
-    scipy_information : Information or None
-        The information at the point where SciPy stopped, where that was not the optimum.
     optimize_result : OptimizeResult
         SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
     optima : Optima or None
@@ -89,9 +87,18 @@ class Fit(FitViews):
         Measured time of one evaluation.
     """
 
-    scipy_information: Information | None = field(repr=False)
+    scipy_stop: EndPoint | None = field(repr=False)
     optimize_result: OptimizeResult = field(repr=False)
     optima: Optima | None = field(default=None, repr=False)
+
+    @property
+    def scipy_information(self) -> Information | None:
+        """The information at the point where SciPy stopped, where that was not the optimum.
+
+        Unless that point is a saddle or near the optimum it is measured here, by evaluations of its
+        own, which ``n_evaluations`` leaves out.
+        """
+        return None if self.scipy_stop is None else self.scipy_stop.information
 
     def influence_functions(self) -> Floats | None:
         """Return H⁻¹s_i of each observation on the working scale, (N, q); None of a total."""
@@ -293,9 +300,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
     likelihood = replace(likelihood, parameters=search.parameters)
-    started = time.perf_counter()
-    base = likelihood.at(estimate)
-    seconds = time.perf_counter() - started
+    base = search.values_at(estimate)
     likelihood = examine_rows(likelihood, estimate, base)
     if likelihood.automatic:  # JAX's gradient of a branch that is not taken can be NaN, or wrong
         check_jac_at(likelihood, estimate)
@@ -317,7 +322,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         status=search.status,
         decrement=search.decrement,
         information=information,
-        scipy_information=search.scipy_information,
+        scipy_stop=search.scipy_stop,
         optimize_result=search.result,
         n_evaluations=likelihood.calls.n,
         notes=(*describe_data(likelihood), *search.notes),
@@ -329,5 +334,5 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         probes=probes,
         step_sizes=search.step_sizes,
         optimizer=search.optimizer,
-        seconds_per_evaluation=seconds,
+        seconds_per_evaluation=search.seconds,
     )

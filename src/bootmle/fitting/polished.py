@@ -8,21 +8,30 @@ import numpy as np
 
 from bootmle.fitting.position import Position
 from bootmle.likelihood.information import Information
+from bootmle.optimization.convergence import stationary_information
 from bootmle.optimization.status import Status
 
 __all__ = ["measure_at_end", "measure_polished"]
 
 
 def measure_polished(search: Position, metric: Any) -> Information:
-    """Move from near an interior optimum to it, by a rough inverse Hessian; measure there."""
+    """Move to the interior optimum that SciPy's point leads to, if there is one; measure there.
+
+    By a rough inverse Hessian, if that is known.
+    """
     bounded = np.isfinite(search.likelihood.parameters.bounds).any()
     known = isinstance(metric, np.ndarray) and metric.shape == (search.working.size,) * 2
     exact = search.likelihood.automatic is not None
-    if search.polished is not None or bounded or search.optimizer.constraints or exact:
+    if search.looked or bounded or search.optimizer.constraints or exact:
         return search.measure()
-    found = search.measure(metric if known else None, near=True)
+    search.looked = True
+    base = search.values_at(search.user())
+    found, around = stationary_information(
+        search.likelihood, search.working, metric if known else None, base
+    )
     if not np.array_equal(found.point, search.working):
         search.working = search.polished = found.point
+    search.around = None if around is None else (search.working.copy(), around)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.quick_hessian import Surroundings
 from bootmle.optimization.bounds import Columns, crossed_columns, scale_ends
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.optimizer import Optimizer
@@ -62,8 +64,11 @@ class Position:
     infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     along_curve: bool = False  # whether the infinite ones diverge along a curve
     notes: list[str] = field(default_factory=list)
-    polished: Floats | None = None  # where the gradient is that of the Hessian's points
+    looked: bool = False  # whether the optimum beside SciPy's point was looked for
+    polished: Floats | None = None  # where that was found, by gradients good to the last digit
+    around: tuple[Floats, Surroundings] | None = None  # a point (q,), and how the nll rises there
     last: tuple[Floats, Floats | float] | None = None  # full parameters, and the values there
+    seconds: float = np.nan  # that the last evaluation of them took
 
     @property
     def step_sizes(self) -> StepSizes:
@@ -80,10 +85,10 @@ class Position:
         """Return the full parameter vector where the search stands."""
         return self.likelihood.parameters.to_user(self.working)
 
-    def measure(self, metric: Floats | None = None, near: bool = False) -> Information:
-        """Measure the information where the search stands, or near by; a metric is its inverse."""
+    def measure(self, metric: Floats | None = None) -> Information:
+        """Measure the information where the search stands; a metric is its rough inverse."""
         base = self.values_at(self.user())
-        return observed_information(self.likelihood, self.working, metric, base=base, near=near)
+        return observed_information(self.likelihood, self.working, metric, base=base)
 
     def target(self) -> WhitenedObjective:
         """See the objective in the current whitening, relative to its value here."""
@@ -95,7 +100,9 @@ class Position:
     def values_at(self, params: Floats) -> Floats | float:
         """Evaluate the contributions, or the total, unless this is where they were last."""
         if self.last is None or not np.array_equal(self.last[0], params):
+            started = time.perf_counter()
             self.last = params.copy(), self.likelihood.at(params)
+            self.seconds = time.perf_counter() - started
         return self.last[1]
 
     def remember(self, params: Floats, nll: float) -> None:

@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.descent import Descent
 from bootmle.fitting.edges import ends_at_edge
+from bootmle.fitting.end_point import EndPoint
 from bootmle.fitting.flat_lines import comes_back
 from bootmle.fitting.limits import take_limit
 from bootmle.fitting.polished import measure_at_end, measure_polished
@@ -23,7 +24,6 @@ from bootmle.fitting.recessions import (
 from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.likelihood.information import Information
 from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.active_set import (
     is_optimum_at_limit,
@@ -75,7 +75,7 @@ class Search(Descent):
     receded_from: Floats | None = None  # where an optimum at infinity was looked for last
     reference: WhitenedObjective | None = None  # which values beside a bound are relative to
     nll: float = np.inf  # where the search ended
-    scipy_information: Information | None = None  # where SciPy stopped, if that was no optimum
+    scipy_stop: EndPoint | None = None  # where SciPy stopped, if that was no optimum
 
     def __post_init__(self) -> None:
         """Remember all free parameters, some of which may come to be held."""
@@ -271,11 +271,13 @@ class Search(Descent):
         def value(working: Floats) -> float:
             nonlocal lowest, best, first
             user = parameters.to_user(working)
-            total = likelihood.total(user)
+            values = likelihood.at(user)
+            total = likelihood.summed_values(values)
             if np.array_equal(working, start):
                 first = total
             if total < lowest and crossed_columns(parameters, user).size == 0:
                 lowest, best = total, working.copy()
+                self.last = user.copy(), values
             return total
 
         target = WhitenedObjective(likelihood, Whitening(start, np.eye(start.size)), 0.0)
@@ -304,7 +306,7 @@ class Search(Descent):
         if self.optimizer.has_equalities or not self._ends_within_bounds(scipys_point):
             self._optimize_on_constraint(scipys_point)
         if not self._was_scipy_off():
-            self.scipy_information = None
+            self.scipy_stop = None
 
     def _ends_within_bounds(self, scipys_point: Floats) -> bool:
         """Continue within bounds, as if there were no constraints; whether that leads anywhere.
@@ -333,8 +335,9 @@ class Search(Descent):
     def optimize(self, params: Floats, held: Columns) -> Floats | None:
         """Continue from a point with some parameters held; None where the search has ended."""
         self._hold(params, held)
-        if self.scipy_information is None:
-            self.scipy_information = self.information
+        if self.scipy_stop is None:
+            stopped = self.likelihood.parameters.to_working(params)
+            self.scipy_stop = EndPoint.described(self.likelihood, stopped, self.information)
             if not self.rises_all_around() and self._is_beside_plateau():
                 return None
         self.converge()
@@ -403,15 +406,15 @@ class Search(Descent):
         """Take over where another search ended."""
         self.likelihood, self.parameters, self.held = other.likelihood, other.parameters, other.held
         self.working, self.information = other.working, other.information
-        self.whitening, self.scipy_information = other.whitening, other.scipy_information
+        self.whitening, self.scipy_stop = other.whitening, other.scipy_stop
         self.status, self.decrement = other.status, other.decrement
         self.best, self.best_params = other.best, other.best_params
         self.notes = [*other.notes, "the end of its scale is treated as a bound from here on"]
 
     def _was_scipy_off(self) -> bool:
         """Whether the point where SciPy stopped was not the optimum."""
-        first = self.scipy_information
+        first = self.scipy_stop
         if first is None or first.point.size != self.whitening.center.size or first.point.size == 0:
             return False
         moved = np.linalg.norm(self.whitening.to_whitened(first.point))
-        return bool(moved > _RULES.off or first.definiteness == "indefinite")
+        return bool(moved > _RULES.off) or first.is_saddle

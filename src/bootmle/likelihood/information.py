@@ -33,9 +33,15 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.noise import measure_noise
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.likelihood.stationary import approach, shift
+from bootmle.likelihood.quick_hessian import (
+    Surroundings,
+    look_around,
+    quick_hessian,
+    third_coefficients,
+)
+from bootmle.likelihood.stationary import Station, approach, closer, shift
 
-__all__ = ["Information", "information", "measure_information"]
+__all__ = ["Information", "information", "measure_information", "measure_stationary"]
 
 _EPS = float(np.finfo(float).eps)
 
@@ -120,7 +126,6 @@ def measure_information(
     base: float | None = None,
     hessian: Floats | None = None,
     metric: Floats | None = None,
-    near: bool = False,
     spacing: float = 0.0,
     announce: Callable[[Iterable[Floats]], None] | None = None,
 ) -> Information:
@@ -132,9 +137,9 @@ def measure_information(
     where a flat direction is followed or no step is right (a kink, a quartic), and one for each
     value smaller than 1e-8; up to twice as many and twenty where the bounds leave the sign of a
     curvature open, it is negative, or they are wide. Where a rough inverse Hessian is known (the
-    metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all. All may be
-    measured at an optimum that is ``near`` x. Values that are differences of larger ones
-    have the ``spacing`` of those. ``announce`` is told which points (k, p) will be asked for next.
+    metric) and right to within an order of magnitude, from 4p + p² + p/2 or so in all. Values that
+    are differences of larger ones have the ``spacing`` of those. ``announce`` is told which points
+    (k, p) will be asked for next.
     """
     objective = observe(value, gradient, np.array(x, dtype=float), base, spacing, announce)
     if hessian is not None:
@@ -142,13 +147,86 @@ def measure_information(
         noise = measure_noise(objective, frame)
         measured = _turn_exact(objective, frame, noise, hessian)
     else:
-        objective, frame, noise, measured = _measure(objective, metric, near)
-    moved = shift(measured) if near else None
+        frame, noise, measured = _measure(objective, metric)
+    return _conclude(objective, frame, noise, measured, names)
+
+
+def measure_stationary(
+    value: Callable[[Floats], float],
+    x: ArrayLike,
+    metric: Floats | None = None,
+    *,
+    names: Sequence[str],
+    gradient: Callable[[Floats], Floats] | None = None,
+    base: float | None = None,
+    spacing: float = 0.0,
+    announce: Callable[[Iterable[Floats]], None] | None = None,
+) -> tuple[Information, Surroundings | None]:
+    """Measure at a stationary point that is found from x, at x where none is.
+
+    Also how the nll rises around it, where that was looked at. The arguments are those of
+    `measure_information`.
+    """
+    objective = observe(value, gradient, np.array(x, dtype=float), base, spacing, announce)
+    known = None if metric is None else frame_of(metric)
+    if known is not None:
+        found = _at_stationary(objective, known, measure_noise(objective, known, few=True), names)
+        if found is not None:
+            return found
+        objective.budget += objective.count
+    frame = find_frame(objective)
+    noise = measure_noise(objective, frame)
+    found = _at_stationary(objective, frame, noise, names)
+    if found is not None:
+        return found
+    measured = measure_hessian(objective, frame, noise)
+    assert measured is not None  # only a known frame is refused
+    return _conclude(objective, frame, noise, measured, names), None
+
+
+def _at_stationary(
+    objective: Objective, frame: Frame, noise: float, names: Sequence[str]
+) -> tuple[Information, Surroundings | None] | None:
+    """Measure at a stationary point near by; None where none is found, or the frame is wrong."""
+    before = objective.count
+    station = approach(objective, frame, noise)
+    if objective.count - before == 2 * len(objective.point):  # one look that led nowhere
+        objective.budget += objective.count - before
+    if station is None:
+        return None
+    station, measured, around = _measure_at(station)
+    if measured is None:
+        return None
+    moved = shift(measured)
+    measured = measured if moved is None else moved[1]
+    found = _conclude(station.objective, station.frame, noise, measured, names)
     if moved is not None:
-        measured = moved[1]
+        found = replace(found, point=found.point + station.frame.axes @ moved[0])
+    return found, around
+
+
+def _measure_at(station: Station) -> tuple[Station, Measured | None, Surroundings | None]:
+    """Measure at a station, or a step nearer where third derivatives ask for that."""
+    objective, frame, noise = station.objective, station.frame, station.noise
+    if objective.order == 1:
+        return station, measure_hessian(objective, frame, noise, known=True), None
+    around = look_around(objective, frame, np.diag(station.hessian))
+    third = 6 * np.max(np.abs(third_coefficients(around, station.slope, np.diag(station.hessian))))
+    if np.isfinite(third) and not station.is_within_shift(float(third)):
+        station = closer(station) or station
+        objective = station.objective
+    measured = quick_hessian(objective, frame, noise, station.step, around)
+    if measured is None:
+        measured = measure_hessian(objective, frame, noise, known=True)
+    return station, measured, around
+
+
+def _conclude(
+    objective: Objective, frame: Frame, noise: float, measured: Measured, names: Sequence[str]
+) -> Information:
+    """Judge what was measured, and transform it back to the user's parameters."""
     verdict, null = _certify(objective, frame, measured, noise)
-    found = _report(objective, tuple(names), frame, measured, verdict, null, noise)
-    return found if moved is None else replace(found, point=found.point + frame.axes @ moved[0])
+    return _report(objective, tuple(names), frame, measured, verdict, null, noise)
 
 
 def _turn_exact(objective: Objective, frame: Frame, noise: float, hessian: Floats) -> Measured:
@@ -169,27 +247,20 @@ def _turn_exact(objective: Objective, frame: Frame, noise: float, hessian: Float
     )
 
 
-def _measure(
-    objective: Objective, metric: Floats | None, near: bool
-) -> tuple[Objective, Frame, float, Measured]:
+def _measure(objective: Objective, metric: Floats | None) -> tuple[Frame, float, Measured]:
     """Measure in the frame of a metric where it is right, else in one that is found."""
     known = None if metric is None else frame_of(metric)
     if known is not None:
         noise = measure_noise(objective, known)
-        here = approach(objective, known, noise) if near else (objective, known)
-        measured = None if here is None else measure_hessian(*here, noise, known=True)
-        if here is not None and measured is not None:
-            return *here, noise, measured
+        measured = measure_hessian(objective, known, noise, known=True)
+        if measured is not None:
+            return known, noise, measured
         objective.budget += objective.count
     frame = find_frame(objective)
     noise = measure_noise(objective, frame)
-    here = (approach(objective, frame, noise) if near else None) or (objective, frame)
-    measured = measure_hessian(*here, noise, known=True) if near else None
-    if measured is None:
-        here = objective, frame
-        measured = measure_hessian(*here, noise)
+    measured = measure_hessian(objective, frame, noise)
     assert measured is not None  # only a known frame is refused
-    return *here, noise, measured
+    return frame, noise, measured
 
 
 def _certify(

@@ -22,6 +22,8 @@ class _Table:
     points: tuple[int, int] = (4, 8)
     """Fewest, if the budget allows them, and most besides the point itself: 5 to 9 values, where
     the authors' ECNoise.m allows 4 and recommends 7 or more."""
+    few: int = 5
+    """Most where the noise only bounds what is measured beside an optimum."""
     spacings: float = 20.0
     """Change of the objective over the first step, in spacings of its floating-point numbers: the
     last digits change, and differences of third order are left with nothing but them."""
@@ -38,10 +40,11 @@ class _Table:
 _TABLE = _Table()
 
 
-def measure_noise(objective: Objective, frame: Frame) -> float:
+def measure_noise(objective: Objective, frame: Frame, few: bool = False) -> float:
     """Estimate the standard deviation of the noise from close points on a diagonal line."""
     spare = objective.left - 4 * len(objective.directions()) - 2
     points = max(min(spare, int(np.clip(spare - 4, *_TABLE.points))), 2)
+    points = min(points, _TABLE.few) if few else points
     diagonal = np.full(len(frame.axes), 1 / np.sqrt(len(frame.axes)))
     base = frame.turn(objective.base)
     spacings = _TABLE.spacings if points > 2 else 1

@@ -1,8 +1,7 @@
-"""From near a stationary point to it, in a rough frame, before the Hessian is measured there."""
+"""From a rough stationary point to it, in a rough frame, before the Hessian is measured there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -12,30 +11,34 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import is_definite
 from bootmle.likelihood.differences import Frame, Measured, Objective
 from bootmle.likelihood.frame import whitened_frame
-from bootmle.likelihood.hessian import balanced_step, is_regular
-from bootmle.likelihood.lattice import fourth_order_slope
-from bootmle.likelihood.taylor import expect_along, restrict
+from bootmle.likelihood.hessian import is_regular
+from bootmle.likelihood.quick_hessian import look, quick_step
 
-__all__ = ["approach", "shift"]
+__all__ = ["Station", "approach", "closer", "shift"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
     """How a point is moved to where the gradient vanishes, in rough standard errors."""
 
+    furthest: float = 3.0
+    """Largest first step: where a quadratic leads further, steps are left to a descent that
+    measures the Hessian at each."""
     near: float = 3e-3
-    """Largest distance from it: what SciPy stopped at is then described by what is found there."""
-    far: float = 0.1
-    """Distance, by the largest curvature in a frame, beyond which no better frame is looked for."""
-    step: float = 1e-3
-    """Of central differences: off by 1e-6/6 times a third derivative, 1/√n or so."""
+    """The same by gradients, which do not show whether curvatures are about one."""
     shrinks: float = 0.5
-    """Ratio of successive slopes that is progress; where there is none, steps follow a rough
-    Hessian, which costs p²/2 evaluations."""
-    steps: int = 4
-    """Most steps: 4 take 100 evaluations at p = 12, and measuring the Hessian again takes 200."""
+    """Ratio of successive steps that is progress: on the way to infinity there is none."""
+    steps: int = 6
+    """Most steps: they square the distance, or halve it, and measuring a Hessian costs as much as
+    eight of them at p = 12."""
+    halvings: int = 2
+    """Of a step that does not lower the nll."""
+    few: int = 5
+    """Parameters up to which looking at all pairs costs less than another look at the axes."""
     rough: tuple[float, float] = (1e-6, 1e6)
     """Curvatures along the axes of a frame that leads to a better one."""
+    frames: int = 3
+    """Most frames: SciPy's, a rough one at its point and, where that was far away, one nearer."""
     shift: float = 3e-5
     """Distance over which a measured Hessian leads to the last digit, and still holds: a third
     derivative of 0.1 changes it by 3e-6, which is added to its bounds."""
@@ -48,88 +51,137 @@ class _Rules:
 _RULES = _Rules()
 
 
-def approach(objective: Objective, frame: Frame, noise: float) -> tuple[Objective, Frame] | None:
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A point near a stationary one, a frame in which curvatures are about one, and both there."""
+
+    objective: Objective
+    frame: Frame
+    noise: float
+    step: float  # of the differences below
+    slope: Floats
+    hessian: Floats  # with the curvatures along the axes on its diagonal
+
+    @property
+    def newton_step(self) -> Floats:
+        """The step (p,) to the stationary point, in the frame."""
+        return np.asarray(-np.linalg.solve(self.hessian, self.slope), dtype=float)
+
+    def is_within_shift(self, third: float = 0.0) -> bool:
+        """Whether a Hessian measured here, with such third derivatives, holds to the optimum."""
+        return _holds(float(np.linalg.norm(self.newton_step)), third)
+
+
+def approach(objective: Objective, frame: Frame, noise: float) -> Station | None:
     """Move the objective's point to near a stationary one, by differences along the frame's axes.
 
-    The first differences are among those that the Hessian there is measured by. A frame in which
+    The differences there are among those that the Hessian is measured by. A frame in which
     curvatures are not about one is whitened by a rough Hessian. None where that fails.
     """
-    step = balanced_step(noise, objective.order)
-    slope, curvatures = _look(objective, frame, step)
-    if not is_regular(curvatures):
-        if not np.linalg.norm(slope) < _RULES.far * np.sqrt(np.max(np.abs(curvatures))):
-            return None
-        better = _rewhitened(objective, frame, slope, curvatures, step)
-        if better is None:
-            return None
-        frame = better
-        slope, curvatures = _look(objective, frame, step)
-    if not (is_regular(curvatures) and np.linalg.norm(slope / np.sqrt(curvatures)) < _RULES.near):
-        return None
-    if _RULES.shift / 2 < np.linalg.norm(slope) < step**2:  # what a third derivative may leave
-        slope = _accurate_slope(objective, frame, step)
-    hessian = np.diag(curvatures)
+    here = _whitened(_arrive(objective, frame, noise), 0)
+    furthest = _RULES.furthest if objective.order == 2 else _RULES.near
+    before, frames = furthest / _RULES.shrinks, 1
     for _ in range(_RULES.steps):
-        if np.linalg.norm(slope) < _RULES.shift:
-            return objective, frame
-        move = np.asarray(np.linalg.solve(hessian, -slope))
-        before, objective = slope, objective.moved(frame.axes @ move)
-        slope, _ = _look(objective, frame, _RULES.step)
-        if not np.linalg.norm(slope) < _RULES.shrinks * np.linalg.norm(before):
+        if here is None or here.is_within_shift():
+            return here
+        size = float(np.linalg.norm(here.newton_step))
+        if not size < _RULES.shrinks * before:
             return None
-        hessian = _updated(hessian, move, slope - before)
-    return None
+        there = _stepped(here)
+        if there is None:
+            return None
+        if not is_regular(np.diag(there.hessian)):
+            frames += 1
+        before, here = size, _whitened(there, frames)
+    return here if here is not None and here.is_within_shift() else None
 
 
-def _look(objective: Objective, frame: Frame, step: float) -> tuple[Floats, Floats]:
-    """Return slopes and curvatures along the axes by central differences; ones by gradients."""
-    if objective.order == 1:
-        return frame.turn(objective.base), np.ones(len(objective.point))
-    up, down = _values(objective, frame, [step, -step])
-    return (up - down) / (2 * step), (up + down - 2 * float(objective.base)) / step**2
+def closer(here: Station) -> Station | None:
+    """Take one more step; None where the frame no longer fits."""
+    there = _stepped(here)
+    return there if there is not None and is_regular(np.diag(there.hessian)) else None
 
 
-def _accurate_slope(objective: Objective, frame: Frame, step: float) -> Floats:
-    """Return slopes along the axes to fourth order, by all points that a Hessian here needs."""
-    if objective.order == 1:
-        return frame.turn(objective.base)
-    up, down, up2, down2 = _values(objective, frame, [step, -step, 2 * step, -2 * step])
-    return fourth_order_slope(up - down, up2 - down2, step)
+def _arrive(
+    objective: Objective, frame: Frame, noise: float, hessian: Floats | None = None
+) -> Station:
+    """Look around at the objective's point; by a rough Hessian, what the look does not show."""
+    step = quick_step(objective, frame, noise)
+    slope, curvatures = look(objective, frame, step)
+    known = np.diag(curvatures)
+    if hessian is not None and np.all(curvatures > 0):
+        roots = np.sqrt(curvatures / np.diag(hessian))
+        known = hessian * np.outer(roots, roots)
+    return Station(objective, frame, noise, step, slope, known)
 
 
-def _values(objective: Objective, frame: Frame, places: Sequence[float]) -> Floats:
-    """Evaluate the objective at places (k,) on every axis, (k, p)."""
-    axes = np.eye(len(objective.point))
-    expect_along(objective, frame, [(axis, np.array(places)) for axis in axes])
-    lines = [restrict(objective, frame, axis) for axis in axes]
-    return np.array([[float(line(place)) for place in places] for line in lines]).T
-
-
-def _rewhitened(
-    objective: Objective, frame: Frame, slope: Floats, curvatures: Floats, step: float
-) -> Frame | None:
-    """Whiten a frame by a rough Hessian in it; None where that is not positive definite.
-
-    One evaluation shows a pair's mixed derivative, as slopes and curvatures are known.
-    """
-    low, high = _RULES.rough
-    if not np.all((curvatures > low) & (curvatures < high)):
+def _stepped(here: Station) -> Station | None:
+    """Step to the stationary point by the Hessian known; None where the nll does not fall."""
+    move, value = here.newton_step, float(np.sum(here.objective.base))
+    for _ in range(_RULES.halvings + 1):
+        objective = here.objective.moved(here.frame.axes @ move)
+        lower = objective.order == 1 or float(objective.base) <= value + 4 * here.noise
+        if lower:
+            break
+        move = move / 2
+    else:
         return None
-    size, steps = len(slope), step / np.sqrt(curvatures)
+    there = _arrive(objective, here.frame, here.noise)
+    hessian = _updated(here.hessian, move, there.slope - here.slope)
+    curvatures = np.diag(there.hessian)
+    if objective.order == 2 and np.all(curvatures > 0):
+        roots = np.sqrt(curvatures / np.diag(hessian))
+        hessian = hessian * np.outer(roots, roots)
+    return replace(there, hessian=hessian if np.all(curvatures > 0) else there.hessian)
+
+
+def _whitened(here: Station, frames: int) -> Station | None:
+    """Put a frame in which curvatures are not about one right; None where that fails.
+
+    Where a step is needed, mixed derivatives are looked at if that costs less than another look.
+    """
+    size = len(here.slope)
+    if here.objective.order == 1:
+        return here
+    if is_regular(np.diag(here.hessian)):
+        known = frames or size > _RULES.few or here.is_within_shift()
+        return here if known else _with_mixed(here)
+    low, high = _RULES.rough
+    curvatures = np.diag(here.hessian)
+    if frames >= _RULES.frames or not np.all((curvatures > low) & (curvatures < high)):
+        return None
+    rough = _with_mixed(here)
+    if rough is None:
+        return None
+    inner = whitened_frame(np.zeros(size), rough.hessian)
+    inverse = inner.inverse @ here.frame.inverse
+    frame = Frame(here.frame.axes @ inner.axes, inverse, 1 / np.linalg.norm(inverse, axis=0))
+    turned = replace(rough, frame=frame, slope=inner.axes.T @ here.slope, hessian=np.eye(size))
+    if not turned.is_within_shift():
+        return turned
+    there = _arrive(here.objective, frame, here.noise)
+    return there if is_regular(np.diag(there.hessian)) else None
+
+
+def _with_mixed(here: Station) -> Station | None:
+    """Look at mixed derivatives, too; None where the Hessian is then not positive definite.
+
+    One evaluation shows a pair's, as slopes and curvatures are known.
+    """
+    objective, slope, curvatures = here.objective, here.slope, np.diag(here.hessian)
+    size, steps = len(slope), here.step / np.sqrt(curvatures)
     rough = np.diag(curvatures)
     alone = float(objective.base) + slope * steps + curvatures * steps**2 / 2
-    pairs, moves = list(combinations(range(size), 2)), frame.axes * steps
+    pairs, moves = list(combinations(range(size), 2)), here.frame.axes * steps
     corners = [moves[:, i] + moves[:, j] for i, j in pairs]
     objective.expect(corners)
     for (i, j), corner in zip(pairs, corners, strict=True):
         mixed = float(objective(corner)) - alone[i] - alone[j] + float(objective.base)
         rough[i, j] = rough[j, i] = mixed / (steps[i] * steps[j])
     scaled = rough / np.sqrt(np.outer(curvatures, curvatures))
-    if not (np.isfinite(scaled).all() and np.linalg.eigvalsh(scaled)[0] > low):
+    if not (np.isfinite(scaled).all() and np.linalg.eigvalsh(scaled)[0] > _RULES.rough[0]):
         return None
-    inner = whitened_frame(np.zeros(size), rough)
-    inverse = inner.inverse @ frame.inverse
-    return Frame(frame.axes @ inner.axes, inverse, 1 / np.linalg.norm(inverse, axis=0))
+    return replace(here, hessian=rough)
 
 
 def _updated(hessian: Floats, move: Floats, change: Floats) -> Floats:
@@ -152,7 +204,7 @@ def shift(measured: Measured) -> tuple[Floats, Measured] | None:
         return None
     step: Floats = -np.linalg.solve(measured.matrix, measured.slope).astype(float)
     size, third = float(np.linalg.norm(step)), _RULES.third * measured.third
-    if not (size < _RULES.shift and third * size < _RULES.added):
+    if not _holds(size, measured.third):
         return None
     there = replace(
         measured,
@@ -161,3 +213,8 @@ def shift(measured: Measured) -> tuple[Floats, Measured] | None:
         slope_error=measured.slope_error + measured.error @ np.abs(step) + third * size**2 / 2,
     )
     return step, there
+
+
+def _holds(size: float, third: float) -> bool:
+    """Whether a Hessian holds over a distance of that size."""
+    return size < _RULES.shift and _RULES.third * third * size < _RULES.added

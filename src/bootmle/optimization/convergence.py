@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import automatic_derivatives
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.likelihood.information import Information, measure_information
+from bootmle.likelihood.information import Information, measure_information, measure_stationary
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.quick_hessian import Surroundings
 from bootmle.optimization.newton import bfgs_changes, newton_steps
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["FLAT", "furthest_fall", "lowest_neighbor", "observed_information", "refine"]
+__all__ = [
+    "FLAT",
+    "furthest_fall",
+    "lowest_neighbor",
+    "observed_information",
+    "refine",
+    "stationary_information",
+]
 
 FLAT = 0.02
 """Rise of the nll over one standard error up to which it is flat: a regular one rises by ½."""
@@ -46,29 +55,53 @@ def observed_information(
     metric: Floats | None = None,
     *,
     base: Floats | float | None = None,
-    near: bool = False,
 ) -> Information:
     """Measure the observed information on the working scale; a metric is its rough inverse.
 
-    With one, it is that at an optimum ``near`` by, if there is one. ``base`` are the values here.
+    ``base`` are the values here.
     """
-    whitening = Whitening(working, np.eye(working.size))
-    if base is None:
-        base = likelihood.at(likelihood.parameters.to_user(working))
-    target = WhitenedObjective(likelihood, whitening, base)
+    target = _seen_from(likelihood, working, base)
     exact = automatic_derivatives(target, np.zeros(working.size))
     return measure_information(
         target.value_at,
         working,
-        names=likelihood.parameters.free_names,
         gradient=target.analytic_gradient,
         base=0.0,
         hessian=None if exact is None else exact[1],
         metric=metric,
-        near=near,
-        spacing=0.0 if likelihood.per_observation else float(np.spacing(np.sum(np.abs(base)))),
-        announce=likelihood.expect_working,
+        **_asked_of(target),
     )
+
+
+def stationary_information(
+    likelihood: Likelihood, working: Floats, metric: Floats | None, base: Floats | float
+) -> tuple[Information, Surroundings | None]:
+    """Measure it at the stationary point that is found from here, and look around there."""
+    target = _seen_from(likelihood, working, base)
+    gradient = target.analytic_gradient
+    return measure_stationary(
+        target.value_at, working, metric, gradient=gradient, base=0.0, **_asked_of(target)
+    )
+
+
+def _seen_from(
+    likelihood: Likelihood, working: Floats, base: Floats | float | None
+) -> WhitenedObjective:
+    """See a likelihood on the working scale, relative to its values at a point."""
+    if base is None:
+        base = likelihood.at(likelihood.parameters.to_user(working))
+    return WhitenedObjective(likelihood, Whitening(working, np.eye(working.size)), base)
+
+
+def _asked_of(target: WhitenedObjective) -> dict[str, Any]:
+    """Return names, the spacing of values, and who is told which points will be asked for."""
+    likelihood = target.likelihood
+    whole = 0.0 if likelihood.per_observation else float(np.spacing(np.sum(np.abs(target.base))))
+    return {
+        "names": likelihood.parameters.free_names,
+        "spacing": whole,
+        "announce": likelihood.expect_working,
+    }
 
 
 def refine(
@@ -106,13 +139,10 @@ def furthest_fall(target: WhitenedObjective, direction: Floats) -> tuple[Floats,
 
 
 def lowest_neighbor(
-    target: WhitenedObjective, z: Floats, value: float, axes: Floats, rises: Floats | None = None
+    target: WhitenedObjective, z: Floats, value: float, axes: Floats
 ) -> Floats | None:
-    """Return the lowest point one standard error away, along axes (k, q); None where all rise.
-
-    By what the nll rises to them, (2k,), if that is known.
-    """
+    """Return the lowest point one standard error away, along axes (k, q); None where all rise."""
     around = z + np.concatenate([axes, -axes])
-    rises = target.values(around) - value if rises is None else rises
+    rises = target.values(around) - value
     lowest = int(np.argmin(rises))
     return around[lowest] if rises[lowest] < FLAT else None
