@@ -18,6 +18,7 @@ from bootmle.fitting.valleys import follow_valley
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.derivatives import accurate_gradient
+from bootmle.likelihood.quick_hessian import Surroundings
 from bootmle.optimization.convergence import FLAT, furthest_fall, lowest_neighbor, refine
 from bootmle.optimization.divergence import Ray, probe_rays
 from bootmle.optimization.outcome import descend
@@ -301,25 +302,34 @@ class Descent(Position):
             self.status = Status.NOISE_LIMITED
         return True
 
-    def rises_all_around(self) -> bool:
+    def rises_as_quadratic(self) -> bool:
         """Whether the nll rises about as a quadratic to one standard error, at a polished point."""
-        if self.around is None or self.information.definiteness != "positive definite":
-            return False
-        return self.around[1].is_quadratic
+        definite = self.information.definiteness == "positive definite"
+        return definite and self.around is not None and self.around[1].is_quadratic
+
+    def rises_all_around(self) -> bool:
+        """Whether the nll is known to rise by at least half as much, to all sides of here."""
+        around = self._looked_around(self.whitening.to_whitened(self.working))
+        return around is not None and around.rises_everywhere
+
+    def _looked_around(self, z: Floats) -> Surroundings | None:
+        """Return how the nll rises around a point (r,), if that was looked at from there."""
+        if self.around is None:
+            return None
+        away = self.whitening.to_whitened(self.around[0]) - z
+        return self.around[1] if float(np.linalg.norm(away)) < _RULES.moved else None
 
     def _lowest_neighbor(self, target: WhitenedObjective, z: Floats, value: float) -> Floats | None:
         """Return the lowest point one standard error away, None where all rise.
 
         By what the nll rises to them from beside z, if that is known.
         """
-        if self.around is not None:
-            center, around = self.around
-            away = float(np.linalg.norm(self.whitening.to_whitened(center) - z))
-            if away < _RULES.moved:
-                lowest = int(np.argmin(around.rises))
-                there = self.whitening.to_whitened(center + around.displacements[lowest])
-                return there if around.rises[lowest] < FLAT else None
-        return lowest_neighbor(target, z, value, np.eye(z.size))
+        around = self._looked_around(z)
+        if around is None:
+            return lowest_neighbor(target, z, value, np.eye(z.size))
+        lowest = int(np.argmin(around.rises))
+        there = self.working + around.displacements[lowest]
+        return self.whitening.to_whitened(there) if around.rises[lowest] < FLAT else None
 
     def _stays_flat(self, target: WhitenedObjective, z: Floats, side: Floats) -> bool:
         """Whether the nll does not rise over many standard errors to one side, but to the other."""

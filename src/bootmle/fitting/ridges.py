@@ -57,7 +57,7 @@ def find_ridge(search: Descent) -> bool:
     if near or not np.isfinite(search.user()).all():
         return False
     if not np.array_equal(search.information.point, search.working):
-        search.information = search.measure()
+        search.information = search.measure(search.information.covariance)
     directions = _shallow(search.information.matrix)
     if not directions.size:
         return False

@@ -197,7 +197,8 @@ class Search(Descent):
     def _is_uncertain(self) -> bool:
         """Whether the search ended inside with no optimum that is certain."""
         ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
-        ended |= self.status is Status.CERTIFIED and is_nearly_singular(self.information)
+        flat = is_nearly_singular(self.information) and not self.rises_all_around()
+        ended |= self.status is Status.CERTIFIED and flat
         return ended and not self.held.size and not self.optimizer.constraints
 
     def _recedes_along_curve(self) -> bool:
@@ -338,7 +339,7 @@ class Search(Descent):
         if self.scipy_stop is None:
             stopped = self.likelihood.parameters.to_working(params)
             self.scipy_stop = EndPoint.described(self.likelihood, stopped, self.information)
-            if not self.rises_all_around() and self._is_beside_plateau():
+            if not self.rises_as_quadratic() and self._is_beside_plateau():
                 return None
         self.converge()
         return self.user() if self.status.has_optimum else None

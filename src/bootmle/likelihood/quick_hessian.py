@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.definiteness import is_definite
 from bootmle.likelihood.differences import SAFETY, Frame, LineExpansion, Measured, Objective
 from bootmle.likelihood.hessian import ROUNDING
 from bootmle.likelihood.taylor import BRIEF_PLACES, expand_briefly, expect_along, restrict
@@ -32,9 +33,9 @@ _EPS = float(np.finfo(float).eps)
 class _Rules:
     """Steps of two points a line, and when they are enough."""
 
-    fourth: float = 1 / 24
-    """Fourth coefficient that steps are for, that of a Poisson count in its log mean at a standard
-    error of one; the bounds allow for at least that."""
+    fourth: float = 1e-3
+    """Fourth coefficient that steps are for, that of 40 events in their log mean; the bounds
+    between axes allow for at least that."""
     quadratic: tuple[float, float] = (0.25, 1.0)
     """Rises over one standard error that are those of a quadratic, ½, or half or twice as much."""
     safety: float = 4.0
@@ -42,7 +43,10 @@ class _Rules:
     accurate: float = 1e-5
     """Error of an entry beyond which more points are spent: it changes standard errors by 5e-6."""
     left: float = 0.25
-    """Share of a third coefficient's effect on a slope that its correction may leave."""
+    """Share of a fourth coefficient's effect that correcting for it may leave."""
+    fifth: float = 0.2
+    """Fifth coefficient, as a share of the third, that a corrected slope may have left out: 1/20 in
+    the series of exp and sin."""
     longest: float = 0.1
     """Longest step: with more noise than 3e-7 more points a line are needed."""
     rounds: int = 3
@@ -65,17 +69,25 @@ class Surroundings:
     @property
     def is_quadratic(self) -> bool:
         """Whether the nll rises about as a quadratic to all of them."""
-        low, high = _RULES.quadratic
-        return bool(np.all((self.rises > low) & (self.rises < high)))
+        return self.rises_everywhere and bool(np.all(self.rises < _RULES.quadratic[1]))
+
+    @property
+    def rises_everywhere(self) -> bool:
+        """Whether it rises at least half as much to all of them."""
+        return bool(np.all(self.rises > _RULES.quadratic[0]))
 
 
 def quick_step(objective: Objective, frame: Frame, noise: float) -> float:
     """Balance rounding, that of displaced parameters included, and truncation of two points."""
     step = 0.0
     for _ in range(_RULES.rounds):
-        rounding = SAFETY * _WEIGHTS * _jittered(objective, frame, noise, step)
-        step = min(float((rounding / _RULES.fourth) ** 0.25), _RULES.longest)
+        step = _balanced(_jittered(objective, frame, noise, step), _RULES.fourth)
     return step
+
+
+def _balanced(noise: float, fourth: float) -> float:
+    """Balance rounding by noise, and a fourth coefficient."""
+    return min(float((SAFETY * _WEIGHTS * noise / fourth) ** 0.25), _RULES.longest)
 
 
 def _jittered(objective: Objective, frame: Frame, noise: float, step: float) -> float:
@@ -125,34 +137,36 @@ def third_coefficients(around: Surroundings, slope: Floats, curvatures: Floats) 
 def quick_hessian(
     objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
 ) -> Measured | None:
-    """Measure the Hessian of an nll by two points a line; None where that is not accurate."""
+    """Measure the Hessian of an nll by two points a line; None where it takes more than those."""
     size, directions = len(objective.point), objective.directions()
     if not around.is_quadratic:
         return None
-    noise = _jittered(objective, frame, noise, step)
     slope, curvatures = look(objective, frame, step)
     lengths, (up, down) = 1 / np.sqrt(curvatures), around.rises.reshape(2, -1)
-    even, third = (up + down) / 2, third_coefficients(around, slope, curvatures)
-    fourths = np.abs(even[:size] - curvatures * lengths**2 / 2) / lengths**4
-    fourth = max(_RULES.safety * float(fourths.max()), _RULES.fourth)
-    expanded = _expand(objective, frame, directions, step, noise, fourth)
-    if expanded is None or not _is_accurate(expanded):
+    even, thirds = (up + down) / 2, third_coefficients(around, slope, curvatures)
+    fourths = (even[:size] - curvatures * lengths**2 / 2) / lengths**4
+    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.fourth)
+    axes = _expand(objective, frame, directions[:size], step, noise, 0.0)
+    apart = _balanced(_jittered(objective, frame, noise, step), fourth)
+    between = _expand(objective, frame, directions[size:], apart, noise, fourth)
+    if axes is None or between is None:
         return None
-    lines = [_with_third(line, t) for line, t in zip(expanded[:size], third[:size], strict=True)]
-    measured = objective.assemble([*lines, *expanded[size:]], objective.base)
+    known = zip(axes, thirds[:size], fourths, strict=True)
+    lines = [*(_corrected(*line) for line in known), *between]
+    measured = objective.assemble(lines, objective.base)
     if size > 1:  # along the diagonal mixed fourth derivatives show
         along = lengths / np.sqrt(size)
         length = float(np.linalg.norm(along))
         mixed = abs(float(even[size]) - float(along @ measured.matrix @ along) / 2) / length**4
         if _RULES.safety * mixed > fourth:
-            fourth = _RULES.safety * mixed
-            wider = [_bounded(line, fourth) for line in [*lines, *expanded[size:]]]
-            if not _is_accurate(wider):
-                return None
-            measured = objective.assemble(wider, objective.base)
+            wider = [_bounded(line, _RULES.safety * mixed) for line in between]
+            lines = [*lines[:size], *wider]
+            measured = objective.assemble(lines, objective.base)
+    if not (_is_accurate(lines) and is_definite(measured.matrix, measured.error)):
+        return None
     rounding = ROUNDING * _EPS * np.maximum(1, np.abs(measured.matrix))
     return replace(
-        measured, error=measured.error + rounding, third=6 * float(np.max(np.abs(third)))
+        measured, error=measured.error + rounding, third=6 * float(np.max(np.abs(thirds)))
     )
 
 
@@ -165,6 +179,7 @@ def _expand(
     fourth: float,
 ) -> list[LineExpansion] | None:
     """Expand along all lines from two points; None where one lies outside the domain."""
+    noise = _jittered(objective, frame, noise, step)
     expect_along(objective, frame, [(line, BRIEF_PLACES * step) for line in directions])
     found = []
     for direction in directions:
@@ -175,13 +190,15 @@ def _expand(
     return found
 
 
-def _with_third(line: LineExpansion, third: float) -> LineExpansion:
-    """Correct an expansion's slope by the third coefficient, and bound its error."""
+def _corrected(line: LineExpansion, third: float, fourth: float) -> LineExpansion:
+    """Correct an expansion's slope and curvature by what third and fourth coefficients change."""
     coefficients, truncation = line.coefficients.copy(), line.truncation.copy()
     rounding = line.rounding.copy()
     coefficients[1] -= third * line.step**2
-    coefficients[3] = third
-    truncation[1] = _RULES.left * abs(third) * line.step**2
+    coefficients[2] -= fourth * line.step**2
+    left_out = _RULES.fifth * abs(third) + abs(fourth)
+    truncation[1] = _RULES.left * left_out * line.step**2
+    truncation[2] = _RULES.left * abs(fourth) * line.step**2
     rounding[1] = line.rounding[2] * line.step / np.sqrt(3)
     return replace(line, coefficients=coefficients, truncation=truncation, rounding=rounding)
 
