@@ -136,7 +136,7 @@ def best_of(
     least = min(each.excess for each in matches)
     limit = max(_BEATEN * least, _FLOOR, floor)
     kept = [each for each in matches if each.excess <= limit + each.formula.error]
-    return sorted(kept, key=lambda each: (each.formula.complexity, each.excess))
+    return sorted(kept, key=lambda each: (each.formula.complexity, max(each.excess, _FLOOR)))
 
 
 def read_matches(given: Given, formulas: list[Formula]) -> list[Match]:

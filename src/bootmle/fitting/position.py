@@ -138,7 +138,9 @@ class Position:
         if self.meets_bound(direction):
             return True
         infinite = divergence_signs(np.nan_to_num(direction)) != 0
-        if not self._stays_low(reach * direction) or self.leaves_plateau(infinite):
+        alone = np.where(infinite, direction, 0.0)  # what else moves may do so by noise
+        low = self._stays_low(reach * direction) or self._stays_low(reach * alone)
+        if not low or self.leaves_plateau(infinite):
             return False
         return self.has_no_optimum(
             f"{SUPREMUM} as {self._ends(direction)}", np.flatnonzero(infinite)

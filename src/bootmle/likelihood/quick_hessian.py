@@ -33,9 +33,11 @@ _EPS = float(np.finfo(float).eps)
 class _Rules:
     """Steps of two points a line, and when they are enough."""
 
-    fourth: float = 1e-3
-    """Fourth coefficient that steps are for, that of 40 events in their log mean; the bounds
-    between axes allow for at least that."""
+    fourth: float = 1e-2
+    """Fourth coefficient that the steps along axes are for, that of 4 events in their log mean:
+    they are so short that slopes are good to 1e-8, whatever third derivatives do further on."""
+    least: float = 1e-3
+    """Least that is allowed for between axes, that of 40 events."""
     quadratic: tuple[float, float] = (0.25, 1.0)
     """Rises over one standard error that are those of a quadratic, ½, or half or twice as much."""
     safety: float = 4.0
@@ -145,7 +147,7 @@ def quick_hessian(
     lengths, (up, down) = 1 / np.sqrt(curvatures), around.rises.reshape(2, -1)
     even, thirds = (up + down) / 2, third_coefficients(around, slope, curvatures)
     fourths = (even[:size] - curvatures * lengths**2 / 2) / lengths**4
-    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.fourth)
+    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.least)
     axes = _expand(objective, frame, directions[:size], step, noise, 0.0)
     apart = _balanced(_jittered(objective, frame, noise, step), fourth)
     between = _expand(objective, frame, directions[size:], apart, noise, fourth)
