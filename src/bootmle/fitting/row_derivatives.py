@@ -21,13 +21,17 @@ class _Rules:
 
     near: float = 0.15
     """Distance up to which a point serves: fourth derivatives change a curvature by 0.15²/12."""
-    opposite: float = 0.02
+    opposite: float = 0.2
     """Midpoint of two points, relative to their distance, up to which they are opposite: a Hessian
-    is measured up to 3e-5 from the optimum, by steps of 2e-3 or more."""
+    is measured up to 3e-5 from the optimum, by steps of 3e-4 or more."""
     parallel: float = 1e-4
     """Difference of unit vectors that are the same."""
     further: float = 1.5
     """Ratio of distances from which on two of them show a third derivative: lattices have 2."""
+    short: float = 5e-3
+    """Distance up to which one is enough: a third derivative of 1 changes the slope by 4e-6."""
+    rounds: int = 4
+    """Of slopes and curvatures in turn: what a midpoint leaves is divided by 25 each time."""
     rank: float = 1e-3
     """Smallest singular value of the equations, relative to the largest."""
     agreement: float = 1e-3
@@ -52,7 +56,7 @@ class RowDerivatives:
         """Solve for them; None where the points that are near do not determine them.
 
         From opposite points the half sum shows curvatures, and the half difference slopes, along
-        directions with two distances to fourth order.
+        directions with two distances to fourth order. Their midpoints need not be here.
         """
         kept = likelihood.calls.kept
         if kept is None or not kept.found or not whitening.size:
@@ -64,20 +68,27 @@ class RowDerivatives:
         z, rises = z[near], values[near] - base
         ahead, behind = _opposites(z)
         away, middle = (z[ahead] - z[behind]) / 2, (z[ahead] + z[behind]) / 2
-        gradients = _solve(*_slopes(away, (rises[ahead] - rises[behind]) / 2))
-        if gradients is None:
-            return None
+        odd, even = (rises[ahead] - rises[behind]) / 2, (rises[ahead] + rises[behind]) / 2
+        squares, crossed = _products(away, away) + _products(middle, middle), np.zeros_like(odd)
         lengths = np.linalg.norm(away, axis=1)[:, None]
-        curved = (rises[ahead] + rises[behind]) / 2 - middle @ gradients
-        seconds = _solve(_squares(away / lengths), curved / lengths**2)
-        if seconds is None:
-            return None
+        gradients = seconds = None
+        for _ in range(_RULES.rounds):
+            gradients = _solve(*_slopes(away, odd - crossed))
+            if gradients is None:
+                return None
+            curved = even - middle @ gradients
+            seconds = _solve(squares / lengths**2 / 2, curved / lengths**2)
+            if seconds is None:
+                return None
+            crossed = _products(away, middle) @ seconds
+        assert gradients is not None
+        assert seconds is not None
         found = cls(whitening, gradients.T, seconds.T)
         return found if found._agrees(likelihood) else None
 
     def along(self, directions: Floats) -> Floats:
         """Return second derivatives (k, n) along directions (k, q)."""
-        return np.asarray(2 * _squares(directions) @ self.seconds.T)
+        return np.asarray(_products(directions, directions) @ self.seconds.T)
 
     def _agrees(self, likelihood: Likelihood) -> bool:
         """Whether they sum to no gradient, and to the identity."""
@@ -90,10 +101,11 @@ class RowDerivatives:
         return bool(max(np.abs(slope).max(), np.abs(off).max()) < _RULES.agreement)
 
 
-def _squares(points: Floats) -> Floats:
-    """Return what distinct second derivatives add to values at points (k, q), by symmetry."""
-    rows, columns = np.triu_indices(points.shape[1])
-    return np.where(rows == columns, 0.5, 1.0) * points[:, rows] * points[:, columns]
+def _products(one: Floats, other: Floats) -> Floats:
+    """Return the factors of distinct second derivatives in the bilinear form of (k, q), (k, q)."""
+    rows, columns = np.triu_indices(one.shape[1])
+    crossed = one[:, rows] * other[:, columns] + one[:, columns] * other[:, rows]
+    return np.where(rows == columns, 0.5, 1.0) * crossed
 
 
 def _opposites(z: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -105,7 +117,10 @@ def _opposites(z: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _slopes(away: Floats, odd: Floats) -> tuple[Floats, Floats]:
-    """Return directions (m, q) with two distances, and slopes (m, n) along them to fourth order."""
+    """Return directions (m, q) with two distances, and slopes (m, n) along them to fourth order.
+
+    One distance is enough if it is short.
+    """
     lengths = np.linalg.norm(away, axis=1)
     units = away / lengths[:, None]
     directions, slopes = [], []
@@ -120,8 +135,12 @@ def _slopes(away: Floats, odd: Floats) -> tuple[Floats, Floats]:
             sign, second = signs[further[0]], rest[further[0]]
             r, s = lengths[first], lengths[second]
             slope = (odd[first] * s**3 - sign * odd[second] * r**3) / (r * s * (s**2 - r**2))
-            directions.append(units[first])
-            slopes.append(slope)
+        elif lengths[first] < _RULES.short:
+            slope = odd[first] / lengths[first]
+        else:
+            continue
+        directions.append(units[first])
+        slopes.append(slope)
     return np.array(directions), np.array(slopes)
 
 
