@@ -41,12 +41,12 @@ def hessian(params: Any) -> Any:
 
 @pytest.mark.parametrize("total", [False, True], ids=["contributions", "total"])
 def test_a_fit_spends_few_evaluations_beyond_scipys_and_counts_them(total: bool) -> None:
-    # 718 and 720 on a like model when at most 250 were asked for.
+    # 718 and 720 on a like model when at most 250 were asked for, 235 to 237 before this.
     objective = Counted(total)
     mle = fit(objective, np.zeros(P), args=(X, Y), options={"gtol": 1e-3})
     assert mle.converged
     assert mle.n_evaluations == objective.calls
-    assert mle.n_evaluations - mle.optimize_result.nfev <= 250
+    assert mle.n_evaluations - mle.optimize_result.nfev <= 210
     right = hessian(mle.estimate)
     assert np.all(np.abs(mle.information.matrix - right) <= mle.information.error)
     assert_allclose(mle.information.point, mle.estimate, rtol=0, atol=0)
@@ -58,7 +58,7 @@ def test_without_an_inverse_hessian_of_scipys_one_is_found_and_the_optimum_by_it
     objective = Counted()
     mle = fit(objective, np.zeros(P), args=(X / X.std(axis=0).clip(0.01), Y), method="L-BFGS-B")
     assert mle.n_evaluations == objective.calls
-    assert mle.n_evaluations - mle.optimize_result.nfev <= 480  # 835 before
+    assert mle.n_evaluations - mle.optimize_result.nfev <= 400  # 835 before
     assert_allclose(mle.information.point, mle.estimate, rtol=0, atol=0)
 
 
@@ -68,10 +68,26 @@ def test_an_inverse_hessian_of_scipys_that_is_far_off_costs_one_rough_hessian() 
     start = fit(objective, np.zeros(6), args=(columns, Y)).estimate
     mle = fit(objective, start, args=(columns, Y), options={"gtol": 1e-3})
     assert mle.optimize_result.nit == 0
-    assert mle.n_evaluations - mle.optimize_result.nfev <= 150
+    assert mle.n_evaluations - mle.optimize_result.nfev <= 110
     mean = 1 / (1 + np.exp(-columns @ mle.estimate))
     right = (columns * (mean * (1 - mean))[:, None]).T @ columns
     assert np.all(np.abs(mle.information.matrix - right) <= mle.information.error)
+
+
+def test_the_information_at_scipys_end_point_is_measured_when_it_is_asked_for() -> None:
+    objective, columns = Counted(), X[:, :3]
+    mle = fit(objective, [0.1, 0.0, 0.0], args=(columns, Y), options={"maxiter": 1})
+    spent = objective.calls
+    assert mle.n_evaluations == spent
+    found = mle.scipy_information
+    assert found is not None
+    assert objective.calls > spent
+    assert_allclose(found.point, mle.optimize_result.x, rtol=1e-6)
+    off = np.abs(found.matrix - _hessian_of(columns, found.point))
+    assert np.all(off <= found.error)
+    spent = objective.calls
+    assert mle.scipy_information is found
+    assert objective.calls == spent
 
 
 @pytest.mark.parametrize("how", ["jac", "transform", "bounds", "L-BFGS-B"])

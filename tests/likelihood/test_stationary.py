@@ -81,3 +81,12 @@ def test_a_kink_is_not_measured_by_two_points_a_line() -> None:
     )
     assert around is None or not around.is_quadratic
     assert found.error.max() > 1e-3
+
+
+def test_steps_that_leave_the_domain_are_shortened() -> None:
+    # The scale's nll is quadratic in its log: from 0.55, a Newton step leads below 0.
+    def nll(x: Any) -> float:
+        return float(3 * (1 / x[0] + np.log(x[0]))) if x[0] > 0 else np.inf
+
+    found, _ = measure_stationary(nll, np.array([1.9]), np.array([[2.0]]), names=("scale",))
+    assert np.isfinite(found.point).all()

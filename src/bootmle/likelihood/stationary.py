@@ -33,6 +33,8 @@ class _Rules:
     eight of them at p = 12."""
     halvings: int = 2
     """Of a step that does not lower the nll."""
+    hidden: float = 4.0
+    """Noise levels by which the nll may rise: 2.8 standard deviations of a difference."""
     few: int = 5
     """Parameters up to which looking at all pairs costs less than another look at the axes."""
     rough: tuple[float, float] = (1e-6, 1e6)
@@ -102,37 +104,44 @@ def closer(here: Station) -> Station | None:
     return there if there is not None and is_regular(np.diag(there.hessian)) else None
 
 
-def _arrive(
-    objective: Objective, frame: Frame, noise: float, hessian: Floats | None = None
-) -> Station:
-    """Look around at the objective's point; by a rough Hessian, what the look does not show."""
+def _arrive(objective: Objective, frame: Frame, noise: float) -> Station:
+    """Look at the axes from the objective's point."""
     step = quick_step(objective, frame, noise)
     slope, curvatures = look(objective, frame, step)
-    known = np.diag(curvatures)
-    if hessian is not None and np.all(curvatures > 0):
-        roots = np.sqrt(curvatures / np.diag(hessian))
-        known = hessian * np.outer(roots, roots)
-    return Station(objective, frame, noise, step, slope, known)
+    return Station(objective, frame, noise, step, slope, np.diag(curvatures))
 
 
 def _stepped(here: Station) -> Station | None:
     """Step to the stationary point by the Hessian known; None where the nll does not fall."""
-    move, value = here.newton_step, float(np.sum(here.objective.base))
+    move = here.newton_step
     for _ in range(_RULES.halvings + 1):
-        objective = here.objective.moved(here.frame.axes @ move)
-        lower = objective.order == 1 or float(objective.base) <= value + 4 * here.noise
-        if lower:
+        objective = _lower(here, move)
+        if objective is not None:
             break
         move = move / 2
     else:
         return None
     there = _arrive(objective, here.frame, here.noise)
-    hessian = _updated(here.hessian, move, there.slope - here.slope)
     curvatures = np.diag(there.hessian)
-    if objective.order == 2 and np.all(curvatures > 0):
+    if not np.all(curvatures > 0):
+        return there
+    hessian = _updated(here.hessian, move, there.slope - here.slope)
+    if objective.order == 2:
         roots = np.sqrt(curvatures / np.diag(hessian))
         hessian = hessian * np.outer(roots, roots)
-    return replace(there, hessian=hessian if np.all(curvatures > 0) else there.hessian)
+    return replace(there, hessian=hessian)
+
+
+def _lower(here: Station, move: Floats) -> Objective | None:
+    """Move the objective's point, in the frame; None where it is higher, or outside its domain."""
+    try:
+        objective = here.objective.moved(here.frame.axes @ move)
+    except ValueError:
+        return None
+    if objective.order == 1:
+        return objective
+    highest = float(here.objective.base) + _RULES.hidden * here.noise
+    return objective if float(objective.base) <= highest else None
 
 
 def _whitened(here: Station, frames: int) -> Station | None:
