@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from bootmle.likelihood.arrays import Floats
 
 __all__ = [
+    "EXTRAPOLATION",
     "SAFETY",
     "Frame",
     "LineExpansion",
@@ -27,7 +28,7 @@ SAFETY = 12.0
 """Standard deviations of the noise that an error bound allows for: measured on 800 regressions
 (logit and Poisson, p = 2 to 5, scales over six decades, half with 1e6 added to the nll), some
 entry is off by more than its bound in 104 with 3, in 5 with 6 and in none with 12."""
-_EXTRAPOLATION = 6.0
+EXTRAPOLATION = 6.0
 """Factor on an extrapolated truncation in bounds: on 736 functions of one parameter (powers, logs,
 inverse sines and others at 1e-12 to 1e9) it falls short by up to 5 times, most often by none."""
 _TINY = float(np.finfo(float).tiny)
@@ -124,7 +125,7 @@ class LineExpansion:
     @property
     def error(self) -> Floats:
         """Bounds (5,) on the coefficients' errors."""
-        return _EXTRAPOLATION * np.maximum(self.truncation, self.hidden) + self.rounding
+        return EXTRAPOLATION * np.maximum(self.truncation, self.hidden) + self.rounding
 
     def covers(self, other: LineExpansion, order: int) -> bool:
         """Whether another expansion differs in a coefficient by no more than the bounds."""

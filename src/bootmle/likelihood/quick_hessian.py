@@ -13,7 +13,14 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import is_definite
-from bootmle.likelihood.differences import SAFETY, Frame, LineExpansion, Measured, Objective
+from bootmle.likelihood.differences import (
+    EXTRAPOLATION,
+    SAFETY,
+    Frame,
+    LineExpansion,
+    Measured,
+    Objective,
+)
 from bootmle.likelihood.hessian import ROUNDING
 from bootmle.likelihood.taylor import BRIEF_PLACES, expand_briefly, expect_along, restrict
 
@@ -49,6 +56,8 @@ class _Rules:
     fifth: float = 0.2
     """Fifth coefficient, as a share of the third, that a corrected slope may have left out: 1/20 in
     the series of exp and sin."""
+    slope: float = 4e-7
+    """Error of the gradient beyond which they are, too: less than what a fit stays with, 5e-7."""
     longest: float = 0.1
     """Longest step: with more noise than 3e-7 more points a line are needed."""
     rounds: int = 3
@@ -140,36 +149,39 @@ def quick_hessian(
     objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
 ) -> Measured | None:
     """Measure the Hessian of an nll by two points a line; None where it takes more than those."""
+    if not np.isfinite(around.rises).all():
+        return None
     size, directions = len(objective.point), objective.directions()
-    if not around.is_quadratic:
-        return None
     slope, curvatures = look(objective, frame, step)
-    lengths, (up, down) = 1 / np.sqrt(curvatures), around.rises.reshape(2, -1)
-    even, thirds = (up + down) / 2, third_coefficients(around, slope, curvatures)
-    fourths = (even[:size] - curvatures * lengths**2 / 2) / lengths**4
-    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.least)
-    axes = _expand(objective, frame, directions[:size], step, noise, 0.0)
-    apart = _balanced(_jittered(objective, frame, noise, step), fourth)
-    between = _expand(objective, frame, directions[size:], apart, noise, fourth)
-    if axes is None or between is None:
+    lengths, even = 1 / np.sqrt(curvatures), around.rises.reshape(2, -1).mean(axis=0)
+    if not np.all(even > _RULES.quadratic[0]):  # a kink's curvature is seen by short steps alone
         return None
-    known = zip(axes, thirds[:size], fourths, strict=True)
-    lines = [*(_corrected(*line) for line in known), *between]
-    measured = objective.assemble(lines, objective.base)
+    thirds = third_coefficients(around, slope, curvatures)
+    fourths = (even[:size] - curvatures * lengths**2 / 2) / lengths**4
+    axes = _expand(objective, frame, directions[:size], step, noise, 0.0)
+    if axes is None:
+        return None
+    axes = [_corrected(*each) for each in zip(axes, thirds[:size], fourths, strict=True)]
+    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.least)
+    apart = _balanced(_jittered(objective, frame, noise, step), fourth)
+    if not _are_accurate(axes) or not EXTRAPOLATION * fourth * apart**2 < _RULES.accurate:
+        return None
+    between = _expand(objective, frame, directions[size:], apart, noise, fourth)
+    if between is None:
+        return None
+    measured = objective.assemble([*axes, *between], objective.base)
     if size > 1:  # along the diagonal mixed fourth derivatives show
         along = lengths / np.sqrt(size)
-        length = float(np.linalg.norm(along))
-        mixed = abs(float(even[size]) - float(along @ measured.matrix @ along) / 2) / length**4
-        if _RULES.safety * mixed > fourth:
-            wider = [_bounded(line, _RULES.safety * mixed) for line in between]
-            lines = [*lines[:size], *wider]
-            measured = objective.assemble(lines, objective.base)
-    if not (_is_accurate(lines) and is_definite(measured.matrix, measured.error)):
+        bend = abs(float(even[size]) - float(along @ measured.matrix @ along) / 2)
+        mixed = _RULES.safety * bend / float(along @ along) ** 2
+        between = [_bounded(line, max(fourth, mixed)) for line in between]
+        measured = objective.assemble([*axes, *between], objective.base)
+    enough = np.max(measured.error) < 2 * _RULES.accurate
+    if not (enough and is_definite(measured.matrix, measured.error)):
         return None
     rounding = ROUNDING * _EPS * np.maximum(1, np.abs(measured.matrix))
-    return replace(
-        measured, error=measured.error + rounding, third=6 * float(np.max(np.abs(thirds)))
-    )
+    third = 6 * float(np.max(np.abs(thirds)))
+    return replace(measured, error=measured.error + rounding, third=third)
 
 
 def _expand(
@@ -212,6 +224,8 @@ def _bounded(line: LineExpansion, fourth: float) -> LineExpansion:
     return replace(line, truncation=truncation)
 
 
-def _is_accurate(lines: Sequence[LineExpansion]) -> bool:
-    """Whether the second coefficients are known well enough."""
-    return bool(max(line.error[2] for line in lines) < _RULES.accurate)
+def _are_accurate(axes: Sequence[LineExpansion]) -> bool:
+    """Whether slopes and curvatures along the axes are known well enough."""
+    slopes = float(np.linalg.norm([line.error[1] for line in axes]))
+    curvatures = max(float(line.error[2]) for line in axes)
+    return slopes < _RULES.slope and curvatures < _RULES.accurate
