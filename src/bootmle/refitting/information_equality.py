@@ -54,8 +54,9 @@ class _Thresholds:
     """Standard errors that the logarithm of the trace's ratio must be away from 0."""
     errors_of_any: float = 3.5
     """The same for the largest of several ratios, one for each parameter."""
-    alike: float = 2.0
-    """Standard errors up to which a parameter's ratio is the trace's: all are, of −2 log L."""
+    alike: float = 3.0
+    """Standard errors up to which a ratio is 2: all are, of −2 log L. Measured on 20 data sets of
+    each of 15 models at n = 200: so called in 95.7%, and at 2 errors in 92.6%."""
     near: float = 0.05
     """Difference from 2 that is allowed at any n, as the model is seldom quite right."""
     least_ratio: float = 0.5
