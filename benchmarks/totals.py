@@ -5,7 +5,8 @@ objective returns its total alone, and has 12 parameters. One row for each model
 
 evaluations, most
     Of the objective, per refit: the mean, and the most that one took; what all refits share, spread
-    over 1,999, is in neither.
+    over 1,999, is in neither. Where that saves time a total is taken apart, as that of the mixed
+    logit is.
 certified
     Share of the replicates.
 distance
