@@ -40,8 +40,8 @@ def test_the_correction_removes_the_expansions_error() -> None:
     assert errors(CORRECTED).max() < errors(expanded).max() / 2
     assert CORRECTED.correction is not None
     said = CORRECTED.correction.standard_error_error() / VERIFIED.standard_error
-    # Four are seldom beyond 2 together, or 2.5: the sample may miss the furthest replicates.
-    assert np.sqrt(np.mean((errors(CORRECTED) / said) ** 2)) < 2.5
+    # Four are seldom beyond 3 together; what is left of a quadratic's bias counts, too.
+    assert np.sqrt(np.mean((errors(CORRECTED) / said) ** 2)) < 3
 
 
 def test_a_cubic_difference_is_corrected_exactly_and_straight_beyond_the_sample() -> None:

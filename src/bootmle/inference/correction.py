@@ -31,6 +31,9 @@ __all__ = ["Correction", "Cubic", "largest_share_of_mcse"]
 _COEFFICIENTS = 4
 """Of a cubic. Measured on Poisson and logit regressions, n = 150 and 300, with 44 verified of 9,999
 replicates, by a quadratic and by a cubic: standard errors are biased by up to 0.15% and 0.08%."""
+_CUBIC_FROM = 64
+"""Points from which a cubic is taken, and a quadratic of fewer: with 40 the fourth coefficient's own
+error is larger than the bias. Measured on a Weibull, n = 1,500: 86 verified of 1,999, not 40."""
 _NO_VARIATION = 1e-24
 """Sum of squares, relative to that of the column itself, below which a power of a replicate is
 rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
@@ -45,6 +48,8 @@ _LOW, _HIGH = 0.025, 0.975
 @dataclass(frozen=True, slots=True, eq=False)
 class Cubic:
     """Cubics in each column of x, (m, p), by their orthogonal polynomials; straight beyond x.
+
+    Quadratics where there are few points.
 
     All sums run over elements in order, without matrix products, whose last bits depend on threads.
     """
@@ -67,7 +72,8 @@ class Cubic:
         last, here = np.zeros_like(first), np.ones_like(first)
         before, size = np.ones_like(center), np.full_like(center, len(x))
         shifts, ratios, norms = [], [], []
-        for _ in range(_COEFFICIENTS - 1):
+        degree = _COEFFICIENTS - 1 if len(x) >= _CUBIC_FROM else 2
+        for _ in range(degree):
             known = np.where(size > 0, size, 1.0)
             shifts.append((first * here**2).sum(axis=0) / known)
             ratios.append(size / before)
