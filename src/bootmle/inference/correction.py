@@ -32,8 +32,8 @@ _COEFFICIENTS = 4
 """Of a cubic. Measured on Poisson and logit regressions, n = 150 and 300, with 44 verified of 9,999
 replicates, by a quadratic and by a cubic: standard errors are biased by up to 0.15% and 0.08%."""
 _CUBIC_FROM = 64
-"""Points from which a cubic is taken, and a quadratic of fewer: with 40 the fourth coefficient's own
-error is larger than the bias. Measured on a Weibull, n = 1,500: 86 verified of 1,999, not 40."""
+"""Points from which a cubic is taken, of fewer a quadratic: with 40 the fourth coefficient's own
+error is larger than the bias. Measured on a logit, n = 1,500: 60 verified of 1,999, not 40."""
 _NO_VARIATION = 1e-24
 """Sum of squares, relative to that of the column itself, below which a power of a replicate is
 rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
