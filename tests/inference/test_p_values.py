@@ -20,8 +20,8 @@ UNITS = np.array([1.0, 2000.0])
 BootOf = Callable[..., Bootstrap]
 
 
-OF_FITS = {Need.EXPANSION, Need.LEVELS}
-OF_REPLICATES = [name for name, kind in METHODS.items() if not kind.needs & OF_FITS]
+OTHERS = {Need.EXPANSION, Need.LEVELS, Need.CLUSTERS}
+OF_REPLICATES = [name for name, kind in METHODS.items() if not kind.needs & OTHERS]
 ALTERNATIVES = ("two-sided", "less", "greater")
 
 
