@@ -154,15 +154,16 @@ def test_gradients_and_curvatures_by_contribution(way: str, scale: str) -> None:
 def test_a_lattice_of_scores_tells_what_one_of_values_does(way: str, scale: str) -> None:
     given, differenced = (read(*WAYS[each][:2], SCALES[scale]) for each in (way, "differences"))
     lattices = [Lattice.of(each, 2, 3) for each in (given, differenced)]
-    assert [len(lattice.points) for lattice in lattices] == [7, 13]
-    assert [lattice.values_per_row for lattice in lattices] == [14, 13]
+    assert [len(lattice.points) for lattice in lattices] == [7, 10]
+    assert [lattice.values_per_row for lattice in lattices] == [14, 10]
     found, expected = (
         lattice.derivatives(likelihood, whitening(likelihood), 0.01)
         for lattice, likelihood in zip(lattices, (given, differenced), strict=True)
     )
     assert found is not None
     assert expected is not None
-    assert_allclose(found, expected, atol=1e-4)
+    # By values third derivatives are one-sided: their error is the step times a fourth derivative.
+    assert_allclose(found, expected, atol=2e-4)
     assert_allclose(found[:, :2], scores(AT, Y) @ FACTOR, rtol=1e-9)
 
 

@@ -40,7 +40,7 @@ def test_what_refits_share_is_measured_once_for_a_fit(factor: float) -> None:
         return boot, nll.calls - int(boot.data.n_evaluations[first:].sum()) - len(boot.data)
 
     boot, first = beside(lambda: bootstrap(mle, n_resamples=64, rng=1))
-    assert first > boot.n_shared == n_terms(8, 3) + 1
+    assert first >= boot.n_shared == n_terms(8, 3) + 1
     _, again = beside(lambda: bootstrap(mle, n_resamples=64, rng=2))
     longer, more = beside(lambda: boot.extend(64), first=64)
     assert max(again, more) < 0.2 * boot.n_shared

@@ -112,22 +112,22 @@ def expand_shared(
     Points of values are at most ``longest`` apart, in standard errors. None where the objective is
     not finite on any lattice.
     """
-    longest = _BY_SCORES if likelihood.scores_given else longest
     for order in (3, 2, 1):
         if n_terms(whitening.size, order) * likelihood.n_values > MEMORY_CAP and order > 1:
             continue
         for factor in _SHORTER:
-            expansion = _expand_at(likelihood, whitening, order, factor * longest)
+            expansion = _expand_at(likelihood, whitening, order, factor, longest)
             if expansion is not None:
                 return expansion
     return None
 
 
 def _expand_at(
-    likelihood: Likelihood, whitening: Whitening, order: int, step: float
+    likelihood: Likelihood, whitening: Whitening, order: int, factor: float, longest: float
 ) -> SharedExpansion | None:
     """Expand on one lattice; None where it leaves the domain."""
     lattice = Lattice.of(likelihood, whitening.size, order)
+    step = factor * (_BY_SCORES if lattice.with_scores else longest)
     straight = n_terms(whitening.size, min(order, 2))
     terms, thirds = [], []
     for block in likelihood.row_blocks(max(1, BLOCK_CAP // lattice.values_per_row)):
