@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from bootmle import Bootstrap, Clustered, Estimator, bootstrap, crosscheck, fit, load
+from bootmle import Bootstrap, Clustered, Estimator, Wild, bootstrap, crosscheck, fit, load
 from bootmle.bootstrapping.choosing import choose_kinds
 from bootmle.likelihood.arrays import Floats
 
@@ -74,6 +74,16 @@ def test_what_no_study_supports_is_not_called_reliable(count: int, reliable: boo
     shown = str(boot).splitlines()[2].split()
     assert shown[-1] == "cr3"
     assert float(shown[-3]) == pytest.approx(boot.confidence_interval("cr3").low[0], abs=0.01)
+
+
+def test_units_of_a_wild_bootstrap_are_its_clusters() -> None:
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(6), 30)
+    mle = fit(line_nll, np.zeros(2), tuple(rng.normal(0, 10, (2, groups.size))))
+    boot = bootstrap(mle, sampling=Wild(groups, correction="CR3"), n_resamples=99, rng=0)
+    assert boot.n_units == 6
+    assert boot.recommended_kinds().tolist() == ["cr3", "cr3"]
+    assert "from 8 clusters on, and there are 6" in str(boot)
 
 
 def test_a_small_sample_without_studentized_intervals_is_not_reliable() -> None:

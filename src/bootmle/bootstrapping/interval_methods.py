@@ -47,6 +47,7 @@ from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.leave_one_out import LeaveOneOut
+from bootmle.sampling import read_plan
 
 __all__ = ["METHODS", "Inference", "why_not"]
 
@@ -280,8 +281,11 @@ class Inference(Doubled):
             if self.own_standard_error is not None and self.rescaling == (1.0, 1.0):
                 return ""
         if self.fit is None or isinstance(self.sampling, str):
+            use = "load(path, fit=mle)"
+            if need in {Need.CLUSTERS, Need.EXPANSION} and read_plan(str(self.sampling)) is None:
+                use = "mle.confidence_interval(..., sampling=plan), with the plan's labels"
             before = ", or call jackknife() before save()" if need is Need.JACKKNIFE else ""
-            return f"the file does not hold {need.value} (use load(path, fit=mle){before})"
+            return f"the file does not hold {need.value} (use {use}{before})"
         reason = why_lacking(need, self.fit, self.sampling, str(self.sampling), self.refit)
         if need is Need.STANDARD_ERRORS and not reason:
             return "the fit is at a bound, or its Hessian is not positive definite"

@@ -300,7 +300,9 @@ class Record:
 
 
 def _count_units(sampling: Plan, n: int) -> int:
-    """Count the units that a plan draws of n observations."""
+    """Count the units, or multiplied clusters, that a plan draws of n observations."""
+    if sampling.cluster_codes is not None:
+        return int(np.unique(sampling.cluster_codes).size)
     units = sampling.units(n)
     return n if units is None else len(units[0])
 

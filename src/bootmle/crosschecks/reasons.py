@@ -228,7 +228,7 @@ def _few_clusters(source: Source, evidence: Evidence) -> Reason | None:
     if source.name != "cluster":
         return Flag.SMALL_SAMPLE, (
             f"it is corrected for the leverage of {count} clusters, which neither the replicates "
-            f"nor the sandwich are: report confidence_interval('cr2')"
+            f"nor the sandwich are: report confidence_interval('cr3')"
         )
     if count >= FEW_CLUSTERS:
         return None

@@ -135,7 +135,7 @@ class FitViews(Optimum):
         compute = INTERVALS.get(str(method).lower())
         if compute is None:
             raise ValueError(
-                f"method: {method!r} is unknown, or takes replicates; use 'abc', 'cr2', or "
+                f"method: {method!r} is unknown, or takes replicates; use 'abc', 'cr3', or "
                 f"bootstrap(mle).confidence_interval({method!r})"
             )
         refits = check_flag("refit", refit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 
@@ -13,9 +14,13 @@ __all__ = ["CORRECTIONS", "Leverage"]
 CORRECTIONS = {"CR2": -0.5, "CR3": -1.0}
 """Powers of I − h_g that multiply the scores of cluster g: CR2 makes the variance unbiased where
 the model is right (Bell and McCaffrey 2002), CR3 is nearly the jackknife."""
-_WHOLE = 1e-6
+_WHOLE = 1e-3
 """One minus a leverage below which a direction is the cluster's alone: a residual there is 0, and
-so is its part of the sum, as in clubSandwich."""
+so is its part of the sum, as in clubSandwich. Differences measure a leverage of 1 up to 4e-4 off
+(a logit of 60 rows)."""
+_PART = 0.01
+"""Length of what lies in such directions, relative to a gradient's, from which on a quantity rests
+on one cluster: less is 1e-4 of the variance that the model claims."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +73,15 @@ class Leverage:
         square = (diagonal**2 - 2 * diagonal * squares).sum(axis=0) + (products**2).sum(axis=(1, 2))
         unknown = np.full(trace.shape, np.nan)
         return np.asarray(np.divide(trace**2, square, out=unknown, where=square > 0))
+
+    def rests_on_one(self, directions: Floats) -> NDArray[np.bool_]:
+        """Whether one cluster alone determines a part of k quantities with gradients (r, k)."""
+        # It has no residual there, so that nothing shows how much another one would differ.
+        whole = np.asarray(np.linalg.solve(self.root, directions), float)
+        alone = np.where(self.values > 1 - _WHOLE, 1.0, 0.0)[..., None] * self._turned(whole[None])
+        return np.asarray(
+            np.linalg.norm(alone, axis=1).max(axis=0) > _PART * np.linalg.norm(whole, axis=0)
+        )
 
     def _power(self, correction: str) -> Floats:
         """Return the eigenvalues of I − h_g to the power of a correction, (G, r)."""

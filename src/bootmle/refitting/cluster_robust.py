@@ -144,6 +144,8 @@ class ClusterRobust:
         """
         directions = self.factor.T @ slopes
         errors = np.sqrt(((self.corrected(correction) @ directions) ** 2).sum(axis=0))
+        # What one cluster alone determines has far too small a sandwich (MacKinnon and Webb 2017).
+        errors[self.leverage.rests_on_one(directions)] = np.inf
         if correction == "CR2":
             return errors, self.leverage.degrees_of_freedom(directions, correction)
         return errors, np.full(errors.size, len(self.scores) - 1.0)

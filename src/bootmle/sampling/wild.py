@@ -54,14 +54,14 @@ class Wild(Plan):
     clusters : (n,) array_like or str
         Label of the cluster that each observation belongs to, or the column of a data frame or
         dict in ``args`` that holds them.
-    correction : str, optional
-        "CR2" or "CR3": scores corrected for the clusters' leverage, so that the replicates'
-        variance is that of the sandwich so corrected (Bell and McCaffrey 2002; MacKinnon, Nielsen
-        and Webb 2023). Below 40 clusters use "CR3" and studentized intervals.
     weights : str
         "webb": six values (Webb 2023), 6^G draws, for few clusters; "rademacher": ±1, of which G
         clusters have 2^G; "mammen": two values with a third moment of 1 (Mammen 1993), which keeps
         the skewness of the scores.
+    correction : str, optional
+        "CR2" or "CR3": scores corrected for the clusters' leverage, so that the replicates'
+        variance is that of the sandwich so corrected (Bell and McCaffrey 2002; MacKinnon, Nielsen
+        and Webb 2023). Below 40 clusters use "CR3" and studentized intervals.
 
     Raises
     ------
