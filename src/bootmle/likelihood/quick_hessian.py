@@ -58,8 +58,6 @@ class _Rules:
     the series of exp and sin."""
     slope: float = 4e-7
     """Error of the gradient beyond which they are, too: less than what a fit stays with, 5e-7."""
-    noisy: float = 2e4
-    """The same in noise levels: more points a line would take steps of 1/40 or so as well."""
     longest: float = 0.1
     """Longest step: with more noise than 3e-7 more points a line are needed."""
     rounds: int = 3
@@ -166,7 +164,7 @@ def quick_hessian(
     axes = [_corrected(*each) for each in zip(axes, thirds[:size], fourths, strict=True)]
     fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.least)
     apart = _balanced(_jittered(objective, frame, noise, step), fourth)
-    if not _are_accurate(axes, noise) or not EXTRAPOLATION * fourth * apart**2 < _RULES.accurate:
+    if not _are_accurate(axes) or not EXTRAPOLATION * fourth * apart**2 < _RULES.accurate:
         return None
     between = _expand(objective, frame, directions[size:], apart, noise, fourth)
     if between is None:
@@ -226,8 +224,8 @@ def _bounded(line: LineExpansion, fourth: float) -> LineExpansion:
     return replace(line, truncation=truncation)
 
 
-def _are_accurate(axes: Sequence[LineExpansion], noise: float) -> bool:
+def _are_accurate(axes: Sequence[LineExpansion]) -> bool:
     """Whether slopes and curvatures along the axes are known well enough."""
     slopes = float(np.linalg.norm([line.error[1] for line in axes]))
     curvatures = max(float(line.error[2]) for line in axes)
-    return slopes < max(_RULES.slope, _RULES.noisy * noise) and curvatures < _RULES.accurate
+    return slopes < _RULES.slope and curvatures < _RULES.accurate
