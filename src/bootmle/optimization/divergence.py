@@ -223,6 +223,7 @@ def follow_curvature(
         step = np.abs(whitening.factor @ run.steps[0] / target.whitening.units).max()
         arrived = bool(run.done[0]) and step < _PATH.arrived
         confirmed = arrived and _rises_around(here, run) and not _is_noise(here, run)
+        confirmed = confirmed and _rises_along_profile(target, here, run)
         target.n_evaluations += here.n_evaluations
         if arrived:
             return certified(here, run) if confirmed else None
@@ -250,3 +251,25 @@ def _rises_around(target: WhitenedObjective, run: BatchedNewton) -> bool:
     """Whether the nll rises on every side, one standard error by the last Hessian away."""
     own = Whitening.from_curvature(run.z[0], run.hessian[0])
     return lowest_neighbor(target, run.z[0], float(run.value[0]), own.factor.T) is None
+
+
+def _rises_along_profile(
+    original: WhitenedObjective, target: WhitenedObjective, run: BatchedNewton
+) -> bool:
+    """Whether the nll rises from an optimum along the profile of the parameter that went furthest.
+
+    In a valley that bends, curvature over a short step is not the valley's own.
+    """
+    working, errors = target.whitening.to_working(run.z[0]), run.standard_errors()[0]
+    away = np.abs(working - original.whitening.center) / original.whitening.units
+    held = np.array([away.argmax()])
+    for side in (-1.0, 1.0):
+        point = working.copy()
+        point[held] += side * errors[held]
+        fitted = fit_others(target, held, point, run.step_sizes, patient=True)
+        if fitted is None:
+            continue
+        value = target.value(target.whitening.to_whitened(fitted.working))
+        if value < run.value[0] - run.step_sizes.slack():
+            return False
+    return True
