@@ -58,10 +58,18 @@ def jumps_in_curvature(search: Position) -> bool:
     target = search.target()
     target = target.seen_in(replace(search.whitening, center=search.working))
     along = np.cos(np.arange(1.0, search.whitening.size + 1))  # along no axis or diagonal
-    along *= _RULES.crossing / np.linalg.norm(along)
-    up, down = target.values(np.array([along, -along]))
+    along /= np.linalg.norm(along)
+
+    def slope(step: float) -> float:
+        up, down = target.values(step * np.array([along, -along]))
+        return float(up - down) / (2 * step)
+
     allowed = max(_RULES.slope, search.step_sizes.slack() / _RULES.crossing)
-    return bool(abs(up - down) > 2 * _RULES.crossing * allowed)
+    found = slope(_RULES.crossing)
+    if abs(found) <= allowed:
+        return False
+    # Noise that comes in stairs may be more there than was measured; its slopes do not stay.
+    return 1 / _RULES.steady < slope(_RULES.crossing / _RULES.steady) / found < _RULES.steady
 
 
 def slope_beside_jump(search: Position) -> float | None:
