@@ -8,6 +8,8 @@ import pytest
 from scipy.optimize import minimize
 
 from bootmle import Flag, bootstrap, crosscheck, fit
+from bootmle.crosschecks.formulas import Formula
+from bootmle.crosschecks.matching import Given, best_of
 from models import normal, poisson
 
 
@@ -162,3 +164,14 @@ def test_nothing_symmetric_agrees_where_many_replicates_are_infinite() -> None:
     verdicts = crosscheck(boot).verdicts
     assert not any(verdicts[source].agrees for source in ("bootstrap", "hessian", "sandwich"))
     assert "no symmetric standard error" in verdicts["hessian"].reason
+
+
+@pytest.mark.parametrize("variances", [(0.0, 0.0), (0.0, 2.0), (-1.0, 2.0), (-1.0, -2.0)])
+def test_no_matrix_equals_one_of_variances_that_are_not_positive(
+    variances: tuple[float, float],
+) -> None:
+    """Hessians differenced with far too short steps are rounding, as [[0, 284], [284, 0]]."""
+    given = np.array([[1.0, -0.3], [-0.3, 4.0]]) / np.pi
+    covariance = np.diag(variances) + [[0.0, 1 / 284], [1 / 284, 0.0]]
+    formulas = [Formula(name="differences with h = 1e-8", covariance=covariance)]
+    assert best_of(Given.of(np.sqrt(np.diag(given)), given), formulas) == []

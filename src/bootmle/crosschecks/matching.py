@@ -184,12 +184,13 @@ def _measure_matrix(given: Given, formula: Formula) -> Match:
     assert given.matrix is not None
     inside = np.ix_(given.present, given.present)
     matrix, made = given.matrix[inside], formula.covariance[inside]
-    if formula.variances or not np.isfinite(matrix).all():
+    variances = np.diag(made)
+    if formula.variances or not np.isfinite(matrix).all() or not (variances > 0).all():
         return Match(formula, np.inf, np.inf)
-    unit = np.sqrt(np.outer(np.diag(made), np.diag(made)))
-    if not unit.all() or np.linalg.eigvalsh(made / unit)[0] < _SINGULAR:
+    unit = np.sqrt(np.outer(variances, variances))
+    if np.linalg.eigvalsh(made / unit)[0] < _SINGULAR:
         # A pseudo-inverse has no inverse to measure by: its entries are compared.
-        away = float(np.abs((matrix - made) / np.where(unit > 0, unit, np.inf)).max()) / 2
+        away = float(np.abs((matrix - made) / unit).max()) / 2
         return Match(formula, away, away)
     try:
         factor = np.linalg.cholesky(made)
