@@ -172,6 +172,6 @@ def test_no_matrix_equals_one_of_variances_that_are_not_positive(
 ) -> None:
     """Hessians differenced with far too short steps are rounding, as [[0, 284], [284, 0]]."""
     given = np.array([[1.0, -0.3], [-0.3, 4.0]]) / np.pi
-    covariance = np.diag(variances) + [[0.0, 1 / 284], [1 / 284, 0.0]]
+    covariance = np.diag(variances) + (1 - np.eye(2)) / 284
     formulas = [Formula(name="differences with h = 1e-8", covariance=covariance)]
     assert best_of(Given.of(np.sqrt(np.diag(given)), given), formulas) == []

@@ -2,9 +2,9 @@
 
 Davison, Hinkley and Schechtman (1986); Davison and Hinkley (1997), section 9.3; Hesterberg (1996).
 The difference between a verified replicate and its expansion is regressed on a cubic in each
-parameter's own expanded replicate, and the regression is added to the replicates that are not
-verified. What it leaves is orthogonal to 1, θ*, θ*² and θ*³, so means and variances are corrected
-without bias of first order.
+parameter's own expanded replicate, and on another's where that accounts for most of the rest; the
+regression is added to the replicates that are not verified. What it leaves is orthogonal to 1, θ*,
+θ*² and θ*³, so means and variances are corrected without bias of first order.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.inference.companions import Companions
+from bootmle.inference.cubic import N_COEFFICIENTS, Cubic
 from bootmle.inference.derived import derive_all
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.order_statistics import (
@@ -26,81 +28,14 @@ from bootmle.inference.order_statistics import (
 from bootmle.inference.standard_errors import of_finite, standard_error, standard_error_mcse
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["Correction", "Cubic", "largest_share_of_mcse"]
+__all__ = ["Correction", "largest_share_of_mcse"]
 
-_COEFFICIENTS = 4
-"""Of a cubic. Measured on Poisson and logit regressions, n = 150 and 300, with 44 verified of 9,999
-replicates, by a quadratic and by a cubic: standard errors are biased by up to 0.15% and 0.08%."""
-_CUBIC_FROM = 64
-"""Points from which a cubic is taken, of fewer a quadratic: with 40 the fourth coefficient's own
-error is larger than the bias. Measured on a logit, n = 1,500: 60 verified of 1,999, not 40."""
-_NO_VARIATION = 1e-24
-"""Sum of squares, relative to that of the column itself, below which a power of a replicate is
-rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
 _LEAST_FREEDOM = 1e-6
 """Least 1 − leverage that a residual is divided by: an observation alone on its curve tells nothing
 of the error, and its residual is rounding."""
-_ARRAYS = ("predicted", "verified", "predicted_errors", "verified_errors")
+_ARRAYS = ("predicted", "verified", "predicted_errors", "verified_errors", "leverages")
 _LOW, _HIGH = 0.025, 0.975
 """The endpoints that a table prints."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cubic:
-    """Cubics in each column of x, (m, p), by their orthogonal polynomials; straight beyond x.
-
-    Quadratics where there are few points.
-
-    All sums run over elements in order, without matrix products, whose last bits depend on threads.
-    """
-
-    center: Floats
-    scale: Floats
-    shifts: Floats  # (3, p), as the next two: P_k+1 = (x − shift_k) P_k − ratio_k P_k−1
-    ratios: Floats
-    norms: Floats
-    ends: tuple[Floats, Floats]
-
-    @classmethod
-    def of(cls, x: Floats) -> Cubic:
-        """Orthogonalize 1, x, x² and x³ on the columns of (m, p)."""
-        center = x.mean(axis=0)
-        squares = ((x - center) ** 2).sum(axis=0)
-        varies = squares > _NO_VARIATION * (x**2).sum(axis=0)
-        scale = np.where(varies, np.sqrt(squares), np.inf)
-        first = (x - center) / scale
-        last, here = np.zeros_like(first), np.ones_like(first)
-        before, size = np.ones_like(center), np.full_like(center, len(x))
-        shifts, ratios, norms = [], [], []
-        degree = _COEFFICIENTS - 1 if len(x) >= _CUBIC_FROM else 2
-        for _ in range(degree):
-            known = np.where(size > 0, size, 1.0)
-            shifts.append((first * here**2).sum(axis=0) / known)
-            ratios.append(size / before)
-            raised = first * here
-            last, here = here, (first - shifts[-1]) * here - ratios[-1] * last
-            before, size = known, (here**2).sum(axis=0)
-            size = np.where(size > _NO_VARIATION * (raised**2).sum(axis=0), size, 0.0)
-            here = np.where(size > 0, here, 0.0)
-            norms.append(np.where(size > 0, np.sqrt(size), np.inf))
-        ends = x.min(axis=0), x.max(axis=0)
-        return cls(center, scale, np.array(shifts), np.array(ratios), np.array(norms), ends)
-
-    def basis(self, x: Floats, count: int) -> Floats:
-        """Evaluate the polynomials, orthonormal on the ``count`` points of `of`: (4, B, p)."""
-        inside = np.clip(x, *self.ends)
-        first, beyond = (inside - self.center) / self.scale, (x - inside) / self.scale
-        beyond = np.where(np.isfinite(beyond), beyond, 0.0)
-        here, slope = np.ones_like(first), np.zeros_like(first)
-        last, before = np.zeros_like(first), slope
-        found = [here / np.sqrt(count)]
-        for shift, ratio, norm in zip(self.shifts, self.ratios, self.norms, strict=True):
-            last, here, before, slope = (
-                *(here, (first - shift) * here - ratio * last),
-                *(slope, here + (first - shift) * slope - ratio * before),
-            )
-            found.append((here + slope * beyond) / norm)
-        return np.stack(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +52,8 @@ class Correction:
         All replicates.
     predicted_errors, verified_errors : (m, p) arrays or None
         Each one's own standard errors, by the expansion and verified, where they were asked for.
+    leverages : (m, p) array or None
+        What `Companions` add to the replicates' leverages.
     """
 
     predicted: Floats
@@ -125,19 +62,33 @@ class Correction:
     n_replicates: int
     predicted_errors: Floats | None = None
     verified_errors: Floats | None = None
+    leverages: Floats | None = None
 
     @classmethod
     def apply(
-        cls, expanded: Floats, sample: Floats, verified: Floats, n_replicates: int
+        cls,
+        expanded: Floats,
+        sample: Floats,
+        verified: Floats,
+        n_replicates: int,
+        *,
+        alone: bool = False,
     ) -> tuple[Floats, Correction]:
-        """Correct expanded replicates (k, p) by a sample of others (m, p), verified (m, p)."""
+        """Correct expanded replicates (k, p) by a sample of others (m, p), verified (m, p).
+
+        ``alone``, each column is corrected whatever the others are: without companions.
+        """
         polynomials = Cubic.of(sample)
         basis = polynomials.basis(sample, len(sample))
         coefficients = (basis * (verified - sample)).sum(axis=1)
+        left = verified - sample - (coefficients[:, None, :] * basis).sum(axis=0)
+        companions = None if alone else Companions.of(polynomials, basis, sample, left)
 
         def corrected(x: Floats) -> Floats:
             at = polynomials.basis(x, len(sample))
             moved = x + (coefficients[:, None, :] * at).sum(axis=0)
+            if companions is not None:
+                moved = moved + companions.added(x)
             # What is positive in every replicate stays so.
             positive = (sample > 0).all(axis=0) & (verified > 0).all(axis=0) & (x > 0)
             negative = (sample < 0).all(axis=0) & (verified < 0).all(axis=0) & (x < 0)
@@ -145,7 +96,10 @@ class Correction:
             return np.where(kept, x, moved)
 
         predicted = corrected(sample)
-        return corrected(expanded), cls(predicted, verified, len(expanded), n_replicates)
+        correction = cls(predicted, verified, len(expanded), n_replicates)
+        if companions is not None:
+            correction = replace(correction, leverages=companions.leverages)
+        return corrected(expanded), correction
 
     def of_derived(
         self, function: Callable[[Floats], Any], derived: Floats, corrected: NDArray[np.bool_]
@@ -171,12 +125,12 @@ class Correction:
         """Correct functions of the replicates (B, k) by those of the sample, (m, k)."""
         known = np.isfinite(sample) & np.isfinite(verified)
         usable = (known | ~known.any(axis=0)).all(axis=1)
-        if usable.sum() <= _COEFFICIENTS:
+        if usable.sum() <= N_COEFFICIENTS:
             return values, Correction(
                 sample[usable], verified[usable], self.n_corrected, self.n_replicates
             )
         moved, correction = Correction.apply(
-            values[corrected], sample[usable], verified[usable], self.n_replicates
+            values[corrected], sample[usable], verified[usable], self.n_replicates, alone=True
         )
         result = values.copy()
         result[corrected] = moved
@@ -194,7 +148,7 @@ class Correction:
     @property
     def _arrays(self) -> tuple[Any, ...]:
         """What has a column for each parameter."""
-        return self.predicted, self.verified, self.predicted_errors, self.verified_errors
+        return tuple(getattr(self, name) for name in _ARRAYS)
 
     def bias_error(self) -> Floats:
         """Return the correction's part in the Monte Carlo error of the bias, (p,)."""
@@ -284,13 +238,18 @@ class Correction:
 
     def _residuals(self) -> Floats:
         """Return residuals by deletion, e / (1 − leverage), (m, p)."""
-        basis = Cubic.of(self.predicted).basis(self.predicted, len(self.predicted))
-        freedom = np.maximum(1 - (basis**2).sum(axis=0), _LEAST_FREEDOM)
+        freedom = np.maximum(1 - self._leverages(), _LEAST_FREEDOM)
         return np.asarray((self.verified - self.predicted) / freedom)
+
+    def _leverages(self) -> Floats:
+        """Return the leverages of the sample's replicates in the regression, (m, p)."""
+        basis = Cubic.of(self.predicted).basis(self.predicted, len(self.predicted))
+        added = 0.0 if self.leverages is None else self.leverages
+        return np.asarray((basis**2).sum(axis=0) + added)
 
     def _variance(self) -> Floats:
         """Return the residual variance, (p,)."""
-        freedom = max(len(self.predicted) - _COEFFICIENTS, 1)
+        freedom = np.maximum(len(self.predicted) - self._leverages().sum(axis=0), 1.0)
         return np.asarray(((self.verified - self.predicted) ** 2).sum(axis=0) / freedom)
 
     @classmethod
