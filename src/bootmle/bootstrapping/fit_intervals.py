@@ -105,16 +105,7 @@ def interval_of_fit(
     with computation():
         prepared = plan.prepared(fit)
         clustered = Need.CLUSTERS in kind.needs
-        why_not = why_not_cluster_robust if clustered else why_no_family
-        if reason := why_not(fit, prepared, str(plan)):
-            use = "; pass sampling=Clustered(labels)" if prepared.cluster_codes is None else ""
-            more = use if clustered else ""
-            raise ValueError(f"method: {kind.name!r} is not available, as {reason}{more}")
-        if fit.not_identified:
-            raise ValueError(
-                f"method: {kind.name!r} is not available, as the data do not identify "
-                f"{', '.join(fit.not_identified)}; bootstrap, which serves the others"
-            )
+        _check_available(fit, kind, prepared, str(plan))
         functions = () if derive is None else (derive,)
         estimate, names = fit.estimate, fit.names
         if derive is not None:
@@ -136,6 +127,21 @@ def interval_of_fit(
             stacklevel=4,
         )
     return found
+
+
+def _check_available(fit: Fit, kind: type[IntervalMethod], prepared: Plan, shown: str) -> None:
+    """Raise where a fit and a plan, which ``shown`` writes, do not have a kind of interval."""
+    clustered = Need.CLUSTERS in kind.needs
+    why_not = why_not_cluster_robust if clustered else why_no_family
+    if reason := why_not(fit, prepared, shown):
+        unclustered = clustered and prepared.cluster_codes is None
+        more = "; pass sampling=Clustered(labels)" if unclustered else ""
+        raise ValueError(f"method: {kind.name!r} is not available, as {reason}{more}")
+    if fit.not_identified:
+        raise ValueError(
+            f"method: {kind.name!r} is not available, as the data do not identify "
+            f"{', '.join(fit.not_identified)}; bootstrap, which serves the others"
+        )
 
 
 def _of_kind(kind: type[IntervalMethod]) -> Callable[..., ConfidenceInterval]:
