@@ -15,6 +15,7 @@ from joblib import parallel_config
 from threadpoolctl import threadpool_info
 
 from bootmle import Estimator, Interrupted, bootstrap, fit
+from bootmle.execution import recovery
 from bootmle.execution.parallel import check_n_jobs, compute_pieces
 from bootmle.execution.pieces import join
 from bootmle.refitting.replicates import Replicates
@@ -60,8 +61,13 @@ def test_replicates_are_those_of_one_worker_and_the_task_travels_once(
 
 
 def test_a_death_costs_at_most_the_replicate_that_kills_its_worker(
-    client: Any, computation: Computation, expected: Expected, tmp_path: Path
+    client: Any,
+    computation: Computation,
+    expected: Expected,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(recovery, "_TRIES", 2)  # each starts a process
     together = run(computation(kills=(9,), kills_once=(30,), marker=tmp_path / "killed"), 40)
     assert (tmp_path / "killed").exists()
     assert dict(together.messages) == {9: "its worker process died: SIGKILL(-9)"}

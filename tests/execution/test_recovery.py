@@ -114,8 +114,9 @@ def test_a_worker_that_is_killed_once_costs_nothing(
 
 
 def test_a_replicate_that_kills_its_process_is_named_and_all_others_are_kept(
-    computation: Computation, expected: Expected
+    computation: Computation, expected: Expected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recovery, "_TRIES", 2)  # each starts a process
     together, _ = in_order(compute_pieces(computation(kills=(9,)), [(0, 16)], 2))
     assert np.flatnonzero(together.failed).tolist() == [9]
     assert together.status[9] == Status.WORKER_DIED

@@ -1,5 +1,6 @@
 """No finite optimum: known by its ray, exactly where linear programming says separated."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,17 @@ def separation_signs(X: Floats, y: Floats) -> Floats | None:
     strictly, then the range of each coefficient over the b that separate all of these. Entries
     are +1 or -1, 0 for a coefficient that stays finite, NaN where both signs are possible.
     """
-    Z = (2 * y - 1)[:, None] * X
+    Z = np.unique((2 * y - 1)[:, None] * X, axis=0)
     n, p = Z.shape
-    box = [(-1.0, 1.0)] * p
-    furthest = [linprog(-z, A_ub=-Z, b_ub=np.zeros(n), bounds=box).x @ z for z in Z]
-    strict = np.array(furthest) > 1e-7
+    # All such rows at once: the most that z'b >= t, 0 <= t <= 1 can sum to has t = 1 for each of
+    # them, as b may be as long as it takes and the sum of two such b separates what either does.
+    most = linprog(
+        np.r_[np.zeros(p), -np.ones(n)],
+        A_ub=np.hstack([-Z, np.eye(n)]),
+        b_ub=np.zeros(n),
+        bounds=[(None, None)] * p + [(0.0, 1.0)] * n,
+    )
+    strict = most.x[p:] > 0.5
     if not strict.any():
         return None
     signs = np.empty(p)
@@ -109,6 +116,20 @@ def separation_signs(X: Floats, y: Floats) -> Floats | None:
     return signs
 
 
+@cache
+def resampled_signs(p: int, n: int, seed: int) -> list[Floats | None]:
+    """The signs of each of 128 resamples of a data set of STRONG coefficients."""
+    X, y = strong_data(p, n, seed)
+    drawn = [Cases().draw(n, k, stream_of(seed, k)).rows for k in range(128)]
+    return [separation_signs(X[rows], y[rows]) for rows in drawn]
+
+
+def strong_data(p: int, n: int, seed: int) -> tuple[Floats, Floats]:
+    model, rng = logit(p - 1), np.random.default_rng(seed)
+    X, y = model.simulate(STRONG[p], rng, *model.design(n, rng))
+    return X, y
+
+
 STRONG = {
     2: np.array([0.0, 2.0]),
     3: np.array([0.0, 2.0, -2.0]),
@@ -122,17 +143,12 @@ def test_separated_logits_are_those_of_a_linear_program(
     p: int, n: int, seed: int, with_jac: bool
 ) -> None:
     model = logit(p - 1)
-    rng = np.random.default_rng(seed)
-    X, y = model.simulate(STRONG[p], rng, *model.design(n, rng))
-    mle = fit(model.nll, np.zeros(p), (X, y), jac=model.scores if with_jac else None)
+    args = strong_data(p, n, seed)
+    mle = fit(model.nll, np.zeros(p), args, jac=model.scores if with_jac else None)
     assert mle.converged
     boot = bootstrap(mle, n_resamples=128, rng=seed)
     n_separated = 0
-    for k in range(128):
-        stream = stream_of(boot.seed, k)
-        rows = Cases().draw(n, k, stream).rows
-        assert rows is not None
-        signs = separation_signs(X[rows], y[rows])
+    for k, signs in enumerate(resampled_signs(p, n, seed)):
         diverged = boot.status[k] == Status.NO_FINITE_OPTIMUM
         assert diverged == (signs is not None), f"replicate {k}: {boot.data.messages.get(k)}"
         if signs is None:
