@@ -255,7 +255,7 @@ def test_correlated_rows_are_left_alone_once_shuffled() -> None:
 def test_sources_agree_where_the_model_is_right(name: str) -> None:
     # A source is off for one of 2 parameters beyond the normal quantile for both, at 5% if they
     # move alike. Of 40 data sets more than 8 are off with probability 1.3e-4 for each source.
-    # To first order log SE_opg is 2 log SE_hessian − log SE_sandwich: its sampling error is twice s.
+    # To first order log SE_opg is 2 log SE_hessian − log SE_sandwich, of sampling error twice s.
     model = {"normal": normal(), "poisson": poisson(1)}[name]
     agreed = {"hessian": 0, "sandwich": 0, "opg": 0}
     flags = 0

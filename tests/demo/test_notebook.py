@@ -57,10 +57,10 @@ def kinds(cell: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The notebook executed with 99 resamples, by a kernel that nobody has configured."""
+    """The notebook executed with 59 resamples, by a kernel that nobody has configured."""
     notebook = read()
     parameters = cell_of(notebook, "parameters")
-    parameters.source = PARAMETERS.sub("N_RESAMPLES = 99", parameters.source)
+    parameters.source = PARAMETERS.sub("N_RESAMPLES = 59", parameters.source)
     home = tmp_path_factory.mktemp("kernel")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "IPYTHONDIR", str(home))

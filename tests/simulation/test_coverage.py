@@ -132,9 +132,9 @@ def exponential_study(**options: Any) -> Coverage:
 
 
 def test_wald_coverage_is_exact() -> None:
-    """600 data sets, four Monte Carlo errors: 1 false alarm in 16,000 for each of three."""
-    study = exponential_study(n_datasets=600, methods=["hessian", "normal"], warp=True)
-    error = np.sqrt(WALD * (1 - WALD) / 600)
+    """300 data sets, four Monte Carlo errors: 1 false alarm in 16,000 for each of three."""
+    study = exponential_study(n_datasets=300, methods=["hessian", "normal"], warp=True)
+    error = np.sqrt(WALD * (1 - WALD) / 300)
     assert abs(study.coverage["hessian"][0] - WALD) < 4 * error
     # The mean's standard deviation is 1/√20, its bootstrap error √(19/20) of that.
     assert abs(study.empirical_sd[0] / np.sqrt(1 / 20) - 1) < 4 * study.empirical_sd_mcse[0] * 4.5

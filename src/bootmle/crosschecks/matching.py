@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ _CHANCE = 0.01
 """Chance at most, over all formulas of a kind, that one matches numbers it has no part in."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Given:
     """A column of numbers for the q free parameters, NaN where missing, or a matrix of them.
 
@@ -84,6 +85,17 @@ class Given:
             return (self,)
         middle = self.column * (1 + self.unit)
         return self, Given(middle, self.unit / (1 + self.unit), cut=True)
+
+    @cached_property
+    def inside(self) -> Floats:
+        """The matrix of what is present."""
+        assert self.matrix is not None
+        return self.matrix[np.ix_(self.present, self.present)]
+
+    @cached_property
+    def units(self) -> Floats:
+        """Half a unit of the last digit of each entry of the matrix, which is finite."""
+        return np.abs(self.inside) * rounding(self.inside.ravel()).reshape(self.inside.shape)
 
     def where(self, chosen: NDArray[np.bool_]) -> Given:
         """Take some of the numbers for missing."""
@@ -181,9 +193,8 @@ def measure(given: Given, formula: Formula) -> Match:
 
 def _measure_matrix(given: Given, formula: Formula) -> Match:
     """Compare a matrix C with V = L Lᵀ by the eigenvalues of L⁻¹ C L⁻ᵀ."""
-    assert given.matrix is not None
-    inside = np.ix_(given.present, given.present)
-    matrix, made = given.matrix[inside], formula.covariance[inside]
+    matrix = given.inside
+    made = formula.covariance[np.ix_(given.present, given.present)]
     variances = np.diag(made)
     if formula.variances or not np.isfinite(matrix).all() or not (variances > 0).all():
         return Match(formula, np.inf, np.inf)
@@ -202,8 +213,7 @@ def _measure_matrix(given: Given, formula: Formula) -> Match:
         return Match(formula, np.inf, np.inf)
     off = float(np.abs(np.log(values)).max()) / 2
     inverse = np.abs(np.linalg.inv(factor))
-    entries = np.abs(matrix) * rounding(matrix.ravel()).reshape(matrix.shape)
-    allowed = float(np.linalg.norm(inverse @ entries @ inverse.T)) / 2
+    allowed = float(np.linalg.norm(inverse @ given.units @ inverse.T)) / 2
     return Match(formula, off, max(off - min(allowed, _COARSEST), 0.0))
 
 
