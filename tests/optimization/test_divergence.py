@@ -120,8 +120,12 @@ def separation_signs(X: Floats, y: Floats) -> Floats | None:
 def resampled_signs(p: int, n: int, seed: int) -> list[Floats | None]:
     """The signs of each of 128 resamples of a data set of STRONG coefficients."""
     X, y = strong_data(p, n, seed)
-    drawn = [Cases().draw(n, k, stream_of(seed, k)).rows for k in range(128)]
-    return [separation_signs(X[rows], y[rows]) for rows in drawn]
+    signs = []
+    for k in range(128):
+        rows = Cases().draw(n, k, stream_of(seed, k)).rows
+        assert rows is not None
+        signs.append(separation_signs(X[rows], y[rows]))
+    return signs
 
 
 def strong_data(p: int, n: int, seed: int) -> tuple[Floats, Floats]:
