@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.optimize import minimize
 
 from bootmle import Flag, bootstrap, crosscheck, fit
