@@ -91,7 +91,7 @@ def separation_signs(X: Floats, y: Floats) -> Floats | None:
     n, p = Z.shape
     # All such rows at once: the most that z'b >= t, 0 <= t <= 1 can sum to has t = 1 for each of
     # them, as b may be as long as it takes and the sum of two such b separates what either does.
-    most = linprog(
+    most: Any = linprog(
         np.r_[np.zeros(p), -np.ones(n)],
         A_ub=np.hstack([-Z, np.eye(n)]),
         b_ub=np.zeros(n),
