@@ -65,8 +65,7 @@ def lmfit_model(data):
     return {name: (found[name].value, found[name].stderr) for name in NAMES}
 
 
-def lmfit_scalar(data):
-    """Minimize −log L, a scalar, as its users do for likelihoods."""
+def _lmfit_bfgs(data, halved, **options):
     from lmfit import Parameters, minimize
 
     params = Parameters()
@@ -75,26 +74,20 @@ def lmfit_scalar(data):
 
     def nll(params):
         made = curve(data["t"], *(params[name].value for name in NAMES))
-        return 0.5 * np.sum(((data["y"] - made) / SIGMA) ** 2)
+        return halved(((data["y"] - made) / SIGMA) ** 2)
 
-    found = minimize(nll, params, method="bfgs").params
+    found = minimize(nll, params, method="bfgs", **options).params
     return {name: (found[name].value, found[name].stderr) for name in NAMES}
+
+
+def lmfit_scalar(data):
+    """Minimize −log L, a scalar, as its users do for likelihoods."""
+    return _lmfit_bfgs(data, lambda squares: 0.5 * np.sum(squares))
 
 
 def lmfit_contributions(data):
     """Minimize the sum of the contributions, which are taken for residuals besides."""
-    from lmfit import Parameters, minimize
-
-    params = Parameters()
-    for name, value in zip(NAMES, _start(data), strict=True):
-        params.add(name, value=value)
-
-    def nll(params):
-        made = curve(data["t"], *(params[name].value for name in NAMES))
-        return 0.5 * ((data["y"] - made) / SIGMA) ** 2
-
-    found = minimize(nll, params, method="bfgs", reduce_fcn=np.sum).params
-    return {name: (found[name].value, found[name].stderr) for name in NAMES}
+    return _lmfit_bfgs(data, lambda squares: 0.5 * squares, reduce_fcn=np.sum)
 
 
 def _iminuit(data, errordef=None):

@@ -267,9 +267,7 @@ def _rises_along_profile(
         point = working.copy()
         point[held] += side * errors[held]
         fitted = fit_others(target, held, point, run.step_sizes, patient=True)
-        if fitted is None:
-            continue
-        value = target.value(target.whitening.to_whitened(fitted.working))
-        if value < run.value[0] - run.step_sizes.slack():
+        lowest = run.value[0] - run.step_sizes.slack()
+        if fitted is not None and target.value_at(fitted.working) < lowest:
             return False
     return True

@@ -13,6 +13,7 @@ from bootmle.fitting.scores import whitened_scores
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.leverage import Leverage
 from bootmle.optimization.status import Status
+from bootmle.refitting.expansion import SharedExpansion
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.sampling import Plan
 
@@ -40,7 +41,7 @@ def why_not_cluster_robust(fit: Fit | Estimator, plan: Plan, shown: str) -> str:
         )
     if fit.status is Status.AT_BOUND or fit.information.definiteness != "positive definite":
         return "the fit is at a bound, or its Hessian is not positive definite"
-    return "" if informations_of(fit, plan.cluster_codes) is not None else _TOO_LONG
+    return _TOO_LONG if _curved_expansion(LikelihoodRefit.prepare(fit)) is None else ""
 
 
 _TOO_LONG = "the contributions' second derivatives are not at hand: the data are too long for them"
@@ -60,10 +61,16 @@ def informations_of(fit: Fit, clusters: NDArray[np.intp]) -> Floats | None:
     return np.asarray(turn.T @ found @ turn) * refit.dispersion
 
 
+def _curved_expansion(refit: LikelihoodRefit) -> SharedExpansion | None:
+    """Return the shared expansion where it has second derivatives."""
+    expansion = refit.expansion
+    return None if expansion is None or expansion.order < 2 else expansion
+
+
 def _of_expansion(refit: LikelihoodRefit, clusters: NDArray[np.intp]) -> Floats | None:
     """Sum the expansion's second derivatives by cluster."""
-    expansion = refit.expansion
-    if expansion is None or expansion.order < 2:
+    expansion = _curved_expansion(refit)
+    if expansion is None:
         return None
     rows = refit.fit.likelihood.of_observations(expansion.terms[:, expansion.size :].T)
     return expansion.curvatures(np.array([np.bincount(clusters, row) for row in rows]).T)
