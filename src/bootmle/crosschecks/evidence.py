@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.results import Bootstrap
-from bootmle.crosschecks.expected_information import objective_scale
+from bootmle.crosschecks.objective_scale import objective_scale
 from bootmle.crosschecks.score_covariances import Scores, measure_scores
 from bootmle.crosschecks.sources import Source
 from bootmle.fitting.fit import Fit

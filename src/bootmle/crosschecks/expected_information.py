@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.crosschecks.deviance import deviance
+from bootmle.crosschecks.response import FORM, STEP, means_of, responses, with_response
 from bootmle.crosschecks.score_covariances import Scores
 from bootmle.execution.raised import RAISED
 from bootmle.fitting.fit import Fit
@@ -17,7 +18,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import contribution_curvatures, contribution_gradients
 from bootmle.likelihood.likelihood import Likelihood
 
-__all__ = ["Expected", "expected_information", "objective_scale"]
+__all__ = ["Expected", "expected_information"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,6 @@ class _Rules:
     """Relative error of standard errors up to which they tell formulas apart: those of 3%."""
     errors: float = 3.0
     """Monte Carlo errors that are allowed for."""
-    form: float = 1e-4
-    """Relative error up to which scores have the form from which the expectation follows: that of
-    differenced scores, in units of the largest."""
-    scale: float = 0.01
-    """Relative error of the scale of an objective, which is 1 or 2."""
-    step: float = 0.02
-    """Step of the second differences in standard errors: their truncation cancels, as that of the
-    same differences of the data is subtracted."""
 
 
 _RULES = _Rules()
@@ -82,48 +75,6 @@ def expected_information(
             return None
 
 
-def objective_scale(fit: Fit, scores: Scores) -> float | None:
-    """Measure whether an objective is −log L (1) or −2 log L (2), for counts and two outcomes.
-
-    The probabilities of two outcomes sum to 1. A Poisson score that is affine in y by b, with the
-    curvature h, has h/b² = μ over the scale. None where neither is the case.
-    """
-    with np.errstate(all="ignore"):
-        try:
-            for position, y in _responses(fit):
-                means = _means(fit, scores, position, y)
-                if means is not None:
-                    return _scale_of(fit, scores, position, y, *means)
-        except RAISED:  # the user's code may raise anything on data of its own
-            pass
-    return None
-
-
-def _scale_of(
-    fit: Fit, scores: Scores, position: int, y: Floats, levels: list[Floats], shares: list[Floats]
-) -> float | None:
-    """Measure the scale from the outcomes that scores have mean 0 under."""
-    params = fit.likelihood.parameters.to_user(fit.whitening.center)
-    parts = [_with_response(fit, position, level) for level in levels]
-    if len(levels) == 2:
-        values = np.array([part.contributions(params) for part in parts])
-        ratios = {scale: np.exp(-values / scale).sum(axis=0) for scale in (1.0, 2.0)}
-    else:
-        direction = np.ones((1, scores.whitened.shape[1]))
-        step = fit.step_sizes.gradient_step
-        ahead = contribution_gradients(
-            _with_response(fit, position, levels[0] + 1), fit.whitening, step
-        )
-        base = parts[0].contributions(params)
-        bends = contribution_curvatures(parts[0], fit.whitening, direction, base, _RULES.step)
-        ratio = bends[:, 0] / ahead.sum(axis=1) ** 2 / levels[0]
-        ratios = {scale: ratio * scale for scale in (1.0, 2.0)}
-    for scale, each in ratios.items():
-        if np.abs(each - 1).max() < _RULES.scale:
-            return scale
-    return None
-
-
 def _of_simulation(fit: Fit, simulate: Callable[..., Any]) -> Expected | None:
     """Average the Hessian at the estimate over simulated data."""
     size = fit.whitening.size
@@ -158,7 +109,7 @@ def _covariance(fit: Fit, mean: Floats) -> Floats | None:
 def _hessian(fit: Fit, likelihood: Likelihood, weights: Floats | None = None) -> Floats:
     """Return second differences (r, r) of a total at the estimate, in whitened coordinates."""
     size = fit.whitening.size
-    steps = _RULES.step * np.eye(size)
+    steps = STEP * np.eye(size)
     pairs = [(i, j) for i in range(size) for j in range(i)]
     corners = np.array([steps[i] + steps[j] for i, j in pairs]).reshape(-1, size)
     ends = np.concatenate([steps, corners])
@@ -167,7 +118,7 @@ def _hessian(fit: Fit, likelihood: Likelihood, weights: Floats | None = None) ->
     values = likelihood.values_at(params)
     own = likelihood.weights if weights is None else weights
     totals = values.sum(axis=1) if own is None or values.shape[1] != len(own) else values @ own
-    both = (totals[1 : len(ends) + 1] + totals[len(ends) + 1 :] - 2 * totals[0]) / _RULES.step**2
+    both = (totals[1 : len(ends) + 1] + totals[len(ends) + 1 :] - 2 * totals[0]) / STEP**2
     hessian = np.diag(both[:size])
     for (i, j), one in zip(pairs, both[size:], strict=True):
         hessian[i, j] = hessian[j, i] = (one - both[i] - both[j]) / 2
@@ -177,15 +128,15 @@ def _hessian(fit: Fit, likelihood: Likelihood, weights: Floats | None = None) ->
 def _of_response(fit: Fit, scores: Scores) -> Expected | None:
     """Take the expectation over the argument, if any, that is the response of such a model."""
     every = np.arange(scores.whitened.shape[1])
-    for position, y in _responses(fit):
-        means = _means(fit, scores, position, y)
+    for position, y in responses(fit):
+        means = means_of(fit, scores, position, y)
         affine = every if means is not None else _affine(fit, scores, position, y)
         if means is None and affine.size:
-            means = _means(fit, scores, position, y, affine)
+            means = means_of(fit, scores, position, y, affine)
         if means is None:
             continue
         parts = [
-            (_with_response(fit, position, level), share)
+            (with_response(fit, position, level), share)
             for level, share in zip(*means, strict=True)
         ]
         weights = fit.likelihood.weights
@@ -218,83 +169,12 @@ def _affine(fit: Fit, scores: Scores, position: int, y: Floats) -> NDArray[np.in
     back, width = np.linalg.inv(scores.spread), float(np.std(y)) or 1.0
     step = fit.step_sizes.gradient_step
     here, once, twice = (
-        contribution_gradients(_with_response(fit, position, y + k * width), fit.whitening, step)
+        contribution_gradients(with_response(fit, position, y + k * width), fit.whitening, step)
         @ back
         for k in range(3)
     )
     bend = np.abs(twice - 2 * once + here).max(axis=0)
-    return np.flatnonzero(bend < _RULES.form * (np.abs(once) + np.abs(here)).max(axis=0))
-
-
-def _responses(fit: Fit) -> Iterator[tuple[int, Floats]]:
-    """List the arguments that may be a response, with their positions."""
-    if not fit.likelihood.supports_weights or fit.likelihood.frequencies is not None:
-        return
-    for position, given in enumerate(fit.likelihood.args):
-        of_rows = isinstance(given, np.ndarray) and given.shape == (fit.likelihood.n,)
-        if of_rows and given.dtype.kind in "fiub":
-            yield position, given.astype(float)
-
-
-def _with_response(fit: Fit, position: int, y: Floats) -> Likelihood:
-    """Put another response into the data."""
-    args = list(fit.likelihood.args)
-    args[position] = y
-    return fit.likelihood.with_args(tuple(args))
-
-
-def _means(
-    fit: Fit, scores: Scores, position: int, y: Floats, chosen: NDArray[np.intp] | None = None
-) -> tuple[list[Floats], list[Floats]] | None:
-    """Find responses and their probabilities, (n,) each, under which every score has mean 0.
-
-    Or those of the chosen parameters.
-
-    Of a binary response both values; of one that scores are affine in, the value at which they
-    are 0, at which the Hessian is its own expectation.
-    """
-    values = np.unique(y)
-    step = fit.step_sizes.gradient_step
-
-    of_chosen = np.asarray(np.eye(scores.whitened.shape[1]), dtype=float)
-    if chosen is not None:
-        of_chosen = np.asarray(np.linalg.inv(scores.spread)[:, chosen], dtype=float)
-
-    def at(response: Floats) -> Floats:
-        likelihood = _with_response(fit, position, response)
-        return np.asarray(contribution_gradients(likelihood, fit.whitening, step) @ of_chosen)
-
-    if len(values) == 2:
-        low, high = (np.full(len(y), each) for each in values)
-        first, second = at(low), at(high)
-        share = _share(first, second - first)
-        if share is None or not ((share >= 0) & (share <= 1)).all():
-            return None
-        return [low, high], [1 - share, share]
-    width = float(np.std(y)) or 1.0
-    here, once, twice = scores.whitened @ of_chosen, at(y + width), at(y + 2 * width)
-    largest = np.abs(once).max() + np.abs(here).max()
-    if not np.abs(twice - 2 * once + here).max() < _RULES.form * largest:
-        return None
-    share = _share(here, once - here)
-    if share is None:
-        return None
-    root = y + width * share
-    if not np.abs(at(root)).max() < _RULES.form * largest:
-        return None
-    return [root], [np.ones(len(y))]
-
-
-def _share(first: Floats, change: Floats) -> Floats | None:
-    """Solve first + share · change = 0 row by row, (n,); None where some row has no solution."""
-    length = (change**2).sum(axis=1)
-    if not (length > 0).all():
-        return None
-    share = -(first * change).sum(axis=1) / length
-    left = first + share[:, None] * change
-    if not np.abs(left).max() < _RULES.form * (np.abs(first).max() + np.abs(change).max()):
-        return None
-    return np.asarray(share)
+    return np.flatnonzero(bend < FORM * (np.abs(once) + np.abs(here)).max(axis=0))
 
 
 def _dispersions(
@@ -320,7 +200,7 @@ def _pearson(fit: Fit, scores: Scores, parts: list[tuple[Likelihood, Floats]]) -
             fit.whitening,
             directions,
             one.contributions(fit.likelihood.parameters.to_user(fit.whitening.center)),
-            _RULES.step,
+            STEP,
         )
         for one, share in parts
     )

@@ -14,14 +14,12 @@ from numpy.typing import ArrayLike
 from bootmle.bootstrapping.arguments import (
     check_n_resamples,
     check_plan,
-    check_refit,
     read_directory,
     read_shard,
 )
 from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
 from bootmle.display.checks import check_flag
 from bootmle.display.known_names import refuse_keywords
-from bootmle.display.text import brief
 from bootmle.execution.checkpoint import Checkpoint, is_run
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
@@ -32,9 +30,9 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.data import check_call
 from bootmle.sampling import Cases, Plan
 from bootmle.sampling.digests import checksum_simulated, name_of
+from bootmle.simulation.arguments import check_functions, check_study_refit, read_truth
 from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods
 from bootmle.simulation.simulated_fits import SimulatedFits
@@ -133,15 +131,15 @@ def coverage(
     check_plan(fit, sampling)
     # Simulated data have a row for each observation, frequency weights or not.
     sampling = sampling.labeled(fit, look_up=False)
-    _check_functions(fit, simulate, derive)
+    check_functions(fit, simulate, derive)
     warp = check_flag("warp", warp)
-    _check_refit(fit, sampling, refit, warp)
+    check_study_refit(fit, sampling, refit, warp)
     chosen, left_out = read_methods(methods, warp, sampling, fit, refit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
     total = check_n_resamples(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
     path = read_directory(checkpoint)
-    _read_truth(fit, truth)
+    read_truth(fit, truth)
     read_level(confidence_level, "two-sided")
     design = _Design(
         *(fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit),
@@ -170,7 +168,7 @@ class _Design:
     def description(self) -> dict[str, Any]:
         """What tells the study from others in its directory."""
         checksum = checksum_simulated(self.simulate, self.fit.estimate, self.fit.written_out_args)
-        truth = None if self.truth is None else _read_truth(self.fit, self.truth).tolist()
+        truth = None if self.truth is None else read_truth(self.fit, self.truth).tolist()
         return {
             "simulate": f"{name_of(self.simulate)} {checksum}",
             "truth": truth,
@@ -186,7 +184,7 @@ class _Design:
         return Experiment(
             started.fit,
             self.simulate,
-            _read_truth(started.fit, self.truth),
+            read_truth(started.fit, self.truth),
             self.sampling,
             started.seed,
             self.n_resamples,
@@ -269,51 +267,6 @@ def _refuse_empty(data: SimulatedFits, shard: tuple[int, int], n_chunks: int) ->
         raise RuntimeError(
             f"none of {len(data)} data sets could be fitted; {times} times: {reason}"
         )
-
-
-def _check_refit(fit: Fit | Estimator, sampling: Plan, refit: str, warp: bool) -> None:
-    """Raise for a kind of refit that is unknown or not available."""
-    check_refit(fit, sampling, refit)
-    if warp and refit != "verified":
-        raise ValueError(f"refit: {refit!r} needs many replicates of each data set, not warp=True")
-
-
-def _check_functions(fit: Fit | Estimator, simulate: Any, derive: Any) -> None:
-    """Raise for what cannot simulate data, or compute quantities from parameters."""
-    if derive is not None and not callable(derive):
-        raise TypeError(f"derive: {brief(derive)} is not callable; pass derive(params)")
-    if not callable(simulate):
-        raise TypeError(
-            f"simulate: {simulate!r} is not callable; pass simulate(params, rng, *args)"
-        )
-    if not fit.args:
-        raise ValueError(
-            "fit: the objective holds its data itself, so no data can be simulated for it; pass "
-            "the data in args"
-        )
-    check_call("simulate", simulate, fit.args, ("params", "rng"))
-
-
-def _read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
-    """Read the true values of all parameters, (p,)."""
-    if truth is None:
-        return fit.estimate.copy()
-    if hasattr(truth, "keys"):
-        unknown = [str(name) for name in truth if str(name) not in fit.names]
-        if unknown:
-            raise ValueError(f"truth: {unknown} are not among the parameters {list(fit.names)}")
-        values = dict(zip(fit.names, fit.estimate, strict=True))
-        values |= {str(name): float(truth[name]) for name in truth}
-        truth = list(values.values())
-    try:
-        array = np.asarray(truth, dtype=float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.shape != fit.estimate.shape or not np.isfinite(array).all():
-        raise ValueError(
-            f"truth: {brief(truth)}; pass {fit.estimate.size} finite values, or a mapping"
-        )
-    return array
 
 
 def _sources(fit: Fit | Estimator, plan: Plan) -> tuple[str, ...]:
