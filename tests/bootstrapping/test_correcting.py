@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from bootmle import Bayesian, Jackknife, bootstrap, coverage, fit, load
 from bootmle.bootstrapping import traces
@@ -29,6 +30,29 @@ def test_the_sample_keeps_its_verified_values_and_the_rest_come_close() -> None:
     own, other = CORRECTED.confidence_interval(), VERIFIED.confidence_interval()
     for one, two in ((own.low, other.low), (own.high, other.high)):
         assert np.abs((one - two) / VERIFIED.standard_error).max() < 0.03
+
+
+def test_studentized_intervals_are_the_verified_runs_where_the_expansion_ends_too_early() -> None:
+    # A steep dose-response of 150 rows: far out a linear Hessian nearly vanishes, and standard
+    # errors were up to 2.5 times too large, the slope's lower end 6.6 of its printed errors off.
+    rng = np.random.default_rng(1)
+    dose = rng.uniform(0, 4, 150)
+    died = rng.random(150) < expit(1.2 * dose - 2.5)
+
+    def nll(params: np.ndarray, dose: np.ndarray, died: np.ndarray) -> np.ndarray:
+        eta = params[0] * (dose - params[1])
+        return np.asarray(np.logaddexp(0, eta) - died * eta)
+
+    mle = fit(nll, [1.0, 2.0], (dose, died))
+    runs = [
+        bootstrap(mle, n_resamples=499, rng=0, refit=kind) for kind in ("verified", "corrected")
+    ]
+    for level in (0.95, 0.8):
+        own, other = (run.confidence_interval("studentized", level) for run in runs)
+        for end in ("low", "high"):
+            # The same resamples: what is left is the correction's error, part of the printed one.
+            off = getattr(own, end) - getattr(other, end)
+            assert np.abs(off / getattr(other, end + "_mcse")).max() < 1
 
 
 def test_the_correction_removes_the_expansions_error() -> None:
@@ -226,10 +250,10 @@ def test_small_samples_are_verified_until_the_correction_is_small(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = logit(3)
-    mle = fit(model.nll, model.truth, model.data(60, rng=2))
-    boot = bootstrap(mle, n_resamples=499, rng=0, refit="corrected", progress=True)
+    mle = fit(model.nll, model.truth, model.data(80, rng=2))
+    boot = bootstrap(mle, n_resamples=999, rng=0, refit="corrected", progress=True)
     assert " replicates are verified in all" in capsys.readouterr().err
-    truth = bootstrap(mle, n_resamples=499, rng=0)
+    truth = bootstrap(mle, n_resamples=999, rng=0)
     error = np.abs(boot.standard_error - truth.standard_error)
     assert (error < truth.standard_error_mcse).all()
     assert np.array_equal(np.isinf(boot.replicates).any(), np.isinf(truth.replicates).any())

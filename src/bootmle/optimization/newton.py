@@ -89,6 +89,22 @@ class CubicModels:
         """Evaluate the models' Hessians at one point each, (b, q, q)."""
         return self.at(z)[2]
 
+    def hessian_by_exponential(self, z: Floats) -> Floats:
+        """Let the Hessian grow or shrink by a rate, (b, q, q): C^½ exp(C^-½ (H − C) C^-½) C^½.
+
+        NaN where C, the curvature at 0, is not positive definite.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values, vectors = np.linalg.eigh(self.curvature)
+            roots = np.sqrt(np.where(values > 0, values, np.nan))[:, None, :]
+            turned = vectors.swapaxes(1, 2)
+            root, inverse = (vectors * roots) @ turned, (vectors / roots) @ turned
+            change = inverse @ (self.hessian(z) - self.curvature) @ inverse
+            known = np.isfinite(change).all(axis=(1, 2))
+            rates, axes = np.linalg.eigh(np.where(known[:, None, None], change, 0.0))
+            grown = (axes * np.exp(rates)[:, None, :]) @ axes.swapaxes(1, 2)
+            return np.where(known[:, None, None], root @ grown @ root, np.nan)
+
     def take(self, members: NDArray[np.intp] | slice) -> CubicModels:
         """Take some of the models."""
         third = None if self.third is None else self.third[members]

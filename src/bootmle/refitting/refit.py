@@ -24,11 +24,12 @@ from bootmle.optimization.newton import (
     trust_radius,
 )
 from bootmle.optimization.outcome import Outcome, timed_out
-from bootmle.optimization.sandwich import Sandwich, Units, sandwich_errors
+from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.compiled_refit import CompiledRefit
 from bootmle.refitting.dispersion import measure_dispersion, rescale
+from bootmle.refitting.expanded_errors import expanded_errors
 from bootmle.refitting.expansion import SharedExpansion, expand_shared
 from bootmle.refitting.fallback import fall_back
 from bootmle.sampling.resample import Resample
@@ -330,10 +331,15 @@ class LikelihoodRefit:
     def _expanded(
         self, resamples: Sequence[Resample], models: CubicModels
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Take the models' optima; refit only where a model has none."""
+        """Take the models' optima; refit where a model has none, or poor standard errors."""
         z, good = maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
         params = self.fit.likelihood.parameters.to_user(self.fit.whitening.to_working(z))
-        errors = self._errors_by_expansion(resamples, models, np.where(good[:, None], z, np.nan))
+        errors: Sequence[Floats | None] = [None] * len(z)
+        if self.sandwich is not None and self.expansion is not None:
+            points = np.where(good[:, None], z, np.nan)
+            given = (self.fit, self.expansion, self.sandwich)
+            found, trusted = expanded_errors(*given, resamples, models, points)
+            errors, good = [*found], good & trusted
         outcomes = [
             Outcome(each, Status.EXPANDED, np.nan, errors=own)
             for each, own in zip(params, errors, strict=True)
@@ -345,22 +351,6 @@ class LikelihoodRefit:
             outcomes[k] = timed_out(target) if target.stopwatch.expired else outcome
             counts[k] = target.n_evaluations, target.n_gradients
         return outcomes, counts
-
-    def _errors_by_expansion(
-        self, resamples: Sequence[Resample], models: CubicModels, z: Floats
-    ) -> list[Floats] | list[None]:
-        """Return the sandwich standard errors of replicates at points (b, r), if asked for."""
-        expansion, likelihood, whitening = self.expansion, self.fit.likelihood, self.fit.whitening
-        if self.sandwich is None or expansion is None:
-            return [None] * len(z)
-        meats = np.full(models.curvature.shape, np.nan)
-        for k in np.flatnonzero(np.isfinite(z).all(axis=1)).tolist():
-            counts = resamples[k].weights
-            sandwich, weights = self.sandwich.of_resample(counts), likelihood.weights_of(counts)
-            meats[k] = sandwich.meat(expansion.scores_at(z[k]), weights, None)
-        errors = sandwich_errors(whitening.factor, models.hessian(z), meats)
-        slopes = np.abs(likelihood.parameters.slopes(whitening.to_working(z)))
-        return [*likelihood.parameters.in_all(errors * slopes)]
 
     def _finish(self, targets: list[WhitenedObjective], run: BatchedNewton) -> list[Outcome]:
         """Continue to the optima; accept those inside their bounds, refit the others."""
