@@ -10,8 +10,9 @@ from scipy.special import gammaln
 
 from bootmle.likelihood.additivity import measure_response
 from bootmle.likelihood.data import as_args
-from bootmle.likelihood.likelihood import Additivity, Likelihood
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import read_parameters
+from bootmle.likelihood.response import Additivity
 
 Floats = NDArray[np.float64]
 RNG = np.random.default_rng(5)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
+from bootmle.likelihood.response import Rows
 from bootmle.likelihood.row_dependence import examine_rows
 
 Y = np.random.default_rng(5).normal(3.0, 2.0, 12)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bootmle import Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.lattice import score_lattice, value_lattice
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import read_parameters
+from bootmle.likelihood.response import Rows
 from bootmle.optimization.whitening import Whitening
 from bootmle.refitting import expansion
 from bootmle.refitting.expansion import SharedExpansion, expand_shared, n_terms

@@ -29,10 +29,11 @@ from bootmle.fitting.search import Search
 from bootmle.fitting.several_starts import Optima, check_n_starts, search_again
 from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.contributions import Calls
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.information import Information
 from bootmle.likelihood.jacobian import check_jac_at
-from bootmle.likelihood.likelihood import Calls, Likelihood
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.likelihood.row_dependence import describe_data, examine_response, examine_rows
 from bootmle.optimization.optimizer import Optimizer, read_constraints

@@ -7,7 +7,7 @@ import numpy as np
 from bootmle.display import html
 from bootmle.display.text import align, rounded, rounded_like
 from bootmle.fitting.optimum import Optimum
-from bootmle.likelihood.likelihood import Additivity
+from bootmle.likelihood.response import Additivity
 from bootmle.optimization.status import Status
 
 __all__ = ["fit_html", "fit_text"]

@@ -21,7 +21,7 @@ from bootmle.fitting.statsmodels_likelihoods import (
     read_ranges,
 )
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Rows
+from bootmle.likelihood.response import Rows
 from bootmle.likelihood.row_dependence import describe_data
 
 __all__ = ["fit_statsmodels"]

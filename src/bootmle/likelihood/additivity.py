@@ -15,8 +15,9 @@ from scipy.special import gammaln
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import walk_leaves
-from bootmle.likelihood.likelihood import Additivity, Likelihood, Response
+from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters
+from bootmle.likelihood.response import Additivity, Response
 
 __all__ = ["beside", "constant_message", "measure_response", "square_message"]
 

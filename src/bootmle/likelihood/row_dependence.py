@@ -13,7 +13,8 @@ from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.additivity import constant_message, measure_response
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
-from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Additivity, Rows
 
 __all__ = ["agree", "describe_data", "examine_response", "examine_rows"]
 

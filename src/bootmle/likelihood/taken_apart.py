@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.data import take_rows
-from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Additivity, Rows
 
 __all__ = ["CHECKS", "ApartError", "as_apart", "seconds_apart", "take_apart", "why_whole"]
 

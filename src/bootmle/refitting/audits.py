@@ -13,7 +13,7 @@ from bootmle.display.text import rounded
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Rows
+from bootmle.likelihood.response import Rows
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind

@@ -14,7 +14,7 @@ import numpy as np
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.likelihood.likelihood import Rows
+from bootmle.likelihood.response import Rows
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.refitting.expansion import SharedExpansion

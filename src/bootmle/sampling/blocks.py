@@ -13,7 +13,8 @@ from bootmle.display.checks import check_choice
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Rows
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 from bootmle.sampling.streams import draw_numbers

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.additivity import measure_response
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Additivity, Likelihood
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Additivity
 from bootmle.sampling.resample import Resample
 
 __all__ = ["check_additive"]

@@ -15,7 +15,8 @@ from bootmle.display.checks import check_choice
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.data import count_rows
-from bootmle.likelihood.likelihood import Additivity, Likelihood, Rows
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Additivity, Rows
 from bootmle.optimization.leverage import CORRECTIONS
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.cluster_additivity import check_additive

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Additivity, Likelihood, Response, Rows
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Additivity, Response, Rows
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.digests import digest
 from bootmle.sampling.fresh_labels import grouping_columns
