@@ -124,10 +124,9 @@ def test_a_slow_member_holds_no_other(backend: str, n_jobs: int, computation: Co
 
 
 def test_one_worker_computes_a_member_only_when_it_is_asked_for(computation: Computation) -> None:
-    pieces = compute_pieces(computation(fails_at=4), [(0, 2000)], 1)
+    pieces = compute_pieces(computation(fails_at=8), [(0, 2000)], 1)
     assert next(pieces).span == (0, 1)
-    assert next(pieces).span == (1, 2)
-    assert next(pieces).span == (2, 4)
+    assert next(pieces).span == (1, 8)
     with pytest.raises(ZeroDivisionError):
         next(pieces)
 

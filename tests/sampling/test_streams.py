@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from scipy import stats
 
-from bootmle.sampling.streams import draw_numbers, stream_of
+from bootmle.sampling.streams import draw_blocks, draw_numbers, stream_of
 
 
 class Largest:
@@ -30,6 +30,14 @@ def test_streams_are_uniform_and_uncorrelated_across_replicates() -> None:
     pairs = [(first[1:, 0], first[:-1, 0]), (first[1:, 0], first[:-1, 1]), tuple(first[:, :2].T)]
     for one, other in pairs:
         assert stats.pearsonr(one, other).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("size", [3, 2**12, 2**15])
+def test_blocks_draw_what_each_replicate_draws_alone(size: int) -> None:
+    numbers = [0, 3, 4, 5, 6, 2**40]
+    blocks = draw_blocks(2, iter(numbers), 50, size)
+    for number, drawn in zip(numbers, blocks, strict=True):
+        assert_array_equal(drawn, draw_numbers(stream_of(2, number), 50, size))
 
 
 @pytest.mark.parametrize("count", [7, 64])

@@ -74,6 +74,12 @@ class Order:
     """Whether to compute at least one member, however late it is."""
 
 
+def cut_at_chunk(first: int, stop: int, last: int, size: int) -> int:
+    """Return where to stop: a chunk is split only where its members take long."""
+    aligned = stop - stop % size
+    return aligned if first < aligned and stop < last else stop
+
+
 class Cutter:
     """Cuts the work that is left into pieces, each as long as the pace is when it is asked for."""
 
@@ -96,10 +102,8 @@ class Cutter:
             raise StopIteration
         first, last = self.left.pop()
         stop = min(last, first + self._length())
+        stop = cut_at_chunk(first, stop, last, self.size)
         if stop < last:
-            # A chunk is split only where its members take long.
-            aligned = stop - stop % self.size
-            stop = aligned if aligned > first else stop
             self.left.append((stop, last))
         self.remaining -= stop - first
         certain, self.begun = not self.begun, True
@@ -133,8 +137,8 @@ def compute_in_steps(
     while first < last:
         if not certain and until is not None and time.time() + pace.each > until:
             return
-        chunk_end = first - first % task.size + task.size
-        stop = min(last, first + pace.members(_LENGTHS.step), chunk_end)
+        stop = min(last, first + pace.members(_LENGTHS.step))
+        stop = cut_at_chunk(first, stop, last, task.size)
         started = time.perf_counter()
         data = compute_span(task, (first, stop))
         seconds = time.perf_counter() - started

@@ -117,9 +117,14 @@ def take_rows(data: Any, rows: NDArray[np.intp], index: str = "") -> Any:
     """
     # As args are: the names of places, which nothing here needs, take long.
     if type(data) is np.ndarray:
-        return data.take(rows, axis=0)
+        return data.take(rows, 0)
     if type(data) is tuple:
-        return tuple([take_rows(each, rows, index) for each in data])
+        return tuple(
+            [
+                each.take(rows, 0) if type(each) is np.ndarray else take_rows(each, rows, index)
+                for each in data
+            ]
+        )
     return map_leaves(lambda _, leaf: _take(leaf, rows, index), data)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +32,10 @@ class _Thresholds:
     """Bandwidth in units of σ n^(−1/5): 1.06 is best for a normal density, and rougher."""
     points: int = 128
     """Points of the grid: several to a bandwidth up to 10⁵ replicates."""
+    fineness: int = 8
+    """Bins to a bandwidth: rounding to them widens it by 1/(24 · 8²), which is 0.07%."""
+    reach: float = 5.0
+    """Bandwidths beyond which a value adds nothing: exp(−5²/2) is 4e-6."""
     height: float = 0.05
     """Least height of a mode, as a share of the highest."""
     valley: float = 0.75
@@ -69,8 +74,19 @@ def count_modes(values: Floats) -> int:
         return 1
     grid = np.linspace(low, high, _THRESHOLDS.points)
     width = _THRESHOLDS.width * spread * values.size**-0.2
-    density = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).sum(axis=1)
-    return _count_peaks(density)
+    counts, centers = _binned(values, low, high, width)
+    kernels = np.exp(-0.5 * ((grid[:, None] - centers) / width) ** 2)
+    return _count_peaks(kernels @ counts)
+
+
+def _binned(values: Floats, low: float, high: float, width: float) -> tuple[Floats, Floats]:
+    """Count values in fine bins where the density is asked for: return counts and centers."""
+    margin = _THRESHOLDS.reach * width
+    bins = math.ceil((high - low + 2 * margin) * _THRESHOLDS.fineness / width)
+    if bins >= values.size:
+        return np.ones(values.size), values
+    counts, edges = np.histogram(values, bins, (low - margin, high + margin))
+    return counts.astype(float), (edges[1:] + edges[:-1]) / 2
 
 
 def _count_peaks(density: Floats) -> int:

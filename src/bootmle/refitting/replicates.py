@@ -97,6 +97,7 @@ class Replicates:
         """Collect the outcomes of some refits, and their linear parts where those are known."""
         counts = np.array(evaluations, dtype=np.int64).reshape(-1, 2)
         nothing = np.full_like(outcomes[0].params, np.nan)
+        errors = [nothing if each.errors is None else each.errors for each in outcomes]
         return cls(
             np.array([outcome.params for outcome in outcomes]),
             np.array([outcome.status for outcome in outcomes], dtype=np.int8),
@@ -104,7 +105,7 @@ class Replicates:
             counts[:, 0],
             counts[:, 1],
             {k: outcome.message for k, outcome in enumerate(outcomes) if outcome.message},
-            np.array([nothing if each.errors is None else each.errors for each in outcomes]),
+            np.empty((0, 0)) if all(each is nothing for each in errors) else np.array(errors),
             np.empty((0, 0)) if linear is None else linear,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -166,14 +167,14 @@ class Task:
             start = chunk * self.size
             members, chosen = range(start + first, start + last), slice(None)
             if isinstance(self.refit, EstimatorRefit):
-                return Replicates.from_outcomes(*self.refit(map(self.draw, members)))
+                return Replicates.from_outcomes(*self.refit(self.draw_all(members)))
             if self.refit.works_together:
                 members, chosen = range(start, start + self.size), slice(first, last)
             if len(members) > CHUNK:  # an accelerator's: it computes each at its place, and alone
-                own = [self.draw(number) for number in members[chosen]]
+                own = list(self.draw_all(members[chosen]))
                 drawn = [own[0]] * first + own + [own[0]] * (self.size - last)
             else:
-                drawn = [self.draw(number) for number in members]
+                drawn = list(self.draw_all(members))
             linear = self._linear_parts(drawn)
             linear = None if linear is None else linear[chosen]
             return Replicates.from_outcomes(*self.refit(drawn, chosen), linear)
@@ -204,6 +205,10 @@ class Task:
     def draw(self, replicate: int) -> Resample:
         """Draw one resample from its own stream."""
         return draw_resample(self.sampling, self.n, self.seed, replicate)
+
+    def draw_all(self, replicates: Iterable[int]) -> Iterator[Resample]:
+        """Draw several resamples, each as if it were the only one."""
+        return self.sampling.draw_all(self.n, self.seed, replicates)
 
     def center(self) -> Floats | None:
         """Refit with the plan's expected weights; None where they are all equal."""

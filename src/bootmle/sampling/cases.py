@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
 from bootmle.sampling.redrawing import draw_again
 from bootmle.sampling.resample import Resample
-from bootmle.sampling.streams import draw_numbers
+from bootmle.sampling.streams import draw_blocks, draw_numbers
 
 __all__ = ["Cases"]
 
@@ -96,3 +97,9 @@ class Cases(Plan):
         if self.size == "poisson":
             return Resample(n, rows=np.repeat(np.arange(n), rng.poisson(size=n)))
         return Resample(n, rows=draw_numbers(rng, n, n))
+
+    def draw_all(self, n: int, seed: int, replicates: Iterable[int]) -> Iterator[Resample]:
+        """Draw resamples; those of n rows in blocks."""
+        if self.size == "poisson":
+            return Plan.draw_all(self, n, seed, replicates)
+        return (Resample(n, rows) for rows in draw_blocks(seed, replicates, n, n))

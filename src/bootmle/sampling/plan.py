@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -171,6 +171,10 @@ class Plan(ABC):
     @abstractmethod
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one replicate's resample of n observations."""
+
+    def draw_all(self, n: int, seed: int, replicates: Iterable[int]) -> Iterator[Resample]:
+        """Draw resamples of n observations, each from its replicate's own stream."""
+        return (self.draw(n, each, stream_of(seed, each)) for each in replicates)
 
     def expected_weights(self, n: int) -> Floats | None:
         """Return how often each observation is drawn on average; None where that is equal."""

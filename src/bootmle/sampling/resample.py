@@ -43,7 +43,7 @@ class Resample:
     simulate: Callable[[Floats, tuple[Any, ...]], Any] | None = None
     relabel: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
     multipliers: Floats | None = None
-    counts: list[Floats] = field(default_factory=list, init=False, repr=False, compare=False)
+    counts: Floats | None = field(default=None, init=False, repr=False, compare=False)
 
     def of(self, args: tuple[Any, ...], index: str = "") -> tuple[Any, ...]:
         """Take the rows as drawn, with fresh labels where copies need them."""
@@ -57,7 +57,7 @@ class Resample:
         """Weight of each observation, (n,): how often it was drawn."""
         if self.fractions is not None:
             return self.fractions
-        if not self.counts:  # which takes as long as to draw, and is asked for several times
+        if self.counts is None:  # takes as long as to draw, and is asked for several times
             assert self.rows is not None
-            self.counts.append(np.bincount(self.rows, minlength=self.n).astype(float))
-        return self.counts[0]
+            self.counts = np.bincount(self.rows, minlength=self.n).astype(float)
+        return self.counts
