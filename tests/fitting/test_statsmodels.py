@@ -18,7 +18,10 @@ from statsmodels.discrete.conditional_models import (
     ConditionalMNLogit,
     ConditionalPoisson,
 )
-from statsmodels.discrete.truncated_model import HurdleCountModel
+from statsmodels.discrete.truncated_model import (
+    HurdleCountModel,
+    TruncatedLFGeneralizedPoisson,
+)
 from statsmodels.distributions.discrete import DiscretizedCount, DiscretizedModel
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.othermod.betareg import BetaModel
@@ -99,7 +102,9 @@ def test_estimates_and_errors_are_those_of_statsmodels(name: str) -> None:
     results, robust = build().fit(**how), build().fit(cov_type="HC0", **how)
     mle = fit_statsmodels(results)
     assert mle.status is Status.CERTIFIED
-    assert not mle.notes
+    # Of a normal GLM statsmodels states the likelihood at another dispersion than results.scale.
+    assert mle.nll == pytest.approx(-results.llf, rel=1e-6) or "results.scale" in str(mle.notes)
+    assert len(mle.notes) == name.startswith("GLM, normal")
     errors = crosscheck(mle).standard_errors
     assert np.all(np.abs(mle.estimate - flat(results.params)) < 1e-3 * flat(results.bse))
     assert_allclose(errors["hessian"], flat(results.bse), rtol=1e-4)
@@ -460,6 +465,16 @@ def test_no_likelihood_outside_stationarity(order: Any) -> None:
     assert np.isinf(mle.likelihood.contributions(np.append(mle.estimate[:-1], 0.0))).all()
 
 
+def test_no_likelihood_where_rounding_ends_stationarity() -> None:
+    # The first covariance at the seasonal root's end is lost: an nll of 12 where it is 242.
+    y = np.cumsum(np.random.default_rng(5).normal(size=100))
+    results = sm.tsa.SARIMAX(y, order=(1, 1, 0), seasonal_order=(1, 0, 0, 4)).fit(disp=0)
+    mle = fit_statsmodels(results)
+    assert mle.status is Status.CERTIFIED
+    assert mle.nll == pytest.approx(-results.llf, rel=1e-6)
+    assert np.all(np.abs(mle.estimate - results.params) < 1e-2 * results.bse)
+
+
 def test_a_moving_average_goes_on_as_its_mirror_image() -> None:
     results = sm.tsa.SARIMAX(rng.normal(size=100), order=(0, 0, 1)).fit(disp=0)
     contributions = fit_statsmodels(results).likelihood.contributions
@@ -547,6 +562,29 @@ def test_a_mixed_model_is_bootstrapped_by_its_whole_fit() -> None:
     assert np.isfinite(boot.replicates).all()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_scores_that_are_no_gradient_are_left_out_and_said() -> None:
+    # Its score_obs has the truncation of the other of the two generalized Poissons (p = 1).
+    some = COUNTS > 0
+    results = TruncatedLFGeneralizedPoisson(COUNTS[some], Z[some]).fit(disp=0, maxiter=500)
+    mle = fit_statsmodels(results)
+    assert mle.status is Status.CERTIFIED
+    assert mle.nll < -results.llf
+    assert "score_obs of TruncatedLFGeneralizedPoisson is not the gradient" in str(mle)
+
+
+def astray() -> Any:
+    results = sm.Poisson(COUNTS, Z).fit(disp=0)
+    results._results.params = np.full(3, np.nan)
+    return results
+
+
+def without_data() -> Any:
+    results = sm.Poisson(COUNTS.copy(), Z.copy()).fit(disp=0)
+    results.remove_data()
+    return results
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ETS": (
         lambda: ETSModel(MEAN[:50]).fit(disp=0),
@@ -554,7 +592,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"ETSModel is fitted within limits.*statespace\.ExponentialSmoothing",
     ),
     "recursive": (lambda: sm.RecursiveLS(TIMES, Z).fit(), TypeError, r"least squares.*sm\.GLM"),
-    "robust": (lambda: sm.RLM(TIMES, Z).fit(), TypeError, "RLM has no .*loglikeobs"),
+    "robust": (
+        lambda: sm.RLM(TIMES, Z).fit(),
+        TypeError,
+        r"RLM has no .*Estimator\(lambda y, X: RLM\(y, X\).fit\(\).params, \(y, X\)\)",
+    ),
+    "smoothing": (
+        lambda: sm.tsa.SimpleExpSmoothing(TIMES[:50], "estimated").fit(),
+        TypeError,
+        r"params of SimpleExpSmoothing .*Estimator\(lambda y: .*, y\)",
+    ),
+    "not converged": (astray, ValueError, "estimate is nan, since its fit did not converge"),
+    "without data": (without_data, ValueError, r"removed; pass results before remove_data\(\)"),
     "OLS": (lambda: sm.OLS(TIMES, Z).fit(), TypeError, r"OLS has no .*loglikeobs.*sm\.GLM"),
     "quantile regression": (
         lambda: sm.QuantReg(TIMES, Z).fit(),
@@ -564,7 +613,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "GEE": (
         lambda: sm.GEE(COUNTS, Z, np.arange(N) // 3, family=families.Poisson()).fit(),
         ValueError,
-        "GEE solves estimating equations",
+        r"GEE solves estimating equations.*lambda y, X, groups: GEE\(y, X, groups\)",
     ),
     "L1": (
         lambda: sm.Poisson(COUNTS, Z).fit_regularized(alpha=1.0, disp=0),

@@ -20,19 +20,17 @@ from bootmle.fitting.statsmodels_likelihoods import (
     onto_bounds,
     read_ranges,
 )
+from bootmle.fitting.statsmodels_refusals import (
+    kinds_of,
+    model_of,
+    params_of,
+    without_likelihood,
+)
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.response import Rows
 from bootmle.likelihood.row_dependence import describe_data
 
 __all__ = ["fit_statsmodels"]
-
-_UNLIKE = {
-    "cov_struct": "solves estimating equations, which have no likelihood",
-    "penal": "is penalized",
-    "k_constr": "was fitted under constraints",
-    "trimmed": "was fitted with a penalty",
-}
-"""Attributes of what is not an unconstrained maximum of a likelihood, and what it is instead."""
 
 _BY_DIFFERENCES = {
     "GenericLikelihoodModel",
@@ -48,24 +46,10 @@ _TOTAL = (
     "resampled: define loglikeobs, or bootstrap an Estimator that does the whole fit"
 )
 
-_OWN_WAY = {
-    "MixedLM": (
-        "maximizes a likelihood (REML by default) with its coefficients profiled out, over "
-        "variances relative to the residual's; bootstrap its whole fit: Estimator(lambda y, X, "
-        "groups: sm.MixedLM(y, X, groups).fit().params, (y, X, groups)) with "
-        "sampling=Clustered(groups)"
-    ),
-    "ETSModel": (
-        "is fitted within limits that depend on each other, of parameters that its likelihood "
-        "takes in another form; fit sm.tsa.statespace.ExponentialSmoothing, or bootstrap its whole "
-        "fit: Estimator(lambda y: ETSModel(y).fit(disp=False).params, y)"
-    ),
-    "RecursiveLS": (
-        "estimates its coefficients by least squares, not as parameters of its likelihood; fit "
-        "sm.GLM(endog, exog), the normal model"
-    ),
-}
-"""Models whose fit is not the maximum of their loglike over results.params, and what to do."""
+_PROFILED = "where the dispersion is that of maximum likelihood; nll has results.scale"
+
+_SAME_LEVEL = 1e-6
+"""Relative difference of log-likelihoods that is none."""
 
 _AWAY = 0.01
 """Standard errors from statsmodels' estimate to the optimum that are worth a note: fewer change no
@@ -98,9 +82,11 @@ def fit_statsmodels(results: Any) -> Fit:
     ------
     TypeError
         For anything but the result of a fit, for a model without a likelihood in its parameters,
-        such as OLS, and for MixedLM, ETSModel and RecursiveLS; the message says what to do instead.
+        such as OLS, and for MixedLM, ETSModel, RecursiveLS and DynamicFactorMQ; the message says
+        what to do instead.
     ValueError
-        For a fit that was constrained or penalized, and for fractional ``freq_weights``.
+        For a fit that was constrained or penalized, or whose estimate has no finite likelihood, for
+        results without their data (``remove_data``), and for fractional ``freq_weights``.
 
     Notes
     -----
@@ -134,13 +120,15 @@ def fit_statsmodels(results: Any) -> Fit:
     (('const', 'x1'), True)
     >>> boot = bootstrap(mle, n_resamples=199, rng=0)
     """
-    model = _model_of(results)
-    found = np.asarray(results.params, dtype=float).ravel(order="F")
+    model = model_of(results)
+    found = params_of(results, model)
     observed = _observe(model, results, found)
-    mle = _fit(model, observed, found)
+    notes = [observed.note] if observed.note else []
+    notes += _compare_level(observed, results, found)
+    mle, more = _fit_checked(model, observed, found)
     if observed.inside is not None and not mle.converged:
         mle = _fit(model, replace(observed, contributions=observed.inside), found)
-    return _with_note(_with_rows(mle, model, observed.note), found)
+    return _with_note(_with_rows(mle, model, [*notes, *more]), found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +141,37 @@ class Observed:
     bounds: Floats | None = None
     fixed: Mapping[str, float] | None = None
     note: str = ""
+    llf: str = "and this likelihood is another one: what else does llf contain?"
+    """Why statsmodels may state another value."""
     inside: Callable[[Floats], Any] | None = None
     """The contributions inside of all ranges, where a search went astray outside."""
+
+
+def _compare_level(observed: Observed, results: Any, found: Floats) -> list[str]:
+    """Refuse an estimate without a likelihood; note where statsmodels states another one."""
+    weights = 1.0 if observed.weights is None else observed.weights
+    nll = float(np.sum(weights * observed.contributions(found)))
+    if not np.isfinite(nll):
+        raise ValueError(
+            f"results: the log-likelihood at statsmodels' estimate is {-nll}, since its fit did "
+            f"not converge; fit again from other start_params, or by another method"
+        )
+    stated = float(getattr(results, "llf", np.nan))
+    if not abs(stated + nll) > _SAME_LEVEL * max(1.0, abs(nll)):
+        return []
+    return [f"statsmodels states a log-likelihood of {stated:.10g} at its estimate, {observed.llf}"]
+
+
+def _fit_checked(model: Any, observed: Observed, found: Floats) -> tuple[Fit, list[str]]:
+    """Fit with the model's scores, or without them, and a note, where they are no gradient."""
+    try:
+        return _fit(model, observed, found), []
+    except ValueError as error:
+        if observed.scores is None or not str(error).startswith("jac:"):
+            raise
+    wrong = "is not the gradient of its log-likelihood, from which this fit takes differences"
+    mle = _fit(model, replace(observed, scores=None), found)
+    return mle, [f"the score_obs of {type(model).__name__} {wrong}"]
 
 
 def _fit(model: Any, observed: Observed, found: Floats) -> Fit:
@@ -171,47 +188,22 @@ def _fit(model: Any, observed: Observed, found: Floats) -> Fit:
     )
 
 
-def _model_of(results: Any) -> Any:
-    """Return the model of a result; refuse what is not a maximum of a likelihood."""
-    model = getattr(results, "model", None)
-    if model is None or not hasattr(results, "params"):
-        hint = "call its fit() first" if hasattr(results, "fit") else "pass what fit() returned"
-        raise TypeError(f"results: {type(results).__name__} is not the result of a fit; {hint}")
-    found = [what for name, what in _UNLIKE.items() if hasattr(model, name)]
-    found += [what for name, what in _UNLIKE.items() if hasattr(results, name)]
-    if not (found or hasattr(results, "cov_params")):
-        found = [_UNLIKE["trimmed"]]
-    if found:
-        raise ValueError(
-            f"results: the {type(model).__name__} {found[0]}, and refits by maximum likelihood "
-            f"would not repeat that; pass an Estimator that does the whole fit to bootstrap"
-        )
-    for kind in _kinds(model):
-        if kind in _OWN_WAY:
-            raise TypeError(f"results: {type(model).__name__} {_OWN_WAY[kind]}")
-    return model
-
-
 def _observe(model: Any, results: Any, start: Floats) -> Observed:
     """Find the model's log-likelihood: by observation, by group, or the total."""
-    if "GLM" in _kinds(model):
+    if "GLM" in kinds_of(model):
         glm = GeneralizedLinear(model, float(results.scale))
-        return Observed(glm.contributions, glm.scores, glm.weights)
-    if "_ConditionalModel" in _kinds(model):
+        return Observed(glm.contributions, glm.scores, glm.weights, llf=_PROFILED)
+    if "_ConditionalModel" in kinds_of(model):
         groups = Groups(model, np.shape(results.params))
         return Observed(groups.contributions, groups.scores, note=_BY_GROUP)
-    if "HurdleCountModel" in _kinds(model):
+    if "HurdleCountModel" in kinds_of(model):
         return Observed(Hurdle(model).contributions)
-    if "RegressionModel" not in _kinds(model):
+    if "RegressionModel" not in kinds_of(model):
         if adds_up(model, start):
             return _by_observation(model, results, start)
         if _has_total(model, results, start):
             return Observed(LogLike(model).contributions, note=_TOTAL)
-    instead = "fit sm.GLM(endog, exog), the normal model, " if "OLS" in _kinds(model) else ""
-    raise TypeError(
-        f"results: {type(model).__name__} has no log-likelihood by observation (loglikeobs); "
-        f"{instead}write the negative log-likelihood and use fit(), or bootstrap an Estimator"
-    )
+    raise without_likelihood(model)
 
 
 def _by_observation(model: Any, results: Any, start: Floats) -> Observed:
@@ -221,11 +213,13 @@ def _by_observation(model: Any, results: Any, start: Floats) -> Observed:
         return Observed(observed.contributions, observed.scores if _has_scores(model) else None)
     ranges = read_ranges(model, start.size)
     bounds, fixed = ranges.bounds, _fixed(results)
-    if "MLEModel" not in _kinds(model):
+    if "MLEModel" not in kinds_of(model):
         return Observed(LogLikeObs(model).contributions, bounds=bounds, fixed=fixed)
-    contributions = StateSpace(model, ranges.closed).contributions
-    inside = None if ranges.closed else StateSpace(model, closed=True).contributions
-    return Observed(contributions, bounds=bounds, fixed=fixed, inside=inside)
+    inside = StateSpace(model, True, ranges.stationary).contributions
+    if ranges.closed:
+        return Observed(inside, bounds=bounds, fixed=fixed)
+    everywhere = StateSpace(model, False, ranges.stationary).contributions
+    return Observed(everywhere, bounds=bounds, fixed=fixed, inside=inside)
 
 
 def _fixed(results: Any) -> Mapping[str, float] | None:
@@ -241,11 +235,6 @@ def _has_total(model: Any, results: Any, start: Floats) -> bool:
         return False
 
 
-def _kinds(model: Any) -> list[str]:
-    """List the names of a model's classes, its own first."""
-    return [kind.__name__ for kind in type(model).__mro__]
-
-
 def _has_scores(model: Any) -> bool:
     """Whether the model's class has gradients by observation in closed form."""
     owners = [kind.__name__ for kind in type(model).__mro__ if "score_obs" in vars(kind)]
@@ -254,7 +243,7 @@ def _has_scores(model: Any) -> bool:
 
 def _names(model: Any, size: int) -> list[str] | None:
     """Read the parameters' names, in the order of the flattened estimates."""
-    if "ConditionalMNLogit" in _kinds(model):
+    if "ConditionalMNLogit" in kinds_of(model):
         return [f"{k}:{name}" for k in range(1, model.k_cat) for name in model.exog_names]
     labels = getattr(getattr(model, "data", None), "cov_names", None)
     if labels is None or len(labels) != size:
@@ -262,11 +251,11 @@ def _names(model: Any, size: int) -> list[str] | None:
     return [":".join(map(str, label)) if isinstance(label, tuple) else label for label in labels]
 
 
-def _with_rows(mle: Fit, model: Any, note: str) -> Fit:
+def _with_rows(mle: Fit, model: Any, own: list[str]) -> Fit:
     """Say how contributions depend on rows, which fit cannot see where a model holds its data."""
     unseen = describe_data(mle.likelihood)
-    notes = (*([note] if note else []), *(said for said in mle.notes if said not in unseen))
-    ordered = "TimeSeriesModel" in _kinds(model)
+    notes = (*own, *(said for said in mle.notes if said not in unseen))
+    ordered = "TimeSeriesModel" in kinds_of(model)
     rows = Rows.ORDERED if ordered else mle.likelihood.rows
     return replace(mle, notes=notes, likelihood=replace(mle.likelihood, rows=rows))
 

@@ -26,6 +26,9 @@ __all__ = [
 _FAR = 1e6
 """Unconstrained value at which a transformation has reached its end: x/sqrt(1 + x²) is 5e-13 from
 1, and an end this far out is none."""
+_OPEN = 700.0
+"""Unconstrained value, 1e-6 from the end of stationarity, beyond which rounding may lose the
+state's first covariance: a seasonal model's likelihood was right there, and off by 300 at 1e-9."""
 _SAME = 1e-8
 """Relative difference of sums in another order, and of ends that do not depend on others."""
 
@@ -68,25 +71,33 @@ class StateSpace:
 
     model: Any
     closed: bool
+    stationary: Any
+    """Which parameters end with stationarity, (p,)."""
 
     def contributions(self, params: Floats) -> Floats:
         """Return the contributions, ∞ where the model has no likelihood."""
+        nothing = np.full(self.model.nobs, np.inf)
         if self.closed and not self._is_inside(params):
-            return np.full(self.model.nobs, np.inf)
-        values = -np.asarray(self.model.loglikeobs(params))
+            return nothing
+        try:
+            values = -np.asarray(self.model.loglikeobs(params))
+        except np.linalg.LinAlgError:
+            return nothing
         # The Kalman filter returns zeros where all variances are 0, or the state's is infinite.
-        return values if values.any() else np.full(values.size, np.inf)
+        return values if values.any() else nothing
 
     def _is_inside(self, params: Floats) -> bool:
         """Whether the model's own transformation has an inverse; any moving average has one."""
         # Its likelihood goes on beyond invertibility, as its mirror image (Hamilton 1994, ch. 3.7).
-        mirrored = np.array([name.startswith("ma.") for name in self.model.param_names])
         try:
             with np.errstate(all="ignore"):
-                inverse = self.model.untransform_params(np.where(mirrored, 0.0, params))
-            return not np.isnan(inverse).any()
+                inverse = self.model.untransform_params(
+                    np.where(_moving_averages(self.model, params.size), 0.0, params)
+                )
         except np.linalg.LinAlgError:
             return False
+        far = np.abs(inverse[self.stationary]) > _OPEN
+        return not (np.isnan(inverse).any() or far.any())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,11 +217,19 @@ class Ranges:
     """Where a model's own transformation lets its parameters go.
 
     ``bounds`` (p, 2) are the ends that do not depend on other parameters; ``closed`` tells whether
-    there are any but variances' 0, beyond which the likelihood may still be evaluated.
+    there are any but variances' 0, beyond which the likelihood may still be evaluated;
+    ``stationary`` (p,), which of them are those of stationarity, where there is no likelihood.
     """
 
     bounds: Floats
     closed: bool
+    stationary: Any
+
+
+def _moving_averages(model: Any, size: int) -> Any:
+    """Return which parameters are a moving average's, (p,)."""
+    names = [*getattr(model, "param_names", ())]
+    return np.array([name.startswith("ma.") for name in names] or [False] * size)
 
 
 def read_ranges(model: Any, size: int) -> Ranges:
@@ -218,10 +237,13 @@ def read_ranges(model: Any, size: int) -> Ranges:
     # The others at 0, and at any place but 0.
     one, other = (_ends(model, base) for base in (np.zeros(size), np.sin(np.arange(1.0, size + 1))))
     own = np.isclose(one, other, rtol=_SAME, atol=_SAME)
+    stationary = np.isclose(one, [-1.0, 1.0]).all(axis=1) & ~_moving_averages(model, size)
     bounds = np.where(own, one, [-np.inf, np.inf])
+    last = _OPEN / np.sqrt(1 + _OPEN**2)
+    bounds[stationary] = np.where(own, one * last, bounds)[stationary]
     # Markov switching models have no quick inverse.
     closed = hasattr(model, "ssm") and not (own.all() and np.isinf(bounds[:, 1]).all())
-    return Ranges(bounds, closed)
+    return Ranges(bounds, closed, stationary)
 
 
 def _ends(model: Any, base: Floats) -> Floats:

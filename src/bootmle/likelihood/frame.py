@@ -14,6 +14,10 @@ __all__ = ["find_frame", "frame_of", "whitened_frame"]
 _EPS = float(np.finfo(float).eps)
 
 
+_SHORTEST, _LONGEST = np.sqrt([np.finfo(float).tiny, np.finfo(float).max])
+"""Steps with squares that are floating-point numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Probing:
     """How far the steps go that find each parameter's scale."""
@@ -127,7 +131,8 @@ def _propose(
 def _probe(objective: Objective, axis: int, step: float) -> Probe | None:
     """Step to both sides, or twice to the side inside the domain; None where neither is."""
     unit = np.eye(len(objective.point))[axis]
-    if step**2 < np.finfo(float).tiny:  # the nll falls without end on the way to a point
+    # Too short where the nll falls without end on the way to a point, too long for one at 1e160.
+    if not _SHORTEST < step < _LONGEST:
         return None
     ahead, behind = objective(step * unit), objective(-step * unit)
     inside = [bool(np.isfinite(value).all()) for value in (ahead, behind)]
