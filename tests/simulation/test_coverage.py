@@ -264,7 +264,7 @@ def test_an_interrupted_study_hands_over_what_is_done() -> None:
         ({"methods": ["bootstrap"]}, r"methods: \['bootstrap'\]; here there are percentile"),
         ({"methods": []}, r"methods: \[\]"),
         ({"truth": [1.0]}, "truth: "),
-        ({"truth": {"gone": 1.0}}, r"truth: \['gone'\] are not among"),
+        ({"truth": {"gone": 1.0}}, r"truth: 'gone' is not among"),
         ({"n_datasets": 1}, "n_datasets must be an integer >= 2, got 1"),
         ({"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
     ],

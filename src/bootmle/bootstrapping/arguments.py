@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bootmle.display.text import brief
 from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.taken_apart import why_whole
 from bootmle.sampling import Plan, Structure
 
@@ -27,6 +29,7 @@ __all__ = [
     "read_extension",
     "read_seed",
     "read_shard",
+    "read_values",
 ]
 
 _SEED_BYTES = 4
@@ -188,3 +191,31 @@ def read_extension(boot: Record, n: Any, sampling: Plan | None) -> tuple[Fit | E
     if plan.n_available is not None and count > plan.n_available:
         raise ValueError(f"n: got {n}, but {plan} has {plan.n_available} samples, not {count}")
     return boot.fit, plan
+
+
+def read_values(
+    argument: str, given: Any, names: Sequence[str], default: Floats, *, one_for_all: bool = False
+) -> Floats:
+    """Read a value for each parameter, (p,): in order, or by name with defaults for the others."""
+    if hasattr(given, "keys"):
+        values = dict(zip(names, np.asarray(default).tolist(), strict=True))
+        for name, value in given.items():
+            if str(name) not in values:
+                raise ValueError(f"{argument}: {name!r} is not among the parameters {list(names)}")
+            if not isinstance(value, Real) or value != value:
+                raise ValueError(f"{argument}: {str(name)!r} is {brief(value)}; pass a number")
+            values[str(name)] = float(value)
+        return np.array(list(values.values()))
+    try:
+        array = np.array(given, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if one_for_all and array.ndim == 0:
+        array = np.full(len(names), array)
+    if array.shape != (len(names),) or np.isnan(array).any():
+        one = "one number, or " if one_for_all else ""
+        raise ValueError(
+            f"{argument}: {brief(given)}; pass {one}{len(names)}, one for each of {list(names)}, "
+            f"or a mapping from name to value"
+        )
+    return array

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bootmle.bootstrapping.arguments import read_values
 from bootmle.bootstrapping.interval_methods import Inference
-from bootmle.display.text import brief
 from bootmle.inference.intervals import ConfidenceInterval, Need
 from bootmle.inference.p_values import p_values
 from bootmle.inference.simultaneous import simultaneous_interval
@@ -24,14 +23,17 @@ class Hypotheses(Inference):
     """Replicates of a fit, p-values and simultaneous intervals; attributes as of `Spread`."""
 
     def p_value(
-        self, null: ArrayLike = 0.0, method: str = "percentile", alternative: str = "two-sided"
+        self,
+        null: ArrayLike | Mapping[str, float] = 0.0,
+        method: str = "percentile",
+        alternative: str = "two-sided",
     ) -> Floats:
         """Compute p-values by inverting an interval: the interval of level 1 − p ends at ``null``.
 
         Parameters
         ----------
-        null : float or (p,) array_like
-            The values tested.
+        null : float, (p,) array_like or mapping
+            The values tested. A mapping or Series goes by name, and may leave parameters out.
         method, alternative : str
             As of `confidence_interval`: "less" has the alternative that the parameter is less than
             ``null``.
@@ -40,7 +42,7 @@ class Hypotheses(Inference):
         -------
         (p,) array
             At least what B replicates can show, 1/(B + 1) on one side and 2/(B + 1) on two, except
-            for normal intervals; NaN for parameters that have no interval.
+            for normal intervals; NaN for parameters that have no interval or are left out.
 
         Raises
         ------
@@ -57,23 +59,12 @@ class Hypotheses(Inference):
         >>> bool(boot.p_value()[0] > 0.05), float(boot.p_value(null=9.0)[0])
         (True, 0.002)
         """
-        values, identified = self._read_null(null), ~self.flat()
-        found = np.full(values.shape, np.nan)
-        found[identified] = p_values(self._prepared(method), values[identified], alternative)
-        return found
-
-    def _read_null(self, null: Any) -> Floats:
-        """Read the values in question, (p,)."""
-        try:
-            values = np.broadcast_to(np.asarray(null, dtype=float), self.estimate.shape)
-        except (TypeError, ValueError):
-            values = np.full(1, np.nan)
-        if np.isnan(values).any():
-            raise ValueError(
-                f"null: {brief(null)}; pass one number, or {len(self.names)}, one for each of "
-                f"{list(self.names)}"
-            )
-        return values
+        nothing = np.full(self.estimate.shape, np.nan)
+        values = read_values("null", null, self.names, nothing, one_for_all=True)
+        tested, identified, found = ~np.isnan(values), ~self.flat(), nothing
+        known = np.where(tested, values, self.estimate)[identified]
+        found[identified] = p_values(self._prepared(method), known, alternative)
+        return np.where(tested, found, np.nan)
 
     def simultaneous(
         self, confidence_level: float = 0.95, names: Sequence[str] | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.bootstrapping.arguments import check_refit
+from bootmle.bootstrapping.arguments import check_refit, read_values
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -41,22 +41,8 @@ def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any) -> None:
 
 
 def read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
-    """Read the true values of all parameters, (p,)."""
-    if truth is None:
-        return fit.estimate.copy()
-    if hasattr(truth, "keys"):
-        unknown = [str(name) for name in truth if str(name) not in fit.names]
-        if unknown:
-            raise ValueError(f"truth: {unknown} are not among the parameters {list(fit.names)}")
-        values = dict(zip(fit.names, fit.estimate, strict=True))
-        values |= {str(name): float(truth[name]) for name in truth}
-        truth = list(values.values())
-    try:
-        array = np.asarray(truth, dtype=float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.shape != fit.estimate.shape or not np.isfinite(array).all():
-        raise ValueError(
-            f"truth: {brief(truth)}; pass {fit.estimate.size} finite values, or a mapping"
-        )
-    return array
+    """Read the true values of all parameters, (p,): the estimate where none is given."""
+    values = read_values("truth", {} if truth is None else truth, fit.names, fit.estimate)
+    if not np.isfinite(values).all():
+        raise ValueError(f"truth: {brief(truth)}; data are simulated at finite values")
+    return values
