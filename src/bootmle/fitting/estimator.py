@@ -27,6 +27,7 @@ from bootmle.likelihood.data import (
     take_rows,
 )
 from bootmle.likelihood.parameters import settle_names
+from bootmle.likelihood.row_order import check_row_order
 from bootmle.optimization.sandwich import Units
 from bootmle.optimization.status import Status
 
@@ -114,6 +115,7 @@ class Estimator(Fitted):
         self.index = "" if index is None else check_choice("index", index, _INDEXES)
         self.on_warning = check_choice("on_warning", on_warning, ("count", "show"))
         n = count_rows(self.args)
+        check_row_order(self.args)
         if n is None:
             raise ValueError("args: there is no data to resample; pass what function takes in args")
         self.n = n

@@ -30,6 +30,7 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.missing import check_unmasked, complete_rows, drop_masked
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.row_dependence import AGREE, agree
+from bootmle.likelihood.row_order import check_row_order
 
 __all__ = ["read_likelihood"]
 
@@ -49,6 +50,8 @@ def read_likelihood(
     """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
     given = laid_out(as_args(args))
     n_rows = count_rows(given)
+    check_row_order(given)
+    check_row_order(given, "weights", weights)
     data, kept = drop_masked(given, missing)
     observed = observed_rows(weights, weights_kind, n_rows, kept)
     if observed is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.display.text import brief
+from bootmle.likelihood.row_order import check_row_order
 
 __all__ = ["members_of", "read_codes", "resolve_labels"]
 
@@ -18,6 +19,7 @@ Codes = NDArray[np.intp]
 def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
     """Look up a column by its name; return labels of any other form as they are."""
     if not isinstance(labels, str):
+        check_row_order(args, argument, labels)
         return labels
     found = [table for table in _tables(args) if labels in table]
     if not found:
