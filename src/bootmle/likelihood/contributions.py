@@ -161,7 +161,7 @@ class Contributions:
         raw = np.asarray(unmasked(self._evaluate(params)))
         if raw.dtype.kind == "c":
             raise TypeError(f"fun: returned complex contributions at {params}; they must be real")
-        values = np.asarray(raw, dtype=float)
+        values = np.array(raw, dtype=float)  # a copy: the function may write into one array again
         if values.shape != (self.n,):
             values = values.reshape(-1)
         if values.size != self.n:
@@ -261,7 +261,7 @@ class Contributions:
         """Evaluate ``jac``: the gradients of the contributions (n, p), or that of the total."""
         assert self.jac is not None
         self.calls.n += getattr(self.jac, "calls_fun", False)
-        return np.asarray(self.jac(params, *self.args), dtype=float)
+        return np.array(self.jac(params, *self.args), dtype=float)
 
     def gradient(self, params: Floats) -> Floats:
         """Evaluate the gradient of the weighted total, (p,)."""

@@ -193,7 +193,7 @@ class Objective(ABC):
     def _evaluate(self, displacement: Floats) -> Floats:
         self.count += 1
         try:
-            result = np.asarray(self.function(self.point + displacement), dtype=float)
+            result = np.array(self.function(self.point + displacement), dtype=float)
         except (ArithmeticError, ValueError):
             result = np.array(np.nan)
         inside = np.isfinite(result).all()

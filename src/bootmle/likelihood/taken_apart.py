@@ -48,7 +48,7 @@ class _OfUnits:
     def __call__(self, params: Floats, *_: Any) -> Floats:
         """Return the values (n, k) of all rows, k of each unit."""
         values = [
-            np.asarray(unmasked(self.function(params, *part)), dtype=float).reshape(-1)
+            np.array(unmasked(self.function(params, *part)), dtype=float).reshape(-1)
             for part in self.parts
         ]
         return np.asarray((np.array(values) * self.factors[:, None])[self.unit_of])

@@ -27,12 +27,12 @@ class Vectorized:
 
     def __call__(self, params: Floats, *args: Any) -> Any:
         """Evaluate at one parameter vector (p,): contributions (n,) or the total."""
-        values = np.asarray(self.function(params[:, None], *args))
+        values = np.array(self.function(params[:, None], *args))
         return values[..., 0] if values.ndim else values
 
     def at(self, points: Floats, *args: Any) -> Floats:
         """Evaluate at points (k, p): contributions (k, n), or totals (k,)."""
-        return np.asarray(self.function(points.T, *args), dtype=float).T
+        return np.array(self.function(points.T, *args), dtype=float).T
 
 
 def check_vectorized(fun: Any, start: Floats, args: tuple[Any, ...], jac: Any) -> Vectorized:
