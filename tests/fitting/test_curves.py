@@ -74,3 +74,44 @@ def test_noise_of_large_numbers_makes_no_optimum_far_out() -> None:
     assert mle.status is Status.NO_FINITE_OPTIMUM
     poisson = np.sum(y.mean() - y * np.log(y.mean()) + gammaln(y + 1))
     assert abs(mle.nll - poisson) < 1e-3
+
+
+@pytest.mark.parametrize("bounds", [(0, None), (1e-3, None), None])
+@pytest.mark.parametrize("unit", [1.0, 1e3])
+def test_adjoining_intervals_leave_a_raw_scale_at_its_end(bounds: Any, unit: float) -> None:
+    # As of its logarithm: the location follows the scale, whose range ends with the domain.
+    lower = np.array([0.0, 0.0, 0.0, 1.0, 1.0]) * unit
+
+    def nll(params: Any, lower: Any) -> Any:
+        z = (lower - params[0]) / params[1]
+        return -np.log(norm.cdf(z + unit / params[1]) - norm.cdf(z))
+
+    limits: Any = {} if bounds is None else {"scale": [b and b * unit for b in bounds]}
+    with np.errstate(all="ignore"):
+        mle = fit(nll, {"location": 0.8 * unit, "scale": unit}, lower, bounds=limits)
+    assert mle.status is Status.AT_BOUND
+    assert mle.converged
+    assert mle.at_bound == ("scale",)
+    assert abs(mle.nll + 3 * np.log(0.6) + 2 * np.log(0.4)) < 1e-4
+    end = bounds[0] * unit if bounds else 0.0
+    # The location's distance from where the intervals meet is a normal quantile of scales.
+    expected = unit - norm.ppf(0.6) * mle.estimate[1]
+    assert end <= mle.estimate[1] < end + 1e-5 * unit
+    assert abs(mle.estimate[0] - expected) < 1e-3 * mle.estimate[1]
+
+
+@pytest.mark.parametrize("bound", [0.0, 1e-6])
+def test_no_point_before_the_end_of_a_range_is_certified(bound: float) -> None:
+    # 8 of 10 at dose 2: at a scale of 0.03 the curvature was 1e-11 of its unit diagonal.
+    event = np.repeat([0.0, 1.0, 0.0, 1.0], [12, 8, 0, 10])
+
+    def nll(params: Any, dose: Any, event: Any) -> Any:
+        eta = (dose - params[0]) / params[1]
+        return np.logaddexp(0, eta) - event * eta
+
+    with np.errstate(all="ignore"):
+        start, bounds = {"mid": 1.8, "scale": 1.0}, {"scale": (bound, None)}
+        mle = fit(nll, start, (DOSE, event), bounds=bounds)
+    assert mle.status is Status.AT_BOUND
+    assert mle.estimate[1] < 1e-5
+    assert abs((2 - mle.estimate[0]) / mle.estimate[1] - np.log(4)) < 1e-2

@@ -51,8 +51,8 @@ class Fitted(ABC):
 
     @property
     def converged(self) -> bool:
-        """Whether the estimate can be trusted to be the estimator's."""
-        return not self.status.failed
+        """Whether the estimate is a certified optimum (at a bound included), or the user's own."""
+        return self.status.converged
 
     @property
     def free(self) -> NDArray[np.bool_]:

@@ -99,11 +99,6 @@ class Optimum(Fitted):
         return "a total cannot use: return the n contributions instead (delete .sum())"
 
     @property
-    def converged(self) -> bool:
-        """Whether the estimate is a certified optimum (at a bound included)."""
-        return self.status in {Status.CERTIFIED, Status.AT_BOUND, Status.NOT_IDENTIFIED}
-
-    @property
     def aic(self) -> float:
         """Akaike's information criterion, 2 (nll + free parameters), minus equality constraints."""
         tangent = self.information.tangent

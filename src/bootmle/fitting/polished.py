@@ -36,7 +36,10 @@ def measure_polished(search: Position, metric: Any) -> Information:
 
 
 def measure_at_end(search: Position) -> None:
-    """Measure the information at the optimum itself, not at the last steps' start."""
+    """Measure the information at the optimum itself, not at the last steps' start.
+
+    Where it is undecided it certifies nothing.
+    """
     known = search.information
     inside = search.status is Status.CERTIFIED and known.tangent is None
     if not inside or known.point.size != search.working.size or not search.working.size:
@@ -45,3 +48,5 @@ def measure_at_end(search: Position) -> None:
         measured = search.measure(known.covariance)
         if measured.definiteness == known.definiteness:
             search.information = measured
+    if search.information.definiteness == "undecided":
+        search.status = Status.NOISE_LIMITED

@@ -12,12 +12,19 @@ from bootmle.optimization.continuation import along_curve
 from bootmle.optimization.convergence import observed_information
 from bootmle.optimization.outcome import Outcome, descend
 from bootmle.optimization.plateaus import along_profile
+from bootmle.optimization.range_ends import RangeEnd, toward_range_end
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
-from bootmle.optimization.whitening import Whitening
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["find_recession", "follow_curve", "follow_far_parameter", "is_nearly_singular"]
+__all__ = [
+    "find_range_end",
+    "find_recession",
+    "follow_curve",
+    "follow_far_parameter",
+    "is_nearly_singular",
+]
 
 _STEPS = 6
 """Newton steps from the start: those of a separated logit lead one unit further each."""
@@ -112,17 +119,29 @@ def follow_curve(search: Descent) -> Outcome | None:
 
     Where the nll is lower on it, the search goes on from there.
     """
-    start, working = search.start(), search.working
-    if not np.isfinite(working).all():
+    if not np.isfinite(search.working).all():
         return None
-    sizes = np.where(start == 0, 1.0, np.abs(start))
-    whitening = Whitening(start, np.diag(sizes))
-    target = search.target().seen_in(whitening)
+    target = _from_the_start(search)
+    whitening = target.whitening
     # Far out the noise is more than at the start.
-    found = along_curve(target, whitening.to_whitened(working), StepSizes.from_noise(0.0))
+    found = along_curve(target, whitening.to_whitened(search.working), StepSizes.from_noise(0.0))
     if found is None or isinstance(found, Outcome):
         return found
     search.working = whitening.to_working(found)
     search.information = search.measure()
     search.converge()
     return None
+
+
+def find_range_end(search: Descent) -> RangeEnd | None:
+    """Look for an optimum at an end of a parameter's range, past where a search ended."""
+    if not np.isfinite(search.working).all():
+        return None
+    return toward_range_end(_from_the_start(search), search.working, StepSizes.from_noise(0.0))
+
+
+def _from_the_start(search: Descent) -> WhitenedObjective:
+    """See a search's objective from its start, in sizes of what starts there."""
+    start = search.start()
+    whitening = Whitening(start, np.diag(np.where(start == 0, 1.0, np.abs(start))))
+    return search.target().seen_in(whitening)

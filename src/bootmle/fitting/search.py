@@ -16,6 +16,7 @@ from bootmle.fitting.limits import take_limit
 from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import (
+    find_range_end,
     find_recession,
     follow_curve,
     follow_far_parameter,
@@ -63,6 +64,8 @@ class _Rules:
 
 
 _RULES = _Rules()
+
+_END = "the end of its range is treated as a bound from here on"
 
 
 @dataclass(slots=True)
@@ -147,7 +150,7 @@ class Search(Descent):
             return
         if self._ended_inside() and (self._is_far_away() or self._recedes()):
             return
-        if self._ended_inside() and self._recedes_along_curve():
+        if self._recedes_along_curve() or self._ends_at_range_end():
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
@@ -160,7 +163,7 @@ class Search(Descent):
         if not find_ridge(self):
             return False
         self.notes, noted = notes, self.notes
-        if not (self._recedes() or self._recedes_along_curve()):
+        if not (self._recedes() or self._recedes_along_curve() or self._ends_at_range_end()):
             self.notes = noted
         return True
 
@@ -216,6 +219,30 @@ class Search(Descent):
         self.along_curve = True
         return self.has_no_optimum(found.message, infinite)
 
+    def _ends_at_range_end(self) -> bool:
+        """Look for one at an end of a parameter's range, and optimize the others there."""
+        if not self._is_uncertain() or comes_back(self):
+            return False
+        allowed = self.best + max(SAME_SUPREMUM, self._hidden())
+        found = find_range_end(self)
+        if found is None or self.likelihood.total(found.params) > allowed:
+            return False
+        place = found.params[self.parameters.free[found.column]]
+        if place != self.parameters.bounds[found.column, found.side]:
+            bounds = self.parameters.bounds.copy()
+            bounds[found.column, found.side] = place
+            self.parameters = replace(self.parameters, bounds=bounds)
+            self.notes.append(_END)
+        self.reference = None
+        held = optimize_within_bounds(self, found.params)
+        if held is None or not self.status.has_optimum:
+            self._hold(found.params, np.array([found.column]))
+            self.whitening, self.decrement = Whitening(self.working, np.eye(self.working.size)), 0.0
+        self.status = Status.AT_BOUND
+        self.notes.append(f"at a bound: {self.parameters.listed(np.array([found.column]))}")
+        self.best, self.best_params = self.likelihood.total(self.user()), self.user()
+        return True
+
     def _hidden(self) -> float:
         """Measure by how much noise may lower the nll here, over longer distances, too."""
         here = WhitenedObjective(
@@ -251,6 +278,9 @@ class Search(Descent):
             return False
         seen = self.parameters.to_working(found.params if found.seen is None else found.seen)
         seen = np.where(finite | np.isfinite(seen), seen, self.working)
+        further = np.where(finite, seen, 2 * seen - self.start())
+        if not np.isfinite(self.likelihood.total(self.parameters.to_user(further))):
+            return False  # the domain ends before they get there
         if self.leaves_plateau(~finite) or self.leaves_plateau(self.without_effect()):
             return False
         point = self.nearest_on_way(seen, finite, hidden)
@@ -410,7 +440,7 @@ class Search(Descent):
         self.whitening, self.scipy_stop = other.whitening, other.scipy_stop
         self.status, self.decrement = other.status, other.decrement
         self.best, self.best_params = other.best, other.best_params
-        self.notes = [*other.notes, "the end of its scale is treated as a bound from here on"]
+        self.notes = [*other.notes, _END]
 
     def _was_scipy_off(self) -> bool:
         """Whether the point where SciPy stopped was not the optimum."""

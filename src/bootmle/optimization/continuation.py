@@ -19,7 +19,7 @@ from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["along_curve"]
+__all__ = ["Path", "Station", "along_curve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Rules:
 _RULES = _Rules()
 
 
-class _Station(NamedTuple):
+class Station(NamedTuple):
     """How far the parameter went, the others (q - 1,) and their standard errors, and the nll."""
 
     distance: float
@@ -87,7 +87,7 @@ def along_curve(
     whitening = target.whitening
     end, lowest, point = whitening.to_working(z), target.value(z), None
     for column, way in _drivers(target, end):
-        path = _Path(target, column, end, way)
+        path = Path(target, column, end, way)
         if np.isfinite(path.limit):
             continue
         if path.reaches_supremum(step_sizes):
@@ -120,7 +120,7 @@ def _drivers(target: WhitenedObjective, end: Floats) -> list[tuple[int, float]]:
 
 
 @dataclass(slots=True)
-class _Path:
+class Path:
     """A path from the center, toward a point (q,) and on, by one parameter's distance."""
 
     target: WhitenedObjective
@@ -131,7 +131,7 @@ class _Path:
     most: int = field(init=False)
     """Evaluations of the target from which on the path is given up."""
     fits: OthersFit = field(init=False)
-    stations: list[_Station] = field(default_factory=list)
+    stations: list[Station] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin in the center's units."""
@@ -150,7 +150,7 @@ class _Path:
         size = max(1.0, abs(self.place(0.0)))
         return min(_RULES.first * abs(self.way), _RULES.longest * size)
 
-    def point(self, station: _Station) -> Floats:
+    def point(self, station: Station) -> Floats:
         """Return a station's point (q,)."""
         return self.fits.point(self.place(station.distance), station.others)
 
@@ -167,7 +167,7 @@ class _Path:
             return False
         step = self.first_step
         while self.fits.target.n_evaluations < self.most:
-            station, step = self._next(self.stations[-2:], step, step_sizes)
+            station, step = self.next(self.stations[-2:], step, step_sizes)
             if station is None:
                 return False
             fall, noise = self.stations[-1].value - station.value, self._noise(station, step)
@@ -188,7 +188,7 @@ class _Path:
         Where the nll is as low there as at the end, go back until it is higher.
         """
         for point in (self.target.whitening.center, self.end):
-            station = self._fit(0.0, np.delete(point, self.column), step_sizes)
+            station = self.fit(0.0, np.delete(point, self.column), step_sizes)
             if station is not None:
                 break
         else:
@@ -197,29 +197,31 @@ class _Path:
         lowest = self.target.value_at(self.end)
         step = -self.first_step
         while len(self.stations) < _RULES.back and self.stations[0].value < lowest + SAME_SUPREMUM:
-            station, step = self._next(self.stations[1::-1], step, step_sizes)
+            station, step = self.next(self.stations[1::-1], step, step_sizes)
             if station is None:
                 break
             self.stations.insert(0, station)
             step *= _RULES.growth
         return True
 
-    def _next(
-        self, before: list[_Station], step: float, step_sizes: StepSizes
-    ) -> tuple[_Station | None, float]:
+    def next(
+        self, before: list[Station], step: float, step_sizes: StepSizes
+    ) -> tuple[Station | None, float]:
         """Continue from two stations by a step, halved until the others can be followed.
 
         Return that step, too.
         """
         for _ in range(_RULES.halvings if self.target.n_evaluations < self.most else 0):
             distance = before[-1].distance + step
-            station = self._fit(distance, self._predict(before, distance), step_sizes)
+            others = self._predict(before, distance)
+            station = self.fit(distance, others, step_sizes)
+            station = station or self._as_low(before[-1], distance, others)
             if station is not None:
                 return station, step
             step /= 2
         return None, step
 
-    def _predict(self, before: list[_Station], distance: float) -> Floats:
+    def _predict(self, before: list[Station], distance: float) -> Floats:
         """Say where the others will be, as functions of the distance, or of its logarithm."""
         distances = np.array([each.distance for each in before])
         others = np.array([each.others for each in before])
@@ -231,13 +233,21 @@ class _Path:
         values = [self.target.value_at(point) for point in points]
         return found[int(np.argmin(values))]
 
-    def _fit(self, distance: float, others: Floats, step_sizes: StepSizes) -> _Station | None:
+    def fit(self, distance: float, others: Floats, step_sizes: StepSizes) -> Station | None:
         """Fit the others at a distance, from a point; None where they do not converge."""
         found, value = self.fits.at(self.place(distance), others, step_sizes)
         units = np.linalg.norm(self.fits.factor, axis=1)
-        return _Station(distance, found, units, value) if np.isfinite(value) else None
+        return Station(distance, found, units, value) if np.isfinite(value) else None
 
-    def _noise(self, station: _Station, step: float) -> float:
+    def _as_low(self, before: Station, distance: float, others: Floats) -> Station | None:
+        """Take others that cannot be fitted, where the nll is as low: a range of them may be."""
+        for each in (others, before.others):
+            value = self.target.value_at(self.fits.point(self.place(distance), each))
+            if value <= before.value + _RULES.level:
+                return Station(distance, each, before.units, value)
+        return None
+
+    def _noise(self, station: Station, step: float) -> float:
         """Measure the noise at a station, along the parameter."""
         point, unit = self.point(station), np.zeros((self.end.size, 1))
         unit[self.column] = step
@@ -254,7 +264,7 @@ class _Path:
         rounding = np.finfo(float).eps * np.abs(station.others) / station.units
         return max(found, float(np.sum(rounding**2)))
 
-    def _before(self, station: _Station, share: float = 0.5) -> _Station:
+    def _before(self, station: Station, share: float = 0.5) -> Station:
         """Return the last station at no more than a share of another one's way from the first."""
         first = self.stations[0].distance
         limit = first + share * (station.distance - first)

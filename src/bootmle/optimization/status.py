@@ -50,6 +50,20 @@ class Status(IntEnum):
         """
         return not (self.failed or self is Status.NO_FINITE_OPTIMUM)
 
+    @property
+    def converged(self) -> bool:
+        """Whether the estimate is an optimum that was certified, or what the user's code returned.
+
+        Not where noise hides how far away the optimum is, nor before a refit has verified it.
+
+        Examples
+        --------
+        >>> [status.name for status in Status if status.converged]  # doctest: +NORMALIZE_WHITESPACE
+        ['CERTIFIED', 'CERTIFIED_BY_FALLBACK', 'AT_BOUND', 'NOT_IDENTIFIED', 'ESTIMATED',
+         'VERIFIED']
+        """
+        return self.has_optimum and self not in _UNPROVEN
+
     def __str__(self) -> str:
         """Return the status in words."""
         return self.message
@@ -74,6 +88,9 @@ class Status(IntEnum):
             return "no standard error follows where there is no optimum"
         return "no standard error follows where no optimum is certified" if self.failed else ""
 
+
+_UNPROVEN = {Status.NOISE_LIMITED, Status.EXPANDED, Status.LINEAR}
+"""Statuses of optima that no certificate stands for."""
 
 _MESSAGES = {
     Status.CERTIFIED: "certified optimum",
