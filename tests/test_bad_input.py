@@ -390,6 +390,7 @@ def test_a_fit_without_an_optimum_is_not_refitted() -> None:
         ({"indices": [0, 1, 2]}, ["indices", "(3,)", "row for each resample"]),
         ({"indices": [[0, -1]]}, ["indices", "not negative"]),
         ({"indices": [[0.5, 1.0]]}, ["indices", "whole", "0.5"]),
+        ({"indices": [[True, False]]}, ["indices", "True or False", "weights="]),
         ({"weights": [[1.0, np.nan]]}, ["weights", "finite"]),
     ],
 )

@@ -386,3 +386,12 @@ def test_an_estimator_shows_its_function_and_estimates() -> None:
 
     assert repr(Estimator(rounded, Y)) == "Estimator(rounded: mean=212.5, cv=0.75)"
     assert repr(Estimator(Weighted(), Y)).startswith("Estimator(<")
+
+
+def test_a_function_that_changes_its_data_in_place_is_refused() -> None:
+    def sorting(y: Any) -> Any:
+        y.sort()
+        return y[5]
+
+    with pytest.raises(ValueError, match="function: changed its data in place; work on copies"):
+        Estimator(sorting, Y.copy())

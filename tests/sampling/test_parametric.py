@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
-from bootmle import Estimator, Parametric, Status, bootstrap, fit
+from bootmle import Estimator, Parametric, Status, bootstrap, coverage, fit
 from bootmle.fitting.fit import Fit
 from bootmle.sampling.streams import stream_of
 from models import normal, poisson, weibull
@@ -268,3 +268,24 @@ def test_a_plan_shows_its_function() -> None:
     assert repr(Parametric(draw_autoregression)) == "Parametric(draw_autoregression)"
     shown = str(bootstrap(normal_fit(), sampling=Parametric(missing), n_resamples=100, rng=SEED))
     assert "Parametric(missing)" in shown
+
+
+def test_a_simulator_that_a_seed_does_not_determine_is_refused() -> None:
+    other = np.random.default_rng(3)
+    y = np.random.default_rng(0).normal(size=30)
+
+    def of_its_own(params: Any, rng: Any, y: Any) -> Any:
+        return other.normal(params[0], 1.0, y.size)
+
+    def in_place(params: Any, rng: Any, y: Any) -> Any:
+        y[:] = rng.normal(params[0], 1.0, y.size)
+        return y
+
+    cases = [(of_its_own, "two calls with generators of the same seed"), (in_place, "in place")]
+    for simulate, said in cases:
+        mle = fit(normal().nll, normal().truth, (y.copy(),))
+        with pytest.raises(ValueError, match=f"simulate: .*{said}"):
+            bootstrap(mle, sampling=Parametric(simulate), n_resamples=9, rng=0)
+        mle = fit(normal().nll, normal().truth, (y.copy(),))
+        with pytest.raises(ValueError, match=f"simulate: .*{said}"):
+            coverage(mle, simulate, n_datasets=9, rng=0)

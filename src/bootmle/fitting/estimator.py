@@ -126,7 +126,7 @@ class Estimator(Fitted):
             raise ValueError(
                 "standard_error: function and standard_error must both take weights, or neither"
             )
-        started = time.perf_counter()
+        before, started = fingerprint(self.args), time.perf_counter()
         given = self._all_ones()
         check_call("function", function, self.args, keywords=list(given))
         values, self.labels = read_estimates(function(*self.args, **given))
@@ -136,6 +136,8 @@ class Estimator(Fitted):
         self.errors = None if standard_error is None else self._own_standard_errors(given)
         self.seconds = time.perf_counter() - started
         self._fingerprint = fingerprint(self.args)
+        if self._fingerprint != before:
+            raise ValueError("function: changed its data in place; work on copies of args")
 
     if not TYPE_CHECKING:
         __getattr__ = refuse_attribute

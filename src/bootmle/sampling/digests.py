@@ -41,9 +41,25 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
-    """Checksum what a simulator makes of one stream, so that a changed one is noticed."""
-    try:
+    """Checksum what a simulator makes of one stream, so that a changed one is noticed.
+
+    Raises ValueError for one that draws from another stream than its own, or into its arguments.
+    """
+
+    def once() -> str:
         with computation():
             return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
+
+    before = fingerprint(args)
+    try:
+        first, second = once(), once()
     except Exception:  # the user's code may raise anything, and does so again where it matters
         return "raises"
+    if fingerprint(args) != before:
+        raise ValueError("simulate: changed its arguments in place; return new arrays")
+    if first != second:
+        raise ValueError(
+            "simulate: two calls with generators of the same seed give different data; draw with "
+            "rng, its second argument, so that a seed gives the same replicates"
+        )
+    return first

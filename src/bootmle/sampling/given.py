@@ -127,6 +127,11 @@ def _read(name: str, values: Any, kind: type) -> NDArray[Any]:
             f"{name}: needs a row for each resample, finite and not negative; got shape "
             f"{array.shape}"
         )
+    if kind is np.intp and np.asarray(values).dtype == bool:
+        raise ValueError(
+            f"{name}: are True or False; pass row numbers, or Given(weights=) of how often each "
+            f"row is drawn"
+        )
     if kind is np.intp and not np.array_equal(array, np.round(array)):
         raise ValueError(f"{name}: row numbers are whole; got {array.reshape(-1)[:3]}")
     return array.astype(kind)

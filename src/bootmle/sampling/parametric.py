@@ -74,6 +74,11 @@ class Parametric(Plan):
             )
         check_call("simulate", self.simulate, likelihood.args, ("params", "rng"))
 
+    def prepared(self, fit: Fit | Estimator) -> Parametric:
+        """Refuse a simulator that draws from another stream, or into its arguments."""
+        checksum_simulated(self.simulate, fit.estimate, fit.written_out_args)
+        return self
+
     def description(self, fit: Fit | Estimator) -> str:
         """Identify the simulator by what it makes of one stream, too."""
         made = checksum_simulated(self.simulate, fit.estimate, fit.written_out_args)
