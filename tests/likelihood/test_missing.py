@@ -1,8 +1,10 @@
-"""Masked values are missing: refused with their number, or left out; never read."""
+"""Missing values: masked ones are refused or left out, and skipped NaN are counted."""
 
+import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -76,3 +78,32 @@ def test_a_masked_estimate_is_a_failed_replicate() -> None:
     assert 5 < missing.sum() < 40
     assert np.isnan(boot.replicates[missing]).all()
     assert boot.n_failed == missing.sum()
+
+
+@pytest.mark.parametrize(
+    ("reduce", "said"),
+    [
+        (pd.Series.sum, "n counts them: pass complete rows"),
+        (pd.Series.mean, "n counts them and multiplies its mean, so that .* are too small: pass"),
+    ],
+)
+def test_rows_that_a_sum_skips_for_a_missing_value_are_counted(reduce: Any, said: str) -> None:
+    def reduced(params: Any, rows: pd.DataFrame) -> Any:
+        return reduce(nll(params, rows["y"], rows["x"]))
+
+    frame = pd.DataFrame({"y": np.where(HIDDEN, np.nan, Y), "x": X})
+    told = " ".join(fit(reduced, START, frame).notes)
+    assert re.search(rf"^.*16 of 80 rows have a missing value \(NaN\).* {said}", told)
+    assert "missing value" not in " ".join(fit(reduced, START, frame.dropna()).notes)
+
+
+def test_missing_values_that_the_objective_does_not_skip_are_not_noted() -> None:
+    def filled(params: Any, rows: pd.DataFrame) -> Any:
+        return total(params, rows["y"].fillna(3.0), rows["x"])
+
+    lacking = np.where(HIDDEN, np.nan, Y)
+    for frame in (
+        pd.DataFrame({"y": lacking, "x": X}),
+        pd.DataFrame({"y": Y, "x": X, "unused": lacking}),
+    ):
+        assert "missing value" not in " ".join(fit(filled, START, frame).notes)

@@ -35,7 +35,12 @@ from bootmle.likelihood.information import Information
 from bootmle.likelihood.jacobian import check_jac_at
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
-from bootmle.likelihood.row_dependence import describe_data, examine_response, examine_rows
+from bootmle.likelihood.row_dependence import (
+    describe_data,
+    describe_missing,
+    examine_response,
+    examine_rows,
+)
 from bootmle.optimization.optimizer import Optimizer, read_constraints
 from bootmle.optimization.sandwich import Units
 
@@ -309,6 +314,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
     whitening = coordinates_at(likelihood, search, information, estimate)
     probes = (estimate, *(probe_at(likelihood, whitening, side) for side in (1.0, -1.0)))
     likelihood = examine_response(likelihood, probes, base)
+    skipped = describe_missing(likelihood, estimate, base)
     scales = tuple(likelihood.parameters.scales)
     if search.status.withheld and information.limit is None and information.tangent is None:
         nothing = np.full((information.point.size, 1), np.nan)
@@ -326,7 +332,7 @@ def _conclude(likelihood: Likelihood, search: Search) -> Fit:
         scipy_stop=search.scipy_stop,
         optimize_result=search.result,
         n_evaluations=likelihood.calls.n,
-        notes=(*describe_data(likelihood), *search.notes),
+        notes=(*describe_data(likelihood), *skipped, *search.notes),
         scales=scales,
         likelihood=likelihood,
         whitening=whitening,

@@ -1,4 +1,4 @@
-"""Missing values behind a mask: counted and refused, or left out where that is asked for."""
+"""Missing values: behind a mask, refused or left out where that is asked for; NaN, counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bootmle.display.checks import check_choice
 from bootmle.likelihood.data import take_rows, walk_leaves
 
-__all__ = ["check_unmasked", "complete_rows", "drop_masked"]
+__all__ = ["check_unmasked", "complete_rows", "drop_masked", "without_nan"]
 
 Rows = NDArray[np.intp]
 
@@ -63,3 +63,22 @@ def _masked_rows(leaf: Any) -> NDArray[np.bool_] | None:
     if not np.ma.isMaskedArray(leaf):
         return None
     return np.asarray(np.ma.getmaskarray(leaf).reshape(len(leaf), -1).any(axis=1))
+
+
+def without_nan(data: tuple[Any, ...]) -> Rows | None:
+    """Find the rows without a NaN anywhere in the data; None where all are, or none is."""
+    found = [mask for _, leaf in walk_leaves(data) if (mask := _nan_rows(leaf)) is not None]
+    lacking = np.any(found, axis=0) if found else np.zeros(0, dtype=bool)
+    return np.flatnonzero(~lacking) if lacking.any() and not lacking.all() else None
+
+
+def _nan_rows(leaf: Any) -> NDArray[np.bool_] | None:
+    """Tell the rows of a leaf in which anything is NaN; None where it holds no real numbers."""
+    if hasattr(leaf, "isna"):
+        lacking = np.asarray(leaf.isna())
+    else:
+        values = np.asarray(leaf) if hasattr(leaf, "dtype") or hasattr(leaf, "dtypes") else None
+        if values is None or values.dtype.kind != "f":
+            return None
+        lacking = np.isnan(values)
+    return np.asarray(lacking.reshape(len(lacking), -1).any(axis=1))

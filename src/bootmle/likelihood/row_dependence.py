@@ -14,9 +14,10 @@ from bootmle.likelihood.additivity import constant_message, measure_response
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.missing import without_nan
 from bootmle.likelihood.response import Additivity, Rows
 
-__all__ = ["agree", "describe_data", "examine_response", "examine_rows"]
+__all__ = ["agree", "describe_data", "describe_missing", "examine_response", "examine_rows"]
 
 _NO_ARGS = (
     "the objective holds its data (args is empty): that each contribution depends on its own row "
@@ -27,6 +28,11 @@ _NO_ARGS_TOTAL = (
     "from a sum, so that standard errors may be off by a factor, and nothing can be resampled: "
     "pass the data in args, or return the contributions"
 )
+_SKIPS = (
+    "{lacking:,} of {n:,} rows have a missing value (NaN) and add nothing to the objective, which "
+    "skips them; n counts them{more}: pass complete rows (dropna)"
+)
+_TOO_MUCH = " and multiplies its mean, so that standard errors from the Hessian are too small"
 _IN_JAX = "fun returns JAX arrays: with jac='jax' its derivatives are exact, and refits faster"
 _NOTED = {Additivity.CONSTANT_TERM, Additivity.PENALTY, Additivity.EXTENDED, Additivity.GROUPED}
 """Responses to the data that a user should know of before any replicate is drawn."""
@@ -114,6 +120,19 @@ def describe_data(likelihood: Likelihood) -> list[str]:
     if likelihood.response.kind in _NOTED:
         notes.append(likelihood.response.kind.value)
     return notes
+
+
+def describe_missing(likelihood: Likelihood, params: Floats, base: Floats | float) -> list[str]:
+    """Say how many rows a total skips for a NaN in them, as sums of pandas and xarray do."""
+    rows, n = without_nan(likelihood.args), count_rows(likelihood.args)
+    if rows is None or n is None or likelihood.per_observation:
+        return []
+    try:
+        skipped = agree(likelihood.resampled(rows).total(params), base)
+    except Exception:  # whatever it raises, a part of the rows is not enough for it
+        skipped = False
+    more = _TOO_MUCH if likelihood.scale != 1.0 else ""
+    return [_SKIPS.format(lacking=n - rows.size, n=n, more=more)] if skipped else []
 
 
 def _compare_subsets(
