@@ -13,6 +13,7 @@ import scipy
 from bootmle.fitting.distribution_densities import CensoredDensity, Density
 from bootmle.fitting.distribution_domains import Domain, is_discrete
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.flat_spaces import noise_in
 
 __all__ = [
     "End",
@@ -33,6 +34,13 @@ _OUTSIDE = (0.1, 0.5)
 
 _SHARES = (1 / 2, 1 / 10, 2.0)
 """Of a positive shape that sets the end: other values to start from."""
+
+
+_BESIDE = 1e-7
+"""Relative steps between shapes, over which only rounding sets third differences apart."""
+
+_LOST = 0.1
+"""Noise of the nll at which no search can start: a fifth of its rise over a standard error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,11 +122,16 @@ def _keywords(model: Model, fixed: Mapping[str, float]) -> dict[str, float]:
 
 
 def first_finite(model: Model, starts: Iterator[Floats]) -> Floats:
-    """Return the first start at which every observation's likelihood is finite."""
+    """Return the first start at which all likelihoods are finite, and not lost in rounding."""
+    noisy = None
     for start in starts:
         finite = np.isfinite(model.nll(start, *model.args))
         if finite.all():
-            return start
+            if not _is_lost(model, start):
+                return start
+            noisy = start if noisy is None else noisy
+    if noisy is not None:
+        return noisy
     rows = np.flatnonzero(~finite)
     low, high = model.distribution.support(*start)
     at = ", ".join(f"{name}={value:g}" for name, value in zip(model.names, start, strict=True))
@@ -129,6 +142,15 @@ def first_finite(model: Model, starts: Iterator[Floats]) -> Floats:
         f"{high:g}; leave others out, or choose a distribution, fixed values, or a start, that "
         f"allow them"
     )
+
+
+def _is_lost(model: Model, start: Floats) -> bool:
+    """Whether the likelihood is lost in rounding, as that of an F with df of 1e15 is."""
+    shapes = np.arange(start.size) < start.size - 2
+    steps = 1 + _BESIDE * np.arange(8)[:, None] * shapes
+    with np.errstate(all="ignore"):
+        values = np.array([np.sum(model.nll(point, *model.args)) for point in start * steps])
+    return bool(np.isfinite(values).all() and noise_in(values) > _LOST)
 
 
 def end_at_extreme(model: Model, params: Floats) -> End | None:

@@ -13,6 +13,7 @@ from bootmle.display.text import brief
 from bootmle.execution.threads import computation
 from bootmle.fitting.distribution_densities import read_ends
 from bootmle.fitting.distribution_domains import is_discrete, read_domains, read_fixed
+from bootmle.fitting.distribution_limits import Limit, find_limit
 from bootmle.fitting.distribution_starts import (
     Model,
     candidates,
@@ -21,8 +22,14 @@ from bootmle.fitting.distribution_starts import (
     read_start,
     starts_inside,
 )
-from bootmle.fitting.fit import Fit, fit
+from bootmle.fitting.fit import Fit, conclude, fit
+from bootmle.fitting.reading import read_by_name_too
+from bootmle.fitting.search import Search
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.parameters import read_parameters
+from bootmle.optimization.bounds import scale_ends
+from bootmle.optimization.optimizer import Optimizer
+from bootmle.optimization.outcome import SUPREMUM, describe_ends
 
 __all__ = ["fit_distribution"]
 
@@ -96,9 +103,15 @@ def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed
     model = Model(distribution, tuple(domains), values, _read_data(distribution, data))
     with computation():
         first = first_finite(model, candidates(model, data, known))
+        limit = find_limit(model, first) if start is None else None
+        if limit is not None and limit.is_infinite:
+            return _at_limit(model, limit)
+        first = first if limit is None else limit.params
         end = end_at_extreme(model, first)
     if end is None:
-        return _at_closed_end(model, _fit(model, first))
+        mle = _at_closed_end(model, _fit(model, first))
+        more = 0 if limit is None else limit.n_evaluations
+        return replace(mle, n_evaluations=mle.n_evaluations + more)
     for other in starts_inside(model, data, end) if start is None else ():
         try:
             mle = _fit(model, other)
@@ -120,6 +133,24 @@ def _fit(model: Model, start: Floats, bounded: Collection[str] = ()) -> Fit:
         fixed=model.fixed,
         transform={d.name: d.scale for d in model.free if d.name not in bounded},
     )
+
+
+def _at_limit(model: Model, limit: Limit) -> Fit:
+    """Report a supremum that the likelihood has where a shape is at an end of its range."""
+    start = dict(zip(model.names, limit.params.tolist(), strict=True))
+    scales = {domain.name: domain.scale for domain in model.free}
+    parameters = read_parameters(start, None, model.fixed, None, scales)
+    rest = (None, "raise", "importance")
+    likelihood = read_by_name_too(model.nll, model.args, None, False, parameters, rest)
+    search = Search(likelihood, Optimizer("BFGS", (), None, None))
+    search.stand_at(limit.params)
+    signs = limit.diverging[parameters.free]
+    columns = np.flatnonzero(signs)
+    ends = scale_ends(parameters, columns, signs[columns])
+    where = describe_ends(parameters, columns, ends)
+    search.has_no_optimum(f"{SUPREMUM} as {where}; {limit.message}", columns)
+    mle = conclude(likelihood, search)
+    return replace(mle, n_evaluations=mle.n_evaluations + limit.n_evaluations)
 
 
 def _at_closed_end(model: Model, mle: Fit) -> Fit:

@@ -44,7 +44,7 @@ from bootmle.likelihood.row_dependence import (
 from bootmle.optimization.optimizer import Optimizer, read_constraints
 from bootmle.optimization.sandwich import Units
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "conclude", "fit"]
 
 _INNER = {
     *("args", "base", "changes", "check_data", "check_optimum", "check_repeatable"),
@@ -299,10 +299,10 @@ def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
     with computation(), likelihood.keeping_values():
         search = Search(likelihood, optimizer)
         search.run()
-        return _conclude(likelihood, search)
+        return conclude(likelihood, search)
 
 
-def _conclude(likelihood: Likelihood, search: Search) -> Fit:
+def conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
     likelihood = replace(likelihood, parameters=search.parameters)

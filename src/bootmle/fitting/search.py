@@ -95,6 +95,16 @@ class Search(Descent):
         measure_at_end(self)
         take_limit(self, self.parameters)
 
+    def stand_at(self, params: Floats) -> None:
+        """Stand at a full parameter vector that was found otherwise."""
+        self.working = self.parameters.to_working(params)
+        self.nll = self.lowest = self.likelihood.total(params)
+        self.remember(params, self.nll)
+        self.result = OptimizeResult()
+        self.result.update(x=params, fun=self.nll, success=True, message="")
+        self.information = self.measure()
+        self.whitening = Whitening(self.working, np.eye(self.working.size))
+
     def _ends_at_edge(self) -> bool:
         """Look for an edge of the support where no optimum was certified."""
         open_end = self.status in {Status.NO_FINITE_OPTIMUM, Status.NOT_CERTIFIED}

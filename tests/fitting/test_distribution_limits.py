@@ -1,0 +1,78 @@
+"""Distributions that a family reaches with a shape at infinity only."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bootmle import Fit, Status, fit_distribution
+
+N = 100
+POINTS = (np.arange(N) + 0.5) / N
+LEFT = 10 + stats.weibull_min.ppf(POINTS, 8)  # skewed to the left, with tails lighter than normal
+RIGHT = -LEFT
+LIMIT = "toward a supremum as {where}; the limit is {name}, with "
+
+
+def at_infinity(family: Any, y: Any, where: str, name: str, **fixed: float) -> Fit:
+    mle = fit_distribution(family, y, **fixed)
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert LIMIT.format(where=where, name=name) in str(mle)
+    assert mle.n_evaluations < 2000  # 25,000 to 35,000 without knowledge of the limit
+    return mle
+
+
+NORMAL = {
+    "gamma": (LEFT, "a → +∞, loc → −∞, scale → 0"),
+    "lognorm": (LEFT, "s → 0, loc → −∞, scale → +∞"),
+    "loggamma": (RIGHT, "c → +∞, loc → −∞, scale → +∞"),
+    "invgauss": (LEFT, "mu → 0, loc → −∞, scale → +∞"),
+    "fatiguelife": (LEFT, "c → 0, loc → −∞, scale → +∞"),
+    "chi2": (LEFT, "df → +∞, loc → −∞, scale → 0"),
+    "chi": (LEFT, "df → +∞, loc → −∞"),
+    "t": (10 * POINTS, "df → +∞"),
+}
+"""Families, data without the skewness, or the tails, of any of their members, and what diverges."""
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_a_normal_is_reached_at_infinity(name: str) -> None:
+    # The normal's likelihood is highest at mean and standard deviation, with errors SD / √n and
+    # SD / √(2n).
+    y, where = NORMAL[name]
+    mle = at_infinity(getattr(stats, name), y, where, "norm")
+    mean, sd = y.mean(), y.std()
+    assert mle.nll == pytest.approx(-stats.norm.logpdf(y, mean, sd).sum(), abs=0.1)
+    shown = re.findall(r"(?:loc|scale|SE) (-?[0-9.]+)", mle.notes[-1])
+    expected = [mean, sd / np.sqrt(N), sd, sd / np.sqrt(2 * N)]
+    assert [float(number) for number in shown] == pytest.approx(expected, rel=5e-3)
+    assert np.isnan(mle.information.standard_errors).all()
+
+
+def test_the_other_side_has_a_finite_optimum() -> None:
+    mle = fit_distribution(stats.gamma, RIGHT)
+    assert mle.status is Status.CERTIFIED
+    assert mle.nll < -stats.norm.logpdf(RIGHT, RIGHT.mean(), RIGHT.std()).sum()
+
+
+def test_extreme_values_are_reached_at_infinity() -> None:
+    y = stats.gumbel_r.ppf(POINTS, 3, 2)
+    where = "c → +∞, loc → −∞, scale → +∞"
+    mle = at_infinity(stats.invweibull, y - 0.05 * (y - 3) ** 2 * (y > 3), where, "gumbel_r")
+    assert mle.nll > 0
+
+
+def test_a_limit_with_a_shape_is_that_distribution() -> None:
+    # burr12 has the Weibull, d → ∞; F with a scale has the gamma of shape dfn / 2, dfd → ∞.
+    other = "another distribution"
+    burr = at_infinity(stats.burr12, LEFT - 10, "d → +∞, scale → +∞", other, floc=0)
+    weibull = fit_distribution(stats.weibull_min, LEFT - 10, floc=0)
+    assert burr.nll == pytest.approx(weibull.nll, abs=1e-3)
+    assert burr.estimate[0] == pytest.approx(weibull.estimate[0], rel=1e-3)
+    y = stats.gamma.ppf(POINTS, 3) ** 0.9
+    found = at_infinity(stats.f, y, "dfd → +∞", other, floc=0)
+    gamma = fit_distribution(stats.gamma, y, floc=0)
+    assert found.nll == pytest.approx(gamma.nll, abs=1e-3)
+    assert found.estimate[0] == pytest.approx(2 * gamma.estimate[0], rel=1e-3)
