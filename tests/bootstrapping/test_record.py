@@ -52,9 +52,9 @@ OTHERS: dict[str, Any] = {
     "n_units": 4,
 }
 NOT_STORED = {"fit", "derivation", "origin"}
-APART = {"calibrations", "data"}
-"""Files and directories hold the replicates as arrays beside the record; a calibration is computed
-again from the seed."""
+APART = {"calibrations", "data", "own_errors"}
+"""Files and directories hold the replicates as arrays beside the record, with the errors that were
+measured; a calibration is computed again from the seed."""
 
 
 def three(boot_of: BootOf, **more: Any) -> Bootstrap:

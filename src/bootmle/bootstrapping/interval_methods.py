@@ -32,6 +32,7 @@ from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated, CalibratedBasic
 from bootmle.inference.cluster_robust import CR1, CR2, CR3
+from bootmle.inference.correction import Correction
 from bootmle.inference.derived import derive_in_turn
 from bootmle.inference.intervals import (
     ConfidenceInterval,
@@ -47,6 +48,7 @@ from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.leave_one_out import LeaveOneOut
+from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import read_plan
 
 __all__ = ["METHODS", "Inference", "why_not"]
@@ -199,7 +201,10 @@ class Inference(Doubled):
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
             return nothing
         if kind == Studentized.name:
-            lost = np.isnan(self.data.standard_errors[~self.data.failed]).any(axis=1).mean()
+            if self.unmeasured():
+                return nothing
+            data, _ = self.with_own_errors()
+            lost = np.isnan(data.standard_errors[~data.failed]).any(axis=1).mean()
             if not lost < FEW_LOST:
                 return nothing
         ends = self.interval_where_possible(kind, LEVEL)
@@ -233,11 +238,12 @@ class Inference(Doubled):
             known["jackknife"] = estimates[:, chosen]
         if Need.STANDARD_ERRORS in needs:
             assert self.own_standard_error is not None
-            known["errors"] = self.data.standard_errors[~self.data.failed][:, chosen]
+            data, correction = self.with_own_errors()
+            known["errors"] = data.standard_errors[~data.failed][:, chosen]
             known["own_error"] = self.own_standard_error[chosen]
-            if self.correction is not None:
-                known["correction"] = self.correction.take(chosen)
-                known["corrected"] = self.data.status[~self.data.failed] == Status.EXPANDED
+            if correction is not None:
+                known["correction"] = correction.take(chosen)
+                known["corrected"] = data.status[~data.failed] == Status.EXPANDED
         if Need.EXPANSION in needs:
             assert isinstance(self.fit, Fit)
             assert not isinstance(self.sampling, str)
@@ -278,7 +284,8 @@ class Inference(Doubled):
         if need is Need.STANDARD_ERRORS:
             if self.derived:
                 return "derived quantities have no standard error of each replicate"
-            if self.own_standard_error is not None and self.rescaling == (1.0, 1.0):
+            known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
+            if known and not (self.unmeasured() and self._without_samples()):
                 return ""
         if self.fit is None or isinstance(self.sampling, str):
             use = "load(path, fit=mle)"
@@ -290,6 +297,26 @@ class Inference(Doubled):
         if need is Need.STANDARD_ERRORS and not reason:
             return "the fit is at a bound, or its Hessian is not positive definite"
         return reason
+
+    def unmeasured(self) -> bool:
+        """Whether verified replicates of a total have standard errors that are yet to be measured.
+
+        A saved run has those that were.
+        """
+        if not self.apart or self.own_standard_error is None or self.own_errors.known is not None:
+            return False
+        verified = self.data.status == Status.VERIFIED
+        return bool(np.isnan(self.data.standard_errors[verified]).all())
+
+    def _without_samples(self) -> bool:
+        """Whether replicates cannot be drawn again."""
+        return self.fit is None or isinstance(self.sampling, str) or len(self.seeds) > 1
+
+    def with_own_errors(self) -> tuple[Replicates, Correction | None]:
+        """Return the replicates and their correction, with each one's own standard errors."""
+        if self.unmeasured():
+            return self.own_errors.of(self)
+        return self.own_errors.known or (self.data, self.correction)
 
     def jackknife(self) -> tuple[Floats, NDArray[np.intp]]:
         """Estimate without each unit that the plan draws: (G, p), and the units' strata, (G,).

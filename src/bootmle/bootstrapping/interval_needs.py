@@ -7,6 +7,7 @@ from bootmle.bootstrapping.fit_intervals import why_no_family
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import Need
+from bootmle.likelihood.taken_apart import why_whole
 from bootmle.refitting.cluster_robust import why_not_cluster_robust
 from bootmle.sampling import Plan
 
@@ -39,10 +40,13 @@ def why_lacking(
         return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""
     if fit.likelihood is None:
         return _why_no_errors_of_estimator(fit, plan, shown)
-    if not fit.takes_weights:
+    clustered = plan.units_apart is not None
+    apart = refit == "corrected" and not why_whole(fit.likelihood, clustered=clustered)
+    if not (fit.takes_weights or apart):
         return (
             "the standard error of each replicate needs the observations' contributions, each "
-            "from its own row (return them: delete .sum())"
+            "from its own row (return them: delete .sum(); or bootstrap with refit='corrected', "
+            "which takes a sum over rows apart)"
         )
     if refit == "expansion":
         return (

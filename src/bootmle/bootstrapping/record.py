@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.bootstrapping.calibrating import Calibrations
+from bootmle.bootstrapping.own_errors import OwnErrors
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -151,6 +152,8 @@ class Record:
         The Bootstrap of the parameters from which these quantities were derived.
     calibrations : Calibrations
         The double bootstraps that were asked for.
+    own_errors : OwnErrors
+        The replicates' own standard errors, where they are measured only when asked for.
     """
 
     fit: Fit | Estimator | None = field(repr=False)
@@ -219,6 +222,7 @@ class Record:
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
     origin: Any = field(default=None, repr=False)
     calibrations: Calibrations = field(default_factory=Calibrations, repr=False)
+    own_errors: OwnErrors = field(default_factory=OwnErrors, repr=False)
 
     @property
     def seed(self) -> int:

@@ -14,6 +14,7 @@ from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.better_fit import better_fit
 from bootmle.bootstrapping.calibrating import Calibrations
 from bootmle.bootstrapping.correcting import Corrected, correct_run
+from bootmle.bootstrapping.own_errors import OwnErrors
 from bootmle.bootstrapping.pictures import Pictures
 from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
@@ -56,11 +57,12 @@ _INNER = {
         "numbers",
         "ordered",
         "origin",
+        "own_errors",
         "own_standard_error",
         "rescaled",
     ),
     *("rescaled_correction", "rescaling", "seeds", "serves", "shape", "shared"),
-    *("supports_quantiles", "to_json"),
+    *("supports_quantiles", "to_json", "unmeasured", "with_own_errors"),
 }
 """Members that other modules use and tab completion hides."""
 
@@ -123,6 +125,7 @@ class Bootstrap(Pictures):
             derived=True,
             derivation=(*self.derivation, function),
             origin=self if self.origin is None else self.origin,
+            own_errors=OwnErrors(),
             names=labels,
             shape=shape_at(function, self.estimate),
             estimate=estimate,
@@ -254,6 +257,7 @@ class Bootstrap(Pictures):
             stopped=run.reason,
             leave_one_out=LeaveOneOut(self.fit, self.sampling, len(run.data), apart=self.apart),
             calibrations=Calibrations(),
+            own_errors=OwnErrors(),
         )
         if run.interrupted:
             return held
@@ -302,7 +306,9 @@ class Bootstrap(Pictures):
         kept = self.leave_one_out
         if kept is not None and kept.is_at_hand:
             kept = LeaveOneOut.known(*self.jackknife())
-        write_run(path, replace(self, leave_one_out=kept).to_json(), self.data)
+        data, correction = self.own_errors.known or (self.data, self.correction)
+        whole = replace(self, leave_one_out=kept, correction=correction)
+        write_run(path, whole.to_json(), data)
 
     def __str__(self) -> str:
         """Return the table and the remarks below it."""

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.bootstrapping.choosing import LEVEL, NONE, off_center, withheld
+from bootmle.bootstrapping.choosing import (
+    LEVEL,
+    NONE,
+    is_clustered,
+    off_center,
+    why_unreliable,
+    withheld,
+)
 from bootmle.bootstrapping.recommendation import (
     describe_recommendation,
     recommend_interval,
@@ -17,7 +24,8 @@ from bootmle.bootstrapping.sensitivity import Sensitivity
 from bootmle.display import html
 from bootmle.display.message_kinds import WARNED, count_kinds
 from bootmle.display.text import align, duration, rounded, rounded_like
-from bootmle.inference.intervals import fewest_replicates
+from bootmle.inference.intervals import Need, fewest_replicates
+from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.audits import ExpansionAudit
@@ -213,7 +221,23 @@ def _unreliable(boot: Sensitivity) -> Iterator[str]:
     found = unreliable(boot)
     for reason in dict.fromkeys(found.values()):
         names = ", ".join(name for name, each in found.items() if each == reason)
-        yield f"no interval here is reliable for {names}: {reason}, and there are {boot.n_units:,}"
+        yield (
+            f"no interval here is reliable for {names}: {reason}, and there are "
+            f"{boot.n_units:,}{_instead(boot)}"
+        )
+
+
+def _instead(boot: Sensitivity) -> str:
+    """Name the call that measures what reliable intervals take, where there is one."""
+    n_units = np.inf if boot.n_units is None else boot.n_units
+    if not boot.unmeasured() or boot.lacks(Need.STANDARD_ERRORS):
+        return ""
+    if why_unreliable(Studentized.name, n_units, is_clustered(boot)):
+        return ""
+    return (
+        "; use confidence_interval('studentized'), which measures the replicates' own standard "
+        "errors first"
+    )
 
 
 def _doubtful(boot: Sensitivity) -> NDArray[np.bool_]:

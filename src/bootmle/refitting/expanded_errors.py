@@ -31,15 +31,21 @@ of the data's curvature is left it is x = 0.4, and x − log(1 + x) = 0.06."""
 def expanded_errors(
     fit: Fit,
     expansion: SharedExpansion,
-    sandwich: Sandwich,
+    sandwich: Sandwich | None,
     resamples: Sequence[Resample],
     models: CubicModels,
     z: Floats,
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the sandwich standard errors (b, p) at points (b, r), and which are to be trusted."""
+    """Return the sandwich standard errors (b, p) at points (b, r), and which are to be trusted.
+
+    Without a sandwich the curvature at the estimate is in place of the scores' squares.
+    """
     likelihood, whitening = fit.likelihood, fit.whitening
     meats = np.full(models.curvature.shape, np.nan)
     for k in np.flatnonzero(np.isfinite(z).all(axis=1)).tolist():
+        if sandwich is None:
+            meats[k] = models.curvature[k]
+            continue
         counts = resamples[k].weights
         weights = likelihood.weights_of(counts)
         meats[k] = sandwich.of_resample(counts).meat(expansion.scores_at(z[k]), weights, None)

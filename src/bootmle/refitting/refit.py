@@ -15,6 +15,7 @@ from bootmle.execution.timelimit import UNLIMITED, Stopwatch
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
+from bootmle.likelihood.response import Rows
 from bootmle.likelihood.taken_apart import CHECKS, take_apart
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import (
@@ -67,12 +68,9 @@ def _measure(fit: Fit, units: _Members | None) -> _Shared:
 
     ``units``, rows by default if empty, are those that a total is taken apart into.
     """
-    points, (near, far) = ((), (0.0, 0.0)) if units is None else fit.responses
 
     def of(one: Fit, divisor: float) -> Likelihood:
-        if units is None:
-            return one.likelihood
-        return take_apart(one.likelihood, units or None, points, (near / divisor, far / divisor))
+        return one.likelihood if units is None else _parts(fit, units, one, divisor)
 
     likelihood = of(fit, 1.0)
     expansion = expand_shared(likelihood, fit.whitening, fit.step_sizes.expansion_step)
@@ -85,6 +83,12 @@ def _measure(fit: Fit, units: _Members | None) -> _Shared:
     likelihood, step = of(rescaled, dispersion), rescaled.step_sizes.expansion_step
     shared = expand_shared(likelihood, rescaled.whitening, step)
     return rescaled, shared, dispersion
+
+
+def _parts(fit: Fit, units: _Members, one: Fit, divisor: float) -> Likelihood:
+    """Take a fit's total apart, in the form of another whose objective is divided."""
+    points, (near, far) = fit.responses
+    return take_apart(one.likelihood, units or None, points, (near / divisor, far / divisor))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +107,8 @@ class LikelihoodRefit:
         What the objective was divided by: 1 unless it is far from a log-likelihood in scale.
     sandwich : Sandwich or None
         How each replicate's own standard errors are computed, where they are asked for.
+    cautious : bool
+        Whether an expansion serves only replicates whose standard errors it determines.
     polished : bool
         Whether to take one more step at each optimum: those of a jackknife are close together.
     timeout : float or None
@@ -116,6 +122,7 @@ class LikelihoodRefit:
     verified: bool = True
     dispersion: float = 1.0
     sandwich: Sandwich | None = None
+    cautious: bool = False
     polished: bool = False
     timeout: float | None = None
     apart: bool = False
@@ -143,6 +150,24 @@ class LikelihoodRefit:
         likelihood = self.fit.likelihood
         shared = None if likelihood.frequencies is None else likelihood.frequencies.row_of
         return replace(self, sandwich=Sandwich.of(*units, likelihood.prior, shared))
+
+    def by_parts(self, fit: Fit, units: _Members) -> LikelihoodRefit:
+        """Return verified refits by what a total's rows, or ``units``, contribute.
+
+        As where the objective returns contributions: each replicate has a sandwich.
+        """
+        likelihood = replace(_parts(fit, units, self.fit, self.dispersion), rows=Rows.NO_ARGS)
+        parts = replace(self.fit, likelihood=likelihood, base=likelihood.at(fit.estimate))
+        return replace(self, fit=parts, apart=False, verified=True)
+
+    def errors_of_data(self) -> Floats | None:
+        """Return the fit's own sandwich standard errors by the expansion, (p,); None without."""
+        definite = self.fit.information.definiteness == "positive definite"
+        if self.sandwich is None or self.expansion is None or not definite:
+            return None
+        data = Resample(self.fit.n, fractions=np.ones(self.fit.n))
+        given = (self.fit, self.expansion, self.sandwich, [data], self.models_of_data(1))
+        return np.asarray(expanded_errors(*given, np.zeros((1, self.fit.whitening.size)))[0][0])
 
     @property
     def supports_weights(self) -> bool:
@@ -331,15 +356,15 @@ class LikelihoodRefit:
     def _expanded(
         self, resamples: Sequence[Resample], models: CubicModels
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Take the models' optima; refit where a model has none, or poor standard errors."""
+        """Take the models' optima; refit where a model has none or, cautious, ends too early."""
         z, good = maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
         params = self.fit.likelihood.parameters.to_user(self.fit.whitening.to_working(z))
         errors: Sequence[Floats | None] = [None] * len(z)
-        if self.sandwich is not None and self.expansion is not None:
+        if self.cautious and self.expansion is not None:
             points = np.where(good[:, None], z, np.nan)
             given = (self.fit, self.expansion, self.sandwich)
             found, trusted = expanded_errors(*given, resamples, models, points)
-            errors, good = [*found], good & trusted
+            errors, good = errors if self.sandwich is None else [*found], good & trusted
         outcomes = [
             Outcome(each, Status.EXPANDED, np.nan, errors=own)
             for each, own in zip(params, errors, strict=True)

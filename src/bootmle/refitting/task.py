@@ -113,7 +113,8 @@ class Task:
             prepared = replace(prepared, polished=True)
         expanded = cls(prepared, sampling, seed, n)
         if refit == "corrected":
-            expanded = replace(expanded, refit=expanded._with_sandwiches(prepared))
+            careful = replace(prepared, cautious=True)
+            expanded = replace(expanded, refit=expanded._with_sandwiches(careful))
         return expanded.verifying() if verified else expanded
 
     def verifying(self) -> Task:
@@ -124,7 +125,7 @@ class Task:
     def _with_sandwiches(self, refit: LikelihoodRefit) -> LikelihoodRefit:
         """Have each replicate's own standard errors measured, where units are drawn whole."""
         units = self.sampling.units(self.n) if self.sampling.studentizes else None
-        if not units or not refit.supports_weights:
+        if not units or not (refit.supports_weights or refit.apart):
             return refit
         return correct_sandwich(refit.with_sandwiches(units), self.sampling)
 
@@ -155,6 +156,8 @@ class Task:
             return self.refit.own_errors
         if isinstance(fit, Fit) and self.sampling.score_correction is not None:
             return corrected_errors(fit, self.sampling)
+        if isinstance(self.refit, LikelihoodRefit) and self.refit.apart:
+            return self.refit.errors_of_data() if self.refit.cautious else None
         return fit.own_errors(self.sampling.units(self.n)) if self.refit.studentizes else None
 
     def __call__(self, chunk: int) -> Replicates:
