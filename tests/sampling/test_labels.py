@@ -60,6 +60,9 @@ PLACES: dict[str, Any] = {
     "dict in a dict": ({"y": np.arange(5), "about": {"firm": FIRMS}},),
     "dict in a tuple": (np.arange(5), (np.arange(5), {"firm": FIRMS})),
     "dict in a named tuple": (Table(np.arange(5), {"firm": FIRMS}),),
+    "structured array": (
+        np.array([(firm, 0.0) for firm in FIRMS], [("firm", "U1"), ("y", float)]),
+    ),
 }
 
 

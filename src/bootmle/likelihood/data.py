@@ -155,6 +155,8 @@ def _take(leaf: Any, rows: NDArray[np.intp], index: str) -> Any:
         return leaf.take(rows, axis=0)
     if isinstance(leaf, list):
         return [leaf[row] for row in rows.tolist()]
+    if hasattr(leaf, "column_names"):  # pyarrow's tables have no rows by index
+        return leaf.take(rows)
     if not hasattr(leaf, "iloc"):
         return leaf[rows]
     taken = leaf.iloc[rows]
@@ -211,8 +213,8 @@ def _length(leaf: Any, label: str) -> int:
     if shape is not None and len(shape) > 0 and hasattr(leaf, "__getitem__"):
         return int(shape[0])
     raise TypeError(
-        f"args: {label} is {leaf!r}, which has no rows to resample; bind constants to the "
-        f"objective with functools.partial or a closure, and leave only data in args"
+        f"args: {label} is {brief(leaf)}, which has no rows to resample; pass data as arrays, and "
+        f"bind constants to the objective with functools.partial or a closure"
     )
 
 

@@ -21,9 +21,10 @@ def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
     if not isinstance(labels, str):
         check_row_order(args, argument, labels)
         return labels
-    found = [table for table in _tables(args) if labels in table]
+    tables = list(_tables(args))
+    found = [table for table, columns in tables if labels in columns]
     if not found:
-        columns = sorted({str(name) for table in _tables(args) for name in table})
+        columns = sorted({str(name) for _, columns in tables for name in columns})
         raise ValueError(
             f"{argument}: no data frame or dict in args has a column {labels!r}; "
             + (f"the columns are {columns}" if columns else "pass an array of labels")
@@ -52,13 +53,16 @@ def members_of(codes: Codes) -> tuple[Codes, ...]:
     return tuple(np.split(order, np.cumsum(np.bincount(codes))[:-1]))
 
 
-def _tables(data: Any) -> Iterator[Any]:
-    """List the data frames and dicts among the data."""
+def _tables(data: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """List the data frames, dicts and structured arrays among the data, with their columns."""
     if isinstance(data, tuple):
         for part in data:
             yield from _tables(part)
-    elif isinstance(data, Mapping) or hasattr(data, "columns"):
-        yield data
-        if isinstance(data, Mapping):
-            for part in data.values():
-                yield from _tables(part)
+    elif isinstance(data, Mapping):
+        yield data, list(data)
+        for part in data.values():
+            yield from _tables(part)
+    elif hasattr(data, "columns"):
+        yield data, list(getattr(data, "column_names", data.columns))  # pyarrow has names apart
+    elif getattr(getattr(data, "dtype", None), "names", None):
+        yield data, list(data.dtype.names)
