@@ -235,7 +235,7 @@ def test_nobody_else_asks_which_gradients_were_given() -> None:
         path.relative_to(root).as_posix() for path in root.rglob("*.py") if asks_for_gradients(path)
     }
     # A total that is taken apart has a gradient of each part.
-    allowed = ("derivatives", "jacobian", "likelihood", "taken_apart")
+    allowed = ("contributions", "derivatives", "jacobian", "taken_apart")
     assert found == {f"likelihood/{name}.py" for name in allowed}
 
 

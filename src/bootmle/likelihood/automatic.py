@@ -20,6 +20,8 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.compiled import Kernels, Path, casts, device, require_jax
 from bootmle.likelihood.compiled_newton import Curved, Limits, Refitted, Shared, refit_on_device
 from bootmle.likelihood.data import count_rows
+from bootmle.likelihood.parameters import Parameters
+from bootmle.likelihood.traced import RowsOfTotal, probes_beside, trace_scales
 
 __all__ = ["Automatic", "AutomaticGradient", "Refitted", "is_jax_array", "read_automatic"]
 
@@ -36,6 +38,8 @@ class Automatic:
     by_rows: bool = False
     """Whether contributions are differentiated one by one, in reverse mode: their gradients then
     cost a few evaluations, not one for each parameter."""
+    notes: tuple[str, ...] = ()
+    """What was read off it, and why its refits cannot be compiled."""
 
     def __call__(self, params: Floats, *args: Any) -> Any:
         """Evaluate the contributions (n,) or the total."""
@@ -89,6 +93,7 @@ class Automatic:
         limits: Limits,
         chosen: slice,
         *,
+        exact: bool,
         meats: bool,
     ) -> Refitted | None:
         """Refit some replicates with weights (b, n) from an expansion, all in one call.
@@ -97,7 +102,7 @@ class Automatic:
         """
         try:
             return refit_on_device(
-                self._kernels, shared, curved, weights, limits, chosen, meats=meats
+                self._kernels, shared, curved, weights, limits, chosen, exact=exact, meats=meats
             )
         except RAISED:
             return None
@@ -143,15 +148,18 @@ _COMPILED: WeakKeyDictionary[Automatic, Kernels] = WeakKeyDictionary()
 
 
 def read_automatic(
-    objective: Automatic, params: Floats, args: tuple[Any, ...]
-) -> tuple[Automatic, AutomaticGradient]:
-    """Evaluate an objective in JAX; return it, and its gradient in the form of jac.
+    objective: Automatic, parameters: Parameters, args: tuple[Any, ...]
+) -> tuple[Automatic, AutomaticGradient, Parameters]:
+    """Evaluate an objective in JAX; return it, its gradient in the form of jac, and its parameters.
+
+    A total is taken apart into its rows, and scales are differentiated, where that can be done.
 
     Raises
     ------
     TypeError
         Where JAX cannot trace it, with its reason, and for single precision.
     """
+    params = parameters.values
     try:
         found = objective(params.copy(), *args)
         objective.scores(params, *args)
@@ -169,9 +177,55 @@ def read_automatic(
             f"jac: 'jax' needs fun to return double precision, not {found.dtype} ({brief(found)}); "
             f"remove conversions to another precision from fun, or leave jac out"
         )
-    if found.ndim and found.size == count_rows(args):
+    n, note = count_rows(args), ""
+    if found.size == 1 and n is not None and n > 1:
+        objective, note = _taken_apart(objective, params, args, n)
+    elif found.ndim and found.size == n:
         objective = _by_rows(objective, params, args)
-    return objective, AutomaticGradient(objective)
+    parameters, notes = trace_scales(parameters)
+    objective = replace(objective, notes=(*([note] if note else []), *notes))
+    return objective, AutomaticGradient(objective), parameters
+
+
+def _taken_apart(
+    total: Automatic, params: Floats, args: tuple[Any, ...], n: int
+) -> tuple[Automatic, str]:
+    """Evaluate a total row by row where it, and its gradient, are sums over single rows."""
+    rows = Automatic(RowsOfTotal(total.function), by_rows=True)
+    beside = (each for each in probes_beside(params) if np.isfinite(total(each, *args)).all())
+    points = [params, next(beside, np.full(params.size, np.nan))]
+    for factor, also in ((1, ""), (n, f"; the mean is multiplied by {n}")):
+        try:
+            if all(_is_sum(rows, total, factor, point, args) for point in points):
+                return rows, (
+                    f"the total is a sum over {n} rows, each evaluated alone, as if fun returned "
+                    f"{n} contributions{also}"
+                )
+        except Exception:  # whatever it raises, one row is not enough for it
+            break
+    return total, (
+        "the total is no sum over single rows, so that refits evaluate it on resampled rows, one "
+        "after the other, and are not compiled"
+    )
+
+
+def _is_sum(
+    rows: Automatic, total: Automatic, factor: int, params: Floats, args: tuple[Any, ...]
+) -> bool:
+    """Whether values and gradients on single rows sum to so many times those on all."""
+    pairs = (
+        (rows(params, *args), total(params, *args)),
+        (rows.scores(params, *args), total.scores(params, *args)),
+    )
+    relative, absolute = _SAME
+    return all(
+        np.isfinite(each).all()
+        and np.all(
+            np.abs(each.sum(axis=0) - factor * whole)
+            <= relative * np.abs(each).sum(axis=0) + absolute
+        )
+        for each, whole in pairs
+    )
 
 
 def _by_rows(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> Automatic:

@@ -1,4 +1,4 @@
-"""Cubic models of many replicates and their Newton steps, as JAX compiles them."""
+"""The cubic model of a replicate and its Newton steps, as JAX compiles them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ __all__ = [
     "maximize",
     "model_at",
     "newton_steps",
-    "pivots_of",
-    "times",
     "tolerance",
-    "where",
 ]
 
 
@@ -42,106 +39,87 @@ class Limits(NamedTuple):
     wide: float
     most: float
     floor: float
+    exact: float
 
 
 class Models(NamedTuple):
-    """Cubic models of b replicates around z = 0, as `CubicModels`."""
+    """A replicate's cubic model around z = 0, or those of many along a first axis."""
 
     slope: Any
     curvature: Any
     third: Any
 
 
-def model_at(models: Models, z: Any) -> tuple[Any, Any, Any]:
-    """Evaluate the models' values (m,), gradients (m, r) and Hessians (m, r, r)."""
-    straight = times(models.curvature, z)
-    value = ((models.slope + straight / 2) * z).sum(axis=1)
-    if models.third is None:
-        return value, models.slope + straight, models.curvature
-    bend = times(models.third, z[:, None])
-    bent = times(bend, z)
-    gradient = models.slope + straight + bent / 2
-    return value + (bent * z).sum(axis=1) / 6, gradient, models.curvature + bend
+def model_at(model: Models, z: Any) -> tuple[Any, Any, Any]:
+    """Evaluate the model's value, gradient (r,) and Hessian (r, r)."""
+    straight = model.curvature @ z
+    value = (model.slope + straight / 2) @ z
+    if model.third is None:
+        return value, model.slope + straight, model.curvature
+    bend = model.third @ z
+    bent = bend @ z
+    gradient = model.slope + straight + bent / 2
+    return value + bent @ z / 6, gradient, model.curvature + bend
 
 
-def maximize(models: Models, limits: Limits) -> tuple[Any, Any]:
-    """Find the models' optima (m, r) by damped steps from 0; whether each has one in reach."""
+def maximize(model: Models, limits: Limits) -> tuple[Any, Any]:
+    """Find the model's optimum (r,) by damped steps from 0, and whether there is one in reach."""
     jax, jnp = require_jax(), numpy_of_jax()
 
     def evaluate(z: Any) -> tuple[Any, ...]:
-        value, gradient, hessian = model_at(models, z)
+        value, gradient, hessian = model_at(model, z)
         return value, *newton_steps(gradient, hessian, limits)
 
     def unfinished(at: tuple[Any, ...]) -> Any:
         _, _, _, steps, _, definite, rounds = at
-        moving = jnp.linalg.norm(steps, axis=1) >= limits.converged
-        return (moving & definite).any() & (rounds < limits.steps)
+        return (jnp.linalg.norm(steps) >= limits.converged) & definite & (rounds < limits.steps)
 
     def go_on(at: tuple[Any, ...]) -> tuple[Any, ...]:
-        z, fraction, value, steps, _, definite, rounds = at
-        length = jnp.linalg.norm(steps, axis=1)
-        reach = fraction * jnp.minimum(1.0, limits.radius / jnp.maximum(length, limits.converged))
-        trial = z + steps * reach[:, None]
+        z, fraction, value, steps, _, _, rounds = at
+        length = jnp.linalg.norm(steps)
+        trial = z + steps * fraction * jnp.minimum(1.0, limits.radius / length)
         found = evaluate(trial)
-        moving = (length >= limits.converged) & definite
-        lower = (found[0] <= value + limits.rounding) & moving
-        kept = [where(lower, one, other) for one, other in zip(found, at[2:6], strict=True)]
+        lower = found[0] <= value + limits.rounding
+        kept = [jnp.where(lower, one, other) for one, other in zip(found, at[2:6], strict=True)]
         fraction = jnp.where(lower, 1.0, fraction / 4)
-        return where(lower, trial, z), fraction, *kept, rounds + 1
+        return jnp.where(lower, trial, z), fraction, *kept, rounds + 1
 
-    z = jnp.zeros_like(models.slope)
-    start = z, jnp.ones(len(z)), *evaluate(z), 0
+    z = jnp.zeros_like(model.slope)
+    start = z, 1.0, *evaluate(z), 0
     z, _, _, steps, _, definite, _ = jax.lax.while_loop(unfinished, go_on, start)
-    good = definite & (jnp.linalg.norm(steps, axis=1) < limits.converged)
-    z = jnp.where(good[:, None], z + steps, 0.0)
-    return z, good & (jnp.linalg.norm(z, axis=1) < limits.reach)
+    good = definite & (jnp.linalg.norm(steps) < limits.converged)
+    z = jnp.where(good, z + steps, 0.0)
+    return z, good & (jnp.linalg.norm(z) < limits.reach)
 
 
 def newton_steps(gradient: Any, hessian: Any, limits: Limits) -> tuple[Any, Any, Any]:
-    """Return Newton steps (m, r), decrements (m,), and whether each Hessian is definite."""
+    """Return the Newton step (r,), the decrement, and whether the Hessian is definite."""
     jax, jnp = require_jax(), numpy_of_jax()
     factor = jnp.linalg.cholesky(hessian)
-    pivots = pivots_of(factor)
-    least = jnp.maximum(limits.pivot, limits.narrow * pivots.max(axis=1, keepdims=True))
-    definite = ((pivots > least) & (pivots < jnp.inf)).all(axis=1)
+    pivots = jnp.diagonal(factor)
+    least = jnp.maximum(limits.pivot, limits.narrow * pivots.max())
+    definite = ((pivots > least) & (pivots < jnp.inf)).all()
     solve = jax.scipy.linalg.solve_triangular
-    halfway = solve(factor, gradient[..., None], lower=True)
-    steps = -solve(factor, halfway, lower=True, trans=1)[..., 0]
-    return steps, jnp.linalg.norm(halfway[..., 0], axis=1), definite
-
-
-def pivots_of(factor: Any) -> Any:
-    """Return the diagonals (m, r) of Cholesky factors, NaN where there is none."""
-    return numpy_of_jax().diagonal(factor, axis1=1, axis2=2)
+    halfway = solve(factor, gradient, lower=True)
+    return -solve(factor, halfway, lower=True, trans=1), jnp.linalg.norm(halfway), definite
 
 
 def bfgs_changes(hessian: Any, s: Any, y: Any, limits: Limits) -> Any:
-    """Return BFGS updates that map s to y; zero where curvature is negative."""
+    """Return the BFGS update that maps s to y; zero where curvature is negative."""
     jnp = numpy_of_jax()
-    image = times(hessian, s)
-    along, across = (s * y).sum(axis=1), (s * image).sum(axis=1)
-    usable = (along > limits.positive * (s * s).sum(axis=1)) & (across > 0)
+    image = hessian @ s
+    along, across = s @ y, s @ image
+    usable = (along > limits.positive * (s @ s)) & (across > 0)
     along, across = jnp.where(usable, along, 1.0), jnp.where(usable, across, 1.0)
-    gain = y[:, :, None] * y[:, None, :] / along[:, None, None]
-    loss = image[:, :, None] * image[:, None, :] / across[:, None, None]
-    return jnp.where(usable[:, None, None], gain - loss, 0.0)
-
-
-def times(matrices: Any, vectors: Any) -> Any:
-    """Multiply matrices (..., i, j) by vectors (..., j)."""
-    return (matrices @ vectors[..., None])[..., 0]
-
-
-def where(chosen: Any, one: Any, other: Any) -> Any:
-    """Choose between arrays whose first axis is the replicates'."""
-    return numpy_of_jax().where(chosen.reshape(-1, *[1] * (one.ndim - 1)), one, other)
+    change = jnp.outer(y, y) / along - jnp.outer(image, image) / across
+    return jnp.where(usable, change, 0.0)
 
 
 def tolerance(z: Any, ratio: Any, first: Any, limits: Limits) -> Any:
     """Return the distance from which the last step ends within the promised one."""
     jnp = numpy_of_jax()
-    left, length = limits.left, jnp.linalg.norm(z, axis=1)
-    modelled = jnp.minimum(jnp.sqrt(left * length / 3), limits.wide)
+    left = limits.left
+    modelled = jnp.minimum(jnp.sqrt(left * jnp.linalg.norm(z) / 3), limits.wide)
     share = jnp.clip(ratio, limits.scatter, 1.0)
     contracted = jnp.minimum(left * (1 - share) / (1.5 * share), limits.wide)
     least = jnp.minimum(jnp.where(first, modelled, contracted), limits.most)

@@ -1,16 +1,18 @@
 """Newton's iteration for many weighted sums of one objective: one program that JAX compiles.
 
-Replicates move in groups of fixed width, each at its own place in its group; nothing that is
-computed for one depends on the others. It does what `BatchedNewton` does where gradients are exact
-and nothing unusual happens; whatever else it meets is left undone.
+It does what `BatchedNewton` does where gradients are exact and nothing unusual happens; whatever
+else it meets is left undone. Where standard errors are asked for, or optima that are close
+together, the last step is Newton's own, by the exact Hessian.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import multiprocessing
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import cpu_count
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.compiled import (
@@ -27,10 +29,7 @@ from bootmle.likelihood.compiled_models import (
     maximize,
     model_at,
     newton_steps,
-    pivots_of,
-    times,
     tolerance,
-    where,
 )
 from bootmle.likelihood.scales import Log, Logit, Scale
 
@@ -72,11 +71,11 @@ class Refitted(NamedTuple):
     rounds: Any
     hessian: Any
     meat: Any
-    """Of the sandwich, in whitened coordinates; zero where it was not asked for."""
+    """Of the sandwich, in whitened coordinates; empty where it was not asked for."""
 
 
 class _State(NamedTuple):
-    """Where the replicates of a group stand."""
+    """Where a replicate stands."""
 
     z: Any
     before: Any
@@ -89,8 +88,6 @@ class _State(NamedTuple):
     rounds: Any
     done: Any
     active: Any
-    scores: Any
-    """Those (m, n, q) behind the last gradients, where meats are made of them."""
 
 
 def refit_on_device(
@@ -101,6 +98,7 @@ def refit_on_device(
     limits: Limits,
     chosen: slice,
     *,
+    exact: bool,
     meats: bool,
 ) -> Refitted:
     """Refit some of the replicates with weights (b, n), where their models are; in NumPy's arrays.
@@ -108,12 +106,11 @@ def refit_on_device(
     What is not among the chosen ones may be missing.
     """
     first, last, _ = chosen.indices(len(weights))
-    # A CPU's cache holds one replicate, which then ends with its own last step.
-    width = 1 if device().memory is None else len(weights)
-    at_once = kernels.by_rows and shared.thirds is not None
-    kind = "newton", curved, width, meats, at_once
+    together = device().memory is not None
+    kind = "newton", curved, together, exact, meats
     if kind not in kernels.loops:
-        kernels.loops[kind] = NewtonProgram(kernels, curved, width, meats=meats, at_once=at_once)
+        program = NewtonProgram(kernels, curved, exact=exact, meats=meats)
+        kernels.loops[kind] = require_jax().jit(program.all if together else program.each)
     large = shared.terms, shared.thirds, shared.pairs, shared.triples, shared.prior
     with double_precision():
         terms, thirds, pairs, triples, prior = kernels.held("expansion", large, _moved)
@@ -125,9 +122,26 @@ def refit_on_device(
             triples=triples,
             prior=prior,
         )
-        groups = np.array([first // width, -(-last // width)])
-        found = kernels.loops[kind].run(shared, weights, limits, groups)
-        return Refitted(*map(np.asarray, found))
+        run, ends = kernels.loops[kind], _parts(first, last, 1 if together else _threads())
+        # Calls return before they have computed, so that the parts run at the same time.
+        parts = [run(shared, weights, limits, np.array(part)) for part in pairwise(ends)]
+        found = [Refitted(*map(np.asarray, part)) for part in parts]
+    merged = Refitted(*map(np.array, found[0]))
+    for part, (start, stop) in zip(found[1:], pairwise(ends[1:]), strict=True):
+        for every, own in zip(merged, part, strict=True):
+            every[start:stop] = own[start:stop]
+    return merged
+
+
+def _threads() -> int:
+    """Return how many calls compute at the same time: one in a worker, beside which others are."""
+    return cpu_count() if multiprocessing.parent_process() is None else 1
+
+
+def _parts(first: int, last: int, count: int) -> list[int]:
+    """Return the ends of about equal parts."""
+    ends = np.linspace(first, last, min(count, max(last - first, 1)) + 1)
+    return [int(end) for end in ends]
 
 
 def _moved(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -139,162 +153,167 @@ def _moved(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 class NewtonProgram:
     """The program for one kind of model: its scales, and what is asked for."""
 
-    def __init__(
-        self, kernels: Kernels, curved: Curved, width: int, *, meats: bool, at_once: bool
-    ) -> None:
-        """Move ``width`` replicates together.
+    def __init__(self, kernels: Kernels, curved: Curved, *, exact: bool, meats: bool) -> None:
+        """``exact`` says whether the last step has the exact Hessian."""
+        self.kernels, self.curved, self.exact, self.meats = kernels, curved, exact, meats
 
-        ``at_once`` makes the meats of the scores behind the last gradients, where few steps are
-        expected; else the scores are evaluated after the last step alone.
-        """
-        self.kernels, self.curved, self.width = kernels, curved, width
-        self.meats, self.at_once = meats, meats and at_once
-        self.run = require_jax().jit(self.refit_groups)
-
-    def refit_groups(self, shared: Shared, weights: Any, limits: Limits, groups: Any) -> Refitted:
-        """Refit the replicates of some groups (first, last) of those with weights (b, n)."""
-        jax, jnp = require_jax(), numpy_of_jax()
-        models, count = _combine(shared, weights), len(weights)
-        size, width = shared.factor.shape[1], self.width
-        base = self.kernels.at(shared.params, shared.args).reshape(-1)
-        square = jnp.zeros((count, size, size))
-        empty = Refitted(
-            *(jnp.zeros((count, size)), jnp.zeros(count, bool), jnp.zeros(count)),
-            *(jnp.zeros(count, int), square, square if self.meats else jnp.zeros((count, 0, 0))),
-        )
-
-        def refit_next(group: Any, found: Refitted) -> Refitted:
-            start = group * width
-            own, its = jax.tree_util.tree_map(
-                lambda each: jax.lax.dynamic_slice_in_dim(each, start, width), (weights, models)
-            )
-            part = self.refit_group(shared, base, own, its, limits)
-            update = partial(jax.lax.dynamic_update_slice_in_dim, start_index=start, axis=0)
-            merged: Refitted = jax.tree_util.tree_map(update, found, part)
-            return merged
-
-        found: Refitted = jax.lax.fori_loop(groups[0], groups[1], refit_next, empty)
+    def all(self, shared: Shared, weights: Any, limits: Limits, _: Any) -> Refitted:
+        """Refit all replicates together, as an accelerator does."""
+        models, base = _combine(shared, weights), self.base(shared)
+        found: Refitted = require_jax().vmap(
+            lambda own, model: self.refit(shared, base, own, model, limits)
+        )(weights, models)
         return found
 
-    def refit_group(
-        self, shared: Shared, base: Any, weights: Any, models: Models, limits: Limits
-    ) -> Refitted:
-        """Step from the models' optima until each replicate is certified or given up."""
-        jax, jnp = require_jax(), numpy_of_jax()
-        z, good = maximize(models, limits)
-        trusted = jnp.linalg.norm(z, axis=1) < limits.radius
-        flat, none = jnp.zeros_like(z), jnp.zeros_like(models.curvature)
-        infinite = jnp.full(len(z), jnp.inf)
-        state = _State(
-            *(z, flat, flat, none, none, none, infinite, jnp.where(trusted, 0.0, jnp.inf)),
-            *(jnp.zeros(len(z), int), jnp.zeros(len(z), bool), good),
-            jnp.zeros((len(z), len(base) if self.at_once else 0, shared.center.size)),
-        )
-        state = jax.lax.while_loop(
-            lambda at: at.active.any(),
-            lambda at: self.step(shared, weights, models, limits, at),
-            state,
-        )
-        certain = state.hessian - limits.undecided * jnp.eye(z.shape[1])
-        done = state.done & jnp.isfinite(pivots_of(jnp.linalg.cholesky(certain))).all(axis=1)
-        # From further away, or beyond the trust radius, a step may have led uphill.
-        unseen = done & (state.widest >= limits.close)
-        low = jax.lax.cond(
-            unseen.any(),
-            lambda at: self.rise(shared, base, weights, at) <= limits.slack,
-            lambda at: jnp.ones(len(at), bool),
-            state.z,
-        )
-        done &= ~unseen | low
-        meat = self.meat(shared, weights, state)
-        return Refitted(state.z, done, state.distance, state.rounds, state.hessian, meat)
+    def each(self, shared: Shared, weights: Any, limits: Limits, chosen: Any) -> Refitted:
+        """Refit one replicate after the other, from the first chosen one to before the last.
 
-    def step(
-        self, shared: Shared, weights: Any, models: Models, limits: Limits, at: _State
-    ) -> _State:
-        """Measure the gradients, correct the models' Hessians, certify, and step."""
+        A CPU's cache holds one of them, which then ends with its own last step.
+        """
+        jax, jnp = require_jax(), numpy_of_jax()
+        models, base = _combine(shared, weights), self.base(shared)
+
+        def refit(k: Any) -> Refitted:
+            own, model = jax.tree_util.tree_map(lambda each: each[k], (weights, models))
+            return self.refit(shared, base, own, model, limits)
+
+        shapes = jax.eval_shape(refit, 0)
+        empty = jax.tree_util.tree_map(
+            lambda each: jnp.zeros((len(weights), *each.shape), each.dtype), shapes
+        )
+        found: Refitted = jax.lax.fori_loop(
+            chosen[0],
+            chosen[1],
+            lambda k, found: jax.tree_util.tree_map(
+                lambda every, one: every.at[k].set(one), found, refit(k)
+            ),
+            empty,
+        )
+        return found
+
+    def base(self, shared: Shared) -> Any:
+        """Evaluate the contributions at z = 0."""
+        return self.kernels.at(shared.params, shared.args).reshape(-1)
+
+    def refit(
+        self, shared: Shared, base: Any, weights: Any, model: Models, limits: Limits
+    ) -> Refitted:
+        """Step from the model's optimum until the replicate is certified or given up."""
+        jax, jnp = require_jax(), numpy_of_jax()
+        z, good = maximize(model, limits)
+        trusted = jnp.linalg.norm(z) < limits.radius
+        none = jnp.zeros_like(model.curvature)
+        start = _State(
+            *(z, jnp.zeros_like(z), jnp.zeros_like(z), none, none, none),
+            *(jnp.inf, jnp.where(trusted, 0.0, jnp.inf), 0, False, good),
+        )
+        at, meat = start, jnp.zeros((0, 0))
+        if not self.exact or model.third is None:  # else the model's optimum is close enough
+            at = jax.lax.while_loop(
+                lambda at: at.active, lambda at: self.step(shared, weights, model, limits, at), at
+            )
+            at = at._replace(active=at.done)
+        if self.exact:
+            at = jax.lax.while_loop(
+                lambda at: at.active, lambda at: self.polish(shared, weights, model, limits, at), at
+            )
+            meat = self.meat(shared, weights, at.z) if self.meats else meat
+        certain = at.hessian - limits.undecided * jnp.eye(z.size)
+        done = at.done & jnp.isfinite(jnp.linalg.cholesky(certain)).all()
+        # From further away, or beyond the trust radius, a step may have led uphill.
+        unseen = done & (at.widest >= limits.close)
+        low = jax.lax.cond(
+            unseen,
+            lambda z: self.rise(shared, base, weights, z) <= limits.slack,
+            lambda _: jnp.array(True),
+            at.z,
+        )
+        return Refitted(at.z, done & low, at.distance, at.rounds, at.hessian, meat)
+
+    def step(self, shared: Shared, weights: Any, model: Models, limits: Limits, at: _State) -> Any:
+        """Measure the gradient, correct the model's Hessian, certify, and step."""
         jnp = numpy_of_jax()
-        gradient, scores = self.slopes(shared, weights, at.z)
-        _, model_gradient, modelled = model_at(models, at.z)
-        first = (at.rounds == 0)[:, None]
-        moved = at.z - at.before
+        gradient = require_jax().grad(self.total)(at.z, shared, weights)
+        _, model_gradient, modelled = model_at(model, at.z)
+        first, moved = at.rounds == 0, at.z - at.before
         # At first the model's error says what its Hessian lacks, and later the change of gradients.
-        order = 2.0 if models.third is None else 3.0
-        lacking = times(modelled, moved) + order * (gradient - model_gradient)
-        change = gradient - at.gradient + 0.5 * times(modelled - at.modelled, moved)
+        order = 2.0 if model.third is None else 3.0
+        lacking = modelled @ moved + order * (gradient - model_gradient)
+        change = gradient - at.gradient + 0.5 * ((modelled - at.modelled) @ moved)
         hessian = modelled + at.correction
         update = bfgs_changes(hessian, moved, jnp.where(first, lacking, change), limits)
         hessian, correction = hessian + update, at.correction + update
         steps, decrement, definite = newton_steps(gradient, hessian, limits)
-        length = jnp.linalg.norm(steps, axis=1)
+        length = jnp.linalg.norm(steps)
         distance = jnp.maximum(decrement, length)
-        ratio = jnp.where(first[:, 0], 0.0, distance / at.distance)
+        ratio = jnp.where(first, 0.0, distance / at.distance)
         sound = definite & jnp.isfinite(distance)
-        close = sound & (distance <= tolerance(at.z, ratio, first[:, 0], limits))
-        close &= ~first[:, 0] | (at.widest == 0)  # a model is not trusted beyond the radius
-        far = (length > limits.radius) | (jnp.linalg.norm(at.z, axis=1) > limits.far)
+        least = limits.wide if self.exact else tolerance(at.z, ratio, first, limits)
+        close = sound & (distance <= least)
+        close &= ~first | (at.widest == 0)  # a model is not trusted beyond the radius
+        far = (length > limits.radius) | (jnp.linalg.norm(at.z) > limits.far)
         lost = ~sound | (ratio > limits.slow) | far | (at.rounds + 1 >= limits.rounds)
-        new = _State(
-            *(at.z + jnp.where((sound & (close | ~far))[:, None], steps, 0.0), at.z),
+        return _State(
+            *(at.z + jnp.where(sound & (close | ~far), steps, 0.0), at.z),
             *(gradient, modelled, correction, hessian, distance),
-            *(jnp.maximum(at.widest, distance), at.rounds + 1, at.done | close, ~(close | lost)),
-            scores if self.at_once else at.scores,
+            *(jnp.maximum(at.widest, distance), at.rounds + 1, close, ~(close | lost)),
         )
-        return _State(*(where(at.active, one, other) for one, other in zip(new, at, strict=True)))
 
-    def slopes(self, shared: Shared, weights: Any, z: Any) -> tuple[Any, Any]:
-        """Evaluate the gradients (m, r), and the scores (m, n, q) where they are needed."""
-        params, along = self.linearized(shared, z)
-        turned, scores = along.swapaxes(1, 2), None
-        if self.at_once:
-            scores = self.scores(shared, weights, params)
-            return times(turned, times(scores.swapaxes(1, 2), weights)), scores
-        gradient = require_jax().vmap(self.kernels.gradient_of, (0, None, 0))
-        return times(turned, _free(shared, gradient(params, shared.args, weights))), scores
+    def polish(
+        self, shared: Shared, weights: Any, model: Models, limits: Limits, at: _State
+    ) -> _State:
+        """Step by the exact Hessian; certify by what the third derivatives say the step leaves."""
+        jax, jnp = require_jax(), numpy_of_jax()
+        gradient, along = jax.linearize(lambda z: jax.grad(self.total)(z, shared, weights), at.z)
+        hessian = jax.vmap(along)(jnp.eye(at.z.size))
+        steps, decrement, definite = newton_steps(gradient, hessian, limits)
+        length = jnp.linalg.norm(steps)
+        distance = jnp.maximum(decrement, length)
+        bend = jnp.zeros_like(hessian) if model.third is None else model.third @ steps
+        left = jnp.where(distance <= limits.wide, jnp.linalg.norm(bend @ steps), jnp.inf)
+        sound = definite & jnp.isfinite(distance)
+        close = sound & (distance <= limits.exact)
+        if model.third is not None:
+            close |= sound & (left <= limits.left) & (at.widest <= limits.close)
+        far = (length > limits.radius) | (jnp.linalg.norm(at.z) > limits.far)
+        lost = ~sound | (distance > limits.slow * at.distance) | far
+        return at._replace(
+            z=at.z + jnp.where(sound & (close | ~far), steps, 0.0),
+            hessian=hessian + jnp.where(close, bend, 0.0),
+            distance=distance,
+            widest=jnp.maximum(at.widest, distance),
+            rounds=at.rounds + 1,
+            done=close,
+            active=~(close | lost | (at.rounds + 1 >= limits.rounds)),
+        )
 
-    def scores(self, shared: Shared, weights: Any, params: Any) -> Any:
-        """Evaluate the contributions' gradients (m, n, q), 0 for those that are not drawn."""
-        found = require_jax().vmap(self.kernels.scores_of, (0, None))(params, shared.args)
-        return numpy_of_jax().where(weights[:, :, None] == 0, 0.0, _free(shared, found))
+    def total(self, z: Any, shared: Shared, weights: Any) -> Any:
+        """Sum the weighted contributions."""
+        return self.kernels.summed(self.params(z, shared), shared.args, weights)
 
-    def meat(self, shared: Shared, weights: Any, at: _State) -> Any:
-        """Sum weighted squares of the scores, (m, r, r)."""
-        if not self.meats:
-            return numpy_of_jax().zeros((len(weights), 0, 0))
-        params, along = self.linearized(shared, at.before if self.at_once else at.z)
-        scores = at.scores if self.at_once else self.scores(shared, weights, params)
+    def meat(self, shared: Shared, weights: Any, z: Any) -> Any:
+        """Sum weighted squares of the scores, (r, r)."""
+        jnp = numpy_of_jax()
+        scores = self.kernels.scores_of(self.params(z, shared), shared.args)
         squares = weights if shared.prior is None else weights * shared.prior
-        scaled = numpy_of_jax().sqrt(squares)[:, :, None] * scores
-        meat = scaled.swapaxes(1, 2) @ scaled
-        return along.swapaxes(1, 2) @ meat @ along
+        # What is not drawn may lie outside its domain.
+        scaled = jnp.where(weights[:, None] == 0, 0.0, jnp.sqrt(squares)[:, None] * scores)
+        along = require_jax().jacfwd(self.params)(z, shared)
+        return along.T @ (scaled.T @ scaled) @ along
 
     def rise(self, shared: Shared, base: Any, weights: Any, z: Any) -> Any:
-        """Evaluate how far the sums rise above their values at z = 0, (m,)."""
-        jax, jnp = require_jax(), numpy_of_jax()
-        params, _ = self.linearized(shared, z)
-        rises = jax.vmap(lambda point: self.kernels.at(point, shared.args).reshape(-1))(params)
-        found = (jnp.where(weights == 0, 0.0, rises - base) * weights).sum(axis=1)
+        """Evaluate how far the sum rises above its value at z = 0."""
+        jnp = numpy_of_jax()
+        values = self.kernels.at(self.params(z, shared), shared.args).reshape(-1)
+        found = jnp.where(weights == 0, 0.0, values - base) @ weights
         return jnp.where(jnp.isnan(found), jnp.inf, found)
 
-    def linearized(self, shared: Shared, z: Any) -> tuple[Any, Any]:
-        """Return full parameter vectors (m, p), and the free ones' derivatives by z, (m, q, r)."""
-        jax, jnp = require_jax(), numpy_of_jax()
-        working = shared.center + z @ shared.factor.T
-        user, slopes = working, jnp.ones_like(working)
+    def params(self, z: Any, shared: Shared) -> Any:
+        """Return the full parameter vector (p,)."""
+        user = shared.center + shared.factor @ z
         for column, scale in self.curved:
-            at = working[:, column]
-            value, slope = jax.jvp(partial(_inverse, scale), (at,), (jnp.ones_like(at),))
-            user, slopes = user.at[:, column].set(value), slopes.at[:, column].set(slope)
-        along = slopes[:, :, None] * shared.factor
-        if shared.free is None:
-            return user, along
-        params = jnp.broadcast_to(shared.params, (len(z), shared.params.size))
-        return params.at[:, shared.free].set(user), along
-
-
-def _free(shared: Shared, values: Any) -> Any:
-    """Select the free parameters' values (..., q) from those of all (..., p)."""
-    return values if shared.free is None else values[..., shared.free]
+            user = user.at[column].set(_inverse(scale, user[column]))
+        return user if shared.free is None else shared.params.at[shared.free].set(user)
 
 
 def _inverse(scale: Scale, value: Any) -> Any:
@@ -302,8 +321,9 @@ def _inverse(scale: Scale, value: Any) -> Any:
     jnp = numpy_of_jax()
     if isinstance(scale, Log):
         return scale.limit + scale.sign * jnp.exp(value)
-    assert isinstance(scale, Logit)
-    return scale.lower + (scale.upper - scale.lower) / (1.0 + jnp.exp(-value))
+    if isinstance(scale, Logit):
+        return scale.lower + (scale.upper - scale.lower) / (1.0 + jnp.exp(-value))
+    return scale.inverse(value)
 
 
 def _combine(shared: Shared, weights: Any) -> Models:

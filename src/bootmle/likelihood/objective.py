@@ -60,7 +60,7 @@ def read_likelihood(
     check_call("fun", fun, data, ("params",))
     fun, jac = split_gradient(fun, jac)
     if isinstance(fun, Automatic):
-        fun, jac = read_automatic(fun, parameters.values, data)
+        fun, jac, parameters = read_automatic(fun, parameters, data)
     elif jac is not None:
         check_call("jac", jac, data, ("params",))
     complete = complete_rows(fun(parameters.values.copy(), *data)) if missing == "drop" else None

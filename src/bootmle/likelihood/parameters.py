@@ -103,7 +103,7 @@ class Parameters:
         found = np.zeros((3, working.size))
         found[0] = 1.0
         for column, scale in self.curved:
-            if not isinstance(scale, Log | Logit):
+            if not hasattr(scale, "inverse_derivatives"):
                 return None
             found[:, column] = scale.inverse_derivatives(working[column])
         return found

@@ -117,6 +117,7 @@ def describe_data(likelihood: Likelihood) -> list[str]:
         notes.append(_IN_JAX)
     if likelihood.automatic:
         notes += likelihood.automatic.casts(likelihood.args)
+        notes += likelihood.automatic.notes
     if likelihood.response.kind in _NOTED:
         notes.append(likelihood.response.kind.value)
     return notes

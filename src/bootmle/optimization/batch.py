@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import take_automatic_scores
 from bootmle.likelihood.compiled_newton import Limits
-from bootmle.likelihood.derivatives import gradient_and_hessian, gradients
+from bootmle.likelihood.derivatives import gradient_and_hessian, gradients, hessian_by_gradients
 from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.newton import (
     TINY,
@@ -121,6 +121,7 @@ def exact_limits(step_sizes: StepSizes, size: int, n: int | None) -> Limits:
         wide=_RULES.wide,
         most=_RULES.small_samples if size <= _RULES.few else np.inf,
         floor=step_sizes.floor(size),
+        exact=max(PROMISED, step_sizes.floor(size)),
         **model_limits(),
     )
 
@@ -416,11 +417,24 @@ class BatchedNewton:
         asked = [k for k in done if self.targets[k].sandwich is not None]
         if asked and self.targets[0].likelihood.automatic:
             take_automatic_scores([self.targets[k] for k in asked], self.z[asked])
-        for k, target in enumerate(self.targets):
-            if self.done[k] and target.meat is not None:
-                meats[k] = target.meat
+        for k in asked:
+            self._measure_curvature(k)
+            if self.targets[k].meat is not None:
+                meats[k] = self.targets[k].meat
         errors = sandwich_errors(whitening.factor, self.hessian, meats)
         return np.asarray(errors * np.abs(parameters.slopes(whitening.to_working(self.z))))
+
+    def _measure_curvature(self, member: int) -> None:
+        """Measure the Hessian of a sandwich by exact gradients, unless that was done by values.
+
+        A modeled one leaves standard errors off by 0.5% in the median at n = 1,500, by 2% at 60.
+        """
+        target = self.targets[member]
+        few = self.z.shape[1] <= _RULES.few or target.likelihood.automatic is not None
+        if few and target.likelihood.has_gradient and not self.fresh[member]:
+            measured = hessian_by_gradients(target, self.z[member])
+            if measured is not None:
+                self.hessian[member] = measured
 
     def _update(self, members: Members, s: Floats, y: Floats) -> None:
         """Make the Hessians map s to y."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from bootmle.execution.timelimit import RefitTimeout, Stopwatch
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic import Refitted
@@ -19,7 +21,13 @@ from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.expansion import SharedExpansion
 
-__all__ = ["CompiledRefit"]
+__all__ = ["CompiledRefit", "refit_in_time"]
+
+_COMPILING = 60.0
+"""Seconds beside the refits' own after which a call counts as hanging: compiling took 3 to 44 s on
+the models of benchmarks/jax_refits.py."""
+
+_Found = tuple[list[Outcome | None], list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,17 +37,24 @@ class CompiledRefit:
     fit: Fit
     expansion: SharedExpansion
     sandwich: Sandwich | None
+    polished: bool = False
 
     @classmethod
     def of(
-        cls, fit: Fit, expansion: SharedExpansion | None, sandwich: Sandwich | None
+        cls,
+        fit: Fit,
+        expansion: SharedExpansion | None,
+        sandwich: Sandwich | None,
+        *,
+        polished: bool = False,
     ) -> CompiledRefit | None:
         """Return None where nothing can be compiled: without JAX, or on a scale of the user's."""
         likelihood = fit.likelihood
         if likelihood.automatic is None or expansion is None or expansion.order == 1:
             return None
         known = likelihood.parameters.derivatives(fit.whitening.center) is not None
-        return cls(fit, expansion, sandwich) if known and likelihood.supports_weights else None
+        usable = known and likelihood.supports_weights
+        return cls(fit, expansion, sandwich, polished) if usable else None
 
     def __call__(self, weights: Floats, chosen: slice) -> Refitted | None:
         """Refit members of a chunk, whose observations are drawn so often, (b, N)."""
@@ -63,12 +78,12 @@ class CompiledRefit:
         limits = exact_limits(self.fit.step_sizes, whitening.size, likelihood.n_observations)
         return automatic.refit(
             shared, parameters.curved, likelihood.weights_of(weights), limits, chosen,
-            meats=self.by_row,
+            exact=self.sandwich is not None or self.polished, meats=self.by_row,
         )  # fmt: skip
 
     def outcomes(
         self, weights: Floats, chosen: slice, target: Callable[[int], WhitenedObjective]
-    ) -> tuple[list[Outcome | None], list[tuple[int, int]]]:
+    ) -> _Found:
         """Refit members of a chunk; None for one that was not certified, with its evaluations.
 
         ``target`` returns the objective of one of the chosen members.
@@ -109,3 +124,31 @@ class CompiledRefit:
             meats = np.array([np.nan if each.meat is None else each.meat for each in targets])
         errors = sandwich_errors(whitening.factor, hessian, meats)
         return parameters.in_all(errors * np.abs(parameters.slopes(whitening.to_working(z))))
+
+
+def refit_in_time(
+    refit: Callable[[slice], _Found], chosen: slice, seconds: float, n_params: int
+) -> _Found:
+    """Refit members of a chunk that may take so many seconds each, together if these suffice.
+
+    One that takes longer is recorded as timed out; each is the same to the last bit alone.
+    """
+    count = chosen.stop - chosen.start
+    started = time.perf_counter()
+    try:
+        with Stopwatch(seconds * count + _COMPILING):
+            found = refit(chosen)
+    except RefitTimeout:  # none is known to be the one that hangs
+        return [None] * count, [(0, 0)] * count
+    if time.perf_counter() - started <= seconds:
+        return found
+    outcomes, counts = list[Outcome | None](), list[tuple[int, int]]()
+    for k in range(chosen.start, chosen.stop):
+        started = time.perf_counter()
+        (outcome,), (evaluations,) = refit(slice(k, k + 1))
+        if time.perf_counter() - started > seconds:
+            nothing = np.full(n_params, np.nan)
+            outcome = Outcome(nothing, Status.TIMED_OUT, np.nan, str(RefitTimeout(seconds)))
+        outcomes.append(outcome)
+        counts.append(evaluations)
+    return outcomes, counts

@@ -28,7 +28,7 @@ from bootmle.optimization.outcome import Outcome, timed_out
 from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
-from bootmle.refitting.compiled_refit import CompiledRefit
+from bootmle.refitting.compiled_refit import CompiledRefit, refit_in_time
 from bootmle.refitting.dispersion import measure_dispersion, rescale
 from bootmle.refitting.expanded_errors import expanded_errors
 from bootmle.refitting.expansion import SharedExpansion, expand_shared
@@ -232,16 +232,27 @@ class LikelihoodRefit:
     @property
     def _compiled(self) -> CompiledRefit | None:
         """Verified refits as one compiled program, where there may be one."""
-        if not self.verified or self.polished or self.timeout is not None:
+        if not self.verified:
             return None
-        return CompiledRefit.of(self.fit, self.expansion, self.sandwich)
+        return CompiledRefit.of(self.fit, self.expansion, self.sandwich, polished=self.polished)
 
     def _refit_compiled(
         self, compiled: CompiledRefit, resamples: Sequence[Resample], chosen: slice
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Refit in one compiled call, and whatever it leaves undone in the usual way."""
         weights, members = np.array([each.weights for each in resamples]), resamples[chosen]
-        outcomes, counts = compiled.outcomes(weights, chosen, lambda k: self.target(members[k]))
+        places = range(*chosen.indices(len(resamples)))
+
+        def refit(part: slice) -> tuple[list[Outcome | None], list[tuple[int, int]]]:
+            return compiled.outcomes(
+                weights, part, lambda k: self.target(resamples[part.start + k])
+            )
+
+        whole = slice(places.start, places.stop)
+        if self.timeout is None:
+            outcomes, counts = refit(whole)
+        else:
+            outcomes, counts = refit_in_time(refit, whole, self.timeout, self.n_params)
         left = [k for k, outcome in enumerate(outcomes) if outcome is None]
         if left:
             # Two rows, always: the last bits of a product depend on their number.
@@ -251,7 +262,7 @@ class LikelihoodRefit:
             targets = [self.target(members[k]) for k in left]
             found = self._from_models(targets, first_of_each(alone))
             for k, target, outcome in zip(left, targets, found, strict=True):
-                outcomes[k] = outcome
+                outcomes[k] = timed_out(target) if target.stopwatch.expired else outcome
                 counts[k] = target.n_evaluations, target.n_gradients
         return [each for each in outcomes if each is not None], counts
 
