@@ -155,6 +155,8 @@ class Descent(Position):
         factor, measured = self.whitening.factor, self.information
         bound = float(np.sqrt(np.sum((factor**2).T @ measured.gradient_error**2)))
         if self._is_polished() and np.array_equal(measured.point, self.working):
+            if self.around is not None:
+                bound = min(bound, self.around[1].slope_error)
             gradient = factor.T @ measured.gradient
             size = float(np.linalg.norm(gradient))
             if size + bound < _RULES.stays or (size - bound > _RULES.near and bound < size):
@@ -302,10 +304,10 @@ class Descent(Position):
             self.status = Status.NOISE_LIMITED
         return True
 
-    def rises_as_quadratic(self) -> bool:
-        """Whether the nll rises about as a quadratic to one standard error, at a polished point."""
+    def rises_around_polished(self) -> bool:
+        """Whether the nll rises at least half as much as a quadratic around a polished point."""
         definite = self.information.definiteness == "positive definite"
-        return definite and self.around is not None and self.around[1].is_quadratic
+        return definite and self.around is not None and self.around[1].rises_everywhere
 
     def rises_all_around(self) -> bool:
         """Whether the nll is known to rise by at least half as much, to all sides of here."""

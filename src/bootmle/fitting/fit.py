@@ -24,6 +24,7 @@ from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.fit_views import FitViews
 from bootmle.fitting.reading import are_unnamed, named_by_columns, read_by_name_too
 from bootmle.fitting.row_derivatives import RowDerivatives
+from bootmle.fitting.scipy_run import ScipyRun
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
 from bootmle.fitting.several_starts import Optima, check_n_starts, search_again
@@ -51,7 +52,7 @@ _INNER = {
     *("description", "fingerprint", "from_start", "hessian_errors", "influence_functions"),
     *("labels_of_observations", "likelihood", "null_directions", "optimizer", "own_errors"),
     *("probes", "refit", "resampling_notes", "responses", "restored"),
-    *("row_derivatives", "rows", "scales", "scipy_stop"),
+    *("row_derivatives", "rows", "scales", "scipy_run", "scipy_stop"),
     *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
     *("why_no_weights", "written_out_args"),
 }
@@ -76,8 +77,6 @@ class Fit(FitViews):
         Distance from the optimum in standard errors.
     information : Information
         The observed information at the estimate, in the user's free parameters.
-    optimize_result : OptimizeResult
-        SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
     optima : Optima or None
         The distinct optima that several starts led to (``n_starts``), and how often each did.
     n_evaluations : int
@@ -94,8 +93,17 @@ class Fit(FitViews):
     """
 
     scipy_stop: EndPoint | None = field(repr=False)
-    optimize_result: OptimizeResult = field(repr=False)
+    scipy_run: ScipyRun = field(repr=False)
     optima: Optima | None = field(default=None, repr=False)
+
+    @property
+    def optimize_result(self) -> OptimizeResult:
+        """SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
+
+        Where `fit` found the optimum before SciPy's search ended, that ends here, by evaluations of
+        its own, which ``n_evaluations`` leaves out.
+        """
+        return self.scipy_run.finish()
 
     @property
     def scipy_information(self) -> Information | None:
@@ -320,7 +328,8 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
         nothing = np.full((information.point.size, 1), np.nan)
         information = replace(information, limit=nothing)
     if information.tangent is None:  # on another scale straight constraints would bend
-        likelihood, whitening = working_scales(likelihood, whitening, base)
+        inside = search.scipy.inside(whitening.center.size)
+        likelihood, whitening = working_scales(likelihood, whitening, base, inside)
     rows = RowDerivatives.from_kept(likelihood, whitening, np.asarray(base))
     return Fit(
         estimate=estimate,
@@ -330,7 +339,7 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
         decrement=search.decrement,
         information=information,
         scipy_stop=search.scipy_stop,
-        optimize_result=search.result,
+        scipy_run=search.scipy,
         n_evaluations=likelihood.calls.n,
         notes=(*describe_data(likelihood), *skipped, *search.notes),
         scales=scales,

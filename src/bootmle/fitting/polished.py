@@ -7,11 +7,26 @@ from typing import Any
 import numpy as np
 
 from bootmle.fitting.position import Position
+from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.information import Information
-from bootmle.optimization.convergence import stationary_information
+from bootmle.optimization.convergence import information_beside, stationary_information
 from bootmle.optimization.status import Status
 
-__all__ = ["measure_at_end", "measure_polished"]
+__all__ = ["finds_early", "measure_at_end", "measure_polished"]
+
+
+def finds_early(search: Position, metric: Floats) -> bool:
+    """Whether the interior optimum is found from where SciPy's search paused.
+
+    By a rough inverse Hessian.
+    """
+    found = information_beside(
+        search.likelihood, search.working, metric, search.values_at(search.user())
+    )
+    if found is None or found[0].definiteness != "positive definite":
+        return False
+    search.early = found
+    return True
 
 
 def measure_polished(search: Position, metric: Any) -> Information:
@@ -22,13 +37,17 @@ def measure_polished(search: Position, metric: Any) -> Information:
     bounded = np.isfinite(search.likelihood.parameters.bounds).any()
     known = isinstance(metric, np.ndarray) and metric.shape == (search.working.size,) * 2
     exact = search.likelihood.automatic is not None
-    if search.looked or bounded or search.optimizer.constraints or exact:
+    if search.early is not None:
+        found, around = search.early
+        search.early = None
+    elif search.looked or bounded or search.optimizer.constraints or exact:
         return search.measure()
+    else:
+        base = search.values_at(search.user())
+        found, around = stationary_information(
+            search.likelihood, search.working, metric if known else None, base
+        )
     search.looked = True
-    base = search.values_at(search.user())
-    found, around = stationary_information(
-        search.likelihood, search.working, metric if known else None, base
-    )
     if not np.array_equal(found.point, search.working):
         search.working = search.polished = found.point
     search.around = None if around is None else (search.working.copy(), around)

@@ -65,6 +65,7 @@ class Position:
     along_curve: bool = False  # whether the infinite ones diverge along a curve
     notes: list[str] = field(default_factory=list)
     looked: bool = False  # whether the optimum beside SciPy's point was looked for
+    early: tuple[Information, Surroundings | None] | None = None  # found where SciPy paused
     polished: Floats | None = None  # where that was found, by gradients good to the last digit
     around: tuple[Floats, Surroundings] | None = None  # a point (q,), and how the nll rises there
     last: tuple[Floats, Floats | float] | None = None  # full parameters, and the values there

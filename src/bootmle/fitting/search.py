@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -13,7 +13,7 @@ from bootmle.fitting.edges import ends_at_edge
 from bootmle.fitting.end_point import EndPoint
 from bootmle.fitting.flat_lines import comes_back
 from bootmle.fitting.limits import take_limit
-from bootmle.fitting.polished import measure_at_end, measure_polished
+from bootmle.fitting.polished import finds_early, measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import (
     find_range_end,
@@ -23,6 +23,7 @@ from bootmle.fitting.recessions import (
     is_nearly_singular,
 )
 from bootmle.fitting.ridges import find_ridge
+from bootmle.fitting.scipy_run import ScipyRun, Trail
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.likelihood.parameters import Parameters
@@ -72,7 +73,7 @@ _END = "the end of its range is treated as a bound from here on"
 class Search(Descent):
     """One fit's search, from the user's start."""
 
-    result: OptimizeResult = field(init=False)  # SciPy's own
+    scipy: ScipyRun = field(init=False)
     parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
     held: Columns = field(init=False)
     receded_from: Floats | None = None  # where an optimum at infinity was looked for last
@@ -84,10 +85,30 @@ class Search(Descent):
         """Remember all free parameters, some of which may come to be held."""
         self.parameters = self.likelihood.parameters
         self.held = np.empty(0, dtype=np.intp)
+        self.scipy = ScipyRun(self.likelihood, self.optimizer)
 
     def run(self) -> None:
-        """Minimize with SciPy, then continue until the optimum is certified."""
-        self._minimize(self.start())
+        """Minimize with SciPy, then continue until the optimum is certified.
+
+        From SciPy's own end where none is from where its search paused.
+        """
+        self._search()
+        if self.scipy.result is None and self.status is not Status.CERTIFIED:
+            other = Search(self.scipy.likelihood, self.optimizer)
+            other.scipy = self.scipy
+            other.scipy.finish()
+            other._search()
+            for each in fields(Search):
+                setattr(self, each.name, getattr(other, each.name))
+
+    @property
+    def result(self) -> OptimizeResult:
+        """SciPy's own result, of a search that has gone to its end."""
+        return self.scipy.finish()
+
+    def _search(self) -> None:
+        """Go from the start to where the search ends."""
+        self._minimize()
         self._optimize_within_bounds()
         self._judge()
         if not self._ends_at_edge():
@@ -117,6 +138,8 @@ class Search(Descent):
         """Return to the lowest point of the search where it ended higher, or out of bounds."""
         self.nll = float(self.likelihood.summed_values(self.values_at(self.user())))
         slack = 0.0 if self.status.failed else self.step_sizes.slack(self.best)
+        if self.status is Status.CERTIFIED:  # by so much the nll is higher at that distance
+            slack += self.decrement**2 / 2
         lower = self.best < self.nll - slack
         outside = crossed_columns(self.parameters, self.user()).size > 0
         if self.optimizer.constraints or self.best_params is None or not (lower or outside):
@@ -304,42 +327,43 @@ class Search(Descent):
         found = follow_far_parameter(self)
         return found is not None and self._ends_at(found)
 
-    def _minimize(self, start: Floats) -> None:
-        """Run SciPy's minimizer and keep the best point it saw."""
-        parameters, likelihood = self.likelihood.parameters, self.likelihood
-        lowest, best, first = np.inf, start, np.nan
-
-        def value(working: Floats) -> float:
-            nonlocal lowest, best, first
-            user = parameters.to_user(working)
-            values = likelihood.at(user)
-            total = likelihood.summed_values(values)
-            if np.array_equal(working, start):
-                first = total
-            if total < lowest and crossed_columns(parameters, user).size == 0:
-                lowest, best = total, working.copy()
-                self.last = user.copy(), values
-            return total
-
-        target = WhitenedObjective(likelihood, Whitening(start, np.eye(start.size)), 0.0)
-        self.result = self.optimizer.minimize(
-            value,
-            start,
-            parameters,
-            gradient=target.analytic_gradient,
-            announce=likelihood.expect_working,
-        )
-        first = likelihood.total(parameters.to_user(start)) if np.isnan(first) else first
-        self.lowest, self.drop = lowest, first - lowest
-        self.remember(parameters.to_user(best), lowest)
-        if lowest < first - _RULES.unbounded * (1 + abs(first)):
-            self.refuse(f"falls to {lowest:.3g}", best - start)
-        constrained = bool(self.optimizer.constraints)
-        self.working = np.array(self.result.x if constrained else best, dtype=float)
+    def _minimize(self) -> None:
+        """Run SciPy's minimizer to its end, or to where the optimum beside it is found."""
+        run = self.scipy
+        if run.result is None:
+            run.begin()
+        self._stand_at_best()
+        if run.trail is not None and not self._ends_early(run.trail):
+            run.finish()
+            self._stand_at_best()
+        if self.optimizer.constraints:
+            self.working = np.array(self.result.x, dtype=float)
         if not np.isfinite(self.working).all():
-            self.working = start
-        user = into_bounds(parameters, parameters.to_user(self.working))
-        self.working = parameters.to_working(user)
+            self.working = self.start()
+        user = into_bounds(self.parameters, self.parameters.to_user(self.working))
+        self.working = self.parameters.to_working(user)
+
+    def _ends_early(self, trail: Trail) -> bool:
+        """Whether a Newton step from where SciPy's search paused leads to the optimum."""
+        metric = trail.metric
+        if metric is None:
+            return False
+        there = self.parameters.to_user(trail.next())
+        nll = float(self.likelihood.summed_values(self.values_at(there)))
+        if nll < self.lowest:
+            self.remember(there, nll)
+            self.working = trail.next()
+        return finds_early(self, metric)
+
+    def _stand_at_best(self) -> None:
+        """Stand at the lowest point that SciPy's search saw."""
+        run, start = self.scipy, self.start()
+        best = start if run.best is None else run.best
+        self.working, self.last = best.copy(), run.last
+        self.lowest, self.drop = run.lowest, run.first - run.lowest
+        self.remember(self.parameters.to_user(best), run.lowest)
+        if run.lowest < run.first - _RULES.unbounded * (1 + abs(run.first)):
+            self.refuse(f"falls to {run.lowest:.3g}", best - start)
 
     def _optimize_within_bounds(self) -> None:
         """Continue from SciPy's point to the optimum within bounds and constraints."""
@@ -379,7 +403,7 @@ class Search(Descent):
         if self.scipy_stop is None:
             stopped = self.likelihood.parameters.to_working(params)
             self.scipy_stop = EndPoint.described(self.likelihood, stopped, self.information)
-            if not self.rises_as_quadratic() and self._is_beside_plateau():
+            if not self.rises_around_polished() and self._is_beside_plateau():
                 return None
         self.converge()
         return self.user() if self.status.has_optimum else None
@@ -397,7 +421,8 @@ class Search(Descent):
             self.likelihood = self.likelihood.holding(columns, values)
         self.working = self.likelihood.parameters.to_working(params)
         if self.working.size:
-            self.information = measure_polished(self, self.result.get("hess_inv"))
+            known = None if self.early is not None else self.result.get("hess_inv")
+            self.information = measure_polished(self, known)
         else:
             everything = replace(self.likelihood, parameters=self.parameters)
             self.information = observed_information(everything, self.parameters.to_working(params))

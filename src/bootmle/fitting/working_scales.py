@@ -37,15 +37,16 @@ _RULES = _Rules()
 
 
 def working_scales(
-    likelihood: Likelihood, whitening: Whitening, base: Floats | float
+    likelihood: Likelihood, whitening: Whitening, base: Floats | float, inside: Floats
 ) -> tuple[Likelihood, Whitening]:
     """Put parameters whose domain ends within reach on a log or logit scale.
 
-    A lattice of a few standard errors would leave the domain; on the log scale it cannot.
+    A lattice of a few standard errors would leave the domain; on the log scale it cannot. Points
+    (k, q) are known to lie inside.
     """
     parameters = likelihood.parameters
     target = WhitenedObjective(likelihood, whitening, base)
-    open_ways = _open_ways(target)
+    open_ways = _open_ways(target, inside)
     scales = [_scale(target, column, open_ways) for column in range(parameters.free.size)]
     if all(new is old for new, old in zip(scales, parameters.scales, strict=True)):
         return likelihood, whitening
@@ -61,7 +62,7 @@ Way = tuple[int, int]
 """A parameter's column, and a side of it."""
 
 
-def _open_ways(target: WhitenedObjective) -> set[Way]:
+def _open_ways(target: WhitenedObjective, inside: Floats) -> set[Way]:
     """Return on which sides the domain cannot end within reach, by moving parameters together.
 
     Every other one at once, as a domain that ends for either of two may not end for both.
@@ -70,6 +71,8 @@ def _open_ways(target: WhitenedObjective) -> set[Way]:
     found: set[Way] = set()
     for side in (-1, +1):
         near = [k for k in range(center.size) if _ends_within(center[k], side, unit[k])]
+        found.update((k, side) for k in near if _lies_beyond(inside, center, k, side))
+        near = [k for k in near if (k, side) not in found]
         for together in (near[::2], near[1::2]):
             working = center.copy()
             working[together] += side * _RULES.reach * unit[together]
@@ -82,6 +85,14 @@ def _ends_within(value: float, side: int, unit: float) -> dict[float, float]:
     """Return the ends at 0, 1 or -1 within reach on a side, and how far away they are."""
     gaps = {limit: side * (limit - value) for limit in _RULES.ends}
     return {limit: gap for limit, gap in gaps.items() if 0 < gap < _RULES.reach * unit}
+
+
+def _lies_beyond(inside: Floats, center: Floats, column: int, side: int) -> bool:
+    """Whether a point inside the domain lies beyond the farthest end, for that parameter alone."""
+    ends = np.array(_RULES.ends)
+    same = np.sign(inside[:, :, None] - ends) == np.sign(center[:, None] - ends)
+    others = np.delete(same.all(axis=2), column, axis=1).all(axis=1)
+    return bool(np.any(others & np.all(side * (inside[:, [column]] - ends) > 0, axis=1)))
 
 
 def _scale(target: WhitenedObjective, column: int, open_ways: set[Way]) -> Scale:

@@ -39,9 +39,15 @@ from bootmle.likelihood.quick_hessian import (
     quick_hessian,
     third_coefficients,
 )
-from bootmle.likelihood.stationary import Station, approach, closer, shift
+from bootmle.likelihood.stationary import Station, approach, closer, shift, stays
 
-__all__ = ["Information", "information", "measure_information", "measure_stationary"]
+__all__ = [
+    "Information",
+    "information",
+    "measure_beside",
+    "measure_information",
+    "measure_stationary",
+]
 
 _EPS = float(np.finfo(float).eps)
 
@@ -184,6 +190,22 @@ def measure_stationary(
     return _conclude(objective, frame, noise, measured, names), None
 
 
+def measure_beside(
+    value: Callable[[Floats], float],
+    x: ArrayLike,
+    metric: Floats,
+    *,
+    names: Sequence[str],
+    spacing: float = 0.0,
+    announce: Callable[[Iterable[Floats]], None] | None = None,
+) -> tuple[Information, Surroundings | None] | None:
+    """Do the same where a rough inverse Hessian leads to one from x, where the value is 0."""
+    objective, known = observe(value, None, np.array(x), 0.0, spacing, announce), frame_of(metric)
+    if known is None:
+        return None
+    return _at_stationary(objective, known, measure_noise(objective, known, few=True), names)
+
+
 def _at_stationary(
     objective: Objective, frame: Frame, noise: float, names: Sequence[str]
 ) -> tuple[Information, Surroundings | None] | None:
@@ -202,7 +224,16 @@ def _at_stationary(
     found = _conclude(station.objective, station.frame, noise, measured, names)
     if moved is not None:
         found = replace(found, point=found.point + station.frame.axes @ moved[0])
+    if around is not None and found.definiteness == "positive definite":
+        flattest = float(np.linalg.eigvalsh(measured.matrix)[0])
+        error = float(np.linalg.norm(measured.slope_error)) / np.sqrt(flattest)
+        around = replace(around, slope_error=error)
     return found, around
+
+
+def _quick(station: Station, around: Surroundings) -> Measured | None:
+    """Measure at a station by few points a line; None where those are not enough."""
+    return quick_hessian(station.objective, station.frame, station.noise, station.step, around)
 
 
 def _measure_at(station: Station) -> tuple[Station, Measured | None, Surroundings | None]:
@@ -210,14 +241,18 @@ def _measure_at(station: Station) -> tuple[Station, Measured | None, Surrounding
     objective, frame, noise = station.objective, station.frame, station.noise
     if objective.order == 1:
         return station, measure_hessian(objective, frame, noise, known=True), None
-    around = look_around(objective, frame, np.diag(station.hessian))
-    third = 6 * np.max(np.abs(third_coefficients(around, station.slope, np.diag(station.hessian))))
-    if np.isfinite(third) and not station.is_within_shift(float(third)):
-        station = closer(station) or station
-        objective = station.objective
-    measured = quick_hessian(objective, frame, noise, station.step, around)
+    curvatures = np.diag(station.hessian)
+    around = look_around(objective, frame, curvatures)
+    third = 6 * np.max(np.abs(third_coefficients(around, station.slope, curvatures)))
+    if np.isfinite(third):
+        station = closer(station, float(third))
+    measured = _quick(station, around)
+    if measured is not None and not stays(measured) and shift(measured) is None:
+        there = closer(replace(station, slope=measured.slope, hessian=measured.matrix))
+        if there is not station:
+            station, measured = there, _quick(there, around)
     if measured is None:
-        measured = measure_hessian(objective, frame, noise, known=True)
+        measured = measure_hessian(station.objective, frame, noise, known=True)
     return station, measured, around
 
 

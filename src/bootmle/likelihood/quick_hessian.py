@@ -22,7 +22,14 @@ from bootmle.likelihood.differences import (
     Objective,
 )
 from bootmle.likelihood.hessian import ROUNDING
-from bootmle.likelihood.taylor import BRIEF_PLACES, expand_briefly, expect_along, restrict
+from bootmle.likelihood.taylor import (
+    BRIEF_PLACES,
+    CENTRAL_PLACES,
+    expand_along,
+    expand_briefly,
+    expect_along,
+    restrict,
+)
 
 __all__ = [
     "Surroundings",
@@ -45,12 +52,15 @@ class _Rules:
     they are so short that slopes are good to 1e-8, whatever third derivatives do further on."""
     least: float = 1e-3
     """Least that is allowed for between axes, that of 40 events."""
-    quadratic: tuple[float, float] = (0.25, 1.0)
-    """Rises over one standard error that are those of a quadratic, ½, or half or twice as much."""
+    rise: float = 0.25
+    """Half of the rise of a quadratic over one standard error."""
     safety: float = 4.0
     """On the largest fourth coefficient seen, which one between the axes may exceed."""
     accurate: float = 1e-5
     """Error of an entry beyond which more points are spent: it changes standard errors by 5e-6."""
+    hidden: float = 0.5
+    """Fourth coefficient that rounding hides where four points a line are half such steps apart,
+    with safety: 4 · 12 · 0.6 · 16/1464, whatever the noise, and the truncation's bound."""
     left: float = 0.25
     """Share of a fourth coefficient's effect that correcting for it may leave."""
     fifth: float = 0.2
@@ -76,16 +86,13 @@ class Surroundings:
 
     displacements: Floats  # (k, p)
     rises: Floats  # (k,), infinite outside the domain
-
-    @property
-    def is_quadratic(self) -> bool:
-        """Whether the nll rises about as a quadratic to all of them."""
-        return self.rises_everywhere and bool(np.all(self.rises < _RULES.quadratic[1]))
+    slope_error: float = np.inf
+    """Bound on the error of the gradient that was measured there, in standard errors."""
 
     @property
     def rises_everywhere(self) -> bool:
-        """Whether it rises at least half as much to all of them."""
-        return bool(np.all(self.rises > _RULES.quadratic[0]))
+        """Whether it rises at least half as much as a quadratic to all of them."""
+        return bool(np.all(self.rises > _RULES.rise))
 
 
 def quick_step(objective: Objective, frame: Frame, noise: float) -> float:
@@ -148,40 +155,100 @@ def third_coefficients(around: Surroundings, slope: Floats, curvatures: Floats) 
 def quick_hessian(
     objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
 ) -> Measured | None:
-    """Measure the Hessian of an nll by two points a line; None where it takes more than those."""
+    """Measure the Hessian of an nll by two points a line; None where it takes more than those.
+
+    By four on axes and one diagonal where the nll bends much over one standard error.
+    """
     if not np.isfinite(around.rises).all():
         return None
-    size, directions = len(objective.point), objective.directions()
-    slope, curvatures = look(objective, frame, step)
-    lengths, even = 1 / np.sqrt(curvatures), around.rises.reshape(2, -1).mean(axis=0)
-    if not np.all(even > _RULES.quadratic[0]):  # a kink's curvature is seen by short steps alone
+    size, even = len(objective.point), around.rises.reshape(2, -1).mean(axis=0)
+    if not np.all(even > _RULES.rise):  # a kink's curvature is seen by short steps alone
         return None
-    thirds = third_coefficients(around, slope, curvatures)
-    fourths = (even[:size] - curvatures * lengths**2 / 2) / lengths**4
-    axes = _expand(objective, frame, directions[:size], step, noise, 0.0)
-    if axes is None:
+    jittered = _jittered(objective, frame, noise, step)
+    axes = _by_rises(objective, frame, noise, step, around)
+    if axes is not None and not axes.are_accurate and _suffices(jittered, _RULES.hidden):
+        axes = _by_more_points(objective, frame, noise, step)
+    if axes is None or not (axes.are_accurate and _suffices(jittered, axes.fourth)):
         return None
-    axes = [_corrected(*each) for each in zip(axes, thirds[:size], fourths, strict=True)]
-    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.least)
-    apart = _balanced(_jittered(objective, frame, noise, step), fourth)
-    if not _are_accurate(axes) or not EXTRAPOLATION * fourth * apart**2 < _RULES.accurate:
-        return None
-    between = _expand(objective, frame, directions[size:], apart, noise, fourth)
+    apart = _balanced(jittered, axes.fourth)
+    between = _expand(objective, frame, objective.directions()[size:], apart, noise, axes.fourth)
     if between is None:
         return None
-    measured = objective.assemble([*axes, *between], objective.base)
-    if size > 1:  # along the diagonal mixed fourth derivatives show
-        along = lengths / np.sqrt(size)
+    measured = objective.assemble([*axes.lines, *between], objective.base)
+    if axes.lengths is not None and size > 1:  # along the diagonal mixed fourth derivatives show
+        along = axes.lengths / np.sqrt(size)
         bend = abs(float(even[size]) - float(along @ measured.matrix @ along) / 2)
         mixed = _RULES.safety * bend / float(along @ along) ** 2
-        between = [_bounded(line, max(fourth, mixed)) for line in between]
-        measured = objective.assemble([*axes, *between], objective.base)
+        between = [_bounded(line, max(axes.fourth, mixed)) for line in between]
+        measured = objective.assemble([*axes.lines, *between], objective.base)
     enough = np.max(measured.error) < 2 * _RULES.accurate
     if not (enough and is_definite(measured.matrix, measured.error)):
         return None
     rounding = ROUNDING * _EPS * np.maximum(1, np.abs(measured.matrix))
-    third = 6 * float(np.max(np.abs(thirds)))
-    return replace(measured, error=measured.error + rounding, third=third)
+    return replace(measured, error=measured.error + rounding, third=6 * axes.third)
+
+
+def _suffices(noise: float, fourth: float) -> bool:
+    """Whether two points on a line suffice, by its noise and fourth coefficient."""
+    return EXTRAPOLATION * fourth * _balanced(noise, fourth) ** 2 < _RULES.accurate
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """Expansions along the axes, and what is known of others from them."""
+
+    lines: list[LineExpansion]
+    third: float  # largest third coefficient
+    fourth: float  # that one between the axes does not exceed
+    lengths: Floats | None = None  # (p,) of a standard error, where rises over it corrected them
+
+    @property
+    def are_accurate(self) -> bool:
+        """Whether slopes and curvatures along the axes are known well enough."""
+        slopes = float(np.linalg.norm([line.error[1] for line in self.lines]))
+        curvatures = max(float(line.error[2]) for line in self.lines)
+        return slopes < _RULES.slope and curvatures < _RULES.accurate
+
+
+def _by_rises(
+    objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
+) -> _Axes | None:
+    """Correct two points on each axis by the rises to one standard error.
+
+    None where a point lies outside the domain.
+    """
+    size, even = len(objective.point), around.rises.reshape(2, -1).mean(axis=0)
+    slope, curvatures = look(objective, frame, step)
+    lengths = 1 / np.sqrt(curvatures)
+    thirds = third_coefficients(around, slope, curvatures)
+    fourths = (even[:size] - curvatures * lengths**2 / 2) / lengths**4
+    lines = _expand(objective, frame, objective.directions()[:size], step, noise, 0.0)
+    if lines is None:
+        return None
+    lines = [_corrected(*each) for each in zip(lines, thirds[:size], fourths, strict=True)]
+    fourth = max(_RULES.safety * float(np.abs(fourths).max()), _RULES.least)
+    return _Axes(lines, float(np.max(np.abs(thirds))), fourth, lengths)
+
+
+def _by_more_points(objective: Objective, frame: Frame, noise: float, step: float) -> _Axes:
+    """Expand along axes and a diagonal from four points, two of them those of a look.
+
+    Where the nll bends much over one standard error, its rise there says little of the point.
+    """
+    size, noise = len(objective.point), _jittered(objective, frame, noise, step)
+    directions = objective.directions()[:size]
+    if size > 1:
+        directions.append(np.full(size, 1 / np.sqrt(size)))
+    expect_along(objective, frame, [(line, CENTRAL_PLACES * step / 2) for line in directions])
+    lines = [
+        expand_along(restrict(objective, frame, line), objective.order, step / 2, noise)
+        for line in directions
+    ]
+    thirds, fourths = (
+        max(float(abs(line.coefficients[order]) + line.error[order]) for line in lines)
+        for order in (3, 4)
+    )
+    return _Axes(lines[:size], thirds, max(_RULES.safety * fourths, _RULES.least))
 
 
 def _expand(
@@ -222,10 +289,3 @@ def _bounded(line: LineExpansion, fourth: float) -> LineExpansion:
     truncation = line.truncation.copy()
     truncation[2] = fourth * line.step**2
     return replace(line, truncation=truncation)
-
-
-def _are_accurate(axes: Sequence[LineExpansion]) -> bool:
-    """Whether slopes and curvatures along the axes are known well enough."""
-    slopes = float(np.linalg.norm([line.error[1] for line in axes]))
-    curvatures = max(float(line.error[2]) for line in axes)
-    return slopes < _RULES.slope and curvatures < _RULES.accurate

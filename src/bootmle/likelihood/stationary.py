@@ -14,7 +14,7 @@ from bootmle.likelihood.frame import whitened_frame
 from bootmle.likelihood.hessian import is_regular
 from bootmle.likelihood.quick_hessian import look, quick_step
 
-__all__ = ["Station", "approach", "closer", "shift"]
+__all__ = ["Station", "approach", "closer", "shift", "stays"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,18 @@ class _Rules:
     """Of a step that does not lower the nll."""
     hidden: float = 4.0
     """Noise levels by which the nll may rise: 2.8 standard deviations of a difference."""
-    few: int = 5
-    """Parameters up to which looking at all pairs costs less than another look at the axes."""
+    rate: float = 0.3
+    """Ratio of successive steps by the Hessian of a quasi-Newton search, where none was taken yet:
+    0.2 to 0.4 on the problems of Moré and Wild."""
     rough: tuple[float, float] = (1e-6, 1e6)
     """Curvatures along the axes of a frame that leads to a better one."""
     frames: int = 3
     """Most frames: SciPy's, a rough one at its point and, where that was far away, one nearer."""
+    nearer: int = 3
+    """Most steps from within the distance below to where no Hessian has to be measured again: that
+    takes four times as many evaluations at p = 8."""
+    stays: float = 2e-7
+    """Distance at which a fit stays where it is, with the error of the gradient added."""
     shift: float = 3e-5
     """Distance over which a measured Hessian leads to the last digit, and still holds: a third
     derivative of 0.1 changes it by 3e-6, which is added to its bounds."""
@@ -63,6 +69,7 @@ class Station:
     step: float  # of the differences below
     slope: Floats
     hessian: Floats  # with the curvatures along the axes on its diagonal
+    mixed: bool = False  # whether mixed derivatives were looked at
 
     @property
     def newton_step(self) -> Floats:
@@ -94,14 +101,24 @@ def approach(objective: Objective, frame: Frame, noise: float) -> Station | None
             return None
         if not is_regular(np.diag(there.hessian)):
             frames += 1
-        before, here = size, _whitened(there, frames)
+        before, here = size, _whitened(there, frames, size)
     return here if here is not None and here.is_within_shift() else None
 
 
-def closer(here: Station) -> Station | None:
-    """Take one more step; None where the frame no longer fits."""
-    there = _stepped(here)
-    return there if there is not None and is_regular(np.diag(there.hessian)) else None
+def closer(here: Station, third: float = np.inf) -> Station:
+    """Step nearer until a Hessian measured here, with such third derivatives, holds to the optimum.
+
+    Or until a fit stays here anyway; as far as the frame fits.
+    """
+    for _ in range(_RULES.nearer):
+        size = float(np.linalg.norm(here.newton_step))
+        if size < _RULES.stays or _holds(size, third):
+            break
+        there = _stepped(here)
+        if there is None or not is_regular(np.diag(there.hessian)):
+            break
+        here = there
+    return here
 
 
 def _arrive(objective: Objective, frame: Frame, noise: float) -> Station:
@@ -129,7 +146,7 @@ def _stepped(here: Station) -> Station | None:
     if objective.order == 2:
         roots = np.sqrt(curvatures / np.diag(hessian))
         hessian = hessian * np.outer(roots, roots)
-    return replace(there, hessian=hessian)
+    return replace(there, hessian=hessian, mixed=here.mixed)
 
 
 def _lower(here: Station, move: Floats) -> Objective | None:
@@ -144,17 +161,17 @@ def _lower(here: Station, move: Floats) -> Objective | None:
     return objective if float(objective.base) <= highest else None
 
 
-def _whitened(here: Station, frames: int) -> Station | None:
+def _whitened(here: Station, frames: int, before: float | None = None) -> Station | None:
     """Put a frame in which curvatures are not about one right; None where that fails.
 
-    Where a step is needed, mixed derivatives are looked at if that costs less than another look.
+    Mixed derivatives are looked at if that costs less than the looks to come without them, by the
+    step before.
     """
     size = len(here.slope)
     if here.objective.order == 1:
         return here
     if is_regular(np.diag(here.hessian)):
-        known = frames or size > _RULES.few or here.is_within_shift()
-        return here if known else _with_mixed(here)
+        return _with_mixed(here) if not here.mixed and _are_mixed_worth_it(here, before) else here
     low, high = _RULES.rough
     curvatures = np.diag(here.hessian)
     if frames >= _RULES.frames or not np.all((curvatures > low) & (curvatures < high)):
@@ -170,6 +187,16 @@ def _whitened(here: Station, frames: int) -> Station | None:
         return turned
     there = _arrive(here.objective, frame, here.noise)
     return there if is_regular(np.diag(there.hessian)) else None
+
+
+def _are_mixed_worth_it(here: Station, before: float | None) -> bool:
+    """Whether a look at all pairs takes less than one at the axes at each step that it saves."""
+    p, step = len(here.slope), float(np.linalg.norm(here.newton_step))
+    rate = _RULES.rate if before is None else step / before
+    if not (step > _RULES.shift and rate < 1):
+        return False
+    saved = np.ceil(np.log(step / _RULES.shift) / np.log(1 / rate)) - 1
+    return bool(p * (p - 1) / 2 <= saved * (2 * p + 1))
 
 
 def _with_mixed(here: Station) -> Station | None:
@@ -190,7 +217,7 @@ def _with_mixed(here: Station) -> Station | None:
     scaled = rough / np.sqrt(np.outer(curvatures, curvatures))
     if not (np.isfinite(scaled).all() and np.linalg.eigvalsh(scaled)[0] > _RULES.rough[0]):
         return None
-    return replace(here, hessian=rough)
+    return replace(here, hessian=rough, mixed=True)
 
 
 def _updated(hessian: Floats, move: Floats, change: Floats) -> Floats:
@@ -222,6 +249,13 @@ def shift(measured: Measured) -> tuple[Floats, Measured] | None:
         slope_error=measured.slope_error + measured.error @ np.abs(step) + third * size**2 / 2,
     )
     return step, there
+
+
+def stays(measured: Measured) -> bool:
+    """Whether a fit stays at the point measured."""
+    step = np.linalg.solve(measured.matrix, measured.slope)
+    size = float(np.linalg.norm(step)) + float(np.linalg.norm(measured.slope_error))
+    return size < 2 * _RULES.stays
 
 
 def _holds(size: float, third: float) -> bool:

@@ -10,7 +10,12 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import automatic_derivatives
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.likelihood.information import Information, measure_information, measure_stationary
+from bootmle.likelihood.information import (
+    Information,
+    measure_beside,
+    measure_information,
+    measure_stationary,
+)
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.quick_hessian import Surroundings
 from bootmle.optimization.newton import bfgs_changes, newton_steps
@@ -20,6 +25,7 @@ from bootmle.optimization.whitening import WhitenedObjective, Whitening
 __all__ = [
     "FLAT",
     "furthest_fall",
+    "information_beside",
     "lowest_neighbor",
     "observed_information",
     "refine",
@@ -82,6 +88,14 @@ def stationary_information(
     return measure_stationary(
         target.value_at, working, metric, gradient=gradient, base=0.0, **_asked_of(target)
     )
+
+
+def information_beside(
+    likelihood: Likelihood, working: Floats, metric: Floats, base: Floats | float
+) -> tuple[Information, Surroundings | None] | None:
+    """Do the same where a rough inverse Hessian leads to one; None where it does not."""
+    target = _seen_from(likelihood, working, base)
+    return measure_beside(target.value_at, working, metric, **_asked_of(target))
 
 
 def _seen_from(

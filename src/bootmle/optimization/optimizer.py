@@ -75,11 +75,13 @@ class Optimizer:
         gradient: Callable[[Floats], Floats] | None = None,
         unit: Floats | float = 1.0,
         announce: Callable[[Iterable[Floats]], None] | None = None,
+        callback: Callable[[Floats], None] | None = None,
     ) -> OptimizeResult:
         """Minimize over the working scale, each parameter in its unit.
 
         The result's ``x`` is on the working scale; everything else is SciPy's own. ``announce`` is
-        told the points (q,) of its finite differences before they are evaluated.
+        told the points (q,) of its finite differences before they are evaluated, and ``callback``
+        its iterates.
         """
         method = self._method(parameters)
 
@@ -104,6 +106,7 @@ class Optimizer:
             constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
             tol=self.tol,
             options=options or None,
+            callback=None if callback is None else lambda v: callback(v * unit),
         )
         if not hasattr(result, "x"):
             raise TypeError(f"method: returned {brief(result)}; return an OptimizeResult with x")

@@ -1,0 +1,226 @@
+"""SciPy's minimization, which pauses where a fit finds the optimum by itself, and can be finished.
+
+Paused, it takes no evaluations for the last digits, which a fit finds again, nor for line searches
+that fail because differences are off. Finished, it goes the same way to its end, by the values that
+are known: the result is SciPy's own, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from bootmle.execution.threads import computation
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.likelihood import Likelihood
+from bootmle.optimization.bounds import crossed_columns
+from bootmle.optimization.newton import bfgs_changes
+from bootmle.optimization.optimizer import Optimizer
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
+
+__all__ = ["ScipyRun", "Trail"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """When SciPy's search pauses, by its own approximation to the Hessian."""
+
+    near: float = 1e-3
+    """Distance to the optimum, in standard errors, from which two looks at the axes are enough:
+    3e-3 and 3e-4 take as many evaluations, on 171 test functions."""
+    few: int = 5
+    """Parameters up to which these take fewer evaluations than SciPy's last steps."""
+    share: float = 1e-3
+    """Largest share of the fall since the start that may be left."""
+    trials: int = 10
+    """Points that a line search looks at before it fails for differences that are off; one or two
+    are enough elsewhere."""
+    off: float = 1.0
+    """Distance within which it fails for those, rather than far from any optimum."""
+    apart: float = 1e-6
+    """Step of a difference, in sizes of the parameter: SciPy's is 1.5e-8."""
+
+
+_RULES = _Rules()
+
+
+class _PausedError(Exception):
+    """Raised through SciPy's minimizer."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """SciPy's iterates so far, and its approximation to the Hessian by their gradients."""
+
+    seen: list[tuple[Floats, float]] = field(default_factory=list)  # since the last iterate
+    start: float = np.nan  # nll there
+    point: Floats | None = None
+    slope: Floats | None = None
+    hessian: Floats | None = None
+    updates: int = 0
+    distance: float = np.inf  # to the optimum, in standard errors
+
+    def take(self, point: Floats, value: float) -> None:
+        """Take down an evaluation."""
+        if self.point is None:
+            self.start, self.point = value, point.copy()
+        self.seen.append((point.copy(), value))
+
+    def is_stuck(self) -> bool:
+        """Whether a line search near an optimum leads nowhere."""
+        size = 0 if self.point is None else self.point.size
+        return self.distance < _RULES.off and len(self.seen) > _RULES.trials * (size + 1)
+
+    def arrive(self, point: Floats) -> None:
+        """Update the Hessian by an iterate's gradient, which was evaluated before."""
+        if self.slope is None and self.point is not None:
+            self.slope, self.hessian = self._slope_at(self.point), np.eye(point.size)
+        slope, before, hessian = self._slope_at(point), self.point, self.hessian
+        value = next((f for x, f in reversed(self.seen) if np.array_equal(x, point)), np.nan)
+        if slope is None or self.slope is None or before is None or hessian is None:
+            self.slope, self.point, self.seen, self.distance = slope, point.copy(), [], np.inf
+            return
+        step, change = (point - before)[None], (slope - self.slope)[None]
+        hessian = hessian + bfgs_changes(hessian[None], step, change)[0]
+        self.hessian, self.updates = hessian, self.updates + 1
+        self.slope, self.point, self.seen = slope, point.copy(), []
+        fall = float(slope @ np.linalg.solve(hessian, slope))
+        left = fall / 2 < _RULES.share * (self.start - value)
+        known = left and fall >= 0 and self.updates >= point.size
+        self.distance = float(np.sqrt(fall)) if known else np.inf
+
+    def _slope_at(self, point: Floats) -> Floats | None:
+        """Read the gradient (q,) at a point off the evaluations beside it; None without them."""
+        value, slope = np.nan, np.full(point.size, np.nan)
+        for other, nll in self.seen:
+            step = other - point
+            (moved,) = np.nonzero(step)
+            if not moved.size:
+                value = nll
+            elif moved.size == 1:
+                column, size = moved[0], _RULES.apart * max(1.0, abs(point[moved[0]]))
+                if abs(step[column]) < size:
+                    slope[column] = (nll - value) / step[column]
+        return np.asarray(slope) if np.isfinite(slope).all() else None
+
+    @property
+    def metric(self) -> Floats | None:
+        """The inverse Hessian (q, q) so far; None without one."""
+        return None if self.hessian is None else np.asarray(np.linalg.inv(self.hessian), float)
+
+    def next(self) -> Floats:
+        """Return where a Newton step leads from the last iterate."""
+        if self.point is None or self.hessian is None or self.slope is None:
+            raise ValueError("there is no iterate yet")
+        return np.asarray(self.point - np.linalg.solve(self.hessian, self.slope))
+
+
+@dataclass(slots=True)
+class ScipyRun:
+    """SciPy's minimization on the working scale, from the parameters' values."""
+
+    likelihood: Likelihood
+    optimizer: Optimizer
+    totals: dict[bytes, float] = field(default_factory=dict)  # by points (q,)
+    first: float = np.nan  # nll at the start
+    lowest: float = np.inf
+    best: Floats | None = None  # (q,), within the bounds
+    last: tuple[Floats, Floats | float] | None = None  # best full parameters, and values there
+    trail: Trail | None = None  # of a run that has paused
+    result: OptimizeResult | None = None
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether the user leaves the minimizer, and when it ends, to this package."""
+        own, parameters = self.optimizer, self.likelihood.parameters
+        plain = own.method == "BFGS" and own.tol is None and not own.options
+        free = not (own.constraints or np.isfinite(parameters.bounds).any())
+        differenced = not self.likelihood.has_gradient and self.likelihood.automatic is None
+        return bool(plain and free and differenced)
+
+    def begin(self) -> None:
+        """Minimize to the end, or to where the search pauses."""
+        if not self.can_pause:
+            self.finish()
+            return
+        self.trail = Trail()
+        try:
+            self.result = self._minimize(self.trail)
+            self.trail = None
+        except _PausedError:
+            return
+
+    def finish(self) -> OptimizeResult:
+        """Return SciPy's own result, after going on where the run had paused."""
+        if self.result is None:
+            with computation():
+                self.result = self._minimize(None)
+            self.trail = None
+        return self.result
+
+    def inside(self, size: int) -> Floats:
+        """Return the points (k, q) inside the domain that are remembered, and forget the rest."""
+        kept = [key for key, total in self.totals.items() if np.isfinite(total)]
+        if self.result is not None:
+            self.totals = {}
+        return np.array([np.frombuffer(key) for key in kept]).reshape(-1, size)
+
+    @property
+    def start(self) -> Floats:
+        """The point (q,) where it starts."""
+        parameters = self.likelihood.parameters
+        return parameters.to_working(parameters.values)
+
+    def _minimize(self, trail: Trail | None) -> OptimizeResult:
+        """Run SciPy's minimizer; values that are known take no evaluation."""
+
+        def value(working: Floats) -> float:
+            total = self._value(working)
+            if trail is not None:
+                trail.take(working, total)
+                if trail.is_stuck():
+                    raise _PausedError
+            return total
+
+        def arrived(working: Floats) -> None:
+            assert trail is not None
+            trail.arrive(working)
+            if working.size <= _RULES.few and trail.distance < _RULES.near:
+                raise _PausedError
+
+        start = self.start
+        target = WhitenedObjective(self.likelihood, Whitening(start, np.eye(start.size)), 0.0)
+        return self.optimizer.minimize(
+            value,
+            start,
+            self.likelihood.parameters,
+            gradient=target.analytic_gradient,
+            announce=self._announce,
+            callback=None if trail is None else arrived,
+        )
+
+    def _value(self, working: Floats) -> float:
+        """Evaluate the nll once, and keep the lowest point within the bounds."""
+        key = working.tobytes()
+        if key in self.totals:
+            return self.totals[key]
+        parameters = self.likelihood.parameters
+        user = parameters.to_user(working)
+        values = self.likelihood.at(user)
+        total = self.likelihood.summed_values(values)
+        if np.isnan(self.first) and np.array_equal(working, self.start):
+            self.first = total
+        if total < self.lowest and crossed_columns(parameters, user).size == 0:
+            self.lowest, self.best = total, working.copy()
+            self.last = user.copy(), values
+        if self.can_pause:
+            self.totals[key] = total
+        return total
+
+    def _announce(self, points: Iterable[Floats]) -> None:
+        """Announce points (q,) that will be evaluated next."""
+        new = [point for point in points if point.tobytes() not in self.totals]
+        self.likelihood.expect_working(new)

@@ -1,0 +1,85 @@
+"""SciPy's search pauses where the optimum is found from, and its own result is had all the same."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import optimize
+
+from bootmle import Status, fit
+
+minimize: Any = optimize.minimize
+
+# Misra1a of NIST's nonlinear regressions, with the certified values.
+X = np.array([77.6, 114.9, 141.1, 190.8, 239.9, 289, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1])
+X = np.append(X, [689.1, 760.0])
+Y = np.array([10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.4])
+Y = np.append(Y, [75.47, 81.78])
+MISRA = [2.3894212918e2, 5.5015643181e-4]
+
+
+class Misra:
+    """Its nll, with the log of the residuals' standard deviation, that counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, params: Any, x: Any, y: Any) -> Any:
+        self.calls += 1
+        residuals = (y - params[0] * (1 - np.exp(-params[1] * x))) * np.exp(-params[2])
+        return (params[2] + residuals**2 / 2).sum()
+
+
+def beale(params: Any) -> Any:
+    x, y = params
+    terms = np.array([1.5 - x + x * y, 2.25 - x + x * y**2, 2.625 - x + x * y**3])
+    return (terms**2).sum()
+
+
+def assert_same(found: Any, own: Any) -> None:
+    for name in ("x", "fun", "jac", "hess_inv", "nfev", "njev", "nit", "status", "message"):
+        assert_array_equal(found[name], own[name])
+
+
+def test_where_scipys_line_search_fails_it_pauses_and_its_own_result_is_had_later() -> None:
+    start, objective = [250.0, 5e-4, 0.0], Misra()
+    mle = fit(objective, start, args=(X, Y))
+    assert mle.status is Status.CERTIFIED
+    assert_allclose(mle.estimate[:2], MISRA, rtol=1e-8)
+    assert mle.n_evaluations == objective.calls
+    own = minimize(Misra(), start, args=(X, Y))
+    assert mle.n_evaluations < own.nfev
+    assert_same(mle.optimize_result, own)
+    assert mle.nll <= own.fun
+    spent = objective.calls
+    assert mle.optimize_result is mle.optimize_result
+    assert objective.calls == spent
+
+
+@pytest.mark.parametrize("start", [[1.0, 1.0], [0.0, 0.0], [2.0, 0.2]])
+def test_a_result_of_scipys_is_the_same_to_the_last_bit(start: Any) -> None:
+    mle = pickle.loads(pickle.dumps(fit(beale, start)))
+    assert_allclose(mle.estimate, [3.0, 0.5], rtol=1e-6)
+    own = minimize(beale, start)
+    assert_same(mle.optimize_result, own)
+    assert mle.nll <= own.fun
+
+
+def test_a_tolerance_or_options_are_kept_to_before_the_search_goes_on() -> None:
+    calls: list[int] = []
+
+    def counted(params: Any) -> Any:
+        calls.append(1)
+        return beale(params)
+
+    for how in ({"tol": 1e-8}, {"options": {"gtol": 1e-8}}, {"method": "Nelder-Mead"}):
+        choice: dict[str, Any] = dict(how)
+        calls.clear()
+        mle = fit(counted, [1.0, 1.0], **choice)
+        spent, own = len(calls), minimize(beale, [1.0, 1.0], **{"method": "BFGS", **choice})
+        assert mle.optimize_result.nfev == own.nfev <= spent
+        assert len(calls) == spent
