@@ -50,6 +50,8 @@ __all__ = [
 ]
 
 _EPS = float(np.finfo(float).eps)
+_SAFETY = 4.0
+"""On third derivatives by rises to one standard error, which those at the point may exceed."""
 
 
 def information(
@@ -245,7 +247,7 @@ def _measure_at(station: Station) -> tuple[Station, Measured | None, Surrounding
     around = look_around(objective, frame, curvatures)
     third = 6 * np.max(np.abs(third_coefficients(around, station.slope, curvatures)))
     if np.isfinite(third):
-        station = closer(station, float(third))
+        station = closer(station, _SAFETY * float(third))
     measured = _quick(station, around)
     if measured is not None and not stays(measured) and shift(measured) is None:
         there = closer(replace(station, slope=measured.slope, hessian=measured.matrix))
