@@ -217,7 +217,8 @@ def test_replicates_near_a_bound_against_the_closed_form(
         Status.CERTIFIED_BY_FALLBACK,
         Status.AT_BOUND,
     }
-    assert boot.data.n_evaluations.mean() < 32
+    # A total is not taken apart where that saves no ten seconds.
+    assert boot.data.n_evaluations.mean() < (32 if reduce else 24)
     assert AlarmKind.OBJECTIVE_SCALE not in [alarm.kind for alarm in boot.alarms]
 
 
