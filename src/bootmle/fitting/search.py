@@ -121,8 +121,8 @@ class Search(Descent):
         self.working = self.parameters.to_working(params)
         self.nll = self.lowest = self.likelihood.total(params)
         self.remember(params, self.nll)
-        self.result = OptimizeResult()
-        self.result.update(x=params, fun=self.nll, success=True, message="")
+        self.scipy.result = OptimizeResult()
+        self.scipy.result.update(x=params, fun=self.nll, success=True, message="")
         self.information = self.measure()
         self.whitening = Whitening(self.working, np.eye(self.working.size))
 
