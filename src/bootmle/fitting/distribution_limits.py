@@ -20,6 +20,7 @@ from bootmle.fitting.distribution_starts import Model
 from bootmle.fitting.fit import Fit, fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Log, Logit
+from bootmle.optimization.status import Status
 
 __all__ = ["Limit", "find_limit"]
 
@@ -28,9 +29,10 @@ __all__ = ["Limit", "find_limit"]
 class _Rules:
     """Where a limit is looked for, and when it is one."""
 
-    suspected: float = 10.0
-    """Rise of the nll, center and spread kept, at a distant shape within which its limit is looked
-    for; a gamma of shape 2 rises by 14 for n = 100."""
+    suspected: tuple[float, float] = (10.0, 4.0)
+    """Rise of the nll, with the data's center and spread, at a distant shape within which its limit
+    is looked for: from SciPy's fit, and from the lowest point near it. A gamma of shape 2 rises by
+    14 for n = 100."""
     stations: tuple[float, ...] = (1.0, 10.0, 1e2, 1e4, 1e6)
     """Shapes, or their reciprocals, at which the others are fitted: a gamma's skewness at the last
     one is 0.002, and its log density is known to 1e-9."""
@@ -54,8 +56,6 @@ class _Rules:
     on a log scale, and 10 or more on its own, what converges a tenth."""
     moved: float = 1e-2
     """Last move of one that diverges, in spreads, or on a log scale."""
-    better: float = 1.0
-    """Fall from SciPy's fit that makes another start worth its evaluations."""
 
 
 _RULES = _Rules()
@@ -67,13 +67,15 @@ _LIMITS = ("norm", "gumbel_r", "gumbel_l", "logistic", "laplace", "expon")
 class Limit(NamedTuple):
     """A supremum of the likelihood: where it was seen, what diverges, and what it is the limit of.
 
-    Where the nll is lower at a finite shape, ``diverging`` is empty, and ``params`` is a start.
+    Without one, where loc and scale depend on a shape along a curve, ``diverging`` is 0; ``inner``
+    is then the fit in center and spread, if it is certified.
     """
 
     params: Floats
     diverging: Floats  # (p,): ±1 where a parameter goes to ±∞ or the end of its scale, 0 elsewhere
     message: str
     n_evaluations: int
+    inner: Fit | None = None
 
     @property
     def is_infinite(self) -> bool:
@@ -92,24 +94,36 @@ def find_limit(model: Model, start: Floats) -> Limit | None:
     if coordinates is None:
         return None
     level = coordinates.value(start)
-    best = Station(start, level)
-    for held, sign, far in _far_shapes(coordinates, start, level):
-        stations = list(_walk(coordinates, start, held, far))
+    if not any(True for _ in _far_shapes(coordinates, Station(start, level), 0)):
+        return None
+    best, suspected = coordinates.fit(start), False
+    for held, sign, far in _far_shapes(coordinates, best, 1):
+        stations = list(_walk(coordinates, best.params, held, far))
         values = np.array([each.value for each in stations])
         if _falls_to_end(values, best.value, level):
             return _describe(coordinates, stations, held, sign)
-        best = min([best, *stations], key=lambda each: each.value)
-    if best.value < level - _RULES.better:
-        best = coordinates.fit(best.params)
-        return Limit(best.params, np.zeros(start.size), "", coordinates.n_evaluations)
-    return None
+        best, suspected = min([best, *stations], key=lambda each: each.value), True
+    return _fit_inside(coordinates, best.params) if suspected else None
+
+
+def _fit_inside(coordinates: Coordinates, start: Floats) -> Limit:
+    """Fit in center and spread, which a shape changes less than loc and scale."""
+    try:
+        inner = _fit_coordinates(coordinates, start)
+    except ValueError:  # unbounded on the way
+        return Limit(start, np.zeros(start.size), "", coordinates.n_evaluations)
+    n_evaluations = coordinates.n_evaluations + inner.n_evaluations
+    certified = inner.status in {Status.CERTIFIED, Status.NOISE_LIMITED}
+    params = coordinates.at(inner.estimate[:-2], *inner.estimate[-2:]) if certified else start
+    zeros = np.zeros(start.size)
+    return Limit(params, zeros, "", n_evaluations, inner if certified else None)
 
 
 def _far_shapes(
-    coordinates: Coordinates, start: Floats, level: float
+    coordinates: Coordinates, near: Station, stage: int
 ) -> Iterator[tuple[int, float, Floats]]:
     """List shapes with an end at which the nll hardly rises, the end, and values on the way."""
-    center, spread = coordinates.place_of_data(start)
+    place = coordinates.place_of_data(near.params)
     for held, domain in enumerate(coordinates.model.domains[:-2]):
         if domain not in coordinates.model.free or isinstance(domain.scale, Logit):
             continue
@@ -117,11 +131,11 @@ def _far_shapes(
             far = _values(domain.scale, sign)
             if domain.closed_ends and sign < 0:  # a value of the shape itself, as nc = 0 is
                 continue
-            shapes = start[:-2].copy()
+            shapes = near.params[:-2].copy()
             shapes[held] = far[-2]
             if np.isfinite(coordinates.standard(shapes)).all():
-                value = coordinates.value(coordinates.at(shapes, center, spread))
-                if value < level + _RULES.suspected:
+                value = coordinates.value(coordinates.at(shapes, *place))
+                if value < near.value + _RULES.suspected[stage]:
                     yield held, sign, far
 
 
@@ -136,13 +150,18 @@ def _values(scale: object, sign: float) -> Floats:
 def _walk(coordinates: Coordinates, start: Floats, held: int, values: Floats) -> Iterator[Station]:
     """Fit the others at one value of a shape after the other, center and spread kept."""
     shapes, place = start[:-2].copy(), coordinates.place_of_data(start)
+    domains = coordinates.model.domains[:-2]
+    inside = [each.inside if each in coordinates.model.free else np.nan for each in domains]
     for value in values:
-        shapes[held] = value
-        moved = coordinates.at(shapes, *place)
-        if np.isfinite(moved).all() and np.isfinite(coordinates.value(moved)):
-            station = coordinates.fit(moved, held)
-            shapes, place = station.params[:-2].copy(), coordinates.place(station.params)
-            yield station
+        # What was found so far may be outside of the domain here: b of norminvgauss is below a.
+        for others in (shapes, np.where(np.isnan(inside), shapes, inside)):
+            others[held] = value
+            moved = coordinates.at(others, *place)
+            if np.isfinite(moved).all() and np.isfinite(coordinates.value(moved)):
+                station = coordinates.fit(moved, held)
+                shapes, place = station.params[:-2].copy(), coordinates.place(station.params)
+                yield station
+                break
 
 
 def _falls_to_end(values: Floats, lowest: float, first: float) -> bool:
@@ -164,16 +183,19 @@ def _describe(coordinates: Coordinates, stations: list[Station], held: int, sign
     diverging[held] = sign
     n_evaluations = coordinates.n_evaluations
     within = replace(model, fixed={**model.fixed, model.names[held]: float(last[held])})
-    further = find_limit(within, last)
+    further = find_limit(within, last) if set(model.names[:-2]) - set(within.fixed) else None
     if further is not None:
         n_evaluations += further.n_evaluations
         if further.is_infinite:
             diverging = np.where(further.diverging, further.diverging, diverging)
             return Limit(further.params, diverging, further.message, n_evaluations)
     fall = stations[-2].value - stations[-1].value
-    named = _fit_named(coordinates, stations[-1], fall)
-    name, mle = named or ("", _fit_combinations(replace(coordinates, model=within), last))
-    return Limit(last, diverging, _message(name, mle), n_evaluations + mle.n_evaluations)
+    if named := _fit_named(coordinates, stations[-1], fall):
+        message = _message(*named)
+        return Limit(last, diverging, message, n_evaluations + named[1].n_evaluations)
+    limit = _fit_inside(replace(coordinates, model=within), last)
+    message = "" if limit.inner is None else _message("another distribution", limit.inner)
+    return Limit(limit.params, diverging, message, n_evaluations + limit.n_evaluations)
 
 
 def _diverging(coordinates: Coordinates, path: list[Floats]) -> Floats:
@@ -204,8 +226,8 @@ def _fit_named(coordinates: Coordinates, last: Station, fall: float) -> tuple[st
     return None
 
 
-def _fit_combinations(coordinates: Coordinates, params: Floats) -> Fit:
-    """Fit the finite shapes, center and spread, the diverging shapes held."""
+def _fit_coordinates(coordinates: Coordinates, params: Floats) -> Fit:
+    """Fit the free shapes, center and spread."""
     model, names = coordinates.model, coordinates.names
     start = dict(zip((*model.names[:-2], *names), params, strict=True))
     start |= dict(zip(names, coordinates.place(params), strict=True))
@@ -233,4 +255,4 @@ def _message(name: str, mle: Fit) -> str:
         )
         if free
     ]
-    return f"the limit is {name or 'another distribution'}, with {', '.join(shown)}"
+    return f"; the limit is {name}, with {', '.join(shown)}"

@@ -30,6 +30,7 @@ from bootmle.likelihood.parameters import read_parameters
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import SUPREMUM, describe_ends
+from bootmle.optimization.whitening import Whitening
 
 __all__ = ["fit_distribution"]
 
@@ -108,10 +109,10 @@ def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed
             return _at_limit(model, limit)
         first = first if limit is None else limit.params
         end = end_at_extreme(model, first)
+        if end is None and limit is not None and limit.inner is not None:
+            return _inside(model, limit, limit.inner)
     if end is None:
-        mle = _at_closed_end(model, _fit(model, first))
-        more = 0 if limit is None else limit.n_evaluations
-        return replace(mle, n_evaluations=mle.n_evaluations + more)
+        return _counted(_at_closed_end(model, _fit(model, first)), limit)
     for other in starts_inside(model, data, end) if start is None else ():
         try:
             mle = _fit(model, other)
@@ -137,6 +138,27 @@ def _fit(model: Model, start: Floats, bounded: Collection[str] = ()) -> Fit:
 
 def _at_limit(model: Model, limit: Limit) -> Fit:
     """Report a supremum that the likelihood has where a shape is at an end of its range."""
+    search = _stand_at(model, limit)
+    parameters = search.parameters
+    signs = limit.diverging[parameters.free]
+    columns = np.flatnonzero(signs)
+    ends = scale_ends(parameters, columns, signs[columns])
+    where = describe_ends(parameters, columns, ends)
+    search.has_no_optimum(f"{SUPREMUM} as {where}{limit.message}", columns)
+    return _counted(conclude(search.likelihood, search), limit)
+
+
+def _inside(model: Model, limit: Limit, inner: Fit) -> Fit:
+    """Report an optimum that was certified in center and spread in the distribution's own terms."""
+    search = _stand_at(model, limit)
+    search.status, search.decrement = inner.status, inner.decrement
+    if np.isfinite(search.information.matrix).all():
+        search.whitening = Whitening.from_curvature(search.working, search.information.matrix)
+    return _counted(conclude(search.likelihood, search), limit)
+
+
+def _stand_at(model: Model, limit: Limit) -> Search:
+    """Return a search that stands where a limit, or an optimum, was found."""
     start = dict(zip(model.names, limit.params.tolist(), strict=True))
     scales = {domain.name: domain.scale for domain in model.free}
     parameters = read_parameters(start, None, model.fixed, None, scales)
@@ -144,13 +166,13 @@ def _at_limit(model: Model, limit: Limit) -> Fit:
     likelihood = read_by_name_too(model.nll, model.args, None, False, parameters, rest)
     search = Search(likelihood, Optimizer("BFGS", (), None, None))
     search.stand_at(limit.params)
-    signs = limit.diverging[parameters.free]
-    columns = np.flatnonzero(signs)
-    ends = scale_ends(parameters, columns, signs[columns])
-    where = describe_ends(parameters, columns, ends)
-    search.has_no_optimum(f"{SUPREMUM} as {where}; {limit.message}", columns)
-    mle = conclude(likelihood, search)
-    return replace(mle, n_evaluations=mle.n_evaluations + limit.n_evaluations)
+    return search
+
+
+def _counted(mle: Fit, limit: Limit | None) -> Fit:
+    """Add the evaluations that a limit took."""
+    more = 0 if limit is None else limit.n_evaluations
+    return replace(mle, n_evaluations=mle.n_evaluations + more)
 
 
 def _at_closed_end(model: Model, mle: Fit) -> Fit:

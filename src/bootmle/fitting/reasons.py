@@ -33,13 +33,13 @@ _FLAT = (
     "where it has kinks, use Estimator to bootstrap your own fit"
 )
 _NOT_CONVERGED = (
-    "SciPy reports: {message}; start elsewhere, give the parameters comparable scales, or check "
-    "whether the objective has steps, kinks or noise"
+    "{what}; start elsewhere, give the parameters comparable scales, or check whether the objective "
+    "has steps, kinks or noise"
 )
 
 
 def why_not_certified(search: Descent, message: str) -> str:
-    """Say what keeps the search from a certificate, and what to do."""
+    """Say what keeps the search from a certificate, and what to do; given why SciPy failed."""
     if not np.isfinite(search.information.matrix).all():
         return _NO_DERIVATIVE
     kinked = has_kinks(search)
@@ -48,4 +48,7 @@ def why_not_certified(search: Descent, message: str) -> str:
     flat = search.information.definiteness in {"undecided", "singular"}
     if flat and (kinked or search.decrement < _BOTTOM):
         return _FLAT.format(how=search.likelihood.how_to_fix)
-    return _NOT_CONVERGED.format(message=message)
+    what = (
+        f"SciPy reports: {message}" if message else "the search came to rest at no smooth optimum"
+    )
+    return _NOT_CONVERGED.format(what=what)

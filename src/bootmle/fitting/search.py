@@ -188,7 +188,8 @@ class Search(Descent):
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
         if self.status is Status.NOT_CERTIFIED and self.information.tangent is None:
-            self.notes.append(why_not_certified(self, str(self.result.message)))
+            message = "" if self.result.success else str(self.result.message)
+            self.notes.append(why_not_certified(self, message))
 
     def _stands_on_ridge(self) -> bool:
         """Look for a curve along which the nll is level, and whether it falls toward infinity."""
