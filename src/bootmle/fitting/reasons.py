@@ -33,8 +33,8 @@ _FLAT = (
     "where it has kinks, use Estimator to bootstrap your own fit"
 )
 _NOT_CONVERGED = (
-    "{what}; start elsewhere, give the parameters comparable scales, or check whether the objective "
-    "has steps, kinks or noise"
+    "{what}; start elsewhere, give the parameters comparable scales, or check whether the "
+    "objective has steps, kinks or noise"
 )
 
 
