@@ -91,13 +91,13 @@ def test_a_log_file_gets_a_line_a_minute(capsys: Capture, monkeypatch: pytest.Mo
 
 
 def test_a_long_run_is_forecast_in_one_line_and_a_short_one_is_not(capsys: Capture) -> None:
-    announce(9.9, 1999, 1)
+    announce(9.9, 9.9, 1999, 1)
     assert capsys.readouterr().err == ""
-    announce(90.0, 1999, 1)
+    announce(90.0, 90.0, 1999, 1)
     assert capsys.readouterr().err == "1,999 refits: about 90.0 s on 1 core\n"
-    announce(7200.0, 10_000, 16)
+    announce(7200.0, 10_000.0, 10_000, 16)
     captured = capsys.readouterr()
-    assert captured.err == "10,000 refits: about 2.0 h on 16 cores\n"
+    assert captured.err == "10,000 refits: about 2.0 h to 2.8 h on 16 cores\n"
     assert captured.out == ""
 
 

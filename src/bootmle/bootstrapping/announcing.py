@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bootmle.bootstrapping.arguments import check_refit
-from bootmle.display.text import duration
+from bootmle.display.text import ABOUT, durations
 from bootmle.execution.checkpoint import spans_in
 from bootmle.execution.pieces import length_of, spans_missing
 from bootmle.execution.progress import announce
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.refitting.forecast import forecast_run
+from bootmle.refitting.forecast import Forecast, forecast_run
 from bootmle.sampling import Plan
 
 __all__ = ["announce_run"]
@@ -33,11 +33,21 @@ def announce_run(
     stored = [] if path is None else spans_in(path)
     count = length_of(spans_missing([(0, int(n_resamples))], stored)) // parts
     found = forecast_run(fit, sampling, refit, count, workers)
-    more = "" if isinstance(fit, Estimator) else f", {found.evaluations:,.0f} evaluations"
+    seconds = found.least.seconds, found.most.seconds
+    more = "" if isinstance(fit, Estimator) else f", {_evaluations(found)} evaluations"
+    if seconds[1] > ABOUT * seconds[0]:
+        more += "; how many replicates have to be verified shows once the first are"
     if refit == "verified" and _corrects(fit, sampling):
         other = forecast_run(fit, sampling, "corrected", count, workers)
-        more += f'; refit="corrected": about {duration(other.seconds)}'
-    announce(found.seconds, count, workers, more)
+        between = durations(other.least.seconds, other.most.seconds)
+        more += f'; refit="corrected": about {between}'
+    announce(*seconds, count, workers, more)
+
+
+def _evaluations(found: Forecast) -> str:
+    """Show a number of evaluations, or between which it lies."""
+    least, most = found.least.evaluations, found.most.evaluations
+    return f"{least:,.0f} to {most:,.0f}" if most > ABOUT * least else f"{most:,.0f}"
 
 
 def _corrects(fit: Fit | Estimator, sampling: Plan) -> bool:

@@ -16,6 +16,7 @@ from bootmle.display.text import duration
 from bootmle.execution.progress import say
 from bootmle.execution.runs import Collected, Run
 from bootmle.inference.correction import Correction, largest_share_of_mcse
+from bootmle.inference.cubic import CUBIC_FROM
 from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
@@ -65,13 +66,18 @@ class Corrected:
     """Replicates that are verified."""
 
     def next_size(self, total: int) -> int:
-        """Return how many of all to verify: errors fall as 1 / √size."""
+        """Return how many of all to verify: first enough for a cubic, which has smaller errors."""
         if self.size < min(_FIRST, total):
             return min(_FIRST, total)
         least, most = _GROWTH
-        factor = (self.share / SHARE) ** 2 if np.isfinite(self.share) else most
-        larger = int(np.ceil(self.size * np.clip(factor, least, most)))
+        larger = int(np.ceil(np.clip(self.expected, least * self.size, most * self.size)))
+        larger = CUBIC_FROM if self.size < CUBIC_FROM else larger
         return total if larger > _NEARLY * total else larger
+
+    @property
+    def expected(self) -> float:
+        """How many will probably be verified in the end: errors fall as 1 / √size."""
+        return self.size * (self.share / SHARE) ** 2
 
     @property
     def suffices(self) -> bool:
@@ -174,10 +180,7 @@ def correct_run(
     while not (interrupted or found.suffices):
         wanted = found.next_size(len(numbers))
         if show and 0 < found.share < np.inf:
-            say(
-                f"the correction's error is {found.share:.2g} of the Monte Carlo error: "
-                f"{wanted:,} replicates are verified in all{_more(spent, len(verified), wanted)}"
-            )
+            say(_enlarging(found, wanted, len(numbers), spent / max(len(verified), 1)))
         at_hand = None if stored else verified
         last = int(numbers[wanted - 1]) + 1
         run = Run(task, last, n_jobs, show, known=at_hand, **place).collect()
@@ -192,9 +195,15 @@ def correct_run(
     return replace(kept, interrupted=interrupted), found
 
 
-def _more(seconds: float, done: int, wanted: int) -> str:
-    """Forecast what the rest of a sample takes, from what the first of it took."""
-    return f", about {duration(seconds / done * (wanted - done))} more" if seconds else ""
+def _enlarging(found: Corrected, wanted: int, total: int, each: float) -> str:
+    """Say how far a sample has to grow, and what that takes at so many seconds a replicate."""
+    last = total if found.expected > _NEARLY * total else max(wanted, round(found.expected))
+    text = (
+        f"the correction's error is {found.share:.2g} of the Monte Carlo error, at most "
+        f"{SHARE:.2g} is wanted: {wanted:,} replicates are verified"
+    )
+    text += f", in the end probably about {last:,}" if last > wanted else " in all"
+    return text + (f": about {duration(each * (last - found.size))} more" if each else "")
 
 
 def _verified_first(data: Replicates) -> Replicates:

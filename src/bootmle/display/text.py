@@ -10,7 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["align", "brief", "data_frame", "duration", "rounded", "rounded_like"]
+__all__ = [
+    *("ABOUT", "align", "brief", "data_frame", "duration", "durations"),
+    *("rounded", "rounded_like"),
+]
+
+ABOUT = 1.3
+"""Ratio of two forecasts up to which one is stated: they hold to within that."""
 
 _FINEST = 1e-8
 """Relative error below which no more digits are shown: an optimum is not known to more."""
@@ -72,6 +78,11 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit:.1f} {name}"
     raise ValueError(f"seconds: {seconds!r} is not a duration")
+
+
+def durations(least: float, most: float) -> str:
+    """Show between which durations one lies; a single one where they are about the same."""
+    return f"{duration(least)} to {duration(most)}" if most > ABOUT * least else duration(most)
 
 
 def brief(value: Any) -> str:

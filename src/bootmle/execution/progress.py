@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bootmle.display.checks import check_flag
-from bootmle.display.text import duration
+from bootmle.display.text import duration, durations
 from bootmle.execution.computation import Countable
 from bootmle.execution.streams import is_open
 
@@ -42,11 +42,11 @@ def shown(progress: bool | None) -> bool:
     return check_flag("progress", progress) and (_in_notebook() or is_open("stderr"))
 
 
-def announce(seconds: float, count: int, workers: int, more: str = "") -> None:
-    """Print a forecast of a long run, and more about it."""
-    if seconds >= LONG:
+def announce(least: float, most: float, count: int, workers: int, more: str = "") -> None:
+    """Print a forecast of a long run, in seconds, and more about it."""
+    if most >= LONG:
         on = "1 core" if workers == 1 else f"{workers} cores"
-        say(f"{count:,} refits: about {duration(seconds)} on {on}{more}")
+        say(f"{count:,} refits: about {durations(least, most)} on {on}{more}")
 
 
 def tell_apart(seconds: float) -> bool:

@@ -19,7 +19,7 @@ from bootmle.refitting.expansion import MEMORY_CAP, n_terms
 from bootmle.refitting.refit import is_measured
 from bootmle.sampling import Plan, Structure
 
-__all__ = ["Forecast", "forecast_run", "pays_apart"]
+__all__ = ["Cost", "Forecast", "forecast_run", "pays_apart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,16 @@ class _Costs:
     accurate: int = 4
     """Evaluations by parameter of a gradient of fourth order."""
     cold: float = 30.0
-    """Of SciPy's, for the audit: 20 to 38."""
+    """Of SciPy's, for the audit, where the fit's own is not known: 20 to 38."""
     cold_audits: tuple[int, int] = (3, 650)
     """Most of them, and replicates for each."""
     drawn: float = 0.63
     """Share of the rows that a resample draws, 1 − 1/e: the others are left out."""
     sample: int = 40
     """Replicates that are verified to correct the others, at the least."""
-    enlarged: float = 100.0
-    """Share of them, over (q/n)²: of 1,999 there were 160, 110, 640 and 1,130 at q/n = 0.017, 0.02,
-    0.04 and 0.06 (logit, tobit, NB2, Weibull), twice as many, but only 40 at 0.027 (Poisson)."""
+    enlarged: float = 900.0
+    """Largest share of them, over (q/n)²: up to 890 were needed of 1,999, q/n = 0.008 to 0.04. How
+    many suffice depends on fourth derivatives, which nothing shows before the first are there."""
     audited: int = 50
     """Replicates that are verified to audit an expansion."""
     excess: int = 220
@@ -73,12 +73,20 @@ _SECONDS_APART: WeakKeyDictionary[Fit, dict[bool, float]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """The cost of a run."""
+class Cost:
+    """What a run takes."""
 
     evaluations: float
     seconds: float
     """On the workers that were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The cost of a run: a range where a sample of verified replicates may have to grow."""
+
+    least: Cost
+    most: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +114,31 @@ def forecast_run(
     ``apart`` says whether a total is taken apart; by default where that saves time.
     """
     if isinstance(fit, Estimator):
-        return Forecast(count, count * fit.seconds / workers)
+        whole = Cost(count, count * fit.seconds / workers)
+        return Forecast(whole, whole)
     if apart is None:
         apart = refit != "verified" or pays_apart(fit, sampling, count)
     expands = sampling.structure is not Structure.MODEL and (fit.takes_weights or apart)
     way = _by_expansion(fit, sampling) if expands else _by_gradients(fit)
     if fit.status is Status.AT_BOUND or is_measured(fit, apart=expands and not fit.takes_weights):
         way = replace(way, shared=0.0)
-    sample = {"corrected": _sample(fit, count), "expansion": _COSTS.audited}.get(refit, count)
-    audits, refits = _audits(fit, refit, count), min(sample, count) * way.each
-    audited_alone = workers if refit == "expansion" else 1  # as it verifies on one core
-    seconds = (audits + refits * audited_alone / workers) * fit.seconds_per_evaluation
-    seconds += seconds_ahead(way.shared * fit.seconds_per_evaluation, workers)
-    return Forecast(way.shared + audits + refits, seconds)
+    samples = {"corrected": _samples(fit, count), "expansion": (_COSTS.audited,) * 2}
+    audits, audited_alone = _audits(fit, refit, count), workers if refit == "expansion" else 1
+
+    def of(sample: float) -> Cost:
+        refits = min(sample, count) * way.each
+        seconds = (audits + refits * audited_alone / workers) * fit.seconds_per_evaluation
+        seconds += seconds_ahead(way.shared * fit.seconds_per_evaluation, workers)
+        return Cost(way.shared + audits + refits, seconds)
+
+    least, most = samples.get(refit, (count, count))
+    return Forecast(of(least), of(most))
 
 
-def _sample(fit: Fit, count: int) -> float:
-    """Forecast how many replicates are verified to correct the others."""
+def _samples(fit: Fit, count: int) -> tuple[float, float]:
+    """Forecast how many replicates are verified to correct the others, at least and at most."""
     ratio = fit.whitening.size / (fit.likelihood.n_observations or np.inf)
-    return max(_COSTS.sample, _COSTS.enlarged * ratio**2 * count)
+    return _COSTS.sample, max(_COSTS.sample, _COSTS.enlarged * ratio**2 * count)
 
 
 def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
@@ -194,7 +208,14 @@ def _audits(fit: Fit, refit: str, count: int) -> float:
     own = _COSTS.accurate * fit.whitening.size if measures else 0
     excess = min(count, _COSTS.excess if refit == "verified" else expanded)
     rows = _COSTS.drawn if fit.takes_weights else 1.0
-    return rows * cold * _COSTS.cold * _gradient(fit) + excess + own
+    return rows * cold * _cold(fit) + excess + own
+
+
+def _cold(fit: Fit) -> float:
+    """Return what SciPy takes from the start values: what it took for the fit."""
+    result = fit.optimize_result
+    gradients = _COSTS.exact * result.get("njev", 0) if fit.likelihood.has_gradient else 0
+    return result.get("nfev", 0) + gradients or _COSTS.cold * _gradient(fit)
 
 
 def _lattice(fit: Fit, likelihood: Likelihood) -> float:
