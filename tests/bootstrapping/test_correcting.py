@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -315,15 +316,12 @@ def test_other_plans_and_a_study_work_with_it() -> None:
     assert (boot.status == Status.VERIFIED).sum() >= 40
     with pytest.raises(ValueError, match="not random; use 'verified'"):
         bootstrap(MLE, sampling=Jackknife(), refit="corrected")
-    study = coverage(
-        MLE,
-        lambda params, rng, *data: MODEL.simulate(params, rng, *data),
-        n_datasets=4,
-        n_resamples=199,
-        refit="corrected",
-        methods=["percentile", "studentized"],
-        rng=0,
-    )
+    asked: dict[str, Any] = {"n_datasets": 4, "n_resamples": 199, "refit": "corrected", "rng": 0}
+    kinds = ["percentile", "studentized"]
+    study = coverage(MLE, MODEL.simulate, methods=kinds, **asked)
     assert np.isfinite(study.data.low).all()
+    total = fit(lambda *data: float(MODEL.nll(*data).sum()), MODEL.truth, MODEL.data(150, rng=1))
+    whole = coverage(total, MODEL.simulate, methods=kinds[:1], **asked)
+    np.testing.assert_allclose(whole.data.low[:, 0], study.data.low[:, 0], rtol=1e-3)
     # A study of so few has errors like those of verified refits.
     assert np.abs(study.se_ratio["bootstrap"] / study.se_ratio["hessian"] - 1).max() < 0.3

@@ -273,7 +273,10 @@ def _interrupted(setup: _SetUp, collected: Collected[Replicates]) -> Interrupted
         path = setup.store.path
         gone = f"the checkpoint {path} was removed, {in_memory}"
         where = f"they are in {path}; repeat the call to resume" if is_run(path) else gone
-    return Interrupted(f"{done:,} of {setup.count:,} replicates are done: {where}", partial)
+    how = ""
+    if setup.blank.refit == "corrected":
+        how = f", {np.sum(collected.data.status != Status.EXPANDED):,} of them verified"
+    return Interrupted(f"{done:,} of {setup.count:,} replicates are done{how}: {where}", partial)
 
 
 def _refuse_empty(replicates: Replicates, shard: tuple[int, int], n_chunks: int) -> None:

@@ -126,7 +126,9 @@ class Likelihood(Contributions):
                 f"simulate: returned {len(new)} argument(s) of {rows} rows; return "
                 f"{len(self.args)} of {own} rows, as args has"
             )
-        return replace(self, args=new, n=rows if resized else self.n, fingerprint=None)
+        response = replace(self.response, beside=np.nan)  # that of the old data
+        n = rows if resized else self.n
+        return replace(self, args=new, n=n, fingerprint=None, response=response)
 
     def holding(self, columns: NDArray[np.intp], values: Floats) -> Likelihood:
         """Fix some free parameters at values of the user's scale."""
