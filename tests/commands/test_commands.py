@@ -17,6 +17,7 @@ import pytest
 from bootmle import Clustered, Fit, bootstrap, coverage, fit, load
 from bootmle.commands.cli import main
 from bootmle.commands.run_status import _forecast
+from bootmle.optimization.status import Status
 from models import logit
 
 JOB = """
@@ -83,6 +84,9 @@ def test_a_corrected_run_is_resumed_and_reported(job: str, tmp_path: Path, capsy
     assert main(["report", str(tmp_path / "a")]) == 0
     for text in (shown, capsys.readouterr().out):
         assert "verified" in text
+    assert main(["status", str(tmp_path / "a")]) == 0
+    count = np.sum(boot.status == Status.VERIFIED)
+    assert f"150 of 150 replicates (100%)\n{count} of them verified" in capsys.readouterr().out
 
 
 def _usual_fit() -> Fit:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.bootstrapping.loading import load
 from bootmle.commands.run import BAD_ARGUMENTS, DONE
 from bootmle.display.text import duration
 from bootmle.execution.checkpoint import Checkpoint, is_run, read_manifest
@@ -68,9 +69,18 @@ def _lines(path: Path) -> Iterator[str]:
         yield _forecast(written, count - done, time.time(), computed)
     elif manifest["stopped"]:
         yield f"complete: {manifest['stopped']}"
+    if pieces and manifest.get("record", {}).get("refit") == "corrected":
+        yield from _verified(path)
     if pieces:
         yield from _failures(np.concatenate([piece.data.status for piece in pieces]))
     yield from (f"damaged, will be computed again: {text}" for text in damaged)
+
+
+def _verified(path: Path) -> Iterator[str]:
+    """Say how many replicates of a corrected run are verified, and whether more have to be."""
+    run = load(path)
+    yield f"{np.sum(run.status != Status.EXPANDED):,} of them verified"
+    yield from run.remarks
 
 
 def _forecast(
