@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from bootmle import Flag, crosscheck, fit
+from bootmle import Clustered, Flag, bootstrap, crosscheck, fit
 from bootmle.fitting.fit import Fit
 
 Floats = NDArray[np.float64]
@@ -224,6 +224,20 @@ def test_what_is_no_standard_error_is_said_beside_the_formula() -> None:
     assert "equals the sandwich" in verdict.reason
     assert not verdict.agrees
     assert "nothing in it is a standard error" in said([0.0, 0.0, np.inf])
+
+
+def test_outer_products_of_the_clusters_sums_are_named() -> None:
+    # As software for panels inverts them: too small where scores within a cluster correlate.
+    (X, y), (mle, _, mu), clusters = data(), counts(), np.arange(140) // 4
+    X, y, mu = (np.concatenate([each, each, each]) for each in (X, y, mu))
+    mle = fit(nll, dict(zip(mle.names, mle.estimate, strict=True)), args=(X, y))
+    labels = np.tile(clusters, 3)
+    sums = np.array([np.bincount(labels, each) for each in (X * (mu - y)[:, None]).T]).T
+    boot = bootstrap(mle, sampling=Clustered(labels), n_resamples=99, rng=0, refit="expansion")
+    check = crosscheck(boot, {"panel": np.linalg.inv(sums.T @ sums)})
+    assert "it equals the OPG by clusters: " in check.verdicts["panel"].reason
+    assert "and the model takes them for independent" in check.verdicts["panel"].reason
+    assert check.verdicts["panel"].flag is Flag.CLUSTERED
 
 
 def test_a_number_for_a_fixed_parameter_is_mentioned() -> None:

@@ -32,6 +32,8 @@ def context_of(evidence: Evidence, simulate: Callable[..., Any] | None) -> Conte
         matrix = known[name].covariance if name in known else None
         if matrix is not None:
             covariances.setdefault(name, matrix[free])
+    if scores is not None and scores.clusters is not None and evidence.regular:
+        covariances["clustered opg"] = scores.clustered_opg
     if scores is not None and scores.robust is not None and evidence.regular:
         covariances |= {name: scores.robust.covariance(name.upper()) for name in ("cr2", "cr3")}
     expected = expected_information(fit, scores, simulate) if evidence.regular else None

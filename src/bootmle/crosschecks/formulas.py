@@ -76,7 +76,7 @@ class Context:
     estimate : (q,) array
     covariances : mapping
         Source to (q, q) matrix: "hessian", "expected", "opg", "sandwich", "cluster",
-        "cr2", "cr3".
+        "clustered opg", "cr2", "cr3".
     errors : mapping
         Source to the relative error of its standard errors, where that is not 0.
     dispersions : mapping
@@ -116,6 +116,7 @@ _NAMES = {
     "opg": "the OPG",
     "sandwich": "the sandwich",
     "cluster": "the cluster-robust sandwich",
+    "clustered opg": "the OPG by clusters",
     "cr2": "the cluster-robust sandwich with CR2 (Bell and McCaffrey 2002)",
     "cr3": "the cluster-robust sandwich with CR3 (nearly the jackknife)",
     "bootstrap": "the bootstrap matrix",

@@ -65,7 +65,12 @@ def _simulated(source: Source, evidence: Evidence) -> Reason | None:
 
 
 def _clusters(source: Source, evidence: Evidence) -> Reason | None:
-    """Blame clusters that the source ignores."""
+    """Blame clusters that the source ignores, or the model does."""
+    if source.name == "clustered opg":
+        return Flag.CLUSTERED, (
+            "it is the inverse of the variance of the clusters' scores, which grows where the rows "
+            "of a cluster depend on each other and the model takes them for independent"
+        )
     if source.name not in _OF_ROWS or evidence.structure is not Structure.CLUSTERS:
         return None
     rowwise = evidence.known.get("sandwich")

@@ -55,7 +55,16 @@ class Scores:
 
         NaN where the outer product is singular.
         """
-        outer = self.whitened.T @ self.whitened
+        return self._inverse_outer(self.whitened)
+
+    @property
+    def clustered_opg(self) -> Floats:
+        """The same by the clusters' sums of gradients, as software for panels computes it."""
+        return self._inverse_outer(self.units)
+
+    def _inverse_outer(self, gradients: Floats) -> Floats:
+        """Invert the sum of outer products; NaN where it is singular."""
+        outer = gradients.T @ gradients
         values = np.linalg.eigvalsh(outer)
         if not values.size or values[0] <= _SINGULAR * values[-1]:
             return np.full((len(self.spread), len(self.spread)), np.nan)
