@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bootmle.likelihood.information import measure_stationary
+from bootmle.likelihood.stationary_information import measure_stationary
 
 NAMES = ("a", "b")
 

@@ -8,7 +8,6 @@ Richardson extrapolation. Derivatives and bounds are then transformed back to th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,25 +32,15 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.noise import measure_noise
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
-from bootmle.likelihood.quick_hessian import (
-    Surroundings,
-    look_around,
-    quick_hessian,
-    third_coefficients,
-)
-from bootmle.likelihood.stationary import Station, approach, closer, shift, stays
 
 __all__ = [
     "Information",
+    "conclude",
     "information",
-    "measure_beside",
     "measure_information",
-    "measure_stationary",
 ]
 
 _EPS = float(np.finfo(float).eps)
-_SAFETY = 4.0
-"""On third derivatives by rises to one standard error, which those at the point may exceed."""
 
 
 def information(
@@ -156,109 +145,10 @@ def measure_information(
         measured = _turn_exact(objective, frame, noise, hessian)
     else:
         frame, noise, measured = _measure(objective, metric)
-    return _conclude(objective, frame, noise, measured, names)
+    return conclude(objective, frame, noise, measured, names)
 
 
-def measure_stationary(
-    value: Callable[[Floats], float],
-    x: ArrayLike,
-    metric: Floats | None = None,
-    *,
-    names: Sequence[str],
-    gradient: Callable[[Floats], Floats] | None = None,
-    base: float | None = None,
-    spacing: float = 0.0,
-    announce: Callable[[Iterable[Floats]], None] | None = None,
-) -> tuple[Information, Surroundings | None]:
-    """Measure at a stationary point that is found from x, at x where none is.
-
-    Also how the nll rises around it, where that was looked at. The arguments are those of
-    `measure_information`.
-    """
-    objective = observe(value, gradient, np.array(x, dtype=float), base, spacing, announce)
-    known = None if metric is None else frame_of(metric)
-    if known is not None:
-        found = _at_stationary(objective, known, measure_noise(objective, known, few=True), names)
-        if found is not None:
-            return found
-        objective.budget += objective.count
-    frame = find_frame(objective)
-    noise = measure_noise(objective, frame)
-    found = _at_stationary(objective, frame, noise, names)
-    if found is not None:
-        return found
-    measured = measure_hessian(objective, frame, noise)
-    assert measured is not None  # only a known frame is refused
-    return _conclude(objective, frame, noise, measured, names), None
-
-
-def measure_beside(
-    value: Callable[[Floats], float],
-    x: ArrayLike,
-    metric: Floats,
-    *,
-    names: Sequence[str],
-    spacing: float = 0.0,
-    announce: Callable[[Iterable[Floats]], None] | None = None,
-) -> tuple[Information, Surroundings | None] | None:
-    """Do the same where a rough inverse Hessian leads to one from x, where the value is 0."""
-    objective, known = observe(value, None, np.array(x), 0.0, spacing, announce), frame_of(metric)
-    if known is None:
-        return None
-    return _at_stationary(objective, known, measure_noise(objective, known, few=True), names)
-
-
-def _at_stationary(
-    objective: Objective, frame: Frame, noise: float, names: Sequence[str]
-) -> tuple[Information, Surroundings | None] | None:
-    """Measure at a stationary point near by; None where none is found, or the frame is wrong."""
-    before = objective.count
-    station = approach(objective, frame, noise)
-    if objective.count - before == 2 * len(objective.point):  # one look that led nowhere
-        objective.budget += objective.count - before
-    if station is None:
-        return None
-    station, measured, around = _measure_at(station)
-    if measured is None:
-        return None
-    moved = shift(measured)
-    measured = measured if moved is None else moved[1]
-    found = _conclude(station.objective, station.frame, noise, measured, names)
-    if moved is not None:
-        found = replace(found, point=found.point + station.frame.axes @ moved[0])
-    if around is not None and found.definiteness == "positive definite":
-        flattest = float(np.linalg.eigvalsh(measured.matrix)[0])
-        error = float(np.linalg.norm(measured.slope_error)) / np.sqrt(flattest)
-        around = replace(around, slope_error=error)
-    return found, around
-
-
-def _quick(station: Station, around: Surroundings) -> Measured | None:
-    """Measure at a station by few points a line; None where those are not enough."""
-    return quick_hessian(station.objective, station.frame, station.noise, station.step, around)
-
-
-def _measure_at(station: Station) -> tuple[Station, Measured | None, Surroundings | None]:
-    """Measure at a station, or a step nearer where third derivatives ask for that."""
-    objective, frame, noise = station.objective, station.frame, station.noise
-    if objective.order == 1:
-        return station, measure_hessian(objective, frame, noise, known=True), None
-    curvatures = np.diag(station.hessian)
-    around = look_around(objective, frame, curvatures)
-    third = 6 * np.max(np.abs(third_coefficients(around, station.slope, curvatures)))
-    if np.isfinite(third):
-        station = closer(station, _SAFETY * float(third))
-    measured = _quick(station, around)
-    if measured is not None and not stays(measured) and shift(measured) is None:
-        there = closer(replace(station, slope=measured.slope, hessian=measured.matrix))
-        if there is not station:
-            station, measured = there, _quick(there, around)
-    if measured is None:
-        measured = measure_hessian(station.objective, frame, noise, known=True)
-    return station, measured, around
-
-
-def _conclude(
+def conclude(
     objective: Objective, frame: Frame, noise: float, measured: Measured, names: Sequence[str]
 ) -> Information:
     """Judge what was measured, and transform it back to the user's parameters."""

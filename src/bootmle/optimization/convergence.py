@@ -10,14 +10,10 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import automatic_derivatives
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.likelihood.information import (
-    Information,
-    measure_beside,
-    measure_information,
-    measure_stationary,
-)
+from bootmle.likelihood.information import Information, measure_information
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.quick_hessian import Surroundings
+from bootmle.likelihood.stationary_information import measure_beside, measure_stationary
 from bootmle.optimization.newton import bfgs_changes, newton_steps
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
