@@ -110,7 +110,10 @@ class Search(Descent):
         """Go from the start to where the search ends."""
         self._minimize()
         self._optimize_within_bounds()
+        known, here = self.information, self.working.copy()
         self._judge()
+        if self.status is Status.CERTIFIED and np.array_equal(self.working, here):
+            self.information = known  # by which it was certified
         if not self._ends_at_edge():
             self._return_to_best()
         measure_at_end(self)
