@@ -136,6 +136,42 @@ def test_an_inequality_beyond_which_the_objective_falls_is_active(start: list[fl
     np.testing.assert_allclose(mle.estimate, SHARES, rtol=0, atol=1e-6 * ERRORS.min())
 
 
+REPEATED: dict[str, Any] = {
+    "twice": [SUM["mapping"], {"type": "eq", "fun": lambda p: 2 * np.sum(p) - 2}],
+    "rows": LinearConstraint([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 2], [1, 2]),
+    "an inequality": [SUM["mapping"], {"type": "ineq", "fun": lambda p: 3 - 3 * np.sum(p)}],
+    "beside another": [
+        SUM["linear"],
+        LinearConstraint([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0]], [1, 0.1], [1, np.inf]),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", REPEATED)
+def test_a_constraint_that_others_hold_already_changes_nothing(form: str) -> None:
+    assert_shares(fit(multinomial, [0.3, 0.3, 0.4], KINDS, constraints=REPEATED[form]))
+
+
+def test_trust_constr_steps_back_from_where_there_is_no_likelihood() -> None:
+    method = "trust-constr"
+    mle = fit(multinomial, [0.3, 0.3, 0.4], KINDS, method=method, constraints=SUM["mapping"])
+    assert_shares(mle)
+
+
+def test_constraints_that_contradict_each_other_are_not_met_halfway() -> None:
+    other = {"type": "eq", "fun": lambda p: 2 * np.sum(p) - 3}
+    mle = fit(multinomial, [0.3, 0.3, 0.4], KINDS, constraints=[SUM["mapping"], other])
+    assert not mle.converged
+    assert "do they contradict each other?" in str(mle)
+
+
+def test_constraints_that_cannot_be_read_are_named() -> None:
+    with pytest.raises(ValueError, match=r"constraints: .*shape \(1, 2\).*of the 3 parameters"):
+        fit(multinomial, SHARES, KINDS, constraints=LinearConstraint([[1.0, 1.0]], 1, 1))
+    with pytest.raises(ValueError, match=r"constraints: NonlinearConstraint with lb=2 above ub=1"):
+        fit(multinomial, SHARES, KINDS, constraints=NonlinearConstraint(np.sum, 2, 1))
+
+
 def test_as_many_constraints_as_parameters_leave_one_point() -> None:
     both = LinearConstraint([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]], 2 / 3, 2 / 3)
     mle = fit(multinomial, [1 / 3] * 3, KINDS, constraints=both)

@@ -33,6 +33,7 @@ class _Rules:
 _RULES = _Rules()
 
 _UNCERTAIN = "on the constraints no optimum is certified: along them the Hessian is {}"
+_CONTRADICT = "no point that satisfies all constraints was found: do they contradict each other?"
 _FALLS = "the nll falls from one of the constraints inward: start elsewhere"
 _FAR = (
     "on the constraints no optimum is certified: {:.3g} standard errors are left; start elsewhere, "
@@ -60,6 +61,8 @@ def end_on_constraint(search: Descent, params: Floats, *, converged: bool) -> No
     search.whitening = Whitening.from_curvature(search.working, matrix)
     if found.status.failed:
         search.notes.append(found.message)
+        if not search.optimizer.feasible(search.user()):
+            search.notes.append(_CONTRADICT)
     else:
         _certify(search)
 
@@ -117,6 +120,9 @@ def _verdict(search: Descent, found: TangentCurvature) -> Status:
     kind, space = found.along.definiteness, found.space
     if kind != "positive definite":
         search.notes.append(_UNCERTAIN.format(kind))
+        return Status.NOT_CERTIFIED
+    if not search.optimizer.feasible(search.user()):
+        search.notes.append(_CONTRADICT)
         return Status.NOT_CERTIFIED
     gradient = search.information.gradient
     if np.isfinite(gradient).all() and np.any(space.presses(gradient) < -_RULES.pressure):

@@ -42,7 +42,8 @@ from bootmle.likelihood.row_dependence import (
     examine_response,
     examine_rows,
 )
-from bootmle.optimization.optimizer import Optimizer, read_constraints
+from bootmle.optimization.constraints import read_constraints
+from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.sandwich import Units
 
 __all__ = ["Fit", "conclude", "fit"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -16,8 +16,10 @@ from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult
 from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.parameters import Parameters
+from bootmle.optimization.constraints import check_constraints, limited, margin
+from bootmle.optimization.equalities import without_repeated
 
-__all__ = ["Optimizer", "read_constraints"]
+__all__ = ["Optimizer"]
 
 _WITH_GRADIENT = {"cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp", "trust-constr"}
 _WITH_BOUNDS = {
@@ -39,7 +41,7 @@ _SLACK = 1e-9
 _STEP = float(np.finfo(float).eps ** 0.5)
 """Of SciPy's own differences, in sizes of the parameters."""
 _HIGH = 1e6
-"""Rise of the nll that stands for an infinite one."""
+"""Rise of the nll that stands for an infinite one, which trust-constr and SLSQP do not take."""
 _POLISH = {"ftol": 1e-13, "maxiter": 300}
 """SLSQP's ftol is absolute: 1e-13 leaves a distance of about its root, 3e-7 standard errors."""
 
@@ -85,8 +87,11 @@ class Optimizer:
         """
         method = self._method(parameters)
 
+        high = value(start) + _HIGH if str(method).lower() == "trust-constr" else np.inf
+
         def scaled(v: Floats) -> float:
-            return value(v * unit)
+            found = value(v * unit)
+            return high if np.isnan(found) else min(found, high)
 
         def announced(function: Callable[[Floats], Any], points: Iterable[Floats]) -> Iterator[Any]:
             moved = list(points)
@@ -103,7 +108,7 @@ class Optimizer:
             method=method,
             jac=self._gradient(gradient, unit, method),
             bounds=self._bounds(parameters, unit),
-            constraints=[self._rescaled(c, parameters, unit) for c in self.constraints],
+            constraints=self._for_scipy(parameters, unit, start / unit),
             tol=self.tol,
             options=options or None,
             callback=None if callback is None else lambda v: callback(v * unit),
@@ -129,6 +134,7 @@ class Optimizer:
         keys: Iterable[Any] = self.options or ()
         if wrong := [key for key in keys if not isinstance(key, str)]:
             raise TypeError(f"options: {brief(wrong[0])} is no name; pass names, such as 'maxiter'")
+        check_constraints(self.constraints, parameters.values.size)
         named = self.method.lower() if isinstance(self.method, str) else None
         self._check_name(named)
         able = named is None or named == "bfgs" or named in _WITH_BOUNDS
@@ -162,11 +168,11 @@ class Optimizer:
     def feasible(self, params: Floats) -> bool:
         """Whether a full parameter vector satisfies all constraints."""
         size = 1.0 + float(np.abs(params).max())
-        return all(_margin(each, params) >= -_SLACK * size for each in self.constraints)
+        return all(margin(each, params) >= -_SLACK * size for each in self.constraints)
 
     def limited_values(self, params: Floats) -> tuple[Floats, Floats, Floats]:
         """Evaluate all that constraints limit at full parameters, (k,), and the limits."""
-        every = [_limited(each, params) for each in self.constraints]
+        every = [limited(each, params) for each in self.constraints]
         values, lower, upper = (np.concatenate(each) for each in zip(*every, strict=True))
         return values, lower, upper
 
@@ -247,6 +253,17 @@ class Optimizer:
             tuple(None if not np.isfinite(end) else float(end) for end in pair) for pair in scaled
         ]
 
+    def _for_scipy(
+        self, parameters: Parameters, unit: Floats | float, start: Floats
+    ) -> Sequence[Any]:
+        """Express the constraints through the scaled working parameters, none repeated."""
+
+        def values(v: Floats) -> tuple[Floats, Floats, Floats]:
+            return self.limited_values(parameters.to_user(v * unit))
+
+        combined = without_repeated(values, start) if self.constraints else None
+        return combined or [self._rescaled(c, parameters, unit) for c in self.constraints]
+
     def _rescaled(self, constraint: Any, parameters: Parameters, unit: Floats | float) -> Any:
         """Express a constraint on full parameters through the scaled working ones."""
 
@@ -260,52 +277,6 @@ class Optimizer:
             matrix: Any = constraint.A
             return NonlinearConstraint(lambda v: matrix @ at(v), constraint.lb, constraint.ub)
         return NonlinearConstraint(lambda v: constraint.fun(at(v)), constraint.lb, constraint.ub)
-
-
-def read_constraints(constraints: Any) -> tuple[Any, ...]:
-    """Read one constraint or a sequence of them."""
-    single = not isinstance(constraints, Iterable) or isinstance(
-        constraints, Mapping | str | np.ndarray
-    )
-    found = (constraints,) if single else tuple(constraints)
-    return tuple(map(_read_constraint, found))
-
-
-def _read_constraint(constraint: Any) -> Any:
-    """Read one constraint, whose type may be in upper case; refuse anything else."""
-    if isinstance(constraint, LinearConstraint | NonlinearConstraint):
-        return constraint
-    if not isinstance(constraint, Mapping):
-        raise TypeError(
-            f"constraints: {brief(constraint)}; pass a dict with 'type' and 'fun', a "
-            f"LinearConstraint or a NonlinearConstraint, or a list of them"
-        )
-    kind = str(constraint.get("type")).lower()
-    if kind not in {"eq", "ineq"} or not callable(constraint.get("fun")):
-        raise ValueError(
-            f"constraints: {brief(constraint)}; give it 'type', which is 'eq' or 'ineq', and "
-            f"'fun', a function"
-        )
-    return {**constraint, "type": kind}
-
-
-def _margin(constraint: Any, params: Floats) -> float:
-    """Return how far inside a constraint a point lies; at most 0 for an equality."""
-    values, lower, upper = _limited(constraint, params)
-    return float(min((values - lower).min(), (upper - values).min()))
-
-
-def _limited(constraint: Any, params: Floats) -> tuple[Floats, Floats, Floats]:
-    """Evaluate what a constraint limits, (k,), and its limits."""
-    if isinstance(constraint, Mapping):
-        inner: Any = constraint["fun"](params, *constraint.get("args", ()))
-        lower, upper = 0.0, 0.0 if constraint["type"] == "eq" else np.inf
-    else:
-        matrix: Any = constraint.A if isinstance(constraint, LinearConstraint) else None
-        inner = constraint.fun(params) if matrix is None else matrix @ params
-        lower, upper = constraint.lb, constraint.ub
-    values = np.atleast_1d(np.asarray(inner, dtype=float))
-    return values, np.broadcast_to(lower, values.shape), np.broadcast_to(upper, values.shape)
 
 
 def _check_signature(method: Callable[..., Any]) -> None:

@@ -77,14 +77,21 @@ class TangentSpace:
         self.active |= False if held is None else held
         at_lower = (low <= high)[self.active]
         equal = (lower == upper)[self.active]
-        self.inward = np.where(equal, 0.0, np.where(at_lower, 1.0, -1.0))
         self.lengths = lengths[self.active]
+        self.rows = slopes[self.active] / self.lengths[:, None]
+        fixed = equal | self._repeats(equal)
+        self.inward = np.where(fixed, 0.0, np.where(at_lower, 1.0, -1.0))
         self.limits = np.where(at_lower, lower[self.active], upper[self.active])
         self.limits = self.limits + self.margin * self.inward * self.lengths
-        self.rows = slopes[self.active] / self.lengths[:, None]
         _, sizes, directions = np.linalg.svd(self.rows)
         rank = int((sizes > _RULES.rank).sum())
         self.basis = self.unit[:, None] * directions[rank:].T
+
+    def _repeats(self, equal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which active constraints (m,) the equalities among them hold already."""
+        onto = np.linalg.pinv(self.rows[equal], rcond=_RULES.rank) @ self.rows[equal]
+        left = np.linalg.norm(self.rows - self.rows @ onto, axis=1)
+        return np.asarray(left <= _RULES.rank)
 
     def working(self, along: Floats) -> Floats:
         """Go along the tangent space, (r,), and back onto the constraints."""
