@@ -152,6 +152,7 @@ def test_a_constraint_that_others_hold_already_changes_nothing(form: str) -> Non
     assert_shares(fit(multinomial, [0.3, 0.3, 0.4], KINDS, constraints=REPEATED[form]))
 
 
+@pytest.mark.filterwarnings("ignore:delta_grad")
 def test_trust_constr_steps_back_from_where_there_is_no_likelihood() -> None:
     method = "trust-constr"
     mle = fit(multinomial, [0.3, 0.3, 0.4], KINDS, method=method, constraints=SUM["mapping"])

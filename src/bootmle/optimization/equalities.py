@@ -14,10 +14,10 @@ __all__ = ["without_repeated"]
 _STEP = 1e-5
 """Of derivatives, in sizes of the parameters: of what adds up they are exact."""
 _BESIDE = 0.01
-"""Distance of a second point, in sizes: gradients that agree at the first by chance differ there."""
+"""Distance of a second point, in sizes: gradients that agree by chance at the first differ."""
 _RANK = 1e-6
-"""Singular value, of rows of length 1, below which a constraint repeats others, and distance in
-sizes by which it contradicts them: differences leave 1e-10."""
+"""Singular value of rows of length 1 below which a constraint repeats others, and the distance, in
+sizes, by which it contradicts them: differences leave 1e-10."""
 
 Limited = Callable[[Floats], tuple[Floats, Floats, Floats]]
 """All that constraints limit at a point, (k,), and the lower and upper limits."""
