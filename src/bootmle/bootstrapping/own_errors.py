@@ -8,41 +8,42 @@ from typing import Any
 import numpy as np
 
 from bootmle.inference.correction import Correction
+from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.refitting.errors_by_parts import errors_by_parts
+from bootmle.refitting.errors_by_parts import errors_by_expansion, errors_by_parts
 from bootmle.refitting.replicates import Replicates
+from bootmle.refitting.task import Task
 
 __all__ = ["OwnErrors"]
 
 
 class OwnErrors:
-    """Those of the replicates of a run that the expansion does not give, once they are known."""
+    """Those of a run's replicates, once they are known: for most replicates nobody asks."""
 
     def __init__(self) -> None:
         """Begin without any."""
         self.known: tuple[Replicates, Correction | None] | None = None
 
     def of(self, run: Any) -> tuple[Replicates, Correction | None]:
-        """Return a run's replicates and their correction, with the errors of verified ones."""
+        """Return a run's replicates and their correction, with the errors of each replicate."""
         if self.known is None:
-            data, numbers = run.data, run.numbers
-            bare = np.isnan(data.standard_errors).all(axis=1) & (data.status != Status.EXPANDED)
-            wanted = np.flatnonzero(bare & np.isfinite(data.estimates).all(axis=1))
-            drawn = wanted if numbers is None else numbers[wanted]
-            place = (run.fit, run.sampling, run.seed)
-            errors = data.standard_errors.copy()
-            errors[wanted] = errors_by_parts(
-                *place, drawn, data.estimates[wanted], run.standard_error
-            )
-            data = replace(data, standard_errors=errors)
-            self.known = data, _with_errors(run.correction, data)
+            data, task = run.data, Task.prepare(run.fit, run.sampling, run.refit, run.seed)
+            numbers = np.arange(len(data)) if run.numbers is None else run.numbers
+            expanded, open_ones = errors_by_expansion(task, numbers), data.status == Status.EXPANDED
+            errors = np.where(open_ones[:, None], expanded, np.nan)
+            bare = np.isnan(errors).all(axis=1) & np.isfinite(data.estimates).all(axis=1)
+            errors[bare] = errors_by_parts(run.fit, task, numbers[bare], data.estimates[bare])
+            correction = _with_errors(run.correction, data.estimates, expanded, errors)
+            self.known = replace(data, standard_errors=errors), correction
         return self.known
 
 
-def _with_errors(correction: Correction | None, data: Replicates) -> Correction | None:
+def _with_errors(
+    correction: Correction | None, estimates: Floats, expanded: Floats, errors: Floats
+) -> Correction | None:
     """Give the verified sample of a correction the errors that the same replicates have."""
-    if correction is None or correction.predicted_errors is None:
-        return correction
-    places = {row.tobytes(): k for k, row in enumerate(data.estimates)}
+    if correction is None:
+        return None
+    places = {row.tobytes(): k for k, row in enumerate(estimates)}
     sample = [places[row.tobytes()] for row in correction.verified]
-    return replace(correction, verified_errors=data.standard_errors[sample])
+    return replace(correction, predicted_errors=expanded[sample], verified_errors=errors[sample])

@@ -160,6 +160,19 @@ class LikelihoodRefit:
         parts = replace(self.fit, likelihood=likelihood, base=likelihood.at(fit.estimate))
         return replace(self, fit=parts, apart=False, verified=True)
 
+    def expanded_errors(self, resamples: Sequence[Resample]) -> Floats:
+        """Return the sandwich standard errors at the models' optima of a whole chunk, (b, p).
+
+        NaN where a model has no optimum, or the expansion ends too early for them.
+        """
+        assert self.expansion is not None
+        models = self._models(np.array([each.weights for each in resamples]))
+        z, good = maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
+        points = np.where(good[:, None], z, np.nan)
+        given = (self.fit, self.expansion, self.sandwich, resamples, models, points)
+        errors, trusted = expanded_errors(*given)
+        return np.where((good & trusted)[:, None], errors, np.nan)
+
     def errors_of_data(self) -> Floats | None:
         """Return the fit's own sandwich standard errors by the expansion, (p,); None without."""
         definite = self.fit.information.definiteness == "positive definite"
