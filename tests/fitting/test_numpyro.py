@@ -71,6 +71,56 @@ def test_counts_on_a_log_scale() -> None:
     assert_allclose(mle.nll, found.fun, rtol=1e-7)  # NumPyro's own errs by 1e-8
 
 
+def masked(x: Any, y: Any, kept: Any) -> None:
+    beta = numpyro.sample("beta", dist.ImproperUniform(dist.constraints.real_vector, (), (3,)))
+    sigma = numpyro.sample("sigma", dist.ImproperUniform(dist.constraints.positive, (), ()))
+    mean = numpyro.deterministic("mean", x @ beta)
+    with numpyro.plate("rows", len(x)), numpyro.handlers.mask(mask=kept):
+        numpyro.sample("y", dist.Normal(mean, sigma), obs=y)
+
+
+def weighted(x: Any, y: Any, kept: Any) -> None:
+    beta = numpyro.sample("beta", dist.Normal(0, 1).expand([3]))
+    sigma = numpyro.sample("sigma", dist.HalfNormal(1))
+    with numpyro.plate("rows", len(x)), numpyro.handlers.scale(scale=1.0 + kept):
+        numpyro.sample("y", dist.Normal(x @ beta, sigma), obs=y)
+
+
+@pytest.mark.parametrize(("model", "base"), [(masked, 0.0), (weighted, 1.0)])
+def test_masks_scales_and_improper_priors(model: Callable[..., None], base: float) -> None:
+    kept = np.random.default_rng(2).random(N) > 0.3
+    mle, root = fit_numpyro(model, X, Y, kept), np.sqrt(base + kept)
+    beta = np.linalg.lstsq(root[:, None] * X, root * Y)[0]
+    sigma = np.sqrt(np.average((Y - X @ beta) ** 2, weights=root**2))
+    assert_allclose(mle.estimate, np.append(beta, sigma), rtol=1e-6)
+    assert mle.likelihood.per_observation
+
+
+def test_rows_are_the_plate_without_parameters_and_sites_add_up() -> None:
+    pairs, counts = np.column_stack([Y, 2 + X[:, 1]]), np.random.default_rng(1).poisson(3.0, N)
+
+    def columns(pairs: Any, counts: Any) -> None:
+        with numpyro.plate("columns", 2):
+            mean = numpyro.sample("mean", dist.Normal(0, 1))
+            sd = numpyro.sample("sd", dist.HalfNormal(1))
+            with numpyro.plate("rows", N):
+                numpyro.sample("pairs", dist.Normal(mean, sd), obs=pairs)
+        numpyro.sample("counts", dist.Poisson(numpyro.sample("rate", dist.Gamma(1))), obs=counts)
+
+    mle = fit_numpyro(columns, pairs, counts)
+    exact = [*pairs.mean(axis=0), *pairs.std(axis=0), counts.mean()]
+    assert_allclose(mle.estimate, exact, rtol=1e-6)
+    mean, sd = mle.estimate[:2], mle.estimate[2:4]
+    normal = np.sum(np.log(sd) + 0.5 * np.log(2 * np.pi) + 0.5 * ((pairs - mean) / sd) ** 2, axis=1)
+    found = mle.likelihood.contributions(mle.estimate)
+    assert_allclose(found, normal - stats.poisson.logpmf(counts, mle.estimate[4]), rtol=1e-9)
+
+
+def imputed(y: Any) -> None:
+    mu = numpyro.sample("mu", dist.Normal())
+    numpyro.sample("y", dist.Normal(mu, 1.0), obs=y, obs_mask=y > 0)
+
+
 def random_effects(y: Any) -> None:
     tau = numpyro.sample("tau", dist.HalfNormal(1))
     with numpyro.plate("groups", 3):
@@ -117,6 +167,7 @@ def unobserved(y: Any) -> None:
         (subsampled, "'rows' is subsampled"),
         (with_a_factor, "'penalty' is a factor"),
         (shares, "'share' has the support"),
+        (imputed, "'y_unobserved' stands for what obs_mask= leaves out"),
         (unobserved, "nothing is observed"),
     ],
 )

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from bootmle import Cases, Clustered, Jackknife, Status, bootstrap, crosscheck, fit, information
 from bootmle.likelihood import automatic, compiled, compiled_newton
+from bootmle.likelihood.device_data import as_numbers, casts
 from bootmle.optimization.outcome import Outcome
 from bootmle.refitting import compiled_refit
 from bootmle.refitting.expansion import expand_shared
@@ -179,12 +181,13 @@ def test_narrow_integers_are_cast_with_a_note() -> None:
 def test_a_branch_not_taken_may_have_no_slope() -> None:
     def rooted(params: Any, x: Any, y: Any) -> Any:
         eta = x @ params
-        # In reverse mode the root's slope is 0 · ∞ wherever eta is negative, as it is not at x0.
-        root = jnp.where(eta > 0, jnp.sqrt(jnp.where(eta > 0, eta, 0.0)), 0.0)
+        # In reverse mode the root's slope is 0 · NaN wherever eta is negative, as it is not at x0.
+        root = jnp.where(eta > 0, jnp.sqrt(eta), 0.0)
         return jnp.exp(eta) - y * eta + 0.0 * root
 
     mle = fit(rooted, [3.0, 0.0, 0.0], (X, Y), jac="jax")
     assert_allclose(mle.estimate, MLE.estimate, rtol=1e-5)
+    assert any("reverse mode has no finite slope" in note for note in mle.notes)
     few, same = (bootstrap(each, n_resamples=64, rng=1) for each in (mle, MLE))
     assert_allclose(
         few.replicates / same.standard_error, same.replicates / same.standard_error, atol=2e-3
@@ -341,8 +344,64 @@ def test_what_cannot_be_traced_is_refused_with_the_way_back() -> None:
     with pytest.raises(TypeError, match="double precision, not float32"):
         fit(lambda params, y: ((y - params[0]) ** 2).astype(jnp.float32), [1.0], Y, jac="jax")
     frame = pd.Series(["a", "b"] * 60, dtype="category")
-    with pytest.raises(TypeError, match=r"holds object.*codes for categories"):
+    with pytest.raises(TypeError, match=r"holds category.*codes for categories"):
         fit(lambda params, y, g: (y - params[0]) ** 2, [1.0], (Y, frame), jac="jax")
+
+
+@pytest.mark.parametrize(
+    ("column", "match"),
+    [
+        (np.ma.array(Y, mask=np.arange(N) == 3), r"masked rows are missing \(1 in args\[1\]\)"),
+        (pd.Series(["a", "b"] * 60, dtype="category"), "holds category.*codes for categories"),
+        (np.array(["a"] * N, dtype=object), "holds object.*codes for categories"),
+        (np.array(["2020-01-01"] * N, dtype="M8[D]"), "datetime64.*numbers for dates"),
+        (pd.Series(pd.date_range("2020", periods=N, tz="UTC")), "UTC.*numbers for dates"),
+        (np.arange(N).astype("m8[s]"), "numbers for durations"),
+        (sparse.csr_array(np.eye(N)), r"is sparse \(csr_array\).*toarray"),
+        (np.array(3.0), "no rows to resample"),
+        (Y.astype(complex), "real and imaginary parts"),
+        (np.zeros(N, dtype=[("a", "f8")]), "its fields as arrays"),
+        (pd.Series([None, *(Y[1:] > 0)], dtype="boolean"), "has missing values.*complete rows"),
+        (pd.DataFrame({"a": Y, "b": ["b"] * N}), r"args\[1\]\['b'\] holds"),
+        (jax.random.split(jax.random.key(0), N), r"args\[1\] holds random keys.*draw the numbers"),
+    ],
+)
+def test_data_that_are_no_numbers_are_refused_by_what_they_are(column: Any, match: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=match):
+        fit(lambda params, y, z: (y - params[0]) ** 2 + 0 * z, [1.0], (Y, column), jac="jax")
+
+
+def test_keys_of_the_older_kind_are_refused() -> None:
+    def noisy(params: Any, y: Any, keys: Any) -> Any:
+        return (y - params[0] + jax.vmap(jax.random.normal)(keys)) ** 2
+
+    keys = jax.random.split(jax.random.PRNGKey(0), N)
+    with pytest.raises(TypeError, match=r"args\[1\] holds random keys"):
+        fit(noisy, [1.0], (Y, keys), jac="jax")
+
+
+@pytest.mark.parametrize(
+    ("column", "cast"),
+    [
+        (Y.astype(np.float32), "float32: cast to float64"),
+        (Y.astype(np.float16), "float16: cast to float64"),
+        (jnp.asarray(Y, dtype=jnp.bfloat16), "bfloat16: cast to float64"),
+        (Y.astype(">f8"), ">f8: cast to float64"),
+        (Y.astype(np.int16), "int16: cast to int64"),
+        (np.full(N, 2**63 + 1, dtype=np.uint64), "uint64: cast to float64"),
+        (pd.Series(Y, dtype="Float64"), "Float64: cast to float64"),
+        (pd.array(Y.astype(int), dtype="Int64"), "Int64: cast to int64"),
+        (pd.Series(Y.astype(int), dtype="category"), "category: cast to int64"),
+        (pd.DataFrame({"a": Y, "b": Y > 0}), "bool, float64: cast to float64"),
+        (np.asfortranarray(X), None),
+        (np.ma.array(Y), None),
+        (Y > 0, None),
+    ],
+)
+def test_other_numbers_are_cast_with_a_note(column: Any, cast: str | None) -> None:
+    assert casts((Y, column)) == ([] if cast is None else [f"args: args[1] holds {cast} for JAX"])
+    exact = np.asarray(column, dtype=float)
+    assert_array_equal(np.asarray(as_numbers("args[1]", column), dtype=float), exact)
 
 
 def test_a_gradient_that_misses_a_branch_is_refused() -> None:

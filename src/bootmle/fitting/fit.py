@@ -342,7 +342,7 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
         scipy_stop=search.scipy_stop,
         scipy_run=search.scipy,
         n_evaluations=likelihood.calls.n,
-        notes=(*describe_data(likelihood), *skipped, *search.notes),
+        notes=(*describe_data(likelihood, estimate), *skipped, *search.notes),
         scales=scales,
         likelihood=likelihood,
         whitening=whitening,

@@ -11,7 +11,7 @@ import numpy as np
 
 from bootmle.fitting.fit import Fit, fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.compiled import double_precision, require_jax
+from bootmle.likelihood.compiled import double_precision, numpy_of_jax, require_jax
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
 
 __all__ = ["fit_numpyro"]
@@ -82,10 +82,9 @@ def fit_numpyro(
     except ImportError as error:
         raise ImportError("fit_numpyro: needs NumPyro; install bootmle[numpyro]") from error
     with double_precision():
-        traces = [_trace(model, args, kwargs, seed) for seed in (0, 1)]
-        n = _rows(traces[0])
-        one, other = traces
-        sites = tuple(_site(name, one[name], other[name], n) for name in _latent(one))
+        one, other = (_trace(model, args, kwargs, seed) for seed in (0, 1))
+        n = _rows(one)
+        sites = tuple(_site(name, one[name], other[name], n, one) for name in _latent(one))
     data, constants = _divide(args, kwargs, n)
     objective = _Contributions(model, sites, constants, len(args), n)
     names, values, scales = [], [], []
@@ -146,7 +145,9 @@ class _Contributions:
         every = {**self.constants, **(data or {})}
         args = [every.pop(str(k)) for k in range(self.n_args)]
         trace = _trace(self.model, args, every, 0, values)
-        found = [-_log_prob(site, self.n) for site in _observed(trace)]
+        of_parameters = _parameter_plates(trace)
+        by_rows = self.n is not None
+        found = [-_log_prob(site, by_rows, of_parameters) for site in _observed(trace)]
         return sum(found[1:], found[0])
 
 
@@ -156,9 +157,22 @@ def _trace(
     """Run the model, with values of its parameters."""
     handlers = import_module("numpyro.handlers")
     seeded = handlers.seed(model, require_jax().random.key(seed))
-    if values is not None:
+    if values is None:  # an improper prior has no draws
+        seeded = handlers.substitute(seeded, substitute_fn=_drawn_or_feasible)
+    else:
         seeded = handlers.substitute(seeded, values)
     return handlers.trace(seeded).get_trace(*args, **kwargs)
+
+
+def _drawn_or_feasible(site: Any) -> Any:
+    """Return a value of a site that cannot be drawn, another one for each seed; else None."""
+    improper = import_module("numpyro.distributions").ImproperUniform
+    if site["type"] != "sample" or site["is_observed"] or not isinstance(site["fn"], improper):
+        return None
+    fn, random = site["fn"], require_jax().random
+    free = random.normal(site["kwargs"]["rng_key"], fn.batch_shape + fn.event_shape)
+    transforms = import_module("numpyro.distributions.transforms")
+    return transforms.biject_to(fn.support)(free)
 
 
 def _observed(trace: Any) -> list[Any]:
@@ -194,34 +208,55 @@ def _rows(trace: Any) -> int | None:
     observed = _observed(trace)
     if not observed:
         raise ValueError("model: nothing is observed; pass obs= at its likelihood's sites")
-    lengths = {_length(site) for site in observed}
+    of_parameters = _parameter_plates(trace)
+    lengths = {_length(site, of_parameters) for site in observed}
     return lengths.pop() if len(lengths) == 1 else None
 
 
-def _length(site: Any) -> int | None:
-    """Return the number of observations of a site: its innermost plate's, or its only axis'."""
+def _parameter_plates(trace: Any) -> set[str]:
+    """Name the plates of parameters, which are no plates of rows."""
+    return {f.name for name in _latent(trace) for f in trace[name].get("cond_indep_stack", ())}
+
+
+def _row_axis(site: Any, of_parameters: set[str]) -> int | None:
+    """Return the axis of a site's rows: its only one, or the last of plates without parameters."""
     shape = tuple(site["fn"].log_prob(site["value"]).shape)
     if len(shape) == 1:
-        return int(shape[0])
-    inner: list[int] = [frame.size for frame in site["cond_indep_stack"] if frame.dim == -1]
-    return inner[0] if shape and inner else None
+        return -1
+    plates = [frame for frame in site["cond_indep_stack"] if -frame.dim <= len(shape)]
+    own = [frame.dim for frame in plates if frame.name not in of_parameters]
+    every = [frame.dim for frame in plates]
+    return max(own or every) if shape and every else None
 
 
-def _log_prob(site: Any, n: int | None) -> Any:
+def _length(site: Any, of_parameters: set[str]) -> int | None:
+    """Return the number of observations of a site."""
+    axis = _row_axis(site, of_parameters)
+    return None if axis is None else int(site["fn"].log_prob(site["value"]).shape[axis])
+
+
+def _log_prob(site: Any, by_rows: bool, of_parameters: set[str]) -> Any:
     """Return the log-likelihood of each observation (n,), or the total."""
     found = site["fn"].log_prob(site["value"])
     found = found if site["scale"] is None else site["scale"] * found
-    if n is None:
+    if not by_rows:
         return found.sum()
-    return found.reshape(-1, found.shape[-1]).sum(axis=0)
+    axis = _row_axis(site, of_parameters)
+    assert axis is not None
+    return numpy_of_jax().moveaxis(found, axis, -1).reshape(-1, found.shape[axis]).sum(axis=0)
 
 
-def _site(name: str, one: Any, other: Any, n: int | None) -> _Site:
+def _site(name: str, one: Any, other: Any, n: int | None, siblings: Any) -> _Site:
     """Read a site of parameters from two runs with other values; refuse what is no parameter."""
     shape = tuple(np.shape(one["value"]))
     if one["type"] == "param":
         constraint = one["kwargs"].get("constraint")
         return _Site(name, shape, _scale(name, constraint), np.asarray(one["value"], dtype=float))
+    if name.endswith("_unobserved") and name.removesuffix("_unobserved") in siblings:
+        raise ValueError(
+            f"model: {name!r} stands for what obs_mask= leaves out; mask the likelihood instead, "
+            f"with handlers.mask or the distribution's mask(), or leave those rows out"
+        )
     if one["fn"].support.is_discrete:
         raise ValueError(
             f"model: {name!r} is discrete and not observed; sum it out of the likelihood"

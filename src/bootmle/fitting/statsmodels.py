@@ -253,7 +253,7 @@ def _names(model: Any, size: int) -> list[str] | None:
 
 def _with_rows(mle: Fit, model: Any, own: list[str]) -> Fit:
     """Say how contributions depend on rows, which fit cannot see where a model holds its data."""
-    unseen = describe_data(mle.likelihood)
+    unseen = describe_data(mle.likelihood, mle.estimate)
     notes = (*own, *(said for said in mle.notes if said not in unseen))
     ordered = "TimeSeriesModel" in kinds_of(model)
     rows = Rows.ORDERED if ordered else mle.likelihood.rows

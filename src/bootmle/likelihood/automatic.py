@@ -17,9 +17,10 @@ import numpy as np
 from bootmle.display.text import brief
 from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.compiled import Kernels, Path, casts, device, require_jax
+from bootmle.likelihood.compiled import Kernels, Path, device, require_jax
 from bootmle.likelihood.compiled_newton import Curved, Limits, Refitted, Shared, refit_on_device
-from bootmle.likelihood.data import count_rows
+from bootmle.likelihood.data import count_rows, walk_leaves
+from bootmle.likelihood.device_data import casts, key_message
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.traced import RowsOfTotal, probes_beside, trace_scales
 
@@ -124,6 +125,24 @@ class Automatic:
         """Say which data are cast on their way to JAX."""
         return casts(args)
 
+    def pitfalls(self, params: Floats, args: tuple[Any, ...]) -> list[str]:
+        """Say where reverse mode finds no slope of a contribution that has a value."""
+        values = np.ravel(self(params, *args))
+        if self.by_rows:
+            slopes = self._kernels.call("scores", params, args)
+        else:
+            slopes = self._kernels.call("gradient", params, args, None)[None]
+        lost = np.isfinite(values).all() & ~np.isfinite(slopes).all(axis=1)
+        if not lost.any():
+            return []
+        where = f"in {lost.sum()} of {values.size} rows, first in row {lost.argmax()}"
+        return [
+            f"JAX's reverse mode has no finite slope {where if self.by_rows else 'of the sum'}, "
+            f"where the value is finite: a branch that jnp.where does not take is differentiated, "
+            f"too; give it arguments inside its domain, jnp.where(ok, f(jnp.where(ok, x, 1.0)), "
+            f"other); until then refits take forward mode, one by one"
+        ]
+
     @property
     def _kernels(self) -> Kernels:
         """The compiled functions, which stay behind when the objective is pickled."""
@@ -164,6 +183,10 @@ def read_automatic(
         found = objective(params.copy(), *args)
         objective.scores(params, *args)
     except Exception as error:  # JAX has a class for each way in which tracing fails
+        if "PRNG key" in str(error):
+            for label, leaf in walk_leaves(args):
+                if str(getattr(leaf, "dtype", "")) == "uint32":  # keys of the older kind
+                    raise TypeError(key_message(label)) from error
         if not type(error).__module__.startswith("jax"):
             raise
         reason = str(error).strip().splitlines()[0]

@@ -13,10 +13,11 @@ import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from bootmle.likelihood.arrays import Floats, unmasked
-from bootmle.likelihood.data import map_leaves, walk_leaves
+from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.data import map_leaves
+from bootmle.likelihood.device_data import as_numbers
 
-__all__ = ["Kernels", "Path", "casts", "device", "double_precision", "numpy_of_jax", "require_jax"]
+__all__ = ["Kernels", "Path", "device", "double_precision", "numpy_of_jax", "require_jax"]
 
 _TOGETHER = 64
 """Replicates of one call. The buffers always have this length, and a loop goes as far as they are
@@ -92,7 +93,7 @@ class Kernels:
 
     def on_device(self, args: Any) -> Any:
         """Move the data to JAX's device, once for those of a fit."""
-        return self.held("args", args, partial(map_leaves, _as_jax))
+        return self.held("args", args, _moved)
 
     def held(self, name: str, values: Any, move: Callable[[Any], Any]) -> Any:
         """Move arrays, unless those moved last under this name are the same."""
@@ -219,6 +220,11 @@ def _along(function: Callable[[Any], Any], direction: Any) -> Callable[[Any], An
     return lambda z: require_jax().jvp(function, (z,), (direction,))[1]
 
 
+def _moved(args: Any) -> Any:
+    """Move data to JAX's device."""
+    return map_leaves(lambda label, leaf: numpy_of_jax().array(as_numbers(label, leaf)), args)
+
+
 class Device(NamedTuple):
     """Where JAX computes."""
 
@@ -235,36 +241,6 @@ def device() -> Device:
     if chosen.platform == "cpu":  # whose products depend on the number of threads
         return Device(f"CPU with {cpu_count()} threads", None)
     return Device(chosen.device_kind, (chosen.memory_stats() or {}).get("bytes_limit"))
-
-
-def casts(args: Any) -> list[str]:
-    """Say which data are cast on their way to JAX."""
-    found = []
-    for label, leaf in walk_leaves(args):
-        own = getattr(leaf, "dtypes", getattr(leaf, "dtype", None))
-        kinds = sorted({str(each) for each in (own if np.iterable(own) else [own])})
-        moved = _as_numbers(label, leaf).dtype
-        if own is not None and not set(kinds) <= {"float64", "int64", "bool"}:
-            found.append(f"args: {label} holds {', '.join(kinds)}: cast to {moved} for JAX")
-    return found
-
-
-def _as_jax(label: str, leaf: Any) -> Any:
-    """Move one leaf of the data to JAX's device."""
-    return numpy_of_jax().array(_as_numbers(label, leaf))
-
-
-def _as_numbers(label: str, leaf: Any) -> NDArray[Any]:
-    """Return a leaf of the data as numbers of 64 bits, a data frame as its matrix."""
-    values: NDArray[Any] = np.asarray(unmasked(leaf))
-    if values.dtype.kind not in "fiub":
-        raise TypeError(
-            f"args: {label} holds {values.dtype}, and jac='jax' takes numbers only; pass codes for "
-            f"categories, numbers for dates, and numeric columns alone of a data frame"
-        )
-    # Products of narrower integers would silently wrap around.
-    wide = {"i": np.int64, "u": np.int64, "f": np.float64}.get(values.dtype.kind, values.dtype)
-    return values.astype(wide, copy=False)
 
 
 def double_precision() -> Any:

@@ -24,6 +24,7 @@ from bootmle.likelihood.data import (
     take_rows,
 )
 from bootmle.likelihood.derivatives import split_gradient
+from bootmle.likelihood.device_data import refuse_keys
 from bootmle.likelihood.frequencies import Frequencies, observed_rows
 from bootmle.likelihood.jacobian import with_jac_form
 from bootmle.likelihood.likelihood import Likelihood
@@ -48,6 +49,7 @@ def read_likelihood(
     weights_kind: str = "importance",
 ) -> Likelihood:
     """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
+    refuse_keys(as_args(args))
     given = laid_out(as_args(args))
     n_rows = count_rows(given)
     check_row_order(given)

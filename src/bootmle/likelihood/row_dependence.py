@@ -106,7 +106,7 @@ def _indivisible(likelihood: Likelihood, error: Exception) -> Likelihood:
     return replace(likelihood, rows=Rows.INDIVISIBLE, rows_error=reason)
 
 
-def describe_data(likelihood: Likelihood) -> list[str]:
+def describe_data(likelihood: Likelihood, params: Floats) -> list[str]:
     """Say what the objective makes of its data, where it may not be what its author means."""
     notes = []
     if likelihood.scale != 1.0:
@@ -118,6 +118,7 @@ def describe_data(likelihood: Likelihood) -> list[str]:
     if likelihood.automatic:
         notes += likelihood.automatic.casts(likelihood.args)
         notes += likelihood.automatic.notes
+        notes += likelihood.automatic.pitfalls(params, likelihood.args)
     if likelihood.response.kind in _NOTED:
         notes.append(likelihood.response.kind.value)
     return notes
