@@ -59,7 +59,7 @@ def test_fit_expansion_and_crosscheck_show_their_evaluations(
     y, start = np.random.default_rng(0).normal(size=60), {"mu": 0.1, "log_sd": 0.1}
     pause[0] = 0.001
     mle = fit(nll, start, args=y, progress=True)
-    assert "fit: about 140 evaluations, " in (told := capsys.readouterr().err)
+    assert "fit: about 130 evaluations, " in (told := capsys.readouterr().err)
     assert " fit: " in told
     pause[0] = 0.004
     boot = bootstrap(mle, n_resamples=40, rng=0, progress=True)

@@ -36,7 +36,7 @@ def announce_run(
     seconds = found.least.seconds, found.most.seconds
     more = "" if isinstance(fit, Estimator) else f", {_evaluations(found)} evaluations"
     if seconds[1] > ABOUT * seconds[0]:
-        more += "; how many replicates have to be verified shows once the first are"
+        more += "; how many are verified is settled after the first 40"
     if refit == "verified" and _corrects(fit, sampling):
         other = forecast_run(fit, sampling, "corrected", count, workers)
         between = durations(other.least.seconds, other.most.seconds)

@@ -145,8 +145,8 @@ def _how(boot: Sensitivity) -> Iterator[str]:
     if boot.correction is not None:
         count = int((boot.status == Status.VERIFIED).sum())
         yield (
-            f"corrected: expanded replicates, by {count:,} of them that are verified; ± MC "
-            f"includes the correction's error"
+            f"corrected: {count:,} replicates are verified refits, by which the other expanded "
+            f"ones are corrected; ± MC includes the correction's error"
         )
 
 

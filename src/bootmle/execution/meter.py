@@ -10,7 +10,16 @@ from threading import Event, Thread
 from typing import Any
 
 from bootmle.display.text import duration
-from bootmle.execution.progress import LONG, LOOK, bar_of, is_watched, say, tell_apart
+from bootmle.execution.ahead import seconds_ahead
+from bootmle.execution.progress import (
+    LONG,
+    LOOK,
+    bar_of,
+    is_watched,
+    on_cores,
+    say,
+    tell_apart,
+)
 
 __all__ = ["count_evaluations", "watched_step"]
 
@@ -36,13 +45,15 @@ def count_evaluations(count: int = 1) -> None:
 
 
 @contextmanager
-def watched_step(what: str, show: bool, expected: int | None = None) -> Iterator[None]:
-    """Show how many evaluations the block takes; ``expected`` is how many it probably will."""
+def watched_step(
+    what: str, show: bool, expected: int | None = None, workers: int = 1
+) -> Iterator[None]:
+    """Show how many evaluations the block takes on workers; it will probably be ``expected``."""
     if not show:
         yield
         return
     ended = Event()
-    watch = Thread(target=_watch, args=(what, expected, ended), daemon=True)
+    watch = Thread(target=_watch, args=(what, expected, workers, ended), daemon=True)
     watch.start()
     try:
         yield
@@ -51,7 +62,7 @@ def watched_step(what: str, show: bool, expected: int | None = None) -> Iterator
         watch.join()
 
 
-def _watch(what: str, expected: int | None, ended: Event) -> None:
+def _watch(what: str, expected: int | None, workers: int, ended: Event) -> None:
     """Forecast a step that takes long, and show its progress until it has ended."""
     begun = told = time.monotonic()
     first, forecast = _METER.evaluations, False
@@ -60,9 +71,11 @@ def _watch(what: str, expected: int | None, ended: Event) -> None:
         done, now = _METER.evaluations - first, time.monotonic()
         if not forecast and expected and done >= _SURE:
             forecast = True
-            whole = expected * (now - begun) / done
+            # Workers are ready later: the first evaluations run one by one.
+            whole = seconds_ahead(expected * (now - begun) / done, workers)
             if whole >= LONG:
-                say(f"{what}: about {expected:,} evaluations, {duration(whole)}")
+                long = f"{duration(whole)} {on_cores(workers)}"
+                say(f"{what}: about {expected:,} evaluations, {long}")
         if is_watched() and bar is None and now - begun >= _QUIET:
             bar = bar_of(expected, "evaluation", what)
         if bar is not None:

@@ -22,6 +22,7 @@ __all__ = [
     "announce",
     "bar_of",
     "is_watched",
+    "on_cores",
     "say",
     "shown",
     "tell_apart",
@@ -45,8 +46,12 @@ def shown(progress: bool | None) -> bool:
 def announce(least: float, most: float, count: int, workers: int, more: str = "") -> None:
     """Print a forecast of a long run, in seconds, and more about it."""
     if most >= LONG:
-        on = "1 core" if workers == 1 else f"{workers} cores"
-        say(f"{count:,} refits: about {durations(least, most)} on {on}{more}")
+        say(f"{count:,} refits: about {durations(least, most)} {on_cores(workers)}{more}")
+
+
+def on_cores(workers: int) -> str:
+    """Say on how many cores."""
+    return "on 1 core" if workers == 1 else f"on {workers} cores"
 
 
 def tell_apart(seconds: float) -> bool:
