@@ -794,3 +794,21 @@ def test_a_piece_of_another_form_is_computed_again(tmp_path: Path) -> None:
         assert_array_equal(again.replicates, whole.replicates)
     path.write_bytes(sound)
     assert_array_equal(load(run).replicates, whole.replicates)
+
+
+def test_an_interrupted_expansion_says_that_nothing_is_done() -> None:
+    y = np.random.default_rng(0).normal(size=60)
+    stop = [False]
+
+    def nll(params: Any, y: Any) -> Any:
+        if stop[0]:
+            raise KeyboardInterrupt
+        return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+    mle = fit(nll, [0.1, 0.1], args=y)
+    stop[0] = True
+    with pytest.raises(Interrupted, match="interrupted: no replicate is done yet") as caught:
+        bootstrap(mle, n_resamples=99, rng=0)
+    assert caught.value.partial is None
+    stop[0] = False
+    assert len(bootstrap(mle, n_resamples=99, rng=0).replicates) == 99

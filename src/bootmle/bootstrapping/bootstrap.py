@@ -37,6 +37,7 @@ from bootmle.execution.stopping import (
     read_deadline,
     read_timeout,
     signals_interrupt,
+    unfinished,
 )
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
@@ -50,6 +51,7 @@ from bootmle.sampling import Cases, Plan
 
 __all__ = ["bootstrap", "precise_enough", "worst_relative_error"]
 
+_NOTHING_YET = "no replicate is done yet, and nothing was kept; repeat the call"
 _FEWEST = 100
 """Finite replicates below which no precision is taken to be reached: the Monte Carlo error follows
 from a fourth moment, known at 100 normal replicates to about a third (√(96/9B))."""
@@ -158,7 +160,8 @@ def bootstrap(
     with signals_interrupt(), computation():
         if shown(progress):
             announce_run(fit, sampling, refit, (n_resamples, path, part), workers)
-        with watched_step("shared expansion", shown(progress)), points_on(n_jobs):
+        watched = watched_step("shared expansion", shown(progress))
+        with unfinished(_NOTHING_YET), watched, points_on(n_jobs):
             setup = _set_up(fit, sampling, refit, rng, n_resamples, path, limit)
         run = Run(setup.task, setup.count, n_jobs, shown(progress), store=setup.store, **place)
         collected = run.collect()

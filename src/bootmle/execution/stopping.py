@@ -15,7 +15,14 @@ from typing import Any
 
 from bootmle.display.text import brief
 
-__all__ = ["Deadline", "Interrupted", "read_deadline", "read_timeout", "signals_interrupt"]
+__all__ = [
+    "Deadline",
+    "Interrupted",
+    "read_deadline",
+    "read_timeout",
+    "signals_interrupt",
+    "unfinished",
+]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -91,3 +98,15 @@ def signals_interrupt() -> Iterator[None]:
     finally:
         for each in own:
             signal.signal(each, signal.SIG_DFL)
+
+
+@contextmanager
+def unfinished(message: str) -> Iterator[None]:
+    """Say what an interrupted step leaves, instead of where in the user's code it was stopped."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as stop:
+        cause = f" ({stop})" if str(stop) else ""
+        raise Interrupted(f"interrupted{cause}: {message}", None) from None

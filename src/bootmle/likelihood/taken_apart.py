@@ -25,6 +25,8 @@ CHECKS = 2
 """Points at which contributions are compared with the total."""
 _TIMED = 16
 """Units whose evaluation is timed, after one that is not: it may compile or load something."""
+_NUMBERS = (float, np.float64)
+"""What is taken as it is: a copy would take a quarter of the time of 1,500 cheap rows."""
 _ADDITIVE = (Additivity.ADDITIVE, Additivity.CONSTANT_TERM, Additivity.MEAN)
 
 Members = NDArray[np.intp]
@@ -47,11 +49,17 @@ class _OfUnits:
 
     def __call__(self, params: Floats, *_: Any) -> Floats:
         """Return the values (n, k) of all rows, k of each unit."""
-        values = [
-            np.array(unmasked(self.function(params, *part)), dtype=float).reshape(-1)
-            for part in self.parts
-        ]
+        values: list[Any] = []
+        for part in self.parts:
+            value = self.function(params, *part)
+            plain = type(value) in _NUMBERS
+            values.append((value,) if plain else _copied(value))
         return np.asarray((np.array(values) * self.factors[:, None])[self.unit_of])
+
+
+def _copied(value: Any) -> Floats:
+    """Copy what a function may write into again, as a vector."""
+    return np.array(unmasked(value), dtype=float).reshape(-1)
 
 
 def why_whole(likelihood: Likelihood, *, clustered: bool) -> str:
