@@ -59,7 +59,7 @@ REGULAR: list[tuple[str, Model]] = [
     ("negative binomial", nb2(2)),
     ("ordered probit", ordered_probit(2)),
 ]
-"""Models for which theory promises that the bootstrap works, in small samples the first four."""
+"""Models for which theory promises that the bootstrap works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +165,11 @@ def small() -> list[Study]:
     study, mean = partial(Study, n_resamples=999), exponential(log=False)
     simulated = partial(parametric, mean.simulate)
     ends = ("percentile", "basic", "normal", "hessian")
-    few, more = REGULAR[:4], REGULAR
     return [
         study("exponential mean", mean, 20, methods=(*ALL, *NEW)),
         study("exponential mean, parametric", mean, 20, sampling=simulated, methods=ends),
-        *(study(title, model, 20, methods=(*CASES, *NEW)) for title, model in few[1:]),
-        *(study(title, model, 50, methods=(*CASES, *NEW)) for title, model in more),
+        *(study(title, model, 20, methods=(*CASES, *NEW)) for title, model in REGULAR[1:]),
+        *(study(title, model, 50, methods=(*CASES, *NEW)) for title, model in REGULAR),
     ]
 
 

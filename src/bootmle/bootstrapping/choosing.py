@@ -25,6 +25,7 @@ __all__ = [
     "choose_kinds",
     "describe_refusals",
     "is_clustered",
+    "is_off_center",
     "is_studied",
     "median_bias",
     "off_center",
@@ -193,12 +194,16 @@ def off_center(boot: Spread) -> NDArray[np.bool_]:
     count = len(boot.data) - boot.n_failed
     if not boot.supports_quantiles or count < fewest_replicates(LEVEL):
         return np.zeros(len(boot.names), dtype=bool)
-    shift = np.abs(median_bias(boot))
+    off = is_off_center(median_bias(boot), boot.skewness, count)
+    return np.asarray(off & (boot.standard_error > 0) & ~boot.flat())
+
+
+def is_off_center(shift: Floats, skewness: Floats, count: int) -> NDArray[np.bool_]:
+    """Whether the median bias z0 or the skewness of so many replicates is, (p,)."""
     noise = _THRESHOLDS.noise
-    off = shift > max(_THRESHOLDS.shifted, noise * np.sqrt(np.pi / 2 / count))
-    skewed = np.abs(boot.skewness) > max(_THRESHOLDS.skewed, noise * np.sqrt(6 / count))
-    varies = boot.standard_error > 0
-    return np.asarray((off | skewed) & varies & ~boot.flat())
+    off = np.abs(shift) > max(_THRESHOLDS.shifted, noise * np.sqrt(np.pi / 2 / count))
+    skewed = np.abs(skewness) > max(_THRESHOLDS.skewed, noise * np.sqrt(6 / count))
+    return np.asarray(off | skewed)
 
 
 def median_bias(boot: Spread) -> Floats:
