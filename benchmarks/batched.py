@@ -65,19 +65,20 @@ def poisson(u: Floats, y: Floats) -> Parts:
 
 
 def nb2(u: Floats, y: Floats) -> Parts:
-    eta, log_alpha = u[:, 0], u[:, 1]
-    mean, size = np.exp(eta), np.exp(-log_alpha)
-    rest = size + mean
-    value = betaln(size, y + 1) + np.log(size + y) + size * np.log1p(mean / size)
-    value += y * np.log1p(size / mean)
-    by_size = digamma(y + size) - digamma(size) - np.log1p(mean / size) + (mean - y) / rest
-    twice = polygamma(1, y + size) - polygamma(1, size) + 1 / size - 2 / rest
+    mean, size = np.exp(u[:, 0]), np.exp(-u[:, 1, :1])
+    counts, place = np.unique(y, return_inverse=True)  # special functions once for each count
+    rest, both = size + mean, size + counts
+    log_share = np.log1p(mean / size)
+    value = (betaln(size, counts + 1) + np.log(both))[:, place]
+    value += size * log_share + y * np.log1p(size / mean)
+    by_size = (digamma(both) - digamma(size))[:, place] - log_share + (mean - y) / rest
+    twice = (polygamma(1, both) - polygamma(1, size))[:, place] + 1 / size - 2 / rest
     twice += (size + y) / rest**2
-    both = size * (y - mean) * mean / rest**2
+    cross = size * (y - mean) * mean / rest**2
     return (
         value,
         np.stack([(mean - y) * size / rest, size * by_size], axis=1),
-        _block(mean * size * (size + y) / rest**2, both, -size * by_size - size**2 * twice),
+        _block(mean * size * (size + y) / rest**2, cross, -size * by_size - size**2 * twice),
     )
 
 
@@ -315,16 +316,17 @@ class Batched:
         errors = self.errors(params, weights)
         ends, far, lost = self._with_infinite(params, done)
         errors[far | lost[:, None]] = np.nan
-        for k in np.flatnonzero(far.any(axis=1) & ~far.all(axis=1)):
-            errors[k, ~far[k]] = self._errors_of_some(params[k], weights[k], ~far[k])
+        for one in np.unique(far[far.any(axis=1) & ~far.all(axis=1)], axis=0):
+            rows, some = np.flatnonzero((far == one).all(axis=1)), ~one
+            errors[np.ix_(rows, some)] = self._errors_of_some(params[rows], weights[rows], some)
         return Fitted(ends, errors)
 
     def _errors_of_some(self, params: Floats, weights: Floats, some: NDArray[np.bool_]) -> Floats:
-        """Return the errors of the parameters that are finite, the others held."""
-        _, _, hessian = self.derivatives(params[None], weights[None])
-        scores = self.scores(params[None])[0][:, some]
-        inverse = np.linalg.pinv(hessian[0][np.ix_(some, some)], hermitian=True)
-        return np.sqrt(weights @ (scores @ inverse) ** 2)
+        """Return the errors of the parameters that are finite, the others held, (R, q)."""
+        _, _, hessian = self.derivatives(params, weights)
+        scores = self.scores(params)[:, :, some]
+        inverse = np.linalg.pinv(hessian[:, some][:, :, some], hermitian=True)
+        return np.sqrt(np.einsum("rn,rnq->rq", weights, np.matmul(scores, inverse) ** 2))
 
     def _newton(self, params: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Minimize each row's total, by Newton steps that are shortened where it does not fall."""
