@@ -206,7 +206,7 @@ BATCHED: dict[str, tuple[Callable[..., Parts], Callable[..., Any]]] = {
 
 
 def _mean(weights: Floats, y: Floats) -> Floats:
-    return weights @ y[:, None] / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights @ y[:, None] / weights.sum(axis=1, keepdims=True))
 
 
 def _moments(weights: Floats, y: Floats) -> Floats:
@@ -245,7 +245,9 @@ class Batched:
     def derivatives(self, params: Floats, weights: Floats) -> Parts:
         """Return totals (R,), gradients (R, p) and Hessians (R, p, p)."""
         with np.errstate(all="ignore"):
-            value, slope, curve = self.parts(np.einsum("mnp,rp->rmn", self.design, params), *self.data)
+            value, slope, curve = self.parts(
+                np.einsum("mnp,rp->rmn", self.design, params), *self.data
+            )
         count = len(params)
         total = (np.broadcast_to(value, weights.shape) * weights).sum(axis=1)
         gradient = (slope * weights[:, None]).reshape(count, -1) @ self.slopes
@@ -256,29 +258,33 @@ class Batched:
         """Return every contribution's gradient, (R, n, p)."""
         with np.errstate(all="ignore"):
             _, slope, _ = self.parts(np.einsum("mnp,rp->rmn", self.design, params), *self.data)
-        return np.einsum("rmn,mnp->rnp", slope, self.design)
+        return np.asarray(np.einsum("rmn,mnp->rnp", slope, self.design))
 
     def hessians(self, params: Floats) -> Floats:
         """Return every contribution's Hessian at one point (1, p), (n, p, p)."""
         with np.errstate(all="ignore"):
             _, _, curve = self.parts(np.einsum("mnp,rp->rmn", self.design, params), *self.data)
-        return np.einsum("kln,knp,lnq->npq", curve[0], self.design, self.design)
+        return np.asarray(np.einsum("kln,knp,lnq->npq", curve[0], self.design, self.design))
 
     def errors(self, params: Floats, weights: Floats) -> Floats:
         """Return sandwich standard errors, (R, p)."""
         _, _, hessian = self.derivatives(params, weights)
         scores = self.scores(params)
-        found = np.full(params.shape, np.nan)
         infinite = ~np.isfinite(hessian).all(axis=(1, 2))
         hessian[infinite] = np.eye(self.p)
         inverse = np.linalg.pinv(hessian, hermitian=True)
         moved = np.matmul(scores, inverse)
-        found = np.sqrt(np.einsum("rn,rnp->rp", weights, moved**2))
+        found = np.asarray(np.sqrt(np.einsum("rn,rnp->rp", weights, moved**2)))
         found[infinite] = np.nan
         return found
 
     def corrected_errors(self, params: Floats, weights: Floats) -> Floats:
-        """Return sandwich standard errors by CR3 with each row as a cluster, (R, p).
+        """Return sandwich standard errors by CR3 with each row as a cluster, (R, p)."""
+        moved = self.corrected_influences(params, weights)
+        return np.asarray(np.sqrt(np.einsum("rn,rnp->rp", weights, moved**2)))
+
+    def corrected_influences(self, params: Floats, weights: Floats) -> Floats:
+        """Return each row's influence with its score corrected by CR3, (R, n, p).
 
         A row's score is multiplied by (I − H_i H⁻¹)⁻¹, which is 1/(1 − leverage) of one predictor.
         """
@@ -291,13 +297,12 @@ class Batched:
         own = np.eye(m) - np.einsum("rkjn,rnjl->rnkl", curve, spread)
         slope = np.linalg.solve(own, np.moveaxis(slope, 1, 2)[..., None])[..., 0]
         scores = np.einsum("rnm,mnp->rnp", slope, self.design)
-        moved = np.matmul(scores, inverse)
-        return np.sqrt(np.einsum("rn,rnp->rp", weights, moved**2))
+        return np.asarray(np.matmul(scores, inverse))
 
     def optima(self, weights: Floats, start: Floats) -> Floats:
-        """Return the optima of rows of weights from one start, (R, p); infinite where there is none."""
+        """Return the optima of rows of weights, (R, p), from a start; infinite if there is none."""
         if self.closed is not None:
-            return self.closed(weights, *self.data)
+            return np.asarray(self.closed(weights, *self.data))
         params, done = self._newton(np.tile(start, (len(weights), 1)), weights)
         return self._with_infinite(params, done)[0]
 
@@ -326,7 +331,8 @@ class Batched:
         _, _, hessian = self.derivatives(params, weights)
         scores = self.scores(params)[:, :, some]
         inverse = np.linalg.pinv(hessian[:, some][:, :, some], hermitian=True)
-        return np.sqrt(np.einsum("rn,rnq->rq", weights, np.matmul(scores, inverse) ** 2))
+        squares = np.matmul(scores, inverse) ** 2
+        return np.asarray(np.sqrt(np.einsum("rn,rnq->rq", weights, squares)))
 
     def _newton(self, params: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Minimize each row's total, by Newton steps that are shortened where it does not fall."""
@@ -338,11 +344,7 @@ class Batched:
             if not left.size:
                 break
             damped = hessian[left] + ridge[left, None, None] * self.scale
-            try:
-                step = -np.linalg.solve(damped, gradient[left][:, :, None])[:, :, 0]
-            except np.linalg.LinAlgError:
-                damped += 1e-9 * self.scale
-                step = -np.linalg.solve(damped, gradient[left][:, :, None])[:, :, 0]
+            step = -_solved(damped, gradient[left])
             fall = -(step * gradient[left]).sum(axis=1)
             near = (fall >= 0) & (fall < TOLERANCE**2) & (ridge[left] == 0)
             near &= (np.abs(step) < STILL * self.error).all(axis=1)
@@ -363,3 +365,11 @@ class Batched:
             worse = left[~better]
             ridge[worse] = np.maximum(8 * ridge[worse], 0.05)
         return params, done
+
+
+def _solved(matrices: Floats, vectors: Floats) -> Floats:
+    """Solve (R, p, p) systems for (R, p); of singular ones among them, in the least squares."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0])
+    except np.linalg.LinAlgError:
+        return np.asarray(np.einsum("rpq,rq->rp", np.linalg.pinv(matrices), vectors))

@@ -57,7 +57,9 @@ STEP = 1e-3
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the studies asked for, or read what is stored of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    names = [name for name, study in STUDIES.items() if study.model.name in BATCHED and study.regular]
+    names = [
+        name for name, study in STUDIES.items() if study.model.name in BATCHED and study.regular
+    ]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--datasets", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=399)
@@ -74,8 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = run(name, options)
         for row in rows:
             print(*(row[key] for key in ("study", "parameter", "method", "datasets")), end=" ")
-            print(*(f"{float(row[key]):.2f}" for key in ("covers", "mcse", "misses_below",
-                "misses_above", "withheld")), row["length"], flush=True)
+            print(
+                *(
+                    f"{float(row[key]):.2f}"
+                    for key in ("covers", "mcse", "misses_below", "misses_above", "withheld")
+                ),
+                row["length"],
+                flush=True,
+            )
         if options.csv:
             write_intervals(rows, options.csv)
 
@@ -138,13 +146,13 @@ class Simulated:
         nothing = np.full(size, np.nan), np.full((2, len(self.study.methods), size), np.nan)
         try:
             data = Batched(self.study.model.name, self.draw(number), self.study.model.truth)
-        except np.linalg.LinAlgError:
+            if not data.converged:
+                return nothing
+            rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(number, 2)))
+            weights = rng.multinomial(data.n, np.full(data.n, 1 / data.n), self.n_resamples)
+            return Intervals(self, data, weights.astype(float), rng).ends()
+        except (np.linalg.LinAlgError, ZeroDivisionError):  # no resample has an optimum
             return nothing
-        if not data.converged:
-            return nothing
-        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(number, 2)))
-        weights = rng.multinomial(data.n, np.full(data.n, 1 / data.n), self.n_resamples)
-        return Intervals(self, data, weights.astype(float), rng).ends()
 
     def compare(self, number: int) -> dict[str, float]:
         """Return the largest distance of each kind's ends from bootmle's own, in SEs."""
@@ -167,7 +175,9 @@ class Simulated:
             theirs = boot.interval_where_possible(kind, 1 - 2 * TAIL)
             apart = np.abs(ends - np.array([theirs.low, theirs.high])) / data.error
             off[kind] = float(np.nanmax(apart, initial=0.0))
-            off[f"{kind} missing"] = float(np.isnan(ends).sum() - np.isnan(theirs.low).sum() - np.isnan(theirs.high).sum())
+            off[f"{kind} missing"] = float(
+                np.isnan(ends).sum() - np.isnan(theirs.low).sum() - np.isnan(theirs.high).sum()
+            )
         return off
 
     def as_study(self, estimates: Floats, ends: Floats) -> Coverage:
@@ -256,10 +266,17 @@ class Intervals:
         return self._studentized(errors, self._own_cr3())
 
     def _own_cr3(self) -> Floats:
-        return self.data.corrected_errors(self.data.estimate[None], np.ones((1, self.data.n)))[0]
+        whole = np.ones((1, self.data.n))
+        return self.data.corrected_errors(self.data.estimate[None], whole)[0]
 
     def _row_cr3(self) -> Floats:
-        reach = stats.t.ppf(1 - TAIL, self.data.n - 1) * self._own_cr3()
+        """Take derived quantities' errors by the delta method."""
+        whole, unit = np.ones((1, self.data.n)), 0.01 * self.data.error
+        moved = self.data.corrected_influences(self.data.estimate[None], whole)[0]
+        ends = [self.quantities(self.data.estimate + side * np.diag(unit)) for side in (-1, 1)]
+        slopes = (ends[1] - ends[0]) / (2 * unit[:, None])
+        errors = np.sqrt(((moved @ slopes) ** 2).sum(axis=0))
+        reach = stats.t.ppf(1 - TAIL, self.data.n - 1) * errors
         return np.array([self.estimate - reach, self.estimate + reach])
 
     def _hessian(self) -> Floats:
@@ -294,21 +311,23 @@ class Intervals:
             if kind not in made:
                 made[kind] = self.of(kind)
             lost = np.isnan(self.errors).mean(axis=0) if kind == "studentized" else np.zeros(1)
-            served = np.isfinite(made[kind]).all(axis=0)
+            served: Any = np.isfinite(made[kind]).all(axis=0)
             served[: lost.size] &= lost < FEW_LOST
             return served
 
         kinds = choose_kinds(self.data.n, self._off_center(), shown)
         return np.stack([made[kind][:, j] for j, kind in enumerate(kinds)], axis=1)
 
-
     def _off_center(self) -> Any:
         """Whether replicates are off center or skewed, (k,), as bootmle judges it."""
         values, count = self.replicates, len(self.replicates)
-        below = np.mean(values < self.estimate, axis=0) + np.mean(values == self.estimate, axis=0) / 2
-        shift = stats.norm.ppf(np.clip(below, 0.5 / count, 1 - 0.5 / count))
+        below = (
+            np.mean(values < self.estimate, axis=0) + np.mean(values == self.estimate, axis=0) / 2
+        )
+        shift: Any = stats.norm.ppf(np.clip(below, 0.5 / count, 1 - 0.5 / count))
         finite = np.where(np.isfinite(values), values, np.nan)
-        return is_off_center(shift, stats.skew(finite, axis=0, nan_policy="omit"), count)
+        skewness: Any = stats.skew(finite, axis=0, nan_policy="omit")
+        return is_off_center(shift, np.asarray(skewness), count)
 
 
 class Family:

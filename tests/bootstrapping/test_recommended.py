@@ -217,3 +217,50 @@ def test_no_interval_is_recommended_at_a_local_optimum() -> None:
         check = crosscheck(both)
         assert all("the fit is a local optimum only" in v.reason for v in check.verdicts.values())
         assert check.conditioning is None
+
+
+LABELS = np.repeat(np.arange(9), 5)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Clustered(np.array(list("abcdefghi"))[LABELS], correction="CR2"),
+        Clustered(LABELS, within=np.arange(45) // 2 + 100 * LABELS),
+        Wild(LABELS, correction="CR3"),
+    ],
+    ids=["letters", "groups", "wild"],
+)
+def test_a_loaded_run_of_clusters_has_the_intervals_of_the_live_one(
+    plan: Clustered | Wild, tmp_path: Path
+) -> None:
+    data = tuple(np.random.default_rng(1).normal(0, 10, (2, 45)))
+    mle = fit(line_nll, {"const": 0.0, "slope": 0.0}, data)
+    boot = bootstrap(mle, sampling=plan, n_resamples=59, rng=0, checkpoint=tmp_path / "run")
+    derived = boot.derive(lambda p: {"ratio": p[1] / p[0]})
+    boot.save(tmp_path / "all.npz")
+    derived.save(tmp_path / "ratio.npz")
+    whole = load(tmp_path / "all.npz", fit=mle)
+    for live, again in (
+        (boot, whole),
+        (boot, load(tmp_path / "run")),
+        (boot, load(tmp_path / "all.npz")),
+        (derived, load(tmp_path / "ratio.npz")),
+    ):
+        assert_array_equal(again.recommended_kinds(), ["cr3"] * len(live.names))
+        for kind in ("recommended", "cr1", "cr2", "cr3"):
+            one, other = (each.confidence_interval(kind) for each in (live, again))
+            assert_array_equal([one.low, one.high], [other.low, other.high])
+    assert_array_equal(whole.extend(5).replicates, boot.extend(5).replicates)
+
+
+@pytest.mark.parametrize("kind", [Wild, Clustered])
+def test_what_one_cluster_alone_determines_has_no_recommended_interval(
+    kind: type[Wild | Clustered],
+) -> None:
+    # Its own residual is 0, so that the sandwich holds only that of the others.
+    y = np.random.default_rng(1).normal(0, 10, 45)
+    mle = fit(line_nll, {"const": 0.0, "own": 0.0}, ((LABELS == 3).astype(float), y))
+    boot = bootstrap(mle, sampling=kind(LABELS), n_resamples=39, rng=0)
+    assert boot.recommended_kinds().tolist() == ["cr3", "none"]
+    assert "no interval is recommended for own: one cluster alone determines it" in str(boot)

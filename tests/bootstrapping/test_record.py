@@ -15,8 +15,10 @@ from numpy.testing import assert_array_equal
 from bootmle import Bootstrap, Cases, Estimator, Subsample, bootstrap, fit, load
 from bootmle.execution.checkpoint import read_manifest, write_manifest
 from bootmle.inference.correction import Correction
+from bootmle.optimization.leverage import Leverage
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.audits import ColdAudit
+from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from models import poisson
 
@@ -50,6 +52,12 @@ OTHERS: dict[str, Any] = {
     "derived": True,
     "shape": (3, 1),
     "n_units": 4,
+    "labels": {"kind": "Stratified", "options": {"strata": {"codes": [0, 1], "labels": ["b", 7]}}},
+    "cluster_robust": ClusterRobust(
+        np.array([[0.1, 1e4], [1 / 3, -1e4]]),
+        Leverage(np.eye(2), np.full((2, 2), 0.5), np.array([np.eye(2)] * 2)),
+        np.array([[1.0, 0.0], [0.0, 1e3]]),
+    ),
 }
 NOT_STORED = {"fit", "derivation", "origin"}
 APART = {"calibrations", "data", "own_errors"}

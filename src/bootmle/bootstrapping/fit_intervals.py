@@ -30,7 +30,13 @@ from bootmle.refitting.least_favorable import LeastFavorable
 from bootmle.refitting.weighted_units import WeightedUnits, why_not_expanded
 from bootmle.sampling import Cases, Plan
 
-__all__ = ["cluster_errors_of", "family_of", "interval_of_fit", "why_no_family"]
+__all__ = [
+    "cluster_errors_of",
+    "cluster_robust_of",
+    "family_of",
+    "interval_of_fit",
+    "why_no_family",
+]
 
 _OFF = 0.1
 """Predicted error of the expansion, in standard errors, that is worth a warning: measured on nine
@@ -68,23 +74,30 @@ def family_of(
     return LeastFavorable.of(weighted)
 
 
-def cluster_errors_of(
-    fit: Fit, sampling: Plan, functions: Sequence[Callable[[Floats], Any]], chosen: Any
-) -> Callable[[str], tuple[Floats, Floats]]:
-    """Return what computes standard errors and degrees of freedom of the chosen quantities."""
+def cluster_robust_of(
+    fit: Fit, sampling: Plan, functions: Sequence[Callable[[Floats], Any]]
+) -> ClusterRobust | None:
+    """Return scores and leverage of the clusters for the parameters, or what is derived."""
     assert sampling.cluster_codes is not None
     robust = ClusterRobust.of(fit, sampling.cluster_codes)
-    slopes = (
-        differentiate(functions, fit.estimate, fit.hessian_errors)[chosen]
-        if functions
-        else (np.eye(len(fit.names))[chosen])
-    )
-    own = slopes[:, fit.likelihood.parameters.free].T
+    if robust is None:
+        return None
+    robust = robust.of_all(fit)
+    if not functions:
+        return robust
+    return robust.along(differentiate(functions, fit.estimate, robust.hessian_errors))
+
+
+def cluster_errors_of(
+    robust: ClusterRobust | None, chosen: Any, size: int
+) -> Callable[[str], tuple[Floats, Floats]]:
+    """Return what computes errors and degrees of freedom of chosen ones of k quantities."""
 
     def errors(correction: str) -> tuple[Floats, Floats]:
         if robust is None:
-            return np.full(len(slopes), np.nan), np.full(len(slopes), np.nan)
-        return robust.errors(own, correction)
+            nothing = np.full(size, np.nan)[chosen]
+            return nothing, nothing
+        return replace(robust, factor=robust.factor[chosen]).errors(correction)
 
     return errors
 
@@ -112,11 +125,12 @@ def interval_of_fit(
             estimate, names = derive_at(derive, estimate, None)
         parts = (fit, prepared, functions, slice(None))
         predicted: list[float] = []
-        known: dict[str, Any] = (
-            {"cluster_errors": cluster_errors_of(*parts)}
-            if clustered
-            else {"family": family_of(*parts, None if refit else predicted)}
-        )
+        known: dict[str, Any]
+        if clustered:
+            robust = cluster_robust_of(fit, prepared, functions)
+            known = {"cluster_errors": cluster_errors_of(robust, slice(None), estimate.size)}
+        else:
+            known = {"family": family_of(*parts, None if refit else predicted)}
         nothing = np.empty((0, estimate.size))
         arrays = ReplicateArrays(names, estimate, nothing, nothing.sum(axis=0), **known)
         found = kind.of(arrays).interval(confidence_level, alternative)

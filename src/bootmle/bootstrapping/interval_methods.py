@@ -22,7 +22,7 @@ from bootmle.bootstrapping.choosing import (
     withheld,
 )
 from bootmle.bootstrapping.double_bootstrap import Doubled
-from bootmle.bootstrapping.fit_intervals import cluster_errors_of, family_of
+from bootmle.bootstrapping.fit_intervals import cluster_errors_of, cluster_robust_of, family_of
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
 from bootmle.display.known_names import INTERVALS, refuse_keywords
 from bootmle.execution.threads import computation
@@ -47,6 +47,7 @@ from bootmle.inference.percentile import Percentile
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
+from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import read_plan
@@ -250,12 +251,8 @@ class Inference(Doubled):
             with computation():
                 known["family"] = family_of(self.fit, self.sampling, self.derivation, chosen)
         if Need.CLUSTERS in needs:
-            assert isinstance(self.fit, Fit)
-            assert not isinstance(self.sampling, str)
-            with computation():
-                known["cluster_errors"] = cluster_errors_of(
-                    self.fit, self.sampling, self.derivation, chosen
-                )
+            robust = self._cluster_robust()
+            known["cluster_errors"] = cluster_errors_of(robust, chosen, chosen.size)
         if Need.LEVELS in needs:
             known["levels"] = self.calibration().take(chosen)
         return ReplicateArrays(
@@ -267,6 +264,15 @@ class Inference(Doubled):
             self.is_random,
             **known,
         )
+
+    def _cluster_robust(self) -> ClusterRobust | None:
+        """Return what cluster-robust errors take, as kept with the run, or from the fit."""
+        if self.cluster_robust is not None:
+            return self.cluster_robust
+        assert isinstance(self.fit, Fit)
+        assert not isinstance(self.sampling, str)
+        with computation():
+            return cluster_robust_of(self.fit, self.sampling, self.derivation)
 
     def _expanded(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
         """Give the whole line to parameters that the data do not identify."""
@@ -281,6 +287,8 @@ class Inference(Doubled):
             return "" if self.supports_quantiles else why_no_quantiles(str(self.sampling))
         if need is Need.JACKKNIFE and self._jackknife().is_at_hand:
             return ""
+        if need is Need.CLUSTERS and self.cluster_robust is not None:
+            return ""
         if need is Need.STANDARD_ERRORS:
             if self.derived:
                 return "derived quantities have no standard error of each replicate"
@@ -289,7 +297,8 @@ class Inference(Doubled):
                 return ""
         if self.fit is None or isinstance(self.sampling, str):
             use = "load(path, fit=mle)"
-            if need in {Need.CLUSTERS, Need.EXPANSION} and read_plan(str(self.sampling)) is None:
+            restored = self.labels is not None or read_plan(str(self.sampling)) is not None
+            if need in {Need.CLUSTERS, Need.EXPANSION} and not restored:
                 use = "mle.confidence_interval(..., sampling=plan), with the plan's labels"
             before = ", or call jackknife() before save()" if need is Need.JACKKNIFE else ""
             return f"the file does not hold {need.value} (use {use}{before})"

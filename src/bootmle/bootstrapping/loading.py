@@ -20,7 +20,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
-from bootmle.sampling import read_plan
+from bootmle.sampling import read_plan, restore_plan
 
 __all__ = ["holds_study", "load"]
 
@@ -184,6 +184,8 @@ def _joined(runs: Sequence[_Stored], fit: Fit | Estimator | None) -> Bootstrap:
     if fit is None:
         return whole
     sampling = read_plan(str(whole.sampling)) or whole.sampling
+    if whole.labels is not None:
+        sampling = restore_plan(whole.labels, fit) or sampling
     jackknife = whole.leave_one_out or LeaveOneOut(
         fit, sampling, len(whole.data), apart=whole.apart
     )

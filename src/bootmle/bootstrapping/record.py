@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 
 from bootmle.bootstrapping.calibrating import Calibrations
 from bootmle.bootstrapping.own_errors import OwnErrors
+from bootmle.bootstrapping.stored_fields import (
+    entry,
+    exactly,
+    if_same,
+    list_of,
+    optional,
+    tuple_of,
+)
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -19,10 +27,11 @@ from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
 from bootmle.refitting.alarm_kinds import Alarm
 from bootmle.refitting.audits import ColdAudit, ExpansionAudit, audit_from_json
+from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
-from bootmle.sampling import Plan
+from bootmle.sampling import Plan, write_labels
 
 __all__ = ["Record"]
 
@@ -30,51 +39,9 @@ _FORMERLY = {"quantiles": "supports_quantiles", "drawn": "is_random", "centre": 
 """Former names of fields, in older files and directories."""
 
 
-def _entry(
-    write: Callable[[Any], Any] = lambda value: value,
-    read: Callable[[Any], Any] = lambda value: value,
-    join: Callable[[Sequence[Any]], Any] = lambda values: values[0],
-) -> dict[str, Any]:
-    """Describe a stored field: its conversion to and from JSON, and how runs are merged."""
-    return {"write": write, "read": read, "join": join}
-
-
-def _list_of(
-    write: Callable[[Any], Any], read: Callable[[Any], Any], *, join: Any = chain.from_iterable
-) -> dict[str, Any]:
-    """Describe a field that is a tuple; merging concatenates those of all runs."""
-    return _entry(
-        lambda values: [write(value) for value in values],
-        lambda values: tuple(read(value) for value in values),
-        lambda values: tuple(join(values)),
-    )
-
-
-def _optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Convert a value unless it is None."""
-    return lambda value: None if value is None else convert(value)
-
-
-def _exactly(*kinds: type) -> Callable[[Any], Any]:
-    """Read a value of one of some types."""
-
-    def read(value: Any) -> Any:
-        if type(value) not in kinds:
-            raise TypeError(f"it has to be of type {' or '.join(kind.__name__ for kind in kinds)}")
-        return value
-
-    return read
-
-
-def _tuple_of(*kinds: type) -> dict[str, Any]:
-    """Describe a field that is a tuple of plain values, stored as a list."""
-    each = _exactly(*kinds)
-    return _entry(list, lambda values: tuple(map(each, _exactly(list)(values))))
-
-
-_FLAG, _TEXT = _entry(read=_exactly(bool)), _entry(read=_exactly(str))
-_NAMES, _NUMBERS = _tuple_of(str), _tuple_of(int, float)
-_ARRAY = _entry(_optional(np.ndarray.tolist), _optional(lambda read: np.array(read, dtype=float)))
+_FLAG, _TEXT = entry(read=exactly(bool)), entry(read=exactly(str))
+_NAMES, _NUMBERS = tuple_of(str), tuple_of(int, float)
+_ARRAY = entry(optional(np.ndarray.tolist), optional(lambda read: np.array(read, dtype=float)))
 _LATE = {"late": True}
 """Known only at the end of a run; a directory holds the record of its beginning."""
 _SHARED = {"shared": True}
@@ -124,6 +91,10 @@ class Record:
         The verified sample by which the other replicates are corrected.
     apart : bool
         Whether the objective's total is taken apart into what its rows, or clusters, contribute.
+    labels : mapping or None
+        The plan's labels, by which `load` restores it for a fit.
+    cluster_robust : ClusterRobust or None
+        What cluster-robust intervals and the recommendation take, where clusters are drawn.
     n_units : int or None
         Number of units that are drawn: observations or clusters; None in files of old versions.
     fixed : tuple of str
@@ -160,18 +131,16 @@ class Record:
     names: tuple[str, ...] = field(metadata=_NAMES | _SHARED)
     estimate: Floats = field(metadata=_ARRAY | _SHARED)
     data: Replicates = field(repr=False)
-    seeds: tuple[int, ...] = field(metadata=_list_of(str, int))
-    sampling: Plan | str = field(repr=False, metadata=_entry(str, _exactly(str)) | _SHARED)
-    n_shared: int = field(metadata=_entry(read=_exactly(int), join=sum))
-    seconds: float = field(
-        default=0.0, metadata=_entry(read=_exactly(int, float), join=sum) | _LATE
-    )
+    seeds: tuple[int, ...] = field(metadata=list_of(str, int))
+    sampling: Plan | str = field(repr=False, metadata=entry(str, exactly(str)) | _SHARED)
+    n_shared: int = field(metadata=entry(read=exactly(int), join=sum))
+    seconds: float = field(default=0.0, metadata=entry(read=exactly(int, float), join=sum) | _LATE)
     numbers: NDArray[np.intp] | None = field(
         default=None,
         repr=False,
-        metadata=_entry(
-            _optional(np.ndarray.tolist),
-            _optional(lambda read: np.array(read, dtype=np.intp)),
+        metadata=entry(
+            optional(np.ndarray.tolist),
+            optional(lambda read: np.array(read, dtype=np.intp)),
             lambda runs: runs[0] if len(runs) == 1 else None,
         )
         | _LATE,
@@ -186,37 +155,48 @@ class Record:
     correction: Correction | None = field(
         default=None,
         repr=False,
-        metadata=_entry(_optional(Correction.to_json), _optional(Correction.from_json))
+        metadata=entry(optional(Correction.to_json), optional(Correction.from_json))
         | {"join": Correction.joined}
         | _LATE,
     )
     n_units: int | None = field(
-        default=None, repr=False, metadata=_entry(read=_exactly(int, type(None))) | _LATE
+        default=None, repr=False, metadata=entry(read=exactly(int, type(None))) | _LATE
+    )
+    labels: Mapping[str, Any] | None = field(
+        default=None,
+        repr=False,
+        metadata=entry(read=exactly(dict, type(None)), join=if_same) | _LATE,
+    )
+    cluster_robust: ClusterRobust | None = field(
+        default=None,
+        repr=False,
+        metadata=entry(optional(ClusterRobust.to_json), optional(ClusterRobust.from_json), if_same)
+        | _LATE,
     )
     apart: bool = field(
-        default=False, repr=False, metadata=_entry(read=_exactly(bool), join=any) | _LATE
+        default=False, repr=False, metadata=entry(read=exactly(bool), join=any) | _LATE
     )
     fixed: tuple[str, ...] = field(default=(), metadata=_NAMES | _SHARED)
     not_identified: tuple[str, ...] = field(default=(), metadata=_NAMES)
     at_bound: tuple[str, ...] = field(default=(), metadata=_NAMES | _LATE)
     notes: tuple[str, ...] = field(
         default=(),
-        metadata=_list_of(str, str, join=lambda runs: dict.fromkeys(chain.from_iterable(runs))),
+        metadata=list_of(str, str, join=lambda runs: dict.fromkeys(chain.from_iterable(runs))),
     )
-    remarks: tuple[str, ...] = field(default=(), metadata=_list_of(str, str) | _LATE)
+    remarks: tuple[str, ...] = field(default=(), metadata=list_of(str, str) | _LATE)
     audits: tuple[ExpansionAudit | ColdAudit, ...] = field(
-        default=(), metadata=_list_of(lambda audit: audit.to_json(), audit_from_json) | _LATE
+        default=(), metadata=list_of(lambda audit: audit.to_json(), audit_from_json) | _LATE
     )
     alarms: tuple[Alarm, ...] = field(
-        default=(), metadata=_list_of(Alarm.to_json, Alarm.from_json) | _LATE
+        default=(), metadata=list_of(Alarm.to_json, Alarm.from_json) | _LATE
     )
     leave_one_out: LeaveOneOut | None = field(
         default=None,
         repr=False,
-        metadata=_entry(_optional(LeaveOneOut.to_json), _optional(LeaveOneOut.from_json)) | _LATE,
+        metadata=entry(optional(LeaveOneOut.to_json), optional(LeaveOneOut.from_json)) | _LATE,
     )
     derived: bool = field(
-        default=False, repr=False, metadata=_entry(read=_exactly(bool), join=any) | _LATE
+        default=False, repr=False, metadata=entry(read=exactly(bool), join=any) | _LATE
     )
     shape: tuple[int, ...] = field(default=(), repr=False, metadata=_NUMBERS | _LATE)
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
@@ -249,6 +229,8 @@ class Record:
             own_standard_error=task.own_errors(fit),
             refit=refit,
             n_units=_count_units(sampling, task.n),
+            labels=write_labels(sampling),
+            cluster_robust=ClusterRobust.of_parameters(fit, sampling),
             apart=task.apart,
             fixed=fit.fixed,
             not_identified=fit.not_identified,

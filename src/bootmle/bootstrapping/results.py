@@ -40,6 +40,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.audits import examine
+from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
@@ -51,18 +52,10 @@ _INNER = {
     *("apart", "blank", "calibrations", "center", "chosen", "correction", "derivation", "derived"),
     *("check_interval", "diverges", "finite", "flat", "from_json", "holding", "identified"),
     *("interval_where_possible", "is_random", "joined", "lacks", "leave_one_out", "linear_part"),
-    *(
-        "moved_along_flat",
-        "moved_inward",
-        "numbers",
-        "ordered",
-        "origin",
-        "own_errors",
-        "own_standard_error",
-        "rescaled",
-    ),
-    *("rescaled_correction", "rescaling", "seeds", "serves", "shape", "shared"),
-    *("supports_quantiles", "to_json", "unmeasured", "with_own_errors"),
+    *("cluster_robust", "labels", "moved_along_flat", "moved_inward", "numbers", "ordered"),
+    *("origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
+    *("rescaling", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
+    *("unmeasured", "with_own_errors"),
 }
 """Members that other modules use and tab completion hides."""
 
@@ -129,10 +122,11 @@ class Bootstrap(Pictures):
             names=labels,
             shape=shape_at(function, self.estimate),
             estimate=estimate,
-            data=replace(self.data, estimates=derived, linear=self._linear_of(function)),
+            data=self.data.derived(derived, self._linear_of(function)),
             center=center,
             correction=correction,
             own_standard_error=None,
+            cluster_robust=self._robust_of(function),
             fixed=(),
             not_identified=self.moved_along_flat(function, estimate, labels),
             at_bound=self.moved_inward(function, estimate, labels),
@@ -149,6 +143,13 @@ class Bootstrap(Pictures):
         errors = of_finite(standard_error, self.kept())
         slopes = differentiate([function], self.estimate, errors)
         return np.asarray(self.data.linear @ slopes.T)
+
+    def _robust_of(self, function: Callable[[Floats], Any]) -> ClusterRobust | None:
+        """Return what cluster-robust errors of a derived quantity take, where it is known."""
+        robust = self.cluster_robust
+        if robust is None:
+            return None
+        return robust.along(differentiate([function], self.estimate, robust.hessian_errors))
 
     def better_fit(self) -> Fit:
         """Fit the original data again, from the replicates that suit them best.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,9 @@ def why_not_cluster_robust(fit: Fit | Estimator, plan: Plan, shown: str) -> str:
     return _TOO_LONG if _curved_expansion(LikelihoodRefit.prepare(fit)) is None else ""
 
 
+_LARGEST = 100_000
+"""Numbers of the clusters' leverage up to which it is kept with a run: 2 MB in a file."""
+_LEVERAGE = ("root", "values", "vectors")
 _TOO_LONG = "the contributions' second derivatives are not at hand: the data are too long for them"
 
 
@@ -118,7 +123,8 @@ def corrected_errors(fit: Fit, plan: Plan) -> Floats | None:
 class ClusterRobust:
     """Scores of the clusters (G, r) and their leverage, in whitened coordinates.
 
-    ``factor`` (q, r) maps whitened coordinates to the free parameters, as the user writes them.
+    ``factor`` (k, r) maps whitened coordinates to k quantities: the free parameters, as the user
+    writes them, or what is derived from them.
     """
 
     scores: Floats
@@ -139,23 +145,52 @@ class ClusterRobust:
         slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
         return cls(sums, leverage, fit.whitening.factor * slopes[:, None])
 
+    @classmethod
+    def of_parameters(cls, fit: Fit | Estimator, plan: Plan) -> ClusterRobust | None:
+        """Return those of all parameters of a run, unless there are none or they are very large."""
+        clusters = plan.cluster_codes
+        if clusters is None or why_not_cluster_robust(fit, plan, ""):
+            return None
+        assert isinstance(fit, Fit)
+        if (int(clusters.max()) + 1) * fit.whitening.size**2 > _LARGEST:
+            return None
+        robust = cls.of(fit, clusters)
+        return None if robust is None else robust.of_all(fit)
+
+    def of_all(self, fit: Fit) -> ClusterRobust:
+        """Add the parameters that are fixed."""
+        return self.along(np.eye(len(fit.names))[:, fit.likelihood.parameters.free])
+
+    def along(self, slopes: Floats) -> ClusterRobust:
+        """Return those of quantities with slopes (k, q)."""
+        return replace(self, factor=slopes @ self.factor)
+
+    @property
+    def hessian_errors(self) -> Floats:
+        """Standard errors by the Hessian, (k,), in whose coordinates the factor is."""
+        return np.asarray(np.sqrt((self.factor**2).sum(axis=1)))
+
     def covariance(self, correction: str) -> Floats:
-        """Covariance matrix of the free parameters, (q, q): "CR1", "CR2" or "CR3"."""
+        """Covariance matrix of the quantities, (k, k): "CR1", "CR2" or "CR3"."""
         influence = self.corrected(correction) @ self.factor.T
         return np.asarray(influence.T @ influence)
 
-    def errors(self, slopes: Floats, correction: str) -> tuple[Floats, Floats]:
-        """Return standard errors and degrees of freedom of k quantities, from their slopes (q, k).
+    def errors(self, correction: str) -> tuple[Floats, Floats]:
+        """Return standard errors and degrees of freedom of the quantities, (k,) each.
 
         G − 1 degrees of freedom for CR1 and CR3, Satterthwaite's for CR2.
         """
-        directions = self.factor.T @ slopes
+        directions = self.factor.T
         errors = np.sqrt(((self.corrected(correction) @ directions) ** 2).sum(axis=0))
         # What one cluster alone determines has far too small a sandwich (MacKinnon and Webb 2017).
-        errors[self.leverage.rests_on_one(directions)] = np.inf
+        errors[self.rests_on_one()] = np.inf
         if correction == "CR2":
             return errors, self.leverage.degrees_of_freedom(directions, correction)
         return errors, np.full(errors.size, len(self.scores) - 1.0)
+
+    def rests_on_one(self) -> NDArray[np.bool_]:
+        """Whether one cluster alone determines a part of each quantity, (k,)."""
+        return self.leverage.rests_on_one(self.factor.T)
 
     def corrected(self, correction: str) -> Floats:
         """Return the clusters' scores, corrected: "CR1", "CR2" or "CR3", (G, r)."""
@@ -163,3 +198,18 @@ class ClusterRobust:
             count = len(self.scores)
             return np.asarray(self.scores * np.sqrt(count / (count - 1)))
         return self.leverage.corrected(self.scores, correction)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the arrays as lists."""
+        return {
+            "scores": self.scores.tolist(),
+            "factor": self.factor.tolist(),
+            **{name: getattr(self.leverage, name).tolist() for name in _LEVERAGE},
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ClusterRobust:
+        """Read what `to_json` returned."""
+        read = {name: np.array(value, dtype=float) for name, value in stored.items()}
+        leverage = Leverage(*(read[name] for name in _LEVERAGE))
+        return cls(read["scores"], leverage, read["factor"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,10 @@ class Replicates:
             numbers = np.isin(self.status, _NUMBERS)
             if np.isnan(self.estimates[numbers]).any():
                 raise ValueError("estimates holds NaN where a refit did not fail")
+
+    def derived(self, values: Floats, linear: Floats) -> Replicates:
+        """Put quantities in the place of the parameters, (B, k), without standard errors."""
+        return replace(self, estimates=values, linear=linear, standard_errors=np.empty((0, 0)))
 
     @classmethod
     def from_outcomes(

@@ -8,7 +8,7 @@ from bootmle.sampling.given import Given
 from bootmle.sampling.jackknife import Jackknife
 from bootmle.sampling.parametric import Parametric
 from bootmle.sampling.plan import Plan, Structure, check_independent_rows, draw_resample
-from bootmle.sampling.registry import read_plan
+from bootmle.sampling.registry import read_plan, restore_plan, write_labels
 from bootmle.sampling.residual import Residual
 from bootmle.sampling.stratified import Stratified
 from bootmle.sampling.subsample import Subsample
@@ -31,4 +31,6 @@ __all__ = [
     "check_independent_rows",
     "draw_resample",
     "read_plan",
+    "restore_plan",
+    "write_labels",
 ]
