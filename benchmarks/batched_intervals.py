@@ -267,7 +267,7 @@ class Intervals:
 
     def _own_cr3(self) -> Floats:
         whole = np.ones((1, self.data.n))
-        return self.data.corrected_errors(self.data.estimate[None], whole)[0]
+        return np.asarray(self.data.corrected_errors(self.data.estimate[None], whole)[0])
 
     def _row_cr3(self) -> Floats:
         """Take derived quantities' errors by the delta method."""
@@ -276,7 +276,7 @@ class Intervals:
         ends = [self.quantities(self.data.estimate + side * np.diag(unit)) for side in (-1, 1)]
         slopes = (ends[1] - ends[0]) / (2 * unit[:, None])
         errors = np.sqrt(((moved @ slopes) ** 2).sum(axis=0))
-        reach = stats.t.ppf(1 - TAIL, self.data.n - 1) * errors
+        reach = float(stats.t.ppf(1 - TAIL, self.data.n - 1)) * errors
         return np.array([self.estimate - reach, self.estimate + reach])
 
     def _hessian(self) -> Floats:
