@@ -37,8 +37,8 @@ __all__ = [
 LEVEL = 0.95
 """The level at which a recommended interval has to have finite endpoints."""
 FEW_LOST = 0.01
-"""Share of replicates without a standard error up to which studentized intervals are recommended:
-their tails of 2.5% then change by less than half."""
+"""Share of replicates without a standard error of a parameter up to which its studentized interval
+is recommended: its tails of 2.5% then change by less than half."""
 NONE = "none"
 """Stands for the kind where no interval is recommended."""
 QUICK = 0.1

@@ -198,18 +198,16 @@ class Inference(Doubled):
 
     def serves(self, kind: str) -> NDArray[np.bool_]:
         """Whether a kind is at hand, and has finite endpoints, for each parameter."""
-        nothing = np.zeros(len(self.names), dtype=bool)
+        nothing, lost = np.zeros(len(self.names), dtype=bool), np.zeros(len(self.names))
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
             return nothing
         if kind == Studentized.name:
             if self.unmeasured():
                 return nothing
             data, _ = self.with_own_errors()
-            lost = np.isnan(data.standard_errors[~data.failed]).any(axis=1).mean()
-            if not lost < FEW_LOST:
-                return nothing
+            lost = np.isnan(data.standard_errors[~data.failed]).mean(axis=0)
         ends = self.interval_where_possible(kind, LEVEL)
-        return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0))
+        return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0) & (lost < FEW_LOST))
 
     def _recommended(self) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""
