@@ -34,6 +34,12 @@ def test_a_flat_bottom_is_no_infinity_and_no_kink(power: int) -> None:
     assert "the curvature vanishes at the optimum" in mle.notes[-1]
 
 
+def test_a_fall_by_the_same_over_each_doubling_has_no_supremum() -> None:
+    mle = fit(lambda x: -10 * np.log1p(x[0] ** 2) + 0.5 * x[1] ** 2, [1.0, 1.0])
+    assert mle.status is Status.NOT_CERTIFIED
+    assert "supremum" not in str(mle)
+
+
 def wedge(x: Floats) -> float:
     """Fall to 0 at (1, 3), in a valley with a kink."""
     return float(max(abs(x[0] + 2 * x[1] - 7), abs(2 * x[0] + x[1] - 5)))

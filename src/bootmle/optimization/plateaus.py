@@ -67,6 +67,9 @@ class _WalkRules:
     """Powers of three by which it comes back from there, to a millionth of the distance."""
     finer: tuple[float, ...] = (0.5, 0.7, 1.4, 2.0)
     """Shares of the lowest station at which a lower one is looked for, √2 apart."""
+    saturating: float = 0.75
+    """Ratio of falls over a tripling of the distance below which the nll has a limit: √3 less each
+    where the rest falls as the root of the distance."""
     converged: float = 0.1
     """Move between the last two stations, in standard errors, of a parameter that converges."""
 
@@ -311,11 +314,17 @@ def along_profile(
         if back and back[0].value <= supremum + SAME_SUPREMUM and _lowest(back) > 0:
             path, shares = back, behind
         elif len(path) == len(shares):
-            return _at_end(target, path)
+            return _at_end(target, path) if _saturates(path) else None
     lowest = _lowest(path)
     finer = walk(path[lowest].fitted.working, shares[lowest] * np.array(_WALK.finer), [])
     nearest = min([path[lowest], *finer], key=lambda each: each.value)
     return whitening.to_whitened(nearest.fitted.working)
+
+
+def _saturates(path: list[_Station]) -> bool:
+    """Whether the nll falls less from station to station; a logarithm falls by the same each."""
+    before, middle, last = (station.value for station in path[-3:])
+    return middle - last < max(SAME_SUPREMUM, _WALK.saturating * (before - middle))
 
 
 def _walk(
