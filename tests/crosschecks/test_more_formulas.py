@@ -1,5 +1,6 @@
 """Formulas of numbers that were cut, forced, mixed, or printed at a bound; computed by hand."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -224,6 +225,31 @@ def test_what_is_no_standard_error_is_said_beside_the_formula() -> None:
     assert "equals the sandwich" in verdict.reason
     assert not verdict.agrees
     assert "nothing in it is a standard error" in said([0.0, 0.0, np.inf])
+
+
+def corrected_for_leverage(X: Floats, e: Floats, w: Floats, power: float) -> Floats:
+    """HC2 and HC3 of R's vcovHC, from residuals and weights in closed form, as errors."""
+    inverse = np.linalg.inv(X.T @ (w[:, None] * X))
+    leverage = w * np.einsum("ij,jk,ik->i", X, inverse, X)
+    pulls = (X * (e * (1 - leverage) ** -power)[:, None]) @ inverse
+    return root(pulls.T @ pulls)
+
+
+@pytest.mark.parametrize(("name", "power"), [("HC2", 0.5), ("HC3", 1.0)])
+def test_sandwiches_with_corrected_leverage_are_named(name: str, power: float) -> None:
+    (X, y), (_, _, mu) = data(), counts()
+    reason = said(printed(corrected_for_leverage(X, y - mu, mu, power), 4, cut=False))
+    assert re.match(rf"to [34] digits it equals the sandwich with {name} \(", reason)
+
+    def normal(params: Any, X: Any, y: Any) -> Any:
+        return params[3] + 0.5 * ((y - X @ params[:3]) / np.exp(params[3])) ** 2
+
+    # A scale beside the coefficients, which regressions take for known, changes nothing.
+    mle = fit(normal, {"base": 1.0, "dose": 0.0, "iron": 0.0, "log_sigma": 0.0}, args=(X, y))
+    e = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    errors = printed(corrected_for_leverage(X, e, np.ones(140), power), 4, cut=False)
+    reason = said(dict(zip(mle.names, errors, strict=False)), mle)
+    assert re.match(rf"to [34] digits it equals the sandwich with {name} \(", reason)
 
 
 def test_outer_products_of_the_clusters_sums_are_named() -> None:

@@ -12,6 +12,7 @@ from bootmle.crosschecks.combined_formulas import combined_formula
 from bootmle.crosschecks.evidence import Evidence
 from bootmle.crosschecks.formulas import Context, Formula, Kind, listed, plain_formulas
 from bootmle.crosschecks.held_formulas import held_formulas
+from bootmle.crosschecks.leverage_formulas import leverage_formulas
 from bootmle.crosschecks.matching import (
     EXACT,
     Given,
@@ -105,6 +106,8 @@ def _tiers(
 ) -> Iterator[list[Match]]:
     """Try formulas that are none of the plain ones and their multiples, kind by kind."""
     fit, missing = evidence.fit, ~given.present
+    if context.inside is None:
+        yield _likely(given, leverage_formulas(fit))
     yield _by_a_factor(given, own, _THRESHOLDS.shared)
     for base in sorted(own, key=lambda each: each.source != "hessian"):
         yield _likely(given, list(held_formulas(base, context.names, missing)))

@@ -19,7 +19,7 @@ __all__ = ["equality_flag", "explain"]
 
 Reason = tuple[Flag, str]
 
-_OF_ROWS = {"hessian", "opg", "sandwich"}
+_OF_ROWS = {"hessian", "opg", "sandwich", "hc2", "hc3"}
 """Sources that take rows to be drawn independently."""
 _FEW_ROWS = (
     "there are too few observations per parameter for resamples of your data, so that nothing "
