@@ -252,6 +252,29 @@ def test_sandwiches_with_corrected_leverage_are_named(name: str, power: float) -
     assert re.match(rf"to [34] digits it equals the sandwich with {name} \(", reason)
 
 
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (1.0, "CR3:"),
+        (34 / 35, r"CR3 times \(G − 1\)/G, 34/35, as of a jackknife:"),  # Stata's, R's summclust
+        (35 / 34 * 139 / 137, r"CR3 times G/\(G − 1\)·\(n − 1\)/\(n − 3\), "),  # pyfixest's CRV3
+    ],
+)
+def test_jackknives_of_a_regression_s_clusters_are_named(factor: float, said: str) -> None:
+    def normal(params: Any, X: Any, y: Any) -> Any:
+        return params[3] + 0.5 * ((y - X @ params[:3]) / np.exp(params[3])) ** 2
+
+    (X, y), labels = data(), np.arange(140) % 35
+    whole = np.linalg.lstsq(X, y, rcond=None)[0]
+    left = [np.linalg.lstsq(X[labels != g], y[labels != g], rcond=None)[0] for g in range(35)]
+    jackknife = factor * (np.array(left) - whole).T @ (np.array(left) - whole)
+    mle = fit(normal, {"base": 1.0, "dose": 0.0, "iron": 0.0, "log_sigma": 0.0}, args=(X, y))
+    boot = bootstrap(mle, sampling=Clustered(labels), n_resamples=99, rng=0, refit="expansion")
+    errors = dict(zip(mle.names, printed(root(jackknife), 5, cut=False), strict=False))
+    reason = crosscheck(boot, {"package": errors}).verdicts["package"].reason
+    assert re.search(rf"it equals the cluster-robust sandwich with {said}", reason)
+
+
 def test_outer_products_of_the_clusters_sums_are_named() -> None:
     # As software for panels inverts them: too small where scores within a cluster correlate.
     (X, y), (mle, _, mu), clusters = data(), counts(), np.arange(140) // 4

@@ -106,8 +106,10 @@ def _tiers(
 ) -> Iterator[list[Match]]:
     """Try formulas that are none of the plain ones and their multiples, kind by kind."""
     fit, missing = evidence.fit, ~given.present
-    if context.inside is None:
-        yield _likely(given, leverage_formulas(fit))
+    scores = evidence.scores
+    if context.inside is None and scores is not None and scores.strata is None:
+        units = [None] if scores.clusters is None else [None, scores.clusters]
+        yield _likely(given, [made for each in units for made in leverage_formulas(fit, each)])
     yield _by_a_factor(given, own, _THRESHOLDS.shared)
     for base in sorted(own, key=lambda each: each.source != "hessian"):
         yield _likely(given, list(held_formulas(base, context.names, missing)))
@@ -116,7 +118,7 @@ def _tiers(
     yield _rescaled(given, own, context)
     base = own[0] if own else Formula("", np.full((len(missing),) * 2, np.nan))
     meat = None
-    if evidence.scores is not None and "sandwich" in context.covariances:
+    if scores is not None and "sandwich" in context.covariances:
         meat = fit.information.matrix @ context.covariances["sandwich"] @ fit.information.matrix
     yield _likely(given, list(pseudo_inverse_formulas(base, fit.information, meat)))
     if given.matrix is None:  # a matrix shows the very directions along which it differs

@@ -1,6 +1,8 @@
-"""Sandwiches whose scores are corrected for the leverage of each row: HC2 and HC3."""
+"""Sandwiches corrected for leverage: HC2 and HC3 of rows, CR2 and CR3 of clusters."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,36 +24,61 @@ Hessian within that."""
 _ERROR = 1e-5
 """Of standard errors, as kept derivatives leave it: measured on Poisson, logit and normal
 regressions of 40 to 2,000 rows, at most 3e-6."""
-_NAMES = {
-    "hc2": ("CR2", "the sandwich with HC2 (MacKinnon and White 1985)"),
-    "hc3": ("CR3", "the sandwich with HC3 (MacKinnon and White 1985; nearly the jackknife)"),
+_ROWWISE = {
+    "CR2": "the sandwich with HC2 (MacKinnon and White 1985)",
+    "CR3": "the sandwich with HC3 (MacKinnon and White 1985; nearly the jackknife)",
 }
-"""The correction of clusters that is theirs where each row is a cluster, and the name."""
+"""The corrections of clusters are these where each row is a cluster."""
 
 
-def leverage_formulas(fit: Fit) -> list[Formula]:
-    """Multiply each row's score by a power of I − H_i H⁻¹; none without kept derivatives."""
+def leverage_formulas(fit: Fit, clusters: NDArray[np.intp] | None) -> list[Formula]:
+    """Multiply the units' scores by a power of I − H_g H⁻¹; none without kept derivatives."""
     scores, rows, factor = whitened_scores(fit), fit.row_derivatives, fit.whitening.factor
     if scores is None or rows is None or fit.likelihood.weights is not None:
         return []
     if not len(scores) == len(rows.seconds) <= _ROWS or factor.shape[0] != factor.shape[1]:
         return []
     inverse = np.linalg.inv(factor)
-    informations = inverse.T @ _squared(rows.seconds, len(factor)) @ inverse
+    pulls, seconds = (_summed(each, clusters) for each in (scores @ inverse, rows.seconds))
+    informations = inverse.T @ _squared(seconds, len(factor)) @ inverse
     # As software of regressions does, which corrects the coefficients for a known scale.
-    informations[:, ~_together(informations.sum(axis=0))] = 0.0
+    together = _together(informations.sum(axis=0))
+    informations[:, ~together] = 0.0
     try:
         leverage = Leverage.of(informations)
     except np.linalg.LinAlgError:
         return []
-    slopes = fit.likelihood.parameters.slopes(fit.whitening.center)
+    whitened = factor @ (factor * fit.likelihood.parameters.slopes(fit.whitening.center)[:, None]).T
     found = []
-    for source, (correction, name) in _NAMES.items():
-        corrected = leverage.corrected(scores @ inverse, correction)
-        influence = corrected @ factor @ (factor * slopes[:, None]).T
+    for correction in _ROWWISE:
+        influence = leverage.corrected(pulls, correction) @ whitened
         covariance = np.asarray(influence.T @ influence)
-        found.append(Formula(name, covariance, source, complexity=1, error=_ERROR))
+        if clusters is None:
+            name, source = _ROWWISE[correction], correction.lower().replace("cr", "hc")
+            found.append(Formula(name, covariance, source, complexity=1, error=_ERROR))
+            continue
+        name = f"the cluster-robust sandwich with {correction}"
+        for multiple, by in _multiples(len(pulls), len(scores), len(factor), together.all()):
+            made = (name + by, multiple * covariance, correction.lower())
+            found.append(Formula(*made, complexity=1 + bool(by), error=_ERROR))
     return found
+
+
+def _multiples(g: int, n: int, p: int, whole: bool) -> Iterator[tuple[float, str]]:
+    """List the factors for small samples that software multiplies them by."""
+    yield 1.0, ""
+    yield (g - 1) / g, f" times (G − 1)/G, {g - 1}/{g}, as of a jackknife"
+    for k in (p,) if whole else (p, p - 1):  # a scale is often not counted
+        if n > k:
+            both = g / (g - 1) * (n - 1) / (n - k)
+            yield both, f" times G/(G − 1)·(n − 1)/(n − {k}), {both:.5g}"
+
+
+def _summed(rows: Floats, clusters: NDArray[np.intp] | None) -> Floats:
+    """Sum rows (n, k) by cluster."""
+    if clusters is None:
+        return rows
+    return np.array([np.bincount(clusters, column) for column in rows.T]).T
 
 
 def _squared(seconds: Floats, size: int) -> Floats:
