@@ -58,7 +58,7 @@ def leverage_formulas(fit: Fit, clusters: NDArray[np.intp] | None) -> list[Formu
             found.append(Formula(name, covariance, source, complexity=1, error=_ERROR))
             continue
         name = f"the cluster-robust sandwich with {correction}"
-        for multiple, by in _multiples(len(pulls), len(scores), len(factor), together.all()):
+        for multiple, by in _multiples(len(pulls), len(scores), len(factor), bool(together.all())):
             made = (name + by, multiple * covariance, correction.lower())
             found.append(Formula(*made, complexity=1 + bool(by), error=_ERROR))
     return found
