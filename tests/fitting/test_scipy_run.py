@@ -83,3 +83,14 @@ def test_a_tolerance_or_options_are_kept_to_before_the_search_goes_on() -> None:
         spent, own = len(calls), minimize(beale, [1.0, 1.0], **{"method": "BFGS", **choice})
         assert mle.optimize_result.nfev == own.nfev <= spent
         assert len(calls) == spent
+
+
+def test_where_no_optimum_is_certified_a_fit_is_no_worse_than_scipys_own_end() -> None:
+    def nll(params: Any) -> Any:
+        x, y = params
+        return np.abs(x) * (1 + y**2) + (y - 1) ** 2  # a kink at the lowest point
+
+    mle, own = fit(nll, [1.0, 0.5]), minimize(nll, [1.0, 0.5])
+    assert mle.status is not Status.CERTIFIED
+    assert_same(mle.optimize_result, own)
+    assert mle.nll <= own.fun

@@ -74,6 +74,7 @@ class Search(Descent):
     """One fit's search, from the user's start."""
 
     scipy: ScipyRun = field(init=False)
+    ended_early: bool = False  # whether it goes on from where SciPy's search paused
     parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
     held: Columns = field(init=False)
     receded_from: Floats | None = None  # where an optimum at infinity was looked for last
@@ -93,7 +94,7 @@ class Search(Descent):
         From SciPy's own end where none is from where its search paused.
         """
         self._search()
-        if self.scipy.result is None and self.status is not Status.CERTIFIED:
+        if self.ended_early and self.status is not Status.CERTIFIED:
             other = Search(self.scipy.likelihood, self.optimizer)
             other.scipy = self.scipy
             other.scipy.finish()
@@ -337,7 +338,8 @@ class Search(Descent):
         if run.result is None:
             run.begin()
         self._stand_at_best()
-        if run.trail is not None and not self._ends_early(run.trail):
+        self.ended_early = run.trail is not None and self._ends_early(run.trail)
+        if run.trail is not None and not self.ended_early:
             run.finish()
             self._stand_at_best()
         if self.optimizer.constraints:
@@ -425,8 +427,9 @@ class Search(Descent):
             self.likelihood = self.likelihood.holding(columns, values)
         self.working = self.likelihood.parameters.to_working(params)
         if self.working.size:
-            known = None if self.early is not None else self.result.get("hess_inv")
-            self.information = measure_polished(self, known)
+            looked = self.looked or self.early is not None
+            metric = None if looked else self.result.get("hess_inv")
+            self.information = measure_polished(self, metric)
         else:
             everything = replace(self.likelihood, parameters=self.parameters)
             self.information = observed_information(everything, self.parameters.to_working(params))
