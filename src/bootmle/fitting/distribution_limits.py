@@ -96,7 +96,8 @@ def find_limit(model: Model, start: Floats) -> Limit | None:
     level = coordinates.value(start)
     if not any(True for _ in _far_shapes(coordinates, Station(start, level), 0)):
         return None
-    best, suspected = coordinates.fit(start), False
+    fits = Station(start, level), coordinates.fit(start)
+    best, suspected = min(fits, key=lambda each: each.value), False
     for held, sign, far in _far_shapes(coordinates, best, 1):
         stations = list(_walk(coordinates, best.params, held, far))
         values = np.array([each.value for each in stations])
@@ -123,7 +124,7 @@ def _far_shapes(
     coordinates: Coordinates, near: Station, stage: int
 ) -> Iterator[tuple[int, float, Floats]]:
     """List shapes with an end at which the nll hardly rises, the end, and values on the way."""
-    place = coordinates.place_of_data(near.params)
+    places = coordinates.place_of_data(near.params), coordinates.place(near.params)
     for held, domain in enumerate(coordinates.model.domains[:-2]):
         if domain not in coordinates.model.free or isinstance(domain.scale, Logit):
             continue
@@ -134,8 +135,8 @@ def _far_shapes(
             shapes = near.params[:-2].copy()
             shapes[held] = far[-2]
             if np.isfinite(coordinates.standard(shapes)).all():
-                value = coordinates.value(coordinates.at(shapes, *place))
-                if value < near.value + _RULES.suspected[stage]:
+                there = [coordinates.at(shapes, *place) for place in places]
+                if min(map(coordinates.value, there)) < near.value + _RULES.suspected[stage]:
                     yield held, sign, far
 
 
@@ -149,19 +150,19 @@ def _values(scale: object, sign: float) -> Floats:
 
 def _walk(coordinates: Coordinates, start: Floats, held: int, values: Floats) -> Iterator[Station]:
     """Fit the others at one value of a shape after the other, center and spread kept."""
-    shapes, place = start[:-2].copy(), coordinates.place_of_data(start)
     domains = coordinates.model.domains[:-2]
     inside = [each.inside if each in coordinates.model.free else np.nan for each in domains]
+    shapes, places = start[:-2].copy(), [coordinates.place_of_data(start), coordinates.place(start)]
     for value in values:
         # What was found so far may be outside of the domain here: b of norminvgauss is below a.
-        for others in (shapes, np.where(np.isnan(inside), shapes, inside)):
-            others[held] = value
-            moved = coordinates.at(others, *place)
-            if np.isfinite(moved).all() and np.isfinite(coordinates.value(moved)):
-                station = coordinates.fit(moved, held)
-                shapes, place = station.params[:-2].copy(), coordinates.place(station.params)
-                yield station
-                break
+        reset = np.where(np.isnan(inside), shapes, inside)
+        shapes[held] = reset[held] = value
+        starts = [coordinates.at(each, *place) for each in (shapes, reset) for place in places]
+        lowest = min(starts, key=coordinates.value)
+        if np.isfinite(lowest).all() and np.isfinite(coordinates.value(lowest)):
+            station = coordinates.fit(lowest, held)
+            shapes, places = station.params[:-2].copy(), [coordinates.place(station.params)]
+            yield station
 
 
 def _falls_to_end(values: Floats, lowest: float, first: float) -> bool:
