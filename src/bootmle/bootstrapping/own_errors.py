@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bootmle.execution.meter import watched_step
+from bootmle.execution.progress import shown
 from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
@@ -15,6 +17,10 @@ from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
 
 __all__ = ["OwnErrors"]
+
+
+_GRADIENTS = 2
+"""Gradients, of p + 1 evaluations each, that a refit by parts takes from the expansion."""
 
 
 class OwnErrors:
@@ -32,7 +38,9 @@ class OwnErrors:
             expanded, open_ones = errors_by_expansion(task, numbers), data.status == Status.EXPANDED
             errors = np.where(open_ones[:, None], expanded, np.nan)
             bare = np.isnan(errors).all(axis=1) & np.isfinite(data.estimates).all(axis=1)
-            errors[bare] = errors_by_parts(run.fit, task, numbers[bare], data.estimates[bare])
+            expected = int(bare.sum()) * _GRADIENTS * (run.fit.whitening.size + 1)
+            with watched_step("standard errors", shown(None), expected):
+                errors[bare] = errors_by_parts(run.fit, task, numbers[bare], data.estimates[bare])
             correction = _with_errors(run.correction, data.estimates, expanded, errors)
             self.known = replace(data, standard_errors=errors), correction
         return self.known
