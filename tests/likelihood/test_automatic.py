@@ -131,11 +131,11 @@ def test_on_an_accelerator_a_chunk_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     usual = bootstrap(MLE, n_resamples=150, rng=7)
-    found = compiled.Device("an accelerator", 2**22)
+    found = compiled.Device("an accelerator", 2**23)
     for module in (automatic, compiled_newton):
         monkeypatch.setattr(module, "device", lambda: found)
     boot = bootstrap(MLE, n_resamples=150, rng=7, checkpoint=tmp_path / "run")
-    # A replicate takes about 8 (120 (4 + 6) + 54 + 108) bytes, and half of the memory is for them.
+    # A replicate takes about 8 (120 (4 + 12) + 54 + 108) bytes; half of the memory is for them.
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     assert manifest["run"]["chunk"] == 128
     assert manifest["versions"]["device"] == "an accelerator"
@@ -145,6 +145,15 @@ def test_on_an_accelerator_a_chunk_fills_the_memory(
     part = task.part(0, 30, 50)
     assert_array_equal(part.estimates, boot.replicates[30:50])
     assert_array_equal(part.standard_errors, boot.data.standard_errors[30:50])
+
+
+def test_a_device_without_enough_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+
+    monkeypatch.setattr(automatic, "refit_on_device", exhausted)
+    with pytest.raises(MemoryError, match="too little memory for 64 replicates"):
+        bootstrap(MLE, n_resamples=64, rng=1)
 
 
 def test_compiled_refits_on_a_log_scale_with_a_parameter_held() -> None:

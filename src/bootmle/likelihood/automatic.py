@@ -31,6 +31,10 @@ _SAME = 1e-9, 1e-9
 of operations or the other."""
 
 
+_EXHAUSTED = "RESOURCE_EXHAUSTED"
+"""How XLA begins the message of an allocation that failed."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Automatic:
     """An objective written in JAX, with its exact derivatives by the full parameter vector."""
@@ -99,13 +103,19 @@ class Automatic:
     ) -> Refitted | None:
         """Refit some replicates with weights (b, n) from an expansion, all in one call.
 
-        None where the objective raises, as one that cannot be evaluated at many points at once.
+        None where the objective raises, as one that cannot be evaluated at many points at once;
+        a device without enough memory raises MemoryError.
         """
         try:
             return refit_on_device(
                 self._kernels, shared, curved, weights, limits, chosen, exact=exact, meats=meats
             )
-        except RAISED:
+        except RAISED as error:
+            if _EXHAUSTED in str(error):  # one by one, the refits would take hours
+                raise MemoryError(
+                    f"jac: 'jax' has too little memory for {len(weights)} replicates on the "
+                    f"{device().kind}; free what other processes hold of it"
+                ) from error
             return None
 
     def memory(self, params: Floats, args: tuple[Any, ...]) -> tuple[int, int] | None:

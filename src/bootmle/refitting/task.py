@@ -244,9 +244,10 @@ def chunk_of(fit: Fit | Estimator) -> int:
 def _chunk_within(memory: int, gradient: int, n: int, size: int) -> int:
     """Return how many replicates of n observations a device's memory holds: a power of two.
 
-    Each takes a gradient's own bytes, its weights and their products, scores and scaled scores, a
-    cubic model in two layouts, and some Hessians.
+    Each takes a gradient's own bytes, its weights and their products, scores, scaled scores and the
+    gradient's derivatives, a cubic model in two layouts, and some Hessians.
     """
-    numbers = n * (_ROWS + 2 * size) + 2 * size**3 + _HESSIANS * size**2
+    # As compiled: 0.37 MB for the logit, 0.68 MB for NB2 (n=1500, p=12), of 0.67 MB by this.
+    numbers = n * (_ROWS + 4 * size) + 2 * size**3 + _HESSIANS * size**2
     count = min(_SHARE * memory / (gradient + 8 * numbers), WEIGHTS_CAP / n)
     return 1 << max(0, int(count).bit_length() - 1)
