@@ -19,7 +19,7 @@ from bootmle.bootstrapping.choosing import (
     withheld,
 )
 from bootmle.bootstrapping.sensitivity import Sensitivity
-from bootmle.inference.bca import acceleration
+from bootmle.inference.bca import BCa, acceleration
 from bootmle.inference.cluster_robust import CR3
 from bootmle.inference.intervals import Need
 from bootmle.inference.mixed import Mixed
@@ -76,7 +76,7 @@ def recommend_interval(boot: Sensitivity) -> str:
         kind = CR3.name if (kinds == CR3.name)[~boot.flat()].all() else Mixed.name
         return f"use confidence_interval({kind!r})"
     for_some = "studentized" in kinds
-    if not ((off_center(boot) & ~out).any() or for_some):
+    if not (((off_center(boot) | (kinds == BCa.name)) & ~out).any() or for_some):
         return "report the percentile interval"
     if boot.serves("studentized")[~boot.flat()].all() and not withheld(boot).any():
         return "use confidence_interval('studentized')"
@@ -109,7 +109,8 @@ def _recommend_bca(boot: Sensitivity) -> str:
     """Recommend BCa intervals for the parameters that have finite ones at so many replicates."""
     needed, endless = _needed(boot)
     short = (needed > len(boot.data) - boot.n_failed) & ~endless
-    wanted, parts = off_center(boot) & ~withheld(boot), []
+    chosen = off_center(boot) | (boot.recommended_kinds() == BCa.name)
+    wanted, parts = chosen & ~withheld(boot), []
     if not (short | endless | withheld(boot)).any():
         return "use confidence_interval('bca')"
     if (wanted & ~short & ~endless).any():
