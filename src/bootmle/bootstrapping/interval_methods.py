@@ -32,7 +32,6 @@ from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated, CalibratedBasic
 from bootmle.inference.cluster_robust import CR1, CR2, CR3
-from bootmle.inference.correction import Correction
 from bootmle.inference.derived import derive_in_turn
 from bootmle.inference.intervals import (
     ConfidenceInterval,
@@ -49,7 +48,6 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
-from bootmle.refitting.replicates import Replicates
 from bootmle.sampling import read_plan
 
 __all__ = ["METHODS", "Inference", "why_not"]
@@ -291,7 +289,7 @@ class Inference(Doubled):
             if self.derived:
                 return "derived quantities have no standard error of each replicate"
             known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
-            if known and not (self.unmeasured() and self._without_samples()):
+            if known and not (self.unmeasured() and self.without_samples()):
                 return ""
         if self.fit is None or isinstance(self.sampling, str):
             use = "load(path, fit=mle)"
@@ -304,26 +302,6 @@ class Inference(Doubled):
         if need is Need.STANDARD_ERRORS and not reason:
             return "the fit is at a bound, or its Hessian is not positive definite"
         return reason
-
-    def unmeasured(self) -> bool:
-        """Whether verified replicates of a total have standard errors that are yet to be measured.
-
-        A saved run has those that were.
-        """
-        if not self.apart or self.own_standard_error is None or self.own_errors.known is not None:
-            return False
-        verified = self.data.status == Status.VERIFIED
-        return bool(np.isnan(self.data.standard_errors[verified]).all())
-
-    def _without_samples(self) -> bool:
-        """Whether replicates cannot be drawn again."""
-        return self.fit is None or isinstance(self.sampling, str) or len(self.seeds) > 1
-
-    def with_own_errors(self) -> tuple[Replicates, Correction | None]:
-        """Return the replicates and their correction, with each one's own standard errors."""
-        if self.unmeasured():
-            return self.own_errors.of(self)
-        return self.own_errors.known or (self.data, self.correction)
 
     def jackknife(self) -> tuple[Floats, NDArray[np.intp]]:
         """Estimate without each unit that the plan draws: (G, p), and the units' strata, (G,).

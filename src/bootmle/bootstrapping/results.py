@@ -55,7 +55,7 @@ _INNER = {
     *("cluster_robust", "labels", "moved_along_flat", "moved_inward", "numbers", "ordered"),
     *("origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
     *("rescaling", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
-    *("unmeasured", "with_own_errors"),
+    *("unmeasured", "with_own_errors", "without_samples"),
 }
 """Members that other modules use and tab completion hides."""
 

@@ -14,6 +14,8 @@ from bootmle.display.text import brief
 from bootmle.inference import standard_errors as errors_of
 from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.status import Status
+from bootmle.refitting.replicates import Replicates
 
 __all__ = ["Spread"]
 
@@ -188,3 +190,23 @@ class Spread(Record):
         low = np.sort(np.where(np.isnan(kept), -np.inf, kept), axis=0)
         high = np.sort(np.where(np.isnan(kept), np.inf, kept), axis=0)
         return low, high
+
+    def unmeasured(self) -> bool:
+        """Whether verified replicates of a total have standard errors that are yet to be measured.
+
+        A saved run has those that were.
+        """
+        if not self.apart or self.own_standard_error is None or self.own_errors.known is not None:
+            return False
+        verified = self.data.status == Status.VERIFIED
+        return bool(np.isnan(self.data.standard_errors[verified]).all())
+
+    def without_samples(self) -> bool:
+        """Whether replicates cannot be drawn again."""
+        return self.fit is None or isinstance(self.sampling, str) or len(self.seeds) > 1
+
+    def with_own_errors(self) -> tuple[Replicates, Correction | None]:
+        """Return the replicates and their correction, with each one's own standard errors."""
+        if self.unmeasured():
+            return self.own_errors.of(self)
+        return self.own_errors.known or (self.data, self.correction)

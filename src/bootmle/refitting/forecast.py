@@ -16,7 +16,7 @@ from bootmle.likelihood.taken_apart import CHECKS, as_apart, seconds_apart, why_
 from bootmle.optimization.status import Status
 from bootmle.refitting.dispersion import PILOTS
 from bootmle.refitting.expansion import MEMORY_CAP, n_terms
-from bootmle.refitting.refit import is_measured
+from bootmle.refitting.shared import is_measured
 from bootmle.sampling import Plan, Structure
 
 __all__ = ["Cost", "Forecast", "forecast_run", "pays_apart"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bootmle.execution.raised import unless_interrupted
 from bootmle.execution.timelimit import UNLIMITED, Stopwatch
@@ -16,7 +14,6 @@ from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.response import Rows
-from bootmle.likelihood.taken_apart import CHECKS, take_apart
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import (
     CubicModels,
@@ -29,13 +26,13 @@ from bootmle.optimization.sandwich import Sandwich, Units
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.compiled_refit import CompiledRefit, refit_in_time
-from bootmle.refitting.dispersion import measure_dispersion, rescale
 from bootmle.refitting.expanded_errors import expanded_errors
-from bootmle.refitting.expansion import SharedExpansion, expand_shared
+from bootmle.refitting.expansion import SharedExpansion
 from bootmle.refitting.fallback import fall_back
+from bootmle.refitting.shared import Members, parts_of, shared_by_refits
 from bootmle.sampling.resample import Resample
 
-__all__ = ["EXPANSION_REACH", "LikelihoodRefit", "is_measured"]
+__all__ = ["EXPANSION_REACH", "LikelihoodRefit"]
 
 EXPANSION_REACH = 2.0
 """Trust radii within which the expansion's optimum is taken for a replicate's. Measured at n = 40
@@ -49,46 +46,6 @@ _GRADIENTS, _GRADIENTS_OF_TOTALS = 2, 6
 _EXACT_GRADIENT = 3
 """Evaluations that an exact gradient costs: reverse mode takes 3 to 4 whatever p (Griewank and
 Walther 2008, section 3.3), one written by hand 1 to 2."""
-
-
-_Shared = tuple[Fit | None, SharedExpansion | None, float]
-_Members = tuple[NDArray[np.intp], ...]
-
-_SHARED: WeakKeyDictionary[Fit, dict[tuple[bytes, ...] | None, _Shared]] = WeakKeyDictionary()
-"""What `_measure` found for each fit that is alive, whole or apart."""
-
-
-def is_measured(fit: Fit, *, apart: bool) -> bool:
-    """Whether what all refits share is known already, of a total or of its parts."""
-    return any((key is not None) == apart for key in _SHARED.get(fit, {}))
-
-
-def _measure(fit: Fit, units: _Members | None) -> _Shared:
-    """Expand a fit, and rescale it if its objective is far from a log-likelihood in scale.
-
-    ``units``, rows by default if empty, are those that a total is taken apart into.
-    """
-
-    def of(one: Fit, divisor: float) -> Likelihood:
-        return one.likelihood if units is None else _parts(fit, units, one, divisor)
-
-    likelihood = of(fit, 1.0)
-    expansion = expand_shared(likelihood, fit.whitening, fit.step_sizes.expansion_step)
-    if expansion is not None and units is not None:
-        expansion = replace(expansion, n_evaluations=expansion.n_evaluations + CHECKS)
-    dispersion = measure_dispersion(replace(fit, likelihood=likelihood), expansion)
-    if dispersion == 1:
-        return None, expansion, 1.0
-    rescaled = rescale(fit, dispersion)
-    likelihood, step = of(rescaled, dispersion), rescaled.step_sizes.expansion_step
-    shared = expand_shared(likelihood, rescaled.whitening, step)
-    return rescaled, shared, dispersion
-
-
-def _parts(fit: Fit, units: _Members, one: Fit, divisor: float) -> Likelihood:
-    """Take a fit's total apart, in the form of another whose objective is divided."""
-    points, (near, far) = fit.responses
-    return take_apart(one.likelihood, units or None, points, (near / divisor, far / divisor))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +86,7 @@ class LikelihoodRefit:
 
     @classmethod
     def prepare(
-        cls, fit: Fit, *, verified: bool = True, units: _Members | None = None
+        cls, fit: Fit, *, verified: bool = True, units: Members | None = None
     ) -> LikelihoodRefit:
         """Measure what all refits share, once for each fit.
 
@@ -137,11 +94,7 @@ class LikelihoodRefit:
         """
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
-        found = _SHARED.setdefault(fit, {})
-        key = None if units is None else tuple(each.tobytes() for each in units)
-        if key not in found:
-            found[key] = _measure(fit, units)
-        rescaled, expansion, dispersion = found[key]
+        rescaled, expansion, dispersion = shared_by_refits(fit, units)
         apart = units is not None
         return cls(rescaled or fit, expansion, verified, dispersion, apart=apart)
 
@@ -151,12 +104,12 @@ class LikelihoodRefit:
         shared = None if likelihood.frequencies is None else likelihood.frequencies.row_of
         return replace(self, sandwich=Sandwich.of(*units, likelihood.prior, shared))
 
-    def by_parts(self, fit: Fit, units: _Members) -> LikelihoodRefit:
+    def by_parts(self, fit: Fit, units: Members) -> LikelihoodRefit:
         """Return verified refits by what a total's rows, or ``units``, contribute.
 
         As where the objective returns contributions: each replicate has a sandwich.
         """
-        likelihood = replace(_parts(fit, units, self.fit, self.dispersion), rows=Rows.NO_ARGS)
+        likelihood = replace(parts_of(fit, units, self.fit, self.dispersion), rows=Rows.NO_ARGS)
         parts = replace(self.fit, likelihood=likelihood, base=likelihood.at(fit.estimate))
         return replace(self, fit=parts, apart=False, verified=True)
 
