@@ -88,6 +88,17 @@ def test_the_forecast_names_what_it_would_take_otherwise(
     )
 
 
+def test_an_evaluations_time_is_that_of_most_not_of_one_that_had_to_wait() -> None:
+    y, calls = np.random.default_rng(0).normal(size=60), [0]
+
+    def nll(params: Any, y: Any) -> Any:
+        calls[0] += 1
+        time.sleep(0.03 if calls[0] % 5 == 0 or calls[0] > 40 else 0.0)
+        return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+    assert fit(nll, [0.1, 0.1], args=y).seconds_per_evaluation < 0.01
+
+
 def test_points_on_workers_are_forecast_where_they_save_more_than_starting_them_takes() -> None:
     assert seconds_ahead(60.0, 2) == 30.0
     assert seconds_ahead(3.0, 2) == 3.0

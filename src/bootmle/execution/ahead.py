@@ -84,8 +84,8 @@ class Ahead:
         self.queue = {} if self.useless else {each.tobytes(): each.copy() for each in points}
         self.values = {key: value for key, value in self.values.items() if key in self.queue}
 
-    def take(self, point: Point) -> Any:
-        """Return the value at a point, computed by workers or here."""
+    def take(self, point: Point, timed: Callable[..., Any]) -> Any:
+        """Return the value at a point, computed by workers or here, where ``timed`` calls it."""
         key = point.tobytes()
         if key in self.queue and key not in self.values and self._is_worth_it():
             self._compute(key)
@@ -93,7 +93,7 @@ class Ahead:
         if key in self.values:
             return self.values.pop(key)
         started = time.perf_counter()
-        value = self.function(point, *self.args)
+        value = timed(self.function, point, *self.args)
         self.seconds = float(np.fmin(self.seconds, time.perf_counter() - started))
         self.size = np.size(value)
         return value

@@ -354,5 +354,5 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
         probes=probes,
         step_sizes=search.step_sizes,
         optimizer=search.optimizer,
-        seconds_per_evaluation=search.seconds,
+        seconds_per_evaluation=likelihood.calls.seconds or search.seconds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ __all__ = ["Calls", "Contributions"]
 
 _BY_FIT = "fit(..., fixed={name: value})"
 
+_TIMED = 32
+"""Evaluations that are timed: the first of a fit, which are on all rows."""
 _MANY = 16
 """Points from which on JAX evaluates them in a loop of its own, another program to be compiled."""
 
@@ -37,6 +40,22 @@ class Calls:
     """Who evaluates ahead, inside a block of `Likelihood.ahead`."""
     kept: KeptValues | None = None
     """Contributions at the last points, inside a block of `Likelihood.keeping_values`."""
+    clock: list[float] = field(default_factory=list)
+    """Seconds that the first evaluations took, each in this process."""
+
+    @property
+    def seconds(self) -> float:
+        """What an evaluation takes, by the median: a single one may have had to wait. 0 without."""
+        return float(np.median(self.clock)) if self.clock else 0.0
+
+    def timed(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Evaluate, and time that where too few were."""
+        if len(self.clock) >= _TIMED:
+            return function(*args)
+        started = time.perf_counter()
+        value = function(*args)
+        self.clock.append(time.perf_counter() - started)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +173,9 @@ class Contributions:
         """Call the objective, unless that was done ahead."""
         self._count(1)
         ahead = self._ahead
-        return self.function(params, *self.args) if ahead is None else ahead.take(params)
+        if ahead is None:
+            return self.calls.timed(self.function, params, *self.args)
+        return ahead.take(params, self.calls.timed)
 
     def contributions(self, params: Floats) -> Floats:
         """Evaluate the n contributions at a full parameter vector."""

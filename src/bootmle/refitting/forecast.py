@@ -54,6 +54,8 @@ class _Costs:
     enlarged: float = 900.0
     """Largest share of them, over (q/n)²: up to 890 were needed of 1,999, q/n = 0.008 to 0.04. How
     many suffice depends on fourth derivatives, which nothing shows before the first are there."""
+    grown: int = 96
+    """Most of a sample that grows little: 64, then half as many again."""
     audited: int = 50
     """Replicates that are verified to audit an expansion."""
     excess: int = 220
@@ -138,7 +140,8 @@ def forecast_run(
 def _samples(fit: Fit, count: int) -> tuple[float, float]:
     """Forecast how many replicates are verified to correct the others, at least and at most."""
     ratio = fit.whitening.size / (fit.likelihood.n_observations or np.inf)
-    return _COSTS.sample, max(_COSTS.sample, _COSTS.enlarged * ratio**2 * count)
+    most = _COSTS.enlarged * ratio**2 * count
+    return _COSTS.sample, max(most, _COSTS.grown) if most > _COSTS.sample else _COSTS.sample
 
 
 def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
@@ -213,7 +216,9 @@ def _audits(fit: Fit, refit: str, count: int) -> float:
 
 def _cold(fit: Fit) -> float:
     """Return what SciPy takes from the start values: what it took for the fit."""
-    result = fit.optimize_result
+    result = fit.scipy_run.result
+    if result is None:  # it has paused, and would be finished by evaluations
+        return _COSTS.cold * _gradient(fit)
     gradients = _COSTS.exact * result.get("njev", 0) if fit.likelihood.has_gradient else 0
     return result.get("nfev", 0) + gradients or _COSTS.cold * _gradient(fit)
 
