@@ -102,7 +102,9 @@ def find_limit(model: Model, start: Floats) -> Limit | None:
         stations = list(_walk(coordinates, best.params, held, far))
         values = np.array([each.value for each in stations])
         if _falls_to_end(values, best.value, level):
-            return _describe(coordinates, stations, held, sign)
+            found = _describe(coordinates, stations, held, sign)
+            lower = level < coordinates.value(found.params)  # a start may be nearer to the end
+            return found._replace(params=start) if lower else found
         best, suspected = min([best, *stations], key=lambda each: each.value), True
     return _fit_inside(coordinates, best.params) if suspected else None
 
