@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bootmle import Fit, Status, fit_distribution
+from bootmle import Fit, Status, bootstrap, fit_distribution
 
 N = 100
 POINTS = (np.arange(N) + 0.5) / N
@@ -16,7 +16,7 @@ RIGHT = -LEFT
 LIMIT = "toward a supremum as {where}; the limit is {name}, with "
 
 
-def at_infinity(family: Any, y: Any, where: str, name: str, **fixed: float) -> Fit:
+def at_infinity(family: Any, y: Any, where: str, name: str, **fixed: Any) -> Fit:
     mle = fit_distribution(family, y, **fixed)
     assert mle.status is Status.NO_FINITE_OPTIMUM
     assert LIMIT.format(where=where, name=name) in str(mle)
@@ -51,10 +51,23 @@ def test_a_normal_is_reached_at_infinity(name: str) -> None:
     assert np.isnan(mle.information.standard_errors).all()
 
 
+def test_a_start_of_the_users_own_does_not_hide_it() -> None:
+    start = {"a": 4.0, "loc": 10.0}
+    at_infinity(stats.gamma, LEFT, "a → +∞, loc → −∞, scale → 0", "norm", start=start)
+
+
 def test_the_other_side_has_a_finite_optimum() -> None:
     mle = fit_distribution(stats.gamma, RIGHT)
     assert mle.status is Status.CERTIFIED
     assert mle.nll < -stats.norm.logpdf(RIGHT, RIGHT.mean(), RIGHT.std()).sum()
+    score = [
+        (stats.gamma.logpdf(RIGHT, *(mle.estimate + step)).sum() - sum_at) / 1e-6
+        for sum_at in [stats.gamma.logpdf(RIGHT, *mle.estimate).sum()]
+        for step in 1e-6 * np.eye(3)
+    ]
+    assert np.abs(score * mle.information.standard_errors).max() < 0.1
+    boot = bootstrap(mle, n_resamples=8, rng=0)
+    assert boot.n_failed == 0
 
 
 def test_extreme_values_are_reached_at_infinity() -> None:

@@ -60,7 +60,9 @@ def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed
     Fit
         Its parameters are the shapes by SciPy's names, ``loc`` and ``scale``; refits run on log or
         logit scales where a parameter's domain ends. A shape whose optimum is the end of its range,
-        such as nc = 0 of ncx2, is at a bound.
+        such as nc = 0 of ncx2, is at a bound. Where a shape is infinite at the optimum, since a
+        limit of the family fits best (of the gamma: the normal), the status is NO_FINITE_OPTIMUM,
+        and a note names the limit and its estimates.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed
     model = Model(distribution, tuple(domains), values, _read_data(distribution, data))
     with computation():
         first = first_finite(model, candidates(model, data, known))
-        limit = find_limit(model, first) if start is None else None
+        limit = find_limit(model, first)
         if limit is not None and limit.is_infinite:
             return _at_limit(model, limit)
         first = first if limit is None else limit.params
