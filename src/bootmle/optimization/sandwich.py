@@ -127,16 +127,27 @@ def _sums(values: Floats, groups: Members) -> Floats:
     return np.array([np.bincount(groups, row) for row in values])
 
 
+def _solved(matrices: Floats, right: Floats) -> Floats:
+    """Solve stacked systems, (b, r, q); NaN for a matrix that is singular."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right), dtype=float)
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full_like(right, np.nan)
+        pairs = zip(matrices[:, None], right[:, None], strict=True)
+        return np.concatenate([_solved(*pair) for pair in pairs])
+
+
 def sandwich_errors(factor: Floats, curvature: Floats, meat: Floats) -> Floats:
     """Return the roots (b, q) of the diagonals of A M⁻¹ J M⁻¹ Aᵀ, A (q, r), M and J (b, r, r).
 
-    A is the factor, M the curvature, J the meat; NaN in M or J gives NaN.
+    A is the factor, M the curvature, J the meat; NaN in M or J gives NaN, as does a singular M.
     """
     errors = np.full((len(meat), len(factor)), np.nan)
     known = np.isfinite(meat).all(axis=(1, 2)) & np.isfinite(curvature).all(axis=(1, 2))
     if known.any():
         directions = np.broadcast_to(factor.T, (int(known.sum()), *factor.T.shape))
-        solved = np.linalg.solve(curvature[known], directions)
+        solved = _solved(curvature[known], directions)
         variances = (solved * np.matmul(meat[known], solved)).sum(axis=1)
         errors[known] = np.sqrt(np.maximum(variances, 0.0))
     return errors
