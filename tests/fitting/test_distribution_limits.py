@@ -77,6 +77,15 @@ def test_extreme_values_are_reached_at_infinity() -> None:
     assert mle.nll > 0
 
 
+def test_a_shape_of_either_sign_may_be_infinite() -> None:
+    # sinh(u) is exp(u)/2 for large u: Johnson's SU becomes a lognormal with s = 1 / b.
+    where = "a → −∞, scale → 0"
+    mle = at_infinity(stats.johnsonsu, RIGHT, where, "another distribution")
+    lognormal = fit_distribution(stats.lognorm, RIGHT)
+    assert mle.nll == pytest.approx(lognormal.nll, abs=1e-4)
+    assert mle.estimate[1] == pytest.approx(1 / lognormal.estimate[0], rel=1e-3)
+
+
 def test_a_limit_with_a_shape_is_that_distribution() -> None:
     # burr12 has the Weibull, d → ∞; F with a scale has the gamma of shape dfn / 2, dfd → ∞.
     other = "another distribution"

@@ -36,6 +36,9 @@ class _Rules:
     stations: tuple[float, ...] = (1.0, 10.0, 1e2, 1e4, 1e6)
     """Shapes, or their reciprocals, at which the others are fitted: a gamma's skewness at the last
     one is 0.002, and its log density is known to 1e-9."""
+    real: tuple[float, ...] = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0)
+    """The same of shapes of either sign, to both sides: johnsonsu is a lognormal but for
+    exp(−2 |a| / b), and overflows at exp(700 b)."""
     saturating: float = 0.5
     """Share of the fall between the two stations before the last that is left to the last one: a
     nll that falls as 1/√a leaves a tenth."""
@@ -144,10 +147,9 @@ def _far_shapes(
 
 def _values(scale: object, sign: float) -> Floats:
     """Return values of a shape toward an end of its range."""
-    distances = np.array(_RULES.stations)
     if isinstance(scale, Log):
-        return scale.limit + scale.sign * distances**sign
-    return sign * distances
+        return scale.limit + scale.sign * np.array(_RULES.stations) ** sign
+    return sign * np.array(_RULES.real)
 
 
 def _walk(coordinates: Coordinates, start: Floats, held: int, values: Floats) -> Iterator[Station]:
