@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from bootmle import Cases, Clustered, Jackknife, Status, bootstrap, crosscheck, fit, information
-from bootmle.likelihood import automatic, compiled, compiled_newton
+from bootmle.likelihood import automatic, compiled, device_refits
 from bootmle.likelihood.device_data import as_numbers, casts
 from bootmle.optimization.outcome import Outcome
 from bootmle.refitting import compiled_refit
@@ -132,7 +132,7 @@ def test_on_an_accelerator_a_chunk_fills_the_memory(
 ) -> None:
     usual = bootstrap(MLE, n_resamples=150, rng=7)
     found = compiled.Device("an accelerator", 2**23)
-    for module in (automatic, compiled_newton):
+    for module in (automatic, device_refits):
         monkeypatch.setattr(module, "device", lambda: found)
     boot = bootstrap(MLE, n_resamples=150, rng=7, checkpoint=tmp_path / "run")
     # A replicate takes about 8 (120 (4 + 12) + 54 + 108) bytes; half of the memory is for them.

@@ -18,9 +18,11 @@ from bootmle.display.text import brief
 from bootmle.execution.raised import RAISED
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.compiled import Kernels, Path, device, require_jax
-from bootmle.likelihood.compiled_newton import Curved, Limits, Refitted, Shared, refit_on_device
+from bootmle.likelihood.compiled_models import Limits
+from bootmle.likelihood.compiled_newton import Curved, Refitted, Shared
 from bootmle.likelihood.data import count_rows, walk_leaves
 from bootmle.likelihood.device_data import casts, key_message
+from bootmle.likelihood.device_refits import refit_on_device
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.traced import RowsOfTotal, probes_beside, trace_scales
 

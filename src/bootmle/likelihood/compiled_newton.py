@@ -7,21 +7,9 @@ together, the last step is Newton's own, by the exact Hessian.
 
 from __future__ import annotations
 
-import multiprocessing
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numpy as np
-from joblib import cpu_count
-
-from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.compiled import (
-    Kernels,
-    device,
-    double_precision,
-    numpy_of_jax,
-    require_jax,
-)
+from bootmle.likelihood.compiled import Kernels, numpy_of_jax, require_jax
 from bootmle.likelihood.compiled_models import (
     Limits,
     Models,
@@ -33,7 +21,7 @@ from bootmle.likelihood.compiled_models import (
 )
 from bootmle.likelihood.scales import Log, Logit, Scale
 
-__all__ = ["Limits", "Refitted", "Shared", "refit_on_device"]
+__all__ = ["Curved", "NewtonProgram", "Refitted", "Shared"]
 
 Curved = tuple[tuple[int, Scale], ...]
 
@@ -88,66 +76,8 @@ class _State(NamedTuple):
     rounds: Any
     done: Any
     active: Any
-
-
-def refit_on_device(
-    kernels: Kernels,
-    shared: Shared,
-    curved: Curved,
-    weights: Floats,
-    limits: Limits,
-    chosen: slice,
-    *,
-    exact: bool,
-    meats: bool,
-) -> Refitted:
-    """Refit some of the replicates with weights (b, n), where their models are; in NumPy's arrays.
-
-    What is not among the chosen ones may be missing.
-    """
-    first, last, _ = chosen.indices(len(weights))
-    together = device().memory is not None
-    kind = "newton", curved, together, exact, meats
-    if kind not in kernels.loops:
-        program = NewtonProgram(kernels, curved, exact=exact, meats=meats)
-        kernels.loops[kind] = require_jax().jit(program.all if together else program.each)
-    large = shared.terms, shared.thirds, shared.pairs, shared.triples, shared.prior
-    with double_precision():
-        terms, thirds, pairs, triples, prior = kernels.held("expansion", large, _moved)
-        shared = shared._replace(
-            args=kernels.on_device(shared.args),
-            terms=terms,
-            thirds=thirds,
-            pairs=pairs,
-            triples=triples,
-            prior=prior,
-        )
-        run, ends = kernels.loops[kind], _parts(first, last, 1 if together else _threads())
-        # Calls return before they have computed, so that the parts run at the same time.
-        parts = [run(shared, weights, limits, np.array(part)) for part in pairwise(ends)]
-        found = [Refitted(*map(np.asarray, part)) for part in parts]
-    merged = Refitted(*map(np.array, found[0]))
-    for part, (start, stop) in zip(found[1:], pairwise(ends[1:]), strict=True):
-        for every, own in zip(merged, part, strict=True):
-            every[start:stop] = own[start:stop]
-    return merged
-
-
-def _threads() -> int:
-    """Return how many calls compute at the same time: one in a worker, beside which others are."""
-    return cpu_count() if multiprocessing.parent_process() is None else 1
-
-
-def _parts(first: int, last: int, count: int) -> list[int]:
-    """Return the ends of about equal parts."""
-    ends = np.linspace(first, last, min(count, max(last - first, 1)) + 1)
-    return [int(end) for end in ends]
-
-
-def _moved(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Move arrays to the device."""
-    array = numpy_of_jax().asarray
-    return tuple(None if each is None else array(each) for each in arrays)
+    measured: Any
+    """Whether the Hessian was measured nearby, and follows the third derivatives since."""
 
 
 class NewtonProgram:
@@ -205,7 +135,7 @@ class NewtonProgram:
         none = jnp.zeros_like(model.curvature)
         start = _State(
             *(z, jnp.zeros_like(z), jnp.zeros_like(z), none, none, none),
-            *(jnp.inf, jnp.where(trusted, 0.0, jnp.inf), 0, False, good),
+            *(jnp.inf, jnp.where(trusted, 0.0, jnp.inf), 0, False, good, False),
         )
         at, meat = start, jnp.zeros((0, 0))
         if not self.exact or model.third is None:  # else the model's optimum is close enough
@@ -256,7 +186,7 @@ class NewtonProgram:
         return _State(
             *(at.z + jnp.where(sound & (close | ~far), steps, 0.0), at.z),
             *(gradient, modelled, correction, hessian, distance),
-            *(jnp.maximum(at.widest, distance), at.rounds + 1, close, ~(close | lost)),
+            *(jnp.maximum(at.widest, distance), at.rounds + 1, close, ~(close | lost), False),
         )
 
     def polish(
@@ -264,8 +194,17 @@ class NewtonProgram:
     ) -> _State:
         """Step by the exact Hessian; certify by what the third derivatives say the step leaves."""
         jax, jnp = require_jax(), numpy_of_jax()
-        gradient, along = jax.linearize(lambda z: jax.grad(self.total)(z, shared, weights), at.z)
-        hessian = jax.vmap(along)(jnp.eye(at.z.size))
+
+        def gradient_at(z: Any) -> Any:
+            return jax.grad(self.total)(z, shared, weights)
+
+        def measure(z: Any) -> tuple[Any, Any]:
+            gradient, along = jax.linearize(gradient_at, z)
+            return gradient, jax.vmap(along)(jnp.eye(z.size))
+
+        gradient, hessian = jax.lax.cond(
+            at.measured, lambda z: (gradient_at(z), at.hessian), measure, at.z
+        )
         steps, decrement, definite = newton_steps(gradient, hessian, limits)
         length = jnp.linalg.norm(steps)
         distance = jnp.maximum(decrement, length)
@@ -279,12 +218,13 @@ class NewtonProgram:
         lost = ~sound | (distance > limits.slow * at.distance) | far
         return at._replace(
             z=at.z + jnp.where(sound & (close | ~far), steps, 0.0),
-            hessian=hessian + jnp.where(close, bend, 0.0),
+            hessian=hessian + bend,
             distance=distance,
             widest=jnp.maximum(at.widest, distance),
             rounds=at.rounds + 1,
             done=close,
             active=~(close | lost | (at.rounds + 1 >= limits.rounds)),
+            measured=distance <= limits.wide,
         )
 
     def total(self, z: Any, shared: Shared, weights: Any) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import take_automatic_scores
-from bootmle.likelihood.compiled_newton import Limits
+from bootmle.likelihood.compiled_models import Limits
 from bootmle.likelihood.derivatives import gradient_and_hessian, gradients, hessian_by_gradients
 from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.newton import (
