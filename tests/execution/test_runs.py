@@ -74,7 +74,7 @@ def test_a_saved_run_is_extended_with_its_fit(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_a_file_cannot_hold_is_asked_for(tmp_path: Path) -> None:
-    mle, plan = logit_fit(), Clustered(np.arange(60) // 3)
+    mle, plan = logit_fit(), Given(np.random.default_rng(0).integers(60, size=(100, 60)))
     bootstrap(mle, sampling=plan, n_resamples=70, rng=3).save(tmp_path / "run")
     loaded = load(tmp_path / "run", fit=mle)
     with pytest.raises(ValueError, match="sampling: the file holds only the text of the plan"):
@@ -284,7 +284,7 @@ def test_a_skewed_statistic_names_the_interval_to_use() -> None:
     # The BCa interval of x2 ends at the 0.99923 quantile, which 999 replicates cannot show.
     few = str(bootstrap(plain, n_resamples=999, rng=4))
     assert "confidence_interval" not in few
-    assert "bca intervals of x2 need about 1,999 replicates" in few
+    assert "use bca intervals for x1; those of x2 need about 1,999 replicates" in few
     boot = bootstrap(plain, n_resamples=1999, rng=4)
     assert "use confidence_interval('bca')" in str(boot)
     assert np.isfinite(boot.confidence_interval("bca").high).all()
