@@ -88,6 +88,22 @@ def test_the_forecast_names_what_it_would_take_otherwise(
     )
 
 
+def test_a_total_that_needs_several_rows_is_forecast_whole(capsys: Capture) -> None:
+    def total(params: Any, y: Any) -> float:
+        if len(y) < 2:
+            raise ValueError("a single row")
+        return float((params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2).sum())
+
+    mle = fit(total, [0.1, 0.1], args=np.random.default_rng(0).normal(size=60))
+    object.__setattr__(mle, "seconds_per_evaluation", 1.0)
+    bootstrap(mle, n_resamples=20, rng=0, progress=True)
+    told = capsys.readouterr().err
+    assert "20 refits: about " in told
+    assert "corrected" not in told
+    with pytest.raises(ValueError, match="it raised ValueError: a single row"):
+        bootstrap(mle, n_resamples=20, rng=0, refit="corrected", progress=True)
+
+
 def test_an_evaluations_time_is_that_of_most_not_of_one_that_had_to_wait() -> None:
     y, calls = np.random.default_rng(0).normal(size=60), [0]
 

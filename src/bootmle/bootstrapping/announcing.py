@@ -6,6 +6,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bootmle.bootstrapping.arguments import check_refit
 from bootmle.display.text import ABOUT, durations
 from bootmle.execution.checkpoint import spans_in
@@ -39,9 +41,11 @@ def announce_run(
         more += "; how many are verified is settled after the first 40"
     if refit == "verified" and _corrects(fit, sampling):
         other = forecast_run(fit, sampling, "corrected", count, workers)
-        between = durations(other.least.seconds, other.most.seconds)
-        more += f'; refit="corrected": about {between}'
-    announce(*seconds, count, workers, more)
+        if np.isfinite(other.most.seconds):
+            between = durations(other.least.seconds, other.most.seconds)
+            more += f'; refit="corrected": about {between}'
+    if np.isfinite(seconds[1]):  # else single rows cannot be evaluated, as an error says later
+        announce(*seconds, count, workers, more)
 
 
 def _evaluations(found: Forecast) -> str:

@@ -97,10 +97,12 @@ class _Way:
 
     shared: float
     each: float
+    pace: float = 1.0
+    """Time of a shared evaluation, which may be one on each row alone, over that of all at once."""
 
     def of(self, count: int) -> float:
-        """Return what so many take."""
-        return self.shared + count * self.each
+        """Return the time that so many take, in that of evaluations."""
+        return self.pace * self.shared + count * self.each
 
 
 def forecast_run(
@@ -130,7 +132,7 @@ def forecast_run(
     def of(sample: float) -> Cost:
         refits = min(sample, count) * way.each
         seconds = (audits + refits * audited_alone / workers) * fit.seconds_per_evaluation
-        seconds += seconds_ahead(way.shared * fit.seconds_per_evaluation, workers)
+        seconds += seconds_ahead(way.of(0) * fit.seconds_per_evaluation, workers)
         return Cost(way.shared + audits + refits, seconds)
 
     least, most = samples.get(refit, (count, count))
@@ -178,7 +180,7 @@ def _by_expansion(fit: Fit, sampling: Plan) -> _Way:
     if clustered not in known:
         known[clustered] = seconds_apart(likelihood, sampling.units_apart, fit.estimate)
     passes = _lattice(fit, as_apart(likelihood)) + CHECKS
-    return _Way(passes * known[clustered] / fit.seconds_per_evaluation, each + 1)
+    return _Way(passes, each + 1, known[clustered] / fit.seconds_per_evaluation)
 
 
 def _by_gradients(fit: Fit) -> _Way:
