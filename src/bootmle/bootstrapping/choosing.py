@@ -80,7 +80,7 @@ _RULES = (
     # python benchmarks/validation.py --checkpoint DIR --csv benchmarks/results (from 200 on)
     # Coverage of 95% intervals in ten regular models, in percent, worst to best parameter:
     # n = 20:  studentized 90.0 to 98.6, bca 88.7 to 100.0, percentile 75.9 to 97.5
-    # n = 50:  studentized 92.7 to 96.5, bca 92.3 to 98.2, percentile 86.9 to 95.6
+    # n = 50:  studentized 92.8 to 96.5, bca 92.3 to 98.1, percentile 86.8 to 95.6
     # n = 200: studentized 93.4 to 95.6, bca 93.4 to 96.2, percentile 92.4 to 95.2
     # n = 1,500: studentized 95.0 to 95.8, bca 94.8 to 95.9, percentile 94.5 to 95.6
     # A ratio, a quantile and a probability, which have no studentized intervals:
