@@ -115,3 +115,41 @@ def test_no_point_before_the_end_of_a_range_is_certified(bound: float) -> None:
     assert mle.status is Status.AT_BOUND
     assert mle.estimate[1] < 1e-5
     assert abs((2 - mle.estimate[0]) / mle.estimate[1] - np.log(4)) < 1e-2
+
+
+@pytest.mark.parametrize("form", ["slope", "log slope", "scale", "positive scale"])
+def test_a_step_leaves_its_midpoint_open(form: str) -> None:
+    # Every event is at dose 3: the steepest slope at any midpoint from 2 to 3 has an nll of 0.
+    event = (DOSE > 2.5).astype(float)
+    slopes: Any = {"slope": float, "log slope": np.exp}
+
+    def nll(params: Any, dose: Any, event: Any) -> Any:
+        slope = slopes.get(form, np.reciprocal)(params[1])
+        eta = slope * (dose - params[0])
+        return np.logaddexp(0, eta) - event * eta
+
+    start = {"mid": 2.3, "other": 0.5 if form != "slope" else 2.0}
+    end = {"scale": 0.0, "positive scale": 1e-6}
+    bounds: Any = {"other": (end[form], None)} if form in end else {}
+    with np.errstate(all="ignore"):
+        mle = fit(nll, start, (DOSE, event), bounds=bounds)
+    assert mle.status is (Status.AT_BOUND if bounds else Status.NO_FINITE_OPTIMUM)
+    assert any(note.startswith("mid is not determined") for note in mle.notes)
+    assert np.isnan(mle.information.standard_errors[0])
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_a_perfect_fit_has_no_maximum(log: bool) -> None:
+    # Residuals are 0, and the density is infinite as the scale vanishes.
+    x = np.arange(6.0)
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        log_scale = params[2] if log else np.log(params[2])
+        return log_scale + 0.5 * ((y - params[0] - params[1] * x) * np.exp(-log_scale)) ** 2
+
+    start = {"a": 0.0, "b": 1.0, "scale": float(not log)}
+    with np.errstate(all="ignore"):
+        bounds: Any = {} if log else {"scale": (0, None)}
+        mle = fit(nll, start, (x, 1 + 2 * x), bounds=bounds)
+    assert not mle.converged
+    assert any("rises without bound" in note for note in mle.notes)

@@ -248,7 +248,7 @@ class Descent(Falls):
 
     def _looked_around(self, z: Floats) -> Surroundings | None:
         """Return how the nll rises around a point (r,), if that was looked at from there."""
-        if self.around is None:
+        if self.around is None or self.around[0].size != self.whitening.center.size:
             return None
         away = self.whitening.to_whitened(self.around[0]) - z
         return self.around[1] if float(np.linalg.norm(away)) < _RULES.moved else None

@@ -12,10 +12,12 @@ from bootmle.fitting.position import Position
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.definiteness import is_definite, name_direction, unit_diagonal
 from bootmle.likelihood.parameters import Parameters
+from bootmle.optimization.bounds import Columns
+from bootmle.optimization.open_values import open_columns
 from bootmle.optimization.status import Status
-from bootmle.optimization.whitening import Whitening
+from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["take_limit"]
+__all__ = ["not_determined", "take_limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,18 @@ class _Rules:
     vanishing: float = 1e-3
     """Curvature along them, far out and over the whole way from 0: a nll that saturates as exp(−t)
     has t² exp(−t), which is less from t = 13 on."""
+    further: float = 0.5
+    """Share of the way from the start by which a supremum is looked at from further out."""
 
 
 _RULES = _Rules()
+
+
+def not_determined(parameters: Parameters, columns: Columns) -> str:
+    """Say that parameters have no single estimate."""
+    verb = "is" if columns.size == 1 else "are"
+    names = parameters.listed(columns)
+    return f"{names} {verb} not determined: over a range of values the likelihood is as high"
 
 
 def take_limit(search: Position, parameters: Parameters) -> None:
@@ -39,6 +50,7 @@ def take_limit(search: Position, parameters: Parameters) -> None:
     if search.status is not Status.NO_FINITE_OPTIMUM or held or not search.infinite.size:
         return
     search.information = search.measure()
+    _leave_open(search)
     directions = _finite_directions(search)
     if directions is None:
         return
@@ -55,6 +67,24 @@ def take_limit(search: Position, parameters: Parameters) -> None:
     limit[search.infinite] = np.nan
     search.information = replace(search.information, limit=limit)
     _report_combinations(search, directions, factor)
+
+
+def _leave_open(search: Position) -> None:
+    """Count parameters that the supremum leaves open among the infinite ones, and say so."""
+    working, infinite, matrix = search.working, search.infinite, search.information.matrix
+    away = working - search.start()
+    away[np.setdiff1d(np.arange(working.size), infinite)] = 0.0
+    sizes = np.maximum(np.abs(working), np.abs(working - search.start()))
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    curvatures = np.diag(matrix)
+    units = np.where(curvatures > 0, 1 / np.sqrt(np.abs(curvatures)), sizes)
+    whitening = Whitening(working, np.eye(working.size))
+    target = WhitenedObjective(search.likelihood, whitening, search.values_at(search.user()))
+    finite = np.flatnonzero(away == 0)
+    columns = open_columns(target, working, working + _RULES.further * away, finite, sizes, units)
+    if columns.size:
+        search.infinite = np.union1d(infinite, columns)
+        search.notes.append(not_determined(search.likelihood.parameters, columns))
 
 
 def _finite_directions(search: Position) -> Floats | None:

@@ -56,10 +56,12 @@ def find_ridge(search: Descent) -> bool:
     near = search.status is Status.CERTIFIED and not before.size
     if near or not np.isfinite(search.user()).all():
         return False
-    if not np.array_equal(search.information.point, search.working):
-        search.information = search.measure(search.information.covariance)
+    known = search.information
+    if not np.array_equal(known.point, search.working):
+        search.information = search.measure(known.covariance)
     directions = _shallow(search.information.matrix)
     if not directions.size:
+        search.information = known
         return False
     whitening = Whitening.from_curvature(
         search.working, search.information.matrix, directions.shape[1]
@@ -71,6 +73,7 @@ def find_ridge(search: Descent) -> bool:
     search.working = whitening.to_working(z)
     if decrement > CERTIFIED or not all(_is_ridge(search, each) for each in directions.T):
         search.working, search.whitening = left
+        search.information = known
         return False
     tangents = orient(directions)
     information = search.measure()

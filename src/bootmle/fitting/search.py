@@ -8,41 +8,28 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.constrained import end_on_constraint
-from bootmle.fitting.descent import Descent
 from bootmle.fitting.edges import ends_at_edge
 from bootmle.fitting.end_point import EndPoint
 from bootmle.fitting.flat_lines import comes_back
-from bootmle.fitting.limits import take_limit
+from bootmle.fitting.limits import not_determined, take_limit
 from bootmle.fitting.polished import finds_early, measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
-from bootmle.fitting.recessions import (
-    find_range_end,
-    find_recession,
-    follow_curve,
-    follow_far_parameter,
-    is_nearly_singular,
-)
-from bootmle.fitting.ridges import find_ridge
+from bootmle.fitting.recessions import find_range_end
 from bootmle.fitting.scipy_run import ScipyRun, Trail
+from bootmle.fitting.suprema import SupremumSearch
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
-from bootmle.likelihood.parameters import Parameters
-from bootmle.optimization.active_set import (
-    is_optimum_at_limit,
-    optimize_within_bounds,
-)
+from bootmle.optimization.active_set import is_optimum_at_limit, optimize_within_bounds
 from bootmle.optimization.bounds import (
     Columns,
     bounded_by_scales,
     crossed_columns,
     into_bounds,
     is_near_limit,
-    stays_inside,
 )
 from bootmle.optimization.convergence import observed_information
-from bootmle.optimization.flat_spaces import noise_at
-from bootmle.optimization.outcome import SUPREMUM, Outcome
-from bootmle.optimization.plateaus import SAME_SUPREMUM, at_plateau
+from bootmle.optimization.outcome import SUPREMUM, UNBOUNDED, describe_ends
+from bootmle.optimization.plateaus import SAME_SUPREMUM
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -55,11 +42,10 @@ class _Rules:
 
     off: float = 1e-2
     """Standard errors between SciPy's point and the optimum beyond which it was not there."""
-    spread: float = 50.0
-    """Multiple of the way from the start for steps that show noise, 0.005 of it: far out it is
-    alike over short distances."""
-    hidden: float = 4.0
-    """Noise levels by which a lowest value may be so by noise."""
+    near: float = 1e-3
+    """Share of a parameter by which it moves, to see whether the nll depends on it."""
+    involved: float = 0.01
+    """Smallest part in a null direction that counts, as in optimum._INVOLVED."""
     unbounded: float = 1e8
     """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
 
@@ -70,14 +56,11 @@ _END = "the end of its range is treated as a bound from here on"
 
 
 @dataclass(slots=True)
-class Search(Descent):
+class Search(SupremumSearch):
     """One fit's search, from the user's start."""
 
     scipy: ScipyRun = field(init=False)
     ended_early: bool = False  # whether it goes on from where SciPy's search paused
-    parameters: Parameters = field(init=False)  # all free ones, those held at a bound too
-    held: Columns = field(init=False)
-    receded_from: Floats | None = None  # where an optimum at infinity was looked for last
     reference: WhitenedObjective | None = None  # which values beside a bound are relative to
     nll: float = np.inf  # where the search ended
     scipy_stop: EndPoint | None = None  # where SciPy stopped, if that was no optimum
@@ -187,7 +170,7 @@ class Search(Descent):
             return
         if self._ended_inside() and (self._is_far_away() or self._recedes()):
             return
-        if self._recedes_along_curve() or self._ends_at_range_end():
+        if self._recedes_along_curve() or self._ends_at_range_end() or self._rises_on():
             return
         if self.status is Status.CERTIFIED and self.information.definiteness == "indefinite":
             self.status = Status.NOT_CERTIFIED
@@ -195,75 +178,20 @@ class Search(Descent):
             message = "" if self.result.success else str(self.result.message)
             self.notes.append(why_not_certified(self, message))
 
-    def _stands_on_ridge(self) -> bool:
-        """Look for a curve along which the nll is level, and whether it falls toward infinity."""
-        notes = list(self.notes)
-        if not find_ridge(self):
-            return False
-        self.notes, noted = notes, self.notes
-        if not (self._recedes() or self._recedes_along_curve() or self._ends_at_range_end()):
-            self.notes = noted
-        return True
-
-    def _ended_inside(self) -> bool:
-        """Whether the search ended at what may be an interior optimum over all parameters."""
-        ended = self.status in {Status.CERTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
-        return ended and not self.held.size and not self.optimizer.constraints
-
-    def _recedes(self) -> bool:
-        """Look for an optimum at infinity along any direction, where none is certified."""
-        before = self.receded_from
-        if before is not None and np.array_equal(before, self.working):
-            return False
-        if not self._is_uncertain() or comes_back(self):
-            return False
-        self.receded_from = self.working.copy()
-        measured, hidden = self.information, self._hidden()
-        found = find_recession(self)
-        if found is None or not self._seen_low(found, hidden):
-            return False
-        before, here = self.working.copy(), self.likelihood.total(self.user())
-        if not self._ends_at(found, hidden):
-            if np.array_equal(self.working, before):
-                self.information = measured
-            else:
-                self.converge()
-            return False
-        value = self.likelihood.total(self.user())
-        if here < value <= here + self.step_sizes.slack(here):
-            self.working, value = before, here
-        self.best, self.best_params = value, self.user()  # what was lower is so by noise
-        return True
-
-    def _is_uncertain(self) -> bool:
-        """Whether the search ended inside with no optimum that is certain."""
-        ended = self.status in {Status.NOT_IDENTIFIED, Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
-        flat = is_nearly_singular(self.information) and not self.rises_all_around()
-        ended |= self.status is Status.CERTIFIED and flat
-        return ended and not self.held.size and not self.optimizer.constraints
-
-    def _recedes_along_curve(self) -> bool:
-        """Look for one along a curve, and stand where it was seen."""
-        if not self._is_uncertain() or comes_back(self):
-            return False
-        hidden, found = self._hidden(), follow_curve(self)
-        if found is None or found.seen is None:
-            return False
-        if not self._seen_low(found, hidden):
-            return False
-        self.working = self.parameters.to_working(found.seen)
-        infinite = np.flatnonzero(~np.isfinite(found.params[self.parameters.free]))
-        self.best, self.best_params = self.likelihood.total(found.seen), found.seen
-        self.along_curve = True
-        return self.has_no_optimum(found.message, infinite)
-
     def _ends_at_range_end(self) -> bool:
         """Look for one at an end of a parameter's range, and optimize the others there."""
         if not self._is_uncertain() or comes_back(self):
             return False
         allowed = self.best + max(SAME_SUPREMUM, self._hidden())
         found = find_range_end(self)
-        if found is None or self.likelihood.total(found.params) > allowed:
+        if found is None:
+            return False
+        column = np.array([found.column])
+        if found.endless:
+            end = self.parameters.bounds[column, found.side]
+            where = describe_ends(self.parameters, column, np.where(np.isfinite(end), end, 0.0))
+            return self.has_no_optimum(f"{UNBOUNDED} as {where}", column)
+        if self.likelihood.total(found.params) > allowed:
             return False
         place = found.params[self.parameters.free[found.column]]
         if place != self.parameters.bounds[found.column, found.side]:
@@ -273,64 +201,13 @@ class Search(Descent):
             self.notes.append(_END)
         self.reference = None
         held = optimize_within_bounds(self, found.params)
-        if held is None or not self.status.has_optimum:
-            self._hold(found.params, np.array([found.column]))
+        if held is None or not held.size or not self.status.has_optimum:
+            held = column
+            self._hold(found.params, held)
             self.whitening, self.decrement = Whitening(self.working, np.eye(self.working.size)), 0.0
-        self.status = Status.AT_BOUND
-        self.notes.append(f"at a bound: {self.parameters.listed(np.array([found.column]))}")
+        self._stands_at_bound(held)
         self.best, self.best_params = self.likelihood.total(self.user()), self.user()
         return True
-
-    def _hidden(self) -> float:
-        """Measure by how much noise may lower the nll here, over longer distances, too."""
-        here = WhitenedObjective(
-            self.likelihood, Whitening(self.working, np.eye(self.working.size)), 0.0
-        )
-        way = _RULES.spread * (self.working - self.start())
-        slack = self.step_sizes.slack(self.best)
-        return max(slack, _RULES.hidden * noise_at(here, np.zeros(way.size), way))
-
-    def _seen_low(self, found: Outcome, hidden: float) -> bool:
-        """Whether infinity, within the bounds, was seen as low as any point here, but for noise."""
-        if not stays_inside(self.parameters, found.params):
-            return False
-        seen = found.params if found.seen is None else found.seen
-        level = self.likelihood.total(np.where(np.isfinite(seen), seen, self.user()))
-        return level <= self.best + max(SAME_SUPREMUM, hidden)
-
-    def _is_beside_plateau(self) -> bool:
-        """Look for an optimum at infinity beside SciPy's point."""
-        bounded = np.isfinite(self.parameters.bounds).any() or bool(self.parameters.curved)
-        if bounded or self.optimizer.constraints or not np.isfinite(self.information.matrix).all():
-            return False
-        self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
-        target = self.target()
-        here = np.zeros(self.whitening.size)
-        found = at_plateau(target, here, target.value(here), self.step_sizes)
-        return found is not None and self._ends_at(found)
-
-    def _ends_at(self, found: Outcome, hidden: float = 0.0) -> bool:
-        """Take over the estimates of the parameters that have them, as low but for noise."""
-        finite = np.isfinite(found.params[self.parameters.free])
-        if np.any(~finite & (self.working == self.start())):  # never moved: the nll does not fall
-            return False
-        seen = self.parameters.to_working(found.params if found.seen is None else found.seen)
-        seen = np.where(finite | np.isfinite(seen), seen, self.working)
-        further = np.where(finite, seen, 2 * seen - self.start())
-        if not np.isfinite(self.likelihood.total(self.parameters.to_user(further))):
-            return False  # the domain ends before they get there
-        if self.leaves_plateau(~finite) or self.leaves_plateau(self.without_effect()):
-            return False
-        point = self.nearest_on_way(seen, finite, hidden)
-        if point is None:
-            return False
-        self.working = point
-        return self.has_no_optimum(found.message, np.flatnonzero(~finite))
-
-    def _is_far_away(self) -> bool:
-        """Walk on where a parameter went far from its start, to where the nll is lowest."""
-        found = follow_far_parameter(self)
-        return found is not None and self._ends_at(found)
 
     def _minimize(self) -> None:
         """Run SciPy's minimizer to its end, or to where the optimum beside it is found."""
@@ -399,9 +276,17 @@ class Search(Descent):
             self.status = Status.NOT_CERTIFIED
             self.notes.append("the search goes back and forth between bounds")
         elif held.size and self.status.has_optimum:
-            self.status = Status.AT_BOUND
-            self.notes.append(f"at a bound: {self.parameters.listed(held)}")
+            self._stands_at_bound(held)
         return True
+
+    def _stands_at_bound(self, held: Columns) -> None:
+        """Record an optimum at bounds, and the others that it leaves open."""
+        self.notes.append(f"at a bound: {self.parameters.listed(held)}")
+        if self.status is Status.NOT_IDENTIFIED:
+            parts = np.abs(self.information.null_directions) > _RULES.involved
+            columns = np.flatnonzero(parts.any(axis=1)) if parts.size else np.arange(len(parts))
+            self.notes.append(not_determined(self.likelihood.parameters, columns))
+        self.status = Status.AT_BOUND
 
     def optimize(self, params: Floats, held: Columns) -> Floats | None:
         """Continue from a point with some parameters held; None where the search has ended."""
@@ -412,11 +297,29 @@ class Search(Descent):
             if not self.rises_around_polished() and self._is_beside_plateau():
                 return None
         self.converge()
-        return self.user() if self.status.has_optimum else None
+        unproven = self.status in {Status.NOT_CERTIFIED, Status.NOISE_LIMITED}
+        if held.size and self.working.size and unproven and self._is_level():
+            self.status, self.decrement = Status.NOT_IDENTIFIED, 0.0
+        found = self.user()
+        return found if self.status.has_optimum or self._crosses_lower(params, found) else None
+
+    def _is_level(self) -> bool:
+        """Whether the nll does not depend on any of the parameters that are not held, near here."""
+        sizes = np.where(self.working == 0, 1.0, np.abs(self.working))
+        self.whitening = Whitening(self.working, np.diag(_RULES.near * sizes))
+        axes = np.eye(self.working.size)
+        return not self.target().values(np.concatenate([axes, -axes])).any()
+
+    def _crosses_lower(self, params: Floats, found: Floats) -> bool:
+        """Whether a search that failed beyond a bound shows a lower point on it."""
+        if not (np.isfinite(found).all() and crossed_columns(self.parameters, found).size):
+            return False
+        total = self.likelihood.total
+        return bool(total(into_bounds(self.parameters, found)) < total(params))
 
     def _keeps_falling(self, start: Floats) -> bool:
         """Whether the nll stays low beyond SciPy's point; a path to a bound does not say so."""
-        return not self.held.size and Descent._keeps_falling(self, start)
+        return not self.held.size and SupremumSearch._keeps_falling(self, start)
 
     def _hold(self, params: Floats, columns: Columns) -> None:
         """Stand at a point with some parameters held, and measure the others' information."""

@@ -77,11 +77,16 @@ class _Rules:
     is beyond the trust radius: far out an objective may have more noise than at the estimate."""
     usual: int = 3
     """Steps of a refit after which it is looked at, too."""
+    uneven: float = 1e-2
+    """Ratio of the smallest curvature to the largest below which it is, too: the error of a mixed
+    difference is a share of the largest."""
     longer: float = 0.1
     """That step, along which noise disturbs curvatures 10⁴ times less than over one of 1e-3."""
     alike: tuple[float, float] = (0.5, 2.0)
     """Ratio of the two within which the noise is not measured; over 0.1 standard errors a third
     derivative of 1 changes a curvature by a tenth."""
+    gone: float = 0.1
+    """Ratio below which the measured one is none; seen on a resample whose scale has none: 0.02."""
     diverging: int = 3
     """Steps in a row, beyond the trust radius, that hardly contract, from which on a refit is left
     to the fallback: a separated logit's have all the same length."""
@@ -335,6 +340,7 @@ class BatchedNewton:
         away = np.linalg.norm(self.z[members], axis=1) > trust_radius(self.z.shape[1])
         hidden = np.full(len(members), _RULES.undecided)
         away |= self.rounds[members] > _RULES.usual
+        away |= lowest < _RULES.uneven * curvatures[:, -1]
         for k in np.flatnonzero(self.fresh[members] & (away | (lowest < _RULES.shallow))):
             hidden[k] = max(hidden[k], self._hidden(members[k], vectors[k, :, 0], lowest[k]))
         return np.asarray(lowest > hidden)
@@ -356,15 +362,18 @@ class BatchedNewton:
         )
 
     def _hidden(self, member: int, direction: Floats, curvature: float) -> float:
-        """Return the curvature that noise may make along a direction; 0 where it cannot be much."""
+        """Return the curvature that noise may make along a direction; 0 where it cannot be much.
+
+        Infinity where there is hardly any: far steeper ones across may hide that in a Hessian.
+        """
         z, target = self.z[member], self.targets[member]
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
         sides = target.values(z + _RULES.longer * np.array([[1.0], [-1.0]]) * direction)
         ratio = float(np.sum(sides - self.value[member])) / (_RULES.longer**2 * curvature)
         low, high = _RULES.alike
-        if low < ratio < high:
-            return 0.0
+        if low < ratio < high or ratio < _RULES.gone:
+            return 0.0 if ratio > low else np.inf
         return noise_at(target, z, direction) / self.step_sizes.hessian_step**2
 
     def _tolerance(self, members: Members) -> Floats:

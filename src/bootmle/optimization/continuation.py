@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.flat_spaces import noise_in, table_along
 from bootmle.optimization.others_fit import OthersFit, extrapolate
-from bootmle.optimization.outcome import Outcome, at_scale_ends
+from bootmle.optimization.outcome import UNBOUNDED, Outcome, at_scale_ends, no_finite_optimum
 from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -51,15 +52,26 @@ class _Rules:
     """Stations from which it fell at least: onto a ridge it does so at once."""
     saturating: float = 0.01
     """Share of the whole fall that is left over the last doubling, where noise hides the rest."""
+    hidden: float = 5.0
+    """Noise levels up to which a fall is none: others that are fitted find where it is lowest."""
     back: int = 12
     """Stations back from the start at most, where the nll is as low there already."""
     least: int = 5
     """Stations of a path that ends in noise."""
+    endless: tuple[int, float] = (5, 0.8)
+    """Last stations over which the nll has fallen at the same pace, within this share, where there
+    is no supremum: over a doubling of the distance, the fall to one has died out."""
+    beyond: float = 1.0
+    """Distance, of a logarithm, from where the search ended."""
     diverging: float = 0.85
     """Ratio of another parameter's last two moves, each over a doubling of the distance, from which
     on it diverges, too: a logarithm has 1, a square root 1.4, what converges as 1/√t has 0.7."""
     moved: float = 0.1
     """Last move, in standard errors, of one that has converged."""
+    led: float = 0.02
+    """Share of the furthest one's way up to which a parameter is led, as in outcome._MOVES."""
+    further: float = 0.2
+    """First step from the end, as a share of the way to it."""
     drivers: int = 2
     """Parameters that are tried, those that went furthest."""
 
@@ -77,12 +89,12 @@ class Station(NamedTuple):
 
 
 def along_curve(
-    target: WhitenedObjective, z: Floats, step_sizes: StepSizes
+    target: WhitenedObjective, z: Floats, step_sizes: StepSizes, *, from_end: bool = False
 ) -> Outcome | Floats | None:
     """Continue with a parameter that went far, the others fitted at each station.
 
-    Return that there is no finite optimum where the nll levels off, a point (q,) where it is lower
-    than at z, or None.
+    From the center, or from z, to see whether that is an optimum. Return that there is no finite
+    optimum where the nll levels off, a point (q,) where it is lower than at z, or None.
     """
     whitening = target.whitening
     end, lowest, point = whitening.to_working(z), target.value(z), None
@@ -90,8 +102,12 @@ def along_curve(
         path = Path(target, column, end, way)
         if np.isfinite(path.limit):
             continue
-        if path.reaches_supremum(step_sizes):
+        if path.stays_level(step_sizes) if from_end else path.reaches_supremum(step_sizes):
             return path.outcome(step_sizes)
+        if from_end:
+            continue
+        if path.is_endless():
+            return path.without_bound()
         for station in path.stations:
             if station.value < lowest - SAME_SUPREMUM:
                 lowest, point = station.value, path.point(station)
@@ -110,6 +126,7 @@ def _drivers(target: WhitenedObjective, end: Floats) -> list[tuple[int, float]]:
         return []
     if paces.max(initial=0.0) > _RULES.first:
         columns = np.argsort(-paces, kind="stable")[: _RULES.drivers]
+        columns = columns[paces[columns] > _RULES.led * paces.max()]
         return [(int(column), float((end - center)[column])) for column in columns]
     here = target.seen_in(Whitening(end, np.diag(_RULES.first * sizes)))
     axes, base = np.eye(end.size), here.value(np.zeros(end.size))
@@ -141,8 +158,11 @@ class Path:
 
     @property
     def limit(self) -> float:
-        """Where its range ends on that side, on the user's scale."""
-        return float(self.target.likelihood.parameters.bounds[self.column, int(self.way > 0)])
+        """Where its range ends on that side, on the user's scale, before its scale does."""
+        parameters = self.target.likelihood.parameters
+        bound = float(parameters.bounds[self.column, int(self.way > 0)])
+        (end,) = scale_ends(parameters, np.array([self.column]), np.sign([self.way]))
+        return float(np.sign(self.way) * np.inf) if bound == end else bound
 
     @property
     def first_step(self) -> float:
@@ -161,7 +181,8 @@ class Path:
     def reaches_supremum(self, step_sizes: StepSizes) -> bool:
         """Continue until the nll rises, or has been level over as far again as it went until then.
 
-        Noise, which is measured at each station, may hide what little is left to fall.
+        Noise, which is measured at each station, may hide what little is left to fall. Where the
+        others cannot be followed any more, half of that way is enough.
         """
         if not self._begin(step_sizes):
             return False
@@ -169,18 +190,35 @@ class Path:
         while self.fits.target.n_evaluations < self.most:
             station, step = self.next(self.stations[-2:], step, step_sizes)
             if station is None:
-                return False
+                return self._has_fallen(0.5, 0.0)
             fall, noise = self.stations[-1].value - station.value, self._noise(station, step)
             if fall < -max(_RULES.level, noise):
                 return False
-            self.stations.append(station)
-            if noise > max(_RULES.level, fall):
+            if noise > _RULES.level and fall < _RULES.hidden * noise:
                 return self._saturates()
-            if self._is_level():
-                return True
+            self.stations.append(station)
+            if self._is_level() or self.is_endless():
+                return not self.is_endless()
             step_sizes = StepSizes.from_noise(max(step_sizes.noise, noise))
             step *= _RULES.growth
         return False
+
+    def stays_level(self, step_sizes: StepSizes) -> bool:
+        """Whether the nll stays level from the end, as far again as that is."""
+        others, distance = np.delete(self.end, self.column), abs(self.way)
+        units = np.delete(self.target.whitening.units, self.column)
+        lowest = self.target.value_at(self.end)
+        if not self.target.value_at(self.target.whitening.center) > lowest + SAME_SUPREMUM:
+            return False
+        self.stations.append(Station(distance, others, units, lowest))
+        step = _RULES.further * distance
+        while self.stations[-1].distance < 2 * distance:
+            station, step = self.next(self.stations[-2:], step, step_sizes)
+            if station is None or abs(station.value - lowest) > _RULES.level:
+                return False
+            self.stations.append(station)
+            step *= _RULES.growth
+        return True
 
     def _begin(self, step_sizes: StepSizes) -> bool:
         """Fit the others where the parameter is at first, from there or from the end.
@@ -280,6 +318,19 @@ class Path:
         lately = self._before(self.stations[-1], share).value - last
         return bool(lately <= max(allowed * falls.max(), _RULES.level))
 
+    def is_endless(self) -> bool:
+        """Whether the nll has fallen at the same pace, by much, beyond where the search ended."""
+        count, share = _RULES.endless
+        last = self.stations[-count:]
+        if len(last) < count:
+            return False
+        beyond = max(2 * last[0].distance, abs(self.way) + _RULES.beyond)
+        if last[-1].distance < beyond:
+            return False
+        places, values = (np.array([each[k] for each in last]) for k in (0, 3))
+        paces = -np.diff(values) / np.diff(places)
+        return bool(values[0] - values[-1] > 1 and paces.min() > share * paces.max())
+
     def _is_level(self) -> bool:
         """Whether the nll, which has fallen, does so no more."""
         return self._has_fallen(_RULES.nearer, 0.0)
@@ -288,6 +339,13 @@ class Path:
         """Whether it has fallen by next to nothing lately, before noise hides the rest."""
         enough = len(self.stations) >= _RULES.least
         return enough and self._has_fallen(0.5, _RULES.saturating)
+
+    def without_bound(self) -> Outcome:
+        """Report that the nll falls without end, as seen at the last station."""
+        column, sign = np.array([self.column]), np.array([np.sign(self.way)])
+        ends = scale_ends(self.target.likelihood.parameters, column, sign)
+        point = self.point(self.stations[-1])
+        return no_finite_optimum(self.target, point, column, ends, UNBOUNDED)
 
     def outcome(self, step_sizes: StepSizes) -> Outcome:
         """Report where the nll is level, which parameters diverge, and others' errors."""

@@ -127,13 +127,21 @@ def no_finite_optimum(
     kind: str,
     errors: Floats | None = None,
 ) -> Outcome:
-    """Report where some parameters diverge to from a point (q,), and the others' errors there."""
+    """Report where some parameters diverge to from a point (q,), and the others' errors there.
+
+    A supremum where all of them end at bounds is an optimum at bounds.
+    """
     parameters = target.likelihood.parameters
     seen = parameters.to_user(working)
     params = _with_ends(parameters, seen.copy(), columns, ends)
     message = f"{kind} as {describe_ends(parameters, columns, ends)}"
+    at_bound = kind == SUPREMUM and bool(np.isfinite(ends).all())
     if errors is not None:
-        errors = _with_ends(parameters, parameters.in_all(errors), columns, np.nan)
+        own = 0.0 if at_bound else np.nan
+        errors = _with_ends(parameters, parameters.in_all(errors), columns, own)
+    if at_bound:
+        names = parameters.listed(columns)
+        return Outcome(params, Status.AT_BOUND, np.nan, names, errors, seen)
     return Outcome(params, Status.NO_FINITE_OPTIMUM, np.inf, message, errors, seen)
 
 
@@ -143,11 +151,7 @@ def at_scale_ends(
     """Report a supremum where some parameters are at the ends of their scales, finite or not."""
     parameters = target.likelihood.parameters
     ends = scale_ends(parameters, columns, signs)
-    if not np.isfinite(ends).all():
-        return no_finite_optimum(target, working, columns, ends, SUPREMUM, errors)
-    params = _with_ends(parameters, parameters.to_user(working), columns, ends)
-    errors = _with_ends(parameters, parameters.in_all(errors), columns, 0.0)
-    return Outcome(params, Status.AT_BOUND, np.nan, parameters.listed(columns), errors)
+    return no_finite_optimum(target, working, columns, ends, SUPREMUM, errors)
 
 
 def _with_ends(

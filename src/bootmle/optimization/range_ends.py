@@ -29,7 +29,7 @@ class _Rules:
     """Ends, those that were approached most."""
     furthest: float = 7.0
     """Way on the logarithm's scale, to a thousandth of the start's distance, from which a path is
-    followed: a search may stand at the end itself."""
+    followed where a search stands at the end itself."""
     beside: float = 1e-6
     """Share of the start's distance at which the nll is evaluated in place of the end itself: of
     sizes beside it, as many digits again are left."""
@@ -54,6 +54,8 @@ class RangeEnd:
     params: Floats
     errors: Floats
     """Of the others, (p,), by the last station of the path."""
+    endless: bool = False
+    """Whether the nll falls without end toward it instead, as seen at these parameters."""
 
 
 def toward_range_end(
@@ -66,12 +68,16 @@ def toward_range_end(
         center = on_log.whitening.center
         with np.errstate(divide="ignore"):
             end = parameters.to_working(target.likelihood.parameters.to_user(working))
-        end[column] = max(end[column], center[column] - _RULES.furthest)
+        if not np.isfinite(end[column]):
+            end[column] = center[column] - _RULES.furthest
         path = Path(on_log, column, end, float(end[column] - center[column]))
         found = path.reaches_supremum(step_sizes)
         target.n_evaluations += on_log.n_evaluations
         if found:
             return _at_end(target, path, side, limit, step_sizes)
+        if path.is_endless():
+            params = parameters.to_user(path.point(path.stations[-1]))
+            return RangeEnd(column, side, params, np.full(params.shape, np.nan), endless=True)
     return None
 
 

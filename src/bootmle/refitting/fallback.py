@@ -15,12 +15,25 @@ from bootmle.optimization.active_set import (
     optimize_within_bounds,
     standard_errors_of,
 )
+from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales, stays_inside
 from bootmle.optimization.cones import along_cone
+from bootmle.optimization.continuation import along_curve
 from bootmle.optimization.divergence import divergence_along, follow_curvature, probe_rays
+from bootmle.optimization.open_values import open_columns
 from bootmle.optimization.optimizer import Optimizer
-from bootmle.optimization.outcome import Outcome, certified, descend, failed, or_noise_limited
-from bootmle.optimization.plateaus import along_profile, at_plateau, off_plateau
+from bootmle.optimization.outcome import (
+    SUPREMUM,
+    UNBOUNDED,
+    Outcome,
+    certified,
+    descend,
+    failed,
+    no_finite_optimum,
+    or_noise_limited,
+)
+from bootmle.optimization.plateaus import SAME_SUPREMUM, along_profile, at_plateau, off_plateau
+from bootmle.optimization.range_ends import toward_range_end
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
@@ -31,6 +44,10 @@ __all__ = ["fall_back"]
 _STEPS = 6
 """Newton steps with measured Hessians before divergence is probed for; measured: a regular refit
 takes 1 to 7 with any Hessian."""
+_AS_LOW = 1e-5
+"""Rise from a point to a supremum on a curve past it that is none, as continuation._Rules.level."""
+_ONWARD = 0.5
+"""Share of the way to a supremum by which it is looked at from further out."""
 _ALLOWANCE = 1e-4
 """Change of the nll that does not count on a plateau, where following the curvature failed: 2e-4 of
 what it rises by over one standard error."""
@@ -51,13 +68,16 @@ def fall_back(
     if found is not None:
         return found
     limited = bool(np.isfinite(parameters.bounds).any() or optimizer.constraints)
-    outcome = None if limited else fallback.unbounded(z, step, at_zero)
+    inside = z.any() and not optimizer.constraints and stays_inside(parameters, target.to_user(z))
+    outcome = None
+    if inside or not limited:
+        outcome = fallback.unbounded(z, step, at_zero)
     if outcome is None:
         outcome = fallback.by_scipy(zero, optimizer)
     if outcome.status.failed:
         outcome = fallback.by_scipy(z / 2, optimizer)
-    if outcome.status.failed and limited and not optimizer.constraints:
-        return fallback.diverged_within_bounds(z, step, at_zero) or outcome
+    if outcome.status.failed and limited and not (inside or optimizer.constraints):
+        return fallback.unbounded(z, step, at_zero) or outcome
     return outcome
 
 
@@ -112,7 +132,7 @@ class _Fallback:
         ray = probe_rays(target, run.z[0], float(run.value[0]), run.steps[0], step_sizes)
         if ray is not None:
             return divergence_along(target, ray, step_sizes)
-        followed = follow_curvature(target, run, step_sizes)
+        followed = self._followed(run)
         message = "no optimum was certified from SciPy's point"
         return followed or failed(target, params, message, float(run.distance[0]))
 
@@ -128,6 +148,8 @@ class _Fallback:
         if held.size:
             names = self.parameters.listed(held)
             return replace(outcome, status=Status.AT_BOUND, message=names)
+        if outcome.status is Status.AT_BOUND:
+            return outcome
         status = or_noise_limited(Status.CERTIFIED_BY_FALLBACK, self.target, self.step_sizes)
         return replace(outcome, status=status)
 
@@ -146,19 +168,47 @@ class _Fallback:
     def unbounded(self, z: Floats, step: Floats, at_zero: float) -> Outcome | None:
         """Find the optimum, or that there is none, from where the refit stopped.
 
-        None where neither is certain.
+        None where neither is certain, or where a bound stops what diverges.
         """
         target, step_sizes = self.target, self.step_sizes
         value = target.value(z) if z.any() else at_zero
         if not np.isfinite(value):
             z, value = np.zeros_like(z), at_zero
-        at_infinity = along_cone(target, z, step_sizes)
-        if at_infinity is not None:
-            return at_infinity
-        found = self._descended(z, step, value)
-        if found is None or found.status is not Status.NO_FINITE_OPTIMUM:
+        found = along_cone(target, z, step_sizes) or self._descended(z, step, value)
+        if found is not None and found.status is Status.NO_FINITE_OPTIMUM:
+            found = off_plateau(target, found, step_sizes) or found
+        found = found and self._left_open(found)
+        if found is not None and self._leaves_domain(found):
+            found = self._at_range_end(z)
+        inside = found is not None and stays_inside(self.parameters, found.params)
+        return found if inside else None
+
+    def _leaves_domain(self, found: Outcome) -> bool:
+        """Whether the domain ends before infinite parameters get there."""
+        parameters, center = self.parameters, self.target.whitening.center
+        infinite = np.isinf(found.params[parameters.free])
+        if found.seen is None or not infinite.any():
+            return False
+        here = parameters.to_working(found.seen)
+        return not np.isfinite(self.target.value_at(np.where(infinite, 2 * here - center, here)))
+
+    def _left_open(self, found: Outcome) -> Outcome:
+        """Mark as undetermined, NaN, what a supremum leaves open."""
+        target, parameters = self.target, self.parameters
+        ends = found.params[parameters.free]
+        endless = found.message.startswith(UNBOUNDED)
+        if found.seen is None or endless or np.isnan(ends).any():
             return found
-        return off_plateau(target, found, step_sizes) or found
+        here, units = parameters.to_working(found.seen), target.whitening.units
+        moved = ends != found.seen[parameters.free]
+        further = here + _ONWARD * np.where(moved, here - target.whitening.center, 0.0)
+        columns = open_columns(target, here, further, np.flatnonzero(~moved), units, units)
+        if not columns.size:
+            return found
+        params = found.params.copy()
+        params[parameters.free[columns]] = np.nan
+        message = f"{SUPREMUM}: {parameters.listed(columns)} not determined there"
+        return replace(found, params=params, status=Status.NO_FINITE_OPTIMUM, message=message)
 
     def _descended(self, z: Floats, step: Floats, value: float) -> Outcome | None:
         """Follow what falls from where the refit stopped, a point and its value."""
@@ -182,29 +232,69 @@ class _Fallback:
             if ray is not None:
                 break
             found = along_recession(target, stopped, run.steps[0], step_sizes)
-            found = found or follow_curvature(target, run, step_sizes)
+            found = found or self._followed(run)
             if found is None and start is z:
                 found = at_plateau(target, stopped, value, step_sizes, _ALLOWANCE)
                 found = found or self._walk_on(stopped)
+                found = found or self._as_low(self._at_range_end(stopped), stopped)
             if found is not None:
                 return found
         return None if ray is None else divergence_along(target, ray, step_sizes)
+
+    def _followed(self, run: BatchedNewton) -> Outcome | None:
+        """Follow the curvature to an optimum, which may be a point on a curve to infinity."""
+        found = follow_curvature(self.target, run, self.step_sizes)
+        if found is None or not found.status.has_optimum:
+            return found
+        end = _whitened(self.target, found.params)
+        return self._along_curves(end, from_end=True) or found
+
+    def _along_curves(self, z: Floats, *, from_end: bool = False) -> Outcome | None:
+        """Find an optimum at an end of a range, or at infinity, on a curve past a point."""
+        found = self._as_low(self._at_range_end(z), z)
+        return found or self._as_low(
+            along_curve(self.target, z, self.step_sizes, from_end=from_end), z
+        )
+
+    def _as_low(self, found: Outcome | Floats | None, z: Floats) -> Outcome | None:
+        """Return an outcome within bounds, and no higher than a point."""
+        if not isinstance(found, Outcome) or not stays_inside(self.parameters, found.params):
+            return None
+        seen = found.params if found.seen is None else found.seen
+        low = self.target.value_of(seen) <= self.target.value(z) + _AS_LOW
+        return found if low and not self._passes_infinity(found, seen) else None
+
+    def _passes_infinity(self, found: Outcome, seen: Floats) -> bool:
+        """Whether the nll is as low at the other end of what diverges: as a ratio's is."""
+        infinite = np.isinf(found.params)
+        other = np.where(infinite, -seen, seen)
+        value = self.target.value_of
+        return bool(infinite.any() and value(other) <= value(seen) + SAME_SUPREMUM)
+
+    def _at_range_end(self, z: Floats) -> Outcome | None:
+        """Find an optimum at an end of a parameter's range, past a point."""
+        target = self.target
+        found = toward_range_end(target, target.whitening.to_working(z), self.step_sizes)
+        if found is None:
+            return None
+        column = np.array([found.column])
+        if not found.endless:
+            names = self.parameters.listed(column)
+            return Outcome(found.params, Status.AT_BOUND, np.nan, names, found.errors)
+        end = self.parameters.bounds[column, found.side]
+        working = self.parameters.to_working(found.params)
+        return no_finite_optimum(target, working, column, end, UNBOUNDED)
 
     def _walk_on(self, z: Floats) -> Outcome | None:
         """Walk on with the parameter that went furthest, and follow the curvature from there."""
         target, step_sizes = self.target, self.step_sizes
         found = along_profile(target, z, step_sizes)
-        if found is None or isinstance(found, Outcome):
+        if found is None:
+            return self._along_curves(z)
+        if isinstance(found, Outcome):
             return found
         run = descend(target, found, step_sizes, rounds=1)
         return follow_curvature(target, run, step_sizes)
-
-    def diverged_within_bounds(self, z: Floats, step: Floats, at_zero: float) -> Outcome | None:
-        """Find that there is no finite optimum, where no bound stops what diverges."""
-        outcome = self.unbounded(z, step, at_zero)
-        if outcome is None or outcome.status is not Status.NO_FINITE_OPTIMUM:
-            return None
-        return outcome if stays_inside(self.parameters, outcome.params) else None
 
     def by_scipy(self, start: Floats, optimizer: Optimizer) -> Outcome:
         """Run the user's own method, then certify by measured Hessians."""

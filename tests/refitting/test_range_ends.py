@@ -1,0 +1,44 @@
+"""Replicates whose optimum lies at an end of a parameter's range have the status that fit gives."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from bootmle import Given, Status, bootstrap, fit
+
+DOSE = np.repeat([1.0, 2.0, 3.0], 10)
+EVENT = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], [9, 1, 5, 5, 1, 9])
+LOWER = np.repeat([0.0, 1.0, 2.0], [3, 9, 2])
+
+
+def dose_response(params: Any, dose: Any, event: Any) -> Any:
+    eta = (dose - params["mid"]) / params["scale"]
+    return np.logaddexp(0, eta) - event * eta
+
+
+def intervals(params: Any, lower: Any) -> Any:
+    upper = norm.cdf((lower + 1 - params["mid"]) / params["scale"])
+    return -np.log(upper - norm.cdf((lower - params["mid"]) / params["scale"]))
+
+
+@pytest.mark.parametrize("bounds", [{}, {"scale": (0, None)}, {"scale": (1e-6, None)}])
+@pytest.mark.parametrize("nll", [dose_response, intervals])
+def test_a_replicate_without_a_scale_ends_as_a_fit_does(nll: Any, bounds: Any) -> None:
+    # Quasi-separated doses (0 and 10 of 10 beside dose 2), and intervals of which two adjoin: the
+    # scale goes to its end, where the midpoint is at dose 2, or where the intervals meet.
+    args: tuple[Any, ...] = (DOSE, EVENT) if nll is dose_response else (LOWER,)
+    separated = np.r_[np.zeros(10), np.arange(10, 20), np.full(10, 21)]
+    indices = separated if nll is dose_response else np.r_[np.zeros(5), np.full(9, 4)]
+    indices = indices.astype(int)
+    with np.errstate(all="ignore"):
+        mle = fit(nll, {"mid": 1.8, "scale": 0.7}, args, bounds=bounds)
+        refit = mle.refit(tuple(each[indices] for each in args), mle.estimate)
+        boot = bootstrap(mle, sampling=Given(indices=np.array([indices] * 2)), n_resamples=2)
+    assert mle.status is Status.CERTIFIED
+    assert (boot.status == Status.AT_BOUND).all()
+    meet = 2.0 if nll is dose_response else 1.0
+    assert abs(boot.replicates[0, 0] - meet) < 0.05 * mle.information.standard_errors[0]
+    assert boot.replicates[0, 1] <= 1e-6
+    assert refit.status is Status.AT_BOUND
