@@ -153,3 +153,27 @@ def test_a_perfect_fit_has_no_maximum(log: bool) -> None:
         mle = fit(nll, start, (x, 1 + 2 * x), bounds=bounds)
     assert not mle.converged
     assert any("rises without bound" in note for note in mle.notes)
+
+
+@pytest.mark.parametrize("form", ["slope", "log slope", "scale"])
+def test_units_and_starts_change_no_verdict(form: str) -> None:
+    # 0, 3 and 10 of 10: at dose 2 the linear predictor stays at the logit of 0.3.
+    forms: Any = {"slope": lambda p, d: p[0] + p[1] * d, "scale": lambda p, d: (d - p[0]) / p[1]}
+    eta_of = forms.get(form, lambda p, d: np.exp(p[1]) * (d - p[0]))
+
+    def nll(params: Any, dose: Any, event: Any) -> Any:
+        eta = eta_of(params, dose)
+        return np.logaddexp(0, eta) - event * eta
+
+    for unit, scale in ((1.0, 1.0), (1e3, 0.4), (1e-3, 2.5)):
+        second = {"slope": 1 / scale, "log slope": -np.log(scale * unit), "scale": scale * unit}
+        second["slope"] /= unit
+        start = {"first": -2.0 if form == "slope" else 1.8 * unit, "second": second[form]}
+        bounds: Any = {"second": (0, None)} if form == "scale" else {}
+        with np.errstate(all="ignore"):
+            mle = fit(nll, start, (DOSE * unit, EVENT), bounds=bounds)
+        assert mle.status is (Status.AT_BOUND if bounds else Status.NO_FINITE_OPTIMUM)
+        assert abs(mle.nll - LIMIT) < 1e-4
+        assert abs(eta_of(mle.estimate, 2 * unit) - np.log(3 / 7)) < 1e-2
+        blamed = ("SciPy reports", "kink", "comparable scales", "fixed=", "nearly flat")
+        assert not any(reason in note for note in mle.notes for reason in blamed)

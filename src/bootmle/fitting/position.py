@@ -123,10 +123,11 @@ class Position:
             return seen
         whitening = Whitening(self.working, np.eye(self.working.size))
         target = WhitenedObjective(self.likelihood, whitening, 0.0)
+        lowest = min(self.best, target.value_at(seen) + SAME_SUPREMUM)
         for share in _SHARES:
             point = np.where(finite, seen, self.working + share * (seen - self.working))
             value = target.value_at(point)
-            if value <= self.best + max(hidden, self.step_sizes.slack(self.best)):
+            if value <= lowest + max(hidden, self.step_sizes.slack(self.best)):
                 return point
         return None
 

@@ -25,6 +25,8 @@ class _Rules:
     """Sums of the rises to both sides that show it: a third of a standard error has 0.1."""
     share: float = 1 / 3
     """Of a standard error, by the curvature that is known."""
+    aimed: float = 0.05
+    """The sum aimed at where it was more."""
     steps: tuple[float, ...] = tuple(10.0 ** np.arange(6, -9, -1))
     """In sizes of the parameter, tried where that does not hold: from far outside the range."""
     left: float = 0.5
@@ -47,7 +49,7 @@ def open_columns(
 ) -> Columns:
     """List the columns along which the curvature dies out from one point (q,) to another.
 
-    Sizes (q,) and rough standard errors (q,) say which steps to try.
+    Sizes (q,) and rough standard errors (q,), the others fixed, say which steps to try.
     """
     base, beyond = target.value_at(here), target.value_at(further)
     if not beyond <= base + _RULES.level:
@@ -63,6 +65,9 @@ def open_columns(
     for column in columns:
         step = _RULES.share * float(units[column])
         seen = rise(here, column, step) - 2 * base
+        if most < seen < np.inf:
+            step *= float(np.sqrt(_RULES.aimed / seen))
+            seen = rise(here, column, step) - 2 * base
         if not least <= seen <= most:
             for step in np.multiply(_RULES.steps, sizes[column]).tolist():
                 seen = rise(here, column, step) - 2 * base

@@ -32,7 +32,13 @@ from bootmle.optimization.outcome import (
     no_finite_optimum,
     or_noise_limited,
 )
-from bootmle.optimization.plateaus import SAME_SUPREMUM, along_profile, at_plateau, off_plateau
+from bootmle.optimization.plateaus import (
+    SAME_SUPREMUM,
+    along_profile,
+    at_plateau,
+    fit_others,
+    off_plateau,
+)
 from bootmle.optimization.range_ends import toward_range_end
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
@@ -78,6 +84,8 @@ def fall_back(
         outcome = fallback.by_scipy(z / 2, optimizer)
     if outcome.status.failed and limited and not (inside or optimizer.constraints):
         return fallback.unbounded(z, step, at_zero) or outcome
+    if outcome.status.failed and z.any() and not limited:
+        return fallback.along_curves(z) or outcome
     return outcome
 
 
@@ -199,10 +207,11 @@ class _Fallback:
         endless = found.message.startswith(UNBOUNDED)
         if found.seen is None or endless or np.isnan(ends).any():
             return found
-        here, units = parameters.to_working(found.seen), target.whitening.units
+        here, sizes = parameters.to_working(found.seen), target.whitening.units
+        units = 1 / np.linalg.norm(np.linalg.pinv(target.whitening.factor), axis=0)
         moved = ends != found.seen[parameters.free]
         further = here + _ONWARD * np.where(moved, here - target.whitening.center, 0.0)
-        columns = open_columns(target, here, further, np.flatnonzero(~moved), units, units)
+        columns = open_columns(target, here, further, np.flatnonzero(~moved), sizes, units)
         if not columns.size:
             return found
         params = found.params.copy()
@@ -247,9 +256,9 @@ class _Fallback:
         if found is None or not found.status.has_optimum:
             return found
         end = _whitened(self.target, found.params)
-        return self._along_curves(end, from_end=True) or found
+        return self.along_curves(end, from_end=True) or found
 
-    def _along_curves(self, z: Floats, *, from_end: bool = False) -> Outcome | None:
+    def along_curves(self, z: Floats, *, from_end: bool = False) -> Outcome | None:
         """Find an optimum at an end of a range, or at infinity, on a curve past a point."""
         found = self._as_low(self._at_range_end(z), z)
         return found or self._as_low(
@@ -266,10 +275,16 @@ class _Fallback:
 
     def _passes_infinity(self, found: Outcome, seen: Floats) -> bool:
         """Whether the nll is as low at the other end of what diverges: as a ratio's is."""
-        infinite = np.isinf(found.params)
-        other = np.where(infinite, -seen, seen)
-        value = self.target.value_of
-        return bool(infinite.any() and value(other) <= value(seen) + SAME_SUPREMUM)
+        target, here = self.target, self.parameters.to_working(seen)
+        infinite = np.isinf(found.params[self.parameters.free])
+        level = target.value_at(here) + SAME_SUPREMUM
+        for side in (1.0, -1.0) if infinite.any() else ():
+            point = np.where(infinite, -here, side * here)
+            held = np.flatnonzero(infinite)
+            fitted = fit_others(target, held, point, self.step_sizes, patient=True)
+            if fitted is not None and target.value_at(fitted.working) <= level:
+                return True
+        return False
 
     def _at_range_end(self, z: Floats) -> Outcome | None:
         """Find an optimum at an end of a parameter's range, past a point."""
@@ -290,7 +305,7 @@ class _Fallback:
         target, step_sizes = self.target, self.step_sizes
         found = along_profile(target, z, step_sizes)
         if found is None:
-            return self._along_curves(z)
+            return self.along_curves(z)
         if isinstance(found, Outcome):
             return found
         run = descend(target, found, step_sizes, rounds=1)
