@@ -37,6 +37,8 @@ class _Rules:
     alike over short distances."""
     hidden: float = 4.0
     """Noise levels by which a lowest value may be so by noise."""
+    onward: float = 64.0
+    """Multiple of the way from the start at which it must not be lower."""
 
 
 _RULES = _Rules()
@@ -125,9 +127,14 @@ class SupremumSearch(Descent, ABC):
             return False
         way = self.working - self.start()
         alone = np.where(divergence_signs(np.nan_to_num(way)) == 0, 0.0, way)
-        back = self.likelihood.total(self.parameters.to_user(self.working - alone))
-        higher = back > self.likelihood.total(self.user()) + SAME_SUPREMUM
-        return higher and self.rises_to_supremum(alone)
+        target = WhitenedObjective(
+            self.likelihood, Whitening(self.working, np.eye(alone.size)), 0.0
+        )
+        before, here, beyond = (
+            target.value_at(self.working + share * alone) for share in (-1, 0, _RULES.onward)
+        )
+        level = before > here + SAME_SUPREMUM and beyond > here - SAME_SUPREMUM
+        return level and self.rises_to_supremum(alone)
 
     def _hidden(self) -> float:
         """Measure by how much noise may lower the nll here, over longer distances, too."""

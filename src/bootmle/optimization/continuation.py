@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.scales import Log
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.flat_spaces import noise_in, table_along
 from bootmle.optimization.others_fit import OthersFit, extrapolate
@@ -62,7 +63,7 @@ class _Rules:
     """Last stations over which the nll has fallen at the same pace, within this share, where there
     is no supremum: over a doubling of the distance, the fall to one has died out."""
     beyond: float = 1.0
-    """Distance, of a logarithm, from where the search ended."""
+    """Distance, of a logarithm, from where the search ended; as far again of anything else."""
     diverging: float = 0.85
     """Ratio of another parameter's last two moves, each over a doubling of the distance, from which
     on it diverges, too: a logarithm has 1, a square root 1.4, what converges as 1/√t has 0.7."""
@@ -324,12 +325,15 @@ class Path:
         last = self.stations[-count:]
         if len(last) < count:
             return False
-        beyond = max(2 * last[0].distance, abs(self.way) + _RULES.beyond)
-        if last[-1].distance < beyond:
+        scale = self.target.likelihood.parameters.scales[self.column]
+        way = abs(self.way)
+        least = way + _RULES.beyond if isinstance(scale, Log) else 2 * way
+        if last[-1].distance < max(2 * last[0].distance, least):
             return False
         places, values = (np.array([each[k] for each in last]) for k in (0, 3))
         paces = -np.diff(values) / np.diff(places)
-        return bool(values[0] - values[-1] > 1 and paces.min() > share * paces.max())
+        steady = values[0] - values[-1] > 1 and paces.min() > share * paces.max()
+        return bool(steady and values[-1] < self.target.value_at(self.end))
 
     def _is_level(self) -> bool:
         """Whether the nll, which has fallen, does so no more."""
