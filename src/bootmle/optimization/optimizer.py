@@ -87,11 +87,7 @@ class Optimizer:
         """
         method = self._method(parameters)
 
-        high = value(start) + _HIGH if str(method).lower() == "trust-constr" else np.inf
-
-        def scaled(v: Floats) -> float:
-            found = value(v * unit)
-            return high if np.isnan(found) else min(found, high)
+        scaled = _finite(value, start, unit, method)
 
         def announced(function: Callable[[Floats], Any], points: Iterable[Floats]) -> Iterator[Any]:
             moved = list(points)
@@ -277,6 +273,21 @@ class Optimizer:
             matrix: Any = constraint.A
             return NonlinearConstraint(lambda v: matrix @ at(v), constraint.lb, constraint.ub)
         return NonlinearConstraint(lambda v: constraint.fun(at(v)), constraint.lb, constraint.ub)
+
+
+def _finite(
+    value: Callable[[Floats], float], start: Floats, unit: Floats | float, method: Any
+) -> Callable[[Floats], float]:
+    """Scale the objective; trust-constr gets a high value where there is no likelihood."""
+    if str(method).lower() != "trust-constr":
+        return lambda v: value(v * unit)
+    high = value(start) + _HIGH
+
+    def scaled(v: Floats) -> float:
+        found = value(v * unit)
+        return found if found < high else high
+
+    return scaled
 
 
 def _check_signature(method: Callable[..., Any]) -> None:
