@@ -18,25 +18,18 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from batched import BATCHED, Batched
+from batched import Batched
+from batched_kinds import TAIL, Intervals
+from batched_models import BATCHED
 from bootmle import Coverage, Fit, bootstrap
-from bootmle.bootstrapping.choosing import FEW_LOST, choose_kinds, is_off_center
 from bootmle.bootstrapping.interval_methods import METHODS
-from bootmle.inference.abc import ABC
-from bootmle.inference.bca import BCa
-from bootmle.inference.calibrated import Calibrated
-from bootmle.inference.calibration import Calibration
-from bootmle.inference.intervals import ReplicateArrays
-from bootmle.inference.percentile import Percentile
-from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.sampling import draw_resample
@@ -47,11 +40,8 @@ from studies import STUDIES, Study
 from tables import Row
 
 KINDS = ("percentile", "bca", "studentized", "abc", "hessian", "recommended")
-TAIL = 0.025
 CHUNK = 50
 """Data sets in a stored piece."""
-STEP = 1e-3
-"""Step of numerical derivatives in standard errors."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -150,9 +140,14 @@ class Simulated:
                 return nothing
             rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(number, 2)))
             weights = rng.multinomial(data.n, np.full(data.n, 1 / data.n), self.n_resamples)
-            return Intervals(self, data, weights.astype(float), rng).ends()
+            found = self.intervals(data, weights.astype(float), rng)
+            return found.estimate, found.ends(self.study.methods)
         except (np.linalg.LinAlgError, ZeroDivisionError):  # no resample has an optimum
             return nothing
+
+    def intervals(self, data: Batched, weights: Floats, rng: np.random.Generator) -> Intervals:
+        """Refit a data set's resamples, rows of weights."""
+        return Intervals(self.names, self.quantities, data, weights, rng, self.n_inner)
 
     def compare(self, number: int) -> dict[str, float]:
         """Return the largest distance of each kind's ends from bootmle's own, in SEs."""
@@ -169,8 +164,8 @@ class Simulated:
         drawn = [draw_resample(boot.sampling, n, boot.seed, k) for k in range(self.n_resamples)]
         data = Batched(self.study.model.name, args, self.study.model.truth)
         weights = np.array([each.weights for each in drawn])
-        own, off = Intervals(self, data, weights, np.random.default_rng(0)), dict[str, float]()
-        for kind in set(self.study.methods) & {*METHODS, "recommended"}:
+        own, off = self.intervals(data, weights, np.random.default_rng(0)), dict[str, float]()
+        for kind in (each for each in self.study.methods if each in {*METHODS, "recommended"}):
             ends = own.of(kind)[:, : data.p]
             theirs = boot.interval_where_possible(kind, 1 - 2 * TAIL)
             apart = np.abs(ends - np.array([theirs.low, theirs.high])) / data.error
@@ -200,187 +195,6 @@ class Simulated:
             "notes": (),
         }
         return study_of(record, data, 0.0)
-
-
-class Intervals:
-    """The intervals of one data set from its resamples."""
-
-    def __init__(
-        self, simulated: Simulated, data: Batched, weights: Floats, rng: np.random.Generator
-    ) -> None:
-        """Refit the resamples."""
-        self.simulated, self.data, self.weights, self.rng = simulated, data, weights, rng
-        self.quantities = simulated.quantities
-        self.estimate = self.quantities(data.estimate[None])[0]
-        self.derived = self.estimate.size > data.p
-        fitted = data.fit(weights)
-        known = ~np.isnan(fitted.params).any(axis=1)
-        self.kept, self.errors = weights[known], fitted.errors[known]
-        self.params = fitted.params[known]
-        self.replicates = self.quantities(self.params)
-
-    def ends(self) -> tuple[Floats, Floats]:
-        """Return the estimates (k,) and the ends (2, methods, k)."""
-        kinds = self.simulated.study.methods
-        return self.estimate, np.stack([self.of(kind) for kind in kinds], axis=1)
-
-    def of(self, kind: str) -> Floats:
-        """Return both ends of a kind of interval, (2, k)."""
-        made: dict[str, Callable[[], Floats]] = {
-            "percentile": lambda: _ends(Percentile.of(self._arrays())),
-            "bca": self._bca,
-            "studentized": lambda: self._studentized(self.errors, self.data.error),
-            "studentized-cr3": self._studentized_cr3,
-            "row-cr3": self._row_cr3,
-            "abc": self._abc,
-            "hessian": self._hessian,
-            "calibrated": self._calibrated,
-            "recommended": self._recommended,
-        }
-        return made[kind]()
-
-    def _arrays(self, **more: Any) -> ReplicateArrays:
-        names = self.simulated.names
-        return ReplicateArrays(names, self.estimate, self.replicates, 0 * self.estimate, **more)
-
-    def _bca(self) -> Floats:
-        deleted = self.data.fit(1 - np.eye(self.data.n)).params
-        strata = np.zeros(self.data.n, dtype=np.intp)
-        return _ends(BCa.of(self._arrays(jackknife=self.quantities(deleted), strata=strata)))
-
-    def _studentized(self, errors: Floats, own: Floats) -> Floats:
-        """Studentize the parameters; derived quantities have no errors."""
-        p = self.data.p
-        names = self.simulated.names[:p]
-        arrays = ReplicateArrays(
-            names, self.data.estimate, self.params, np.zeros(p), errors=errors, own_error=own
-        )
-        found = np.full((2, self.estimate.size), np.nan)
-        found[:, :p] = _ends(Studentized.of(arrays))
-        return found
-
-    def _studentized_cr3(self) -> Floats:
-        finite = np.isfinite(self.params).all(axis=1)
-        errors = np.full(self.params.shape, np.nan)
-        errors[finite] = self.data.corrected_errors(self.params[finite], self.kept[finite])
-        return self._studentized(errors, self._own_cr3())
-
-    def _own_cr3(self) -> Floats:
-        whole = np.ones((1, self.data.n))
-        return np.asarray(self.data.corrected_errors(self.data.estimate[None], whole)[0])
-
-    def _row_cr3(self) -> Floats:
-        """Take derived quantities' errors by the delta method."""
-        whole, unit = np.ones((1, self.data.n)), 0.01 * self.data.error
-        moved = self.data.corrected_influences(self.data.estimate[None], whole)[0]
-        ends = [self.quantities(self.data.estimate + side * np.diag(unit)) for side in (-1, 1)]
-        slopes = (ends[1] - ends[0]) / (2 * unit[:, None])
-        errors = np.sqrt(((moved @ slopes) ** 2).sum(axis=0))
-        reach = float(stats.t.ppf(1 - TAIL, self.data.n - 1)) * errors
-        return np.array([self.estimate - reach, self.estimate + reach])
-
-    def _hessian(self) -> Floats:
-        errors = np.full(self.estimate.size, np.nan)
-        errors[: self.data.p] = np.sqrt(np.diag(np.linalg.inv(self.data.scale)))
-        reach = stats.norm.ppf(1 - TAIL) * errors
-        return np.array([self.estimate - reach, self.estimate + reach])
-
-    def _abc(self) -> Floats:
-        return _ends(ABC.of(self._arrays(family=Family(self.data, self.quantities))))
-
-    def _calibrated(self) -> Floats:
-        count, n = self.simulated.n_inner, self.data.n
-        below = []
-        for weights, params in zip(self.kept, self.params, strict=True):
-            inner = self.rng.multinomial(n, weights / n, count).astype(float)
-            drawn = self.quantities(self.data.optima(inner, params))
-            known = ~np.isnan(drawn)
-            lower = (drawn < self.estimate) + (drawn == self.estimate) / 2
-            below.append((lower * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-        nothing = np.zeros(self.estimate.size)
-        levels = Calibration(
-            np.array(below), np.array(below), nothing, nothing, nothing.astype(bool), count
-        )
-        return _ends(Calibrated.of(self._arrays(levels=levels)))
-
-    def _recommended(self) -> Floats:
-        """Choose by the table of rules; alarms, which may withhold an interval, are not raised."""
-        made = {"percentile": self.of("percentile")}
-
-        def shown(kind: str) -> Any:
-            if kind not in made:
-                made[kind] = self.of(kind)
-            lost = np.isnan(self.errors).mean(axis=0) if kind == "studentized" else np.zeros(1)
-            served: Any = np.isfinite(made[kind]).all(axis=0)
-            served[: lost.size] &= lost < FEW_LOST
-            return served
-
-        kinds = choose_kinds(self.data.n, self._off_center(), shown)
-        return np.stack([made[kind][:, j] for j, kind in enumerate(kinds)], axis=1)
-
-    def _off_center(self) -> Any:
-        """Whether replicates are off center or skewed, (k,), as bootmle judges it."""
-        values, count = self.replicates, len(self.replicates)
-        below = (
-            np.mean(values < self.estimate, axis=0) + np.mean(values == self.estimate, axis=0) / 2
-        )
-        shift: Any = stats.norm.ppf(np.clip(below, 0.5 / count, 1 - 0.5 / count))
-        finite = np.where(np.isfinite(values), values, np.nan)
-        skewness: Any = stats.skew(finite, axis=0, nan_policy="omit")
-        return is_off_center(shift, np.asarray(skewness), count)
-
-
-class Family:
-    """What ABC intervals take: influences and second derivatives in the rows' weights."""
-
-    def __init__(self, data: Batched, quantities: Callable[[Floats], Floats]) -> None:
-        """Differentiate the optimum twice: see `bootmle.refitting.least_favorable`."""
-        estimate, whole = data.estimate[None], np.ones((1, data.n))
-        inverse = np.linalg.inv(data.scale)
-        first = -data.scores(estimate)[0] @ inverse
-        hessians = data.hessians(estimate)
-        hessians = hessians - hessians.mean(axis=0)
-        values, vectors = np.linalg.eigh(first.T @ first)
-
-        def third(moves: Floats) -> Floats:  # T[x, x], by differences of the gradient
-            size = STEP / np.maximum(np.abs(moves / data.error).max(axis=1, keepdims=True), 1e-12)
-            ends = [
-                data.derivatives(estimate + side * size * moves, np.tile(whole, (len(moves), 1)))[1]
-                for side in (-1, 0, 1)
-            ]
-            return np.asarray((ends[0] - 2 * ends[1] + ends[2]) / size**2)
-
-        def second_of(moves: Floats) -> Floats:  # of the quantities, along moves of the parameters
-            size = 0.05 / np.maximum(np.abs(moves / data.error).max(axis=1, keepdims=True), 1e-12)
-            ends = [quantities(estimate + side * size * moves) for side in (-1, 0, 1)]
-            return np.asarray((ends[0] - 2 * ends[1] + ends[2]) / size**2)
-
-        unit = 0.01 * data.error
-        ends = [quantities(estimate + side * np.diag(unit)) for side in (-1, 1)]
-        slopes = (ends[1] - ends[0]) / (2 * unit[:, None])
-        axes = (np.sqrt(np.maximum(values, 0)) * vectors).T
-        forcing = third(axes).sum(axis=0) + 2 * np.einsum("npq,nq->p", hessians, first)
-        self.bias = (-inverse @ forcing @ slopes + second_of(axes).sum(axis=0)) / 2
-        self.influences = first @ slopes
-        error = np.sqrt((self.influences**2).sum(axis=0))
-        along = self.influences / error
-        moves = along.T @ first
-        forcings = third(moves) + 2 * np.einsum("nk,npq,kq->kp", along, hessians, moves)
-        second = np.diag(second_of(moves)) - (forcings @ inverse * slopes.T).sum(axis=1)
-        self.quadratic = second / 2 / error
-
-        def estimate_at(steps: Floats) -> Floats:
-            weights = 1 + np.nan_to_num(steps)[:, None] * along.T
-            found = np.diag(quantities(data.optima(weights, data.estimate))).copy()
-            found[~np.isfinite(steps)] = np.nan
-            return found
-
-        self.estimate_at = estimate_at
-
-
-def _ends(method: Any) -> Floats:
-    """Return both ends, (2, k)."""
-    return np.array([method.end(TAIL, upper=upper)[0] for upper in (False, True)])
 
 
 if __name__ == "__main__":
