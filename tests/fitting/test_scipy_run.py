@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
-from bootmle import Status, fit
+from bootmle import Status, crosscheck, fit
 
 minimize: Any = optimize.minimize
 
@@ -94,3 +95,83 @@ def test_where_no_optimum_is_certified_a_fit_is_no_worse_than_scipys_own_end() -
     assert mle.status is not Status.CERTIFIED
     assert_same(mle.optimize_result, own)
     assert mle.nll <= own.fun
+
+
+def normal(params: Any, y: Any) -> Any:
+    return params[1] + ((y - params[0]) * np.exp(-params[1])) ** 2 / 2
+
+
+def sample() -> Any:
+    return np.random.default_rng(0).normal(3.0, 20.0, 100)
+
+
+def test_a_hessian_that_is_singular_to_rounding_ends_no_search() -> None:
+    def nll(params: Any) -> Any:
+        away = (params - [0.9, 0.2]) * 1e8  # standard errors of 1e-8, BFGS begins with 1
+        return away @ (np.eye(2) + 1.0) @ away + np.logaddexp(0, params).sum()
+
+    assert_same(fit(nll, np.zeros(2)).optimize_result, minimize(nll, np.zeros(2)))
+
+
+def test_a_search_does_not_go_on_with_changed_data_or_a_changed_objective() -> None:
+    y = sample()
+    mle = fit(normal, [1.0, 1.0], args=y)
+    assert mle.scipy_run.ended_early
+    y[:50] = 0.0
+    with pytest.raises(ValueError, match=r"args: args\[0\] changed since the fit, in place"):
+        _ = mle.optimize_result
+    y[:] = sample()
+    assert mle.optimize_result.success
+
+    closed = sample()
+    mle = fit(lambda params: normal(params, closed).sum(), [1.0, 1.0])
+    assert mle.scipy_run.ended_early
+    closed[:50] = 0.0
+    with pytest.raises(ValueError, match=r"fun: .* at the start values, but .* changed; fit again"):
+        _ = mle.scipy_information
+    closed[:] = sample()
+    assert mle.optimize_result.success
+
+
+def test_an_objective_that_raises_is_gone_on_with_once_it_no_longer_does() -> None:
+    broken: list[bool] = []
+
+    def nll(params: Any) -> Any:
+        if broken:
+            raise RuntimeError("down")
+        return beale(params)
+
+    mle = fit(nll, [1.0, 1.0])
+    assert mle.scipy_run.ended_early
+    broken.append(True)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="down"):
+            _ = mle.optimize_result
+    broken.clear()
+    assert_same(mle.optimize_result, minimize(beale, [1.0, 1.0]))
+
+
+def test_where_scipy_stopped_is_where_its_own_search_ends() -> None:
+    objective = Misra()
+    mle = fit(objective, [250.0, 5e-4, 0.0], args=(X, Y))
+    assert mle.scipy_run.ended_early
+    spent = objective.calls
+    assert "SciPy stopped" not in str(crosscheck(mle)) + str(mle)
+    assert objective.calls == spent  # nothing goes on to say so
+    own, information = minimize(Misra(), [250.0, 5e-4, 0.0], args=(X, Y)), mle.scipy_information
+    assert information is not None
+    assert_array_equal(information.point, own.x)
+    assert mle.scipy_information is information
+    assert fit(normal, [1.0, 1.0], args=sample()).scipy_information is None
+
+
+def test_how_far_above_the_optimum_scipy_stopped_is_said_on_the_users_scale() -> None:
+    def nll(params: Any, y: Any) -> Any:
+        return np.log(params[1]) + ((y - params[0]) / params[1]) ** 2 / 2
+
+    y, options = sample(), {"maxiter": 3}
+    mle = fit(nll, [1.0, 5.0], args=y, transform=["identity", "log"], options=options)
+    x = mle.optimize_result.x
+    rise = nll([x[0], np.exp(x[1])], y).sum() - mle.nll
+    (said,) = re.findall(r"SciPy stopped ([\d.e-]+) above", str(crosscheck(mle)))
+    assert_allclose(float(said), rise, rtol=1e-3)

@@ -66,9 +66,7 @@ def _rise(evidence: Evidence) -> str | None:
     stopped, free = fit.scipy_stop, fit.likelihood.parameters.free
     if stopped is None or stopped.point.size != free.size:
         return None
-    params = fit.estimate.copy()
-    params[free] = stopped.point
-    rise = fit.likelihood.total(params) - fit.nll
+    rise = fit.likelihood.total(stopped.params) - fit.nll
     return rounded(rise, 4) if rise > fit.step_sizes.noise else None
 
 
@@ -80,9 +78,9 @@ def _at_saddle(fit: Fit) -> bool:
 def _scipy_stopped(evidence: Evidence) -> Iterator[Diagnosis]:
     """Report that SciPy stopped at a saddle point."""
     fit, rise = evidence.fit, _rise(evidence)
-    information = fit.scipy_information
-    if information is None or rise is None or not _at_saddle(fit):
+    if fit.scipy_stop is None or rise is None or not _at_saddle(fit):
         return
+    information = fit.scipy_stop.information
     eigenvalue = rounded(float(information.eigenvalues[0]))
     bound = rounded(float(information.eigenvalue_errors[0]), 1)
     direction = information.describe_direction(information.null_directions[:, 0])

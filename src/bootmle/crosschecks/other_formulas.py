@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -34,6 +35,7 @@ _STEPS = tuple(10.0**-k for k in range(1, 9))
 """Steps of differences that are tried, absolute and relative to the parameter."""
 
 
+T = TypeVar("T")
 Map = tuple[str, Callable[[float], float]]
 _MAPS: tuple[Map, ...] = (
     ("log({})", lambda t: 1 / abs(t)),
@@ -100,10 +102,9 @@ def elsewhere_formulas(base: Formula, fit: Fit, point: Floats | None) -> Iterato
     """Invert the Hessian where SciPy stopped, at the start, and at a library's estimates."""
     parameters = fit.likelihood.parameters
     places: list[tuple[str, Floats]] = [("the start values", parameters.values)]
-    if fit.scipy_stop is not None and fit.scipy_stop.point.size == fit.free.sum():
-        full = fit.estimate.copy()
-        full[fit.free] = fit.scipy_stop.point
-        places.append(("SciPy's end point", full))
+    end = _unless_raised(lambda: fit.scipy_end)
+    if end is not None and end.point.size == fit.free.sum():
+        places.append(("SciPy's end point", end.params))
     if point is not None and np.isfinite(point[fit.free]).all():
         places.append(("the library's estimates", np.where(fit.free, point, fit.estimate)))
     for where, params in places:
@@ -128,6 +129,14 @@ def elsewhere_formulas(base: Formula, fit: Fit, point: Floats | None) -> Iterato
         )
 
 
+def _unless_raised(found: Callable[[], T]) -> T | None:
+    """Go on with a search that had paused, unless the objective raises where it then goes."""
+    try:
+        return found()
+    except RAISED:
+        return None
+
+
 def search_formulas(base: Formula, fit: Fit) -> Iterator[Formula]:
     """Take the by-product of SciPy's own search from the start, or of another such search."""
     parameters = fit.likelihood.parameters
@@ -138,8 +147,12 @@ def search_formulas(base: Formula, fit: Fit) -> Iterator[Formula]:
         kind=Kind.SEARCH,
         advice=_SEARCH,
     )
-    own = fit.optimize_result
-    if own.get("hess_inv") is not None and np.shape(own.x) == (parameters.free.size,):
+    own = _unless_raised(lambda: fit.optimize_result)
+    if (
+        own is not None
+        and own.get("hess_inv") is not None
+        and np.shape(own.x) == (parameters.free.size,)
+    ):
         slopes = parameters.slopes(parameters.to_working(fit.estimate))
         # Its x is on the scale that was searched, which need not be the one of refits.
         yield _of_search(base, own, "the fit's own search", np.ones_like(slopes))

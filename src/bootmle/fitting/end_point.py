@@ -9,7 +9,10 @@ from bootmle.likelihood.information import Information
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.convergence import observed_information
 
-__all__ = ["EndPoint"]
+__all__ = ["OFF", "EndPoint"]
+
+OFF = 1e-2
+"""Standard errors between SciPy's point and the optimum beyond which it was not there."""
 
 _NEAR = 3e-3
 """Standard errors within which a point is described by the information measured: a third derivative
@@ -32,6 +35,11 @@ class EndPoint:
         away = point - found.point
         near = not float(away @ found.matrix @ away) >= _NEAR**2
         return cls(likelihood, point, found if near else None)
+
+    @property
+    def params(self) -> Floats:
+        """The full parameter vector (p,) there, on the user's scale."""
+        return self.likelihood.parameters.to_user(self.point)
 
     @property
     def is_saddle(self) -> bool:

@@ -20,7 +20,7 @@ from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
 from bootmle.fitting.at_optimum import coordinates_at, in_user_parameters, probe_at
 from bootmle.fitting.description import describe_optimum, read_start, start_of
-from bootmle.fitting.end_point import EndPoint
+from bootmle.fitting.end_point import OFF, EndPoint
 from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.fit_views import FitViews
 from bootmle.fitting.reading import are_unnamed, named_by_columns, read_by_name_too
@@ -54,8 +54,8 @@ _INNER = {
     *("description", "fingerprint", "from_start", "hessian_errors", "influence_functions"),
     *("labels_of_observations", "likelihood", "null_directions", "optimizer", "own_errors"),
     *("probes", "refit", "resampling_notes", "responses", "restored"),
-    *("row_derivatives", "rows", "scales", "scipy_run", "scipy_stop"),
-    *("seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
+    *("row_derivatives", "rows", "scales", "scipy_end", "scipy_run"),
+    *("scipy_stop", "seconds_per_evaluation", "start", "step_sizes", "takes_weights", "whitening"),
     *("why_no_weights", "written_out_args"),
 }
 """What a bootstrap asks of a fit, and tab completion leaves out."""
@@ -103,18 +103,33 @@ class Fit(FitViews):
         """SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
 
         Where `fit` found the optimum before SciPy's search ended, that ends here, by evaluations of
-        its own, which ``n_evaluations`` leaves out.
+        its own, which ``n_evaluations`` leaves out. ValueError where data or objective have changed
+        since; exceptions of the objective pass through.
         """
+        if self.scipy_run.result is None:  # other data would lead elsewhere from here
+            self.check_data()
+            self.scipy_run.check_unchanged()
         return self.scipy_run.finish()
+
+    @property
+    def scipy_end(self) -> EndPoint | None:
+        """Where SciPy stopped, where that was not the optimum; a paused search goes on to there."""
+        if not self.scipy_run.ended_early:
+            return self.scipy_stop
+        _ = self.optimize_result  # which refuses what has changed
+        end = self.scipy_run.end_point()
+        there = self.whitening.to_whitened(self.likelihood.parameters.to_working(end.params))
+        return end if np.linalg.norm(there) > OFF else None
 
     @property
     def scipy_information(self) -> Information | None:
         """The information at the point where SciPy stopped, where that was not the optimum.
 
         Unless that point is a saddle or near the optimum it is measured here, by evaluations of its
-        own, which ``n_evaluations`` leaves out.
+        own, which ``n_evaluations`` leaves out; `optimize_result` says what these raise.
         """
-        return None if self.scipy_stop is None else self.scipy_stop.information
+        end = self.scipy_end
+        return None if end is None else end.information
 
     def influence_functions(self) -> Floats | None:
         """Return H⁻¹s_i of each observation on the working scale, (N, q); None of a total."""

@@ -1,9 +1,8 @@
-"""SciPy's minimization, which pauses where a fit finds the optimum by itself, and can be finished.
+"""SciPy's minimization, which pauses where a fit finds the optimum by itself."""
 
-Paused, it takes no evaluations for the last digits, which a fit finds again, nor for line searches
-that fail because differences are off. Finished, it goes the same way to its end, by the values that
-are known: the result is SciPy's own, to the last bit.
-"""
+# Paused, it takes no evaluations for the last digits, which a fit finds again, nor for line
+# searches that fail because differences are off. Finished, it goes the same way to its end, by the
+# values that are known: the result is SciPy's own, to the last bit.
 
 from __future__ import annotations
 
@@ -14,6 +13,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.execution.threads import computation
+from bootmle.fitting.end_point import EndPoint
+from bootmle.fitting.optimum import SAME
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.bounds import crossed_columns
@@ -60,6 +61,7 @@ class Trail:
     point: Floats | None = None
     slope: Floats | None = None
     hessian: Floats | None = None
+    newton: Floats | None = None  # the step that leads to its optimum
     updates: int = 0
     distance: float = np.inf  # to the optimum, in standard errors
 
@@ -87,7 +89,12 @@ class Trail:
         hessian = hessian + bfgs_changes(hessian[None], step, change)[0]
         self.hessian, self.updates = hessian, self.updates + 1
         self.slope, self.point, self.seen = slope, point.copy(), []
-        fall = float(slope @ np.linalg.solve(hessian, slope))
+        try:
+            self.newton = np.linalg.solve(hessian, slope)
+        except np.linalg.LinAlgError:  # to rounding it has one curvature alone
+            self.distance = np.inf
+            return
+        fall = float(slope @ self.newton)
         left = fall / 2 < _RULES.share * (self.start - value)
         known = left and fall >= 0 and self.updates >= point.size
         self.distance = float(np.sqrt(fall)) if known else np.inf
@@ -113,9 +120,9 @@ class Trail:
 
     def next(self) -> Floats:
         """Return where a Newton step leads from the last iterate."""
-        if self.point is None or self.hessian is None or self.slope is None:
+        if self.point is None or self.newton is None:
             raise ValueError("there is no iterate yet")
-        return np.asarray(self.point - np.linalg.solve(self.hessian, self.slope))
+        return np.asarray(self.point - self.newton)
 
 
 @dataclass(slots=True)
@@ -130,6 +137,8 @@ class ScipyRun:
     best: Floats | None = None  # (q,), within the bounds
     last: tuple[Floats, Floats | float] | None = None  # best full parameters, and values there
     trail: Trail | None = None  # of a run that has paused
+    ended_early: bool = False  # whether a fit goes on from where it has paused
+    end: EndPoint | None = None
     result: OptimizeResult | None = None
 
     @property
@@ -160,6 +169,22 @@ class ScipyRun:
                 self.result = self._minimize(None)
             self.trail = None
         return self.result
+
+    def end_point(self) -> EndPoint:
+        """Return where SciPy's search ends, after going on where the run had paused."""
+        if self.end is None:
+            self.end = EndPoint(self.likelihood, np.array(self.finish().x, dtype=float))
+        return self.end
+
+    def check_unchanged(self) -> None:
+        """Refuse to go on with an objective that has another value at the start by now."""
+        parameters = self.likelihood.parameters
+        now = self.likelihood.total(parameters.to_user(self.start))
+        if abs(now - self.first) > SAME * abs(self.first):
+            raise ValueError(
+                f"fun: {now:.10g} at the start values, but {self.first:.10g} when it was fitted: "
+                f"something it uses has changed; fit again"
+            )
 
     def inside(self, size: int) -> Floats:
         """Return the points (k, q) inside the domain that are remembered, and forget the rest."""

@@ -9,7 +9,7 @@ from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.edges import ends_at_edge
-from bootmle.fitting.end_point import EndPoint
+from bootmle.fitting.end_point import OFF, EndPoint
 from bootmle.fitting.flat_lines import comes_back
 from bootmle.fitting.limits import not_determined, take_limit
 from bootmle.fitting.polished import finds_early, measure_at_end, measure_polished
@@ -40,8 +40,6 @@ __all__ = ["Search"]
 class _Rules:
     """What counts as SciPy's failure."""
 
-    off: float = 1e-2
-    """Standard errors between SciPy's point and the optimum beyond which it was not there."""
     near: float = 1e-3
     """Share of a parameter by which it moves, to see whether the nll depends on it."""
     involved: float = 0.01
@@ -60,10 +58,9 @@ class Search(SupremumSearch):
     """One fit's search, from the user's start."""
 
     scipy: ScipyRun = field(init=False)
-    ended_early: bool = False  # whether it goes on from where SciPy's search paused
     reference: WhitenedObjective | None = None  # which values beside a bound are relative to
     nll: float = np.inf  # where the search ended
-    scipy_stop: EndPoint | None = None  # where SciPy stopped, if that was no optimum
+    scipy_stop: EndPoint | None = None  # where SciPy has stopped, if that was no optimum
 
     def __post_init__(self) -> None:
         """Remember all free parameters, some of which may come to be held."""
@@ -72,12 +69,10 @@ class Search(SupremumSearch):
         self.scipy = ScipyRun(self.likelihood, self.optimizer)
 
     def run(self) -> None:
-        """Minimize with SciPy, then continue until the optimum is certified.
-
-        From SciPy's own end where none is from where its search paused.
-        """
+        """Minimize with SciPy, then continue until the optimum is certified."""
         self._search()
-        if self.ended_early and self.status is not Status.CERTIFIED:
+        if self.scipy.ended_early and self.status is not Status.CERTIFIED:
+            # From SciPy's own end where none is from where its search paused.
             other = Search(self.scipy.likelihood, self.optimizer)
             other.scipy = self.scipy
             other.scipy.finish()
@@ -215,8 +210,8 @@ class Search(SupremumSearch):
         if run.result is None:
             run.begin()
         self._stand_at_best()
-        self.ended_early = run.trail is not None and self._ends_early(run.trail)
-        if run.trail is not None and not self.ended_early:
+        run.ended_early = run.trail is not None and self._ends_early(run.trail)
+        if run.trail is not None and not run.ended_early:
             run.finish()
             self._stand_at_best()
         if self.optimizer.constraints:
@@ -253,7 +248,7 @@ class Search(SupremumSearch):
         scipys_point = self.user()
         if self.optimizer.has_equalities or not self._ends_within_bounds(scipys_point):
             self._optimize_on_constraint(scipys_point)
-        if not self._was_scipy_off():
+        if self.scipy.ended_early or not self._was_scipy_off():
             self.scipy_stop = None
 
     def _ends_within_bounds(self, scipys_point: Floats) -> bool:
@@ -393,4 +388,4 @@ class Search(SupremumSearch):
         if first is None or first.point.size != self.whitening.center.size or first.point.size == 0:
             return False
         moved = np.linalg.norm(self.whitening.to_whitened(first.point))
-        return bool(moved > _RULES.off) or first.is_saddle
+        return bool(moved > OFF) or first.is_saddle
