@@ -65,10 +65,8 @@ class Descent(Falls):
     n_damped: int = 0  # legs of damped steps from where full ones do not converge
 
     def converge(self) -> None:
-        """Continue from here to the optimum over the parameters that are not held.
-
-        Once more from nearer to the start, where parameters lost their effect on the way.
-        """
+        """Continue from here to the optimum over the parameters that are not held."""
+        # Once more from nearer to the start, where parameters lost their effect on the way.
         self._converge()
         lost = self.status in {Status.NOT_CERTIFIED, Status.NOT_IDENTIFIED, Status.NOISE_LIMITED}
         if lost and self.leaves_plateau(self.without_effect()):
@@ -129,10 +127,9 @@ class Descent(Falls):
         return self._refine(target, start, gradient, error)
 
     def _gradient(self, target: WhitenedObjective) -> tuple[Floats, float]:
-        """Return the accurate gradient here: that of the Hessian's points, where it suffices.
-
-        With a bound on its error, of which the decrement is to hold; 0 where it was measured anew.
-        """
+        """Return the accurate gradient here: that of the Hessian's points, where it suffices."""
+        # With a bound on its error, of which the decrement is to hold; 0 where it was measured
+        # anew.
         factor, measured = self.whitening.factor, self.information
         bound = float(np.sqrt(np.sum((factor**2).T @ measured.gradient_error**2)))
         if self._is_polished() and np.array_equal(measured.point, self.working):
@@ -182,10 +179,8 @@ class Descent(Falls):
         )
 
     def _crosses_valley(self) -> bool:
-        """Go to the bottom of a valley, beside which the curvature along it may be negative.
-
-        By less than the slope across: whether it is a saddle shows at the bottom.
-        """
+        """Go to the bottom of a valley, beside which the curvature along it may be negative."""
+        # By less than the slope across: whether it is a saddle shows at the bottom.
         info = self.information
         n_flat = info.null_directions.shape[1]
         self.whitening = Whitening.from_curvature(self.working, info.matrix, n_flat)
@@ -254,10 +249,8 @@ class Descent(Falls):
         return self.around[1] if float(np.linalg.norm(away)) < _RULES.moved else None
 
     def _lowest_neighbor(self, target: WhitenedObjective, z: Floats, value: float) -> Floats | None:
-        """Return the lowest point one standard error away, None where all rise.
-
-        By what the nll rises to them from beside z, if that is known.
-        """
+        """Return the lowest point one standard error away, None where all rise."""
+        # By what the nll rises to them from beside z, if that is known.
         around = self._looked_around(z)
         if around is None:
             return lowest_neighbor(target, z, value, np.eye(z.size))

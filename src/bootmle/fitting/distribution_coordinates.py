@@ -1,7 +1,6 @@
-"""Center and spread of a distribution in place of its loc and scale.
+"""Center and spread of a distribution in place of its loc and scale."""
 
-Where a shape diverges, loc and scale do along a curve, and center and spread do not.
-"""
+# Where a shape diverges, loc and scale do along a curve, and center and spread do not.
 
 from __future__ import annotations
 

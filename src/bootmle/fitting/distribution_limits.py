@@ -1,8 +1,7 @@
-"""Distributions that a family only reaches with a shape at infinity, as a gamma does the normal.
+"""Distributions that a family only reaches with a shape at infinity, as a gamma does the normal."""
 
-Its loc and scale diverge with the shape along a curve; its center and spread do not. In these
-coordinates a limit is seen at a few values of the shape, the others fitted at each.
-"""
+# Its loc and scale diverge with the shape along a curve; its center and spread do not. In these
+# coordinates a limit is seen at a few values of the shape, the others fitted at each.
 
 from __future__ import annotations
 
@@ -87,10 +86,8 @@ class Limit(NamedTuple):
 
 
 def find_limit(model: Model, start: Floats) -> Limit | None:
-    """Look for a supremum where a shape is at an end of its range, or for a better start.
-
-    None where the data tell the family from its limits.
-    """
+    """Look for a supremum where a shape is at an end of its range, or for a better start."""
+    # None where the data tell the family from its limits.
     if is_discrete(model.distribution) or not {"loc", "scale"} - set(model.fixed):
         return None
     coordinates = coordinates_at(model, start)

@@ -1,7 +1,6 @@
-"""Edges at which the objective jumps, as at an end of the support that parameters set.
+"""Edges at which the objective jumps, as at an end of the support that parameters set."""
 
-The nll may fall right up to one: its lowest value is there, and no smooth optimum.
-"""
+# The nll may fall right up to one: its lowest value is there, and no smooth optimum.
 
 from __future__ import annotations
 

@@ -78,10 +78,8 @@ class Falls(Position):
         return self.rises_to_supremum(direction, ray.reach)
 
     def _fall_ends(self, direction: Floats) -> bool:
-        """Follow a fall while it lasts, to where it ends; False where it levels off far away.
-
-        One that does not end is refused.
-        """
+        """Follow a fall while it lasts, to where it ends; False where it levels off far away."""
+        # One that does not end is refused.
         self.whitening = Whitening(self.working, direction[:, None])
         target, falls = self.target(), [0.0]
         for doubling in range(_RULES.fall_doublings):

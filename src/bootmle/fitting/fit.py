@@ -20,12 +20,11 @@ from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
 from bootmle.fitting.at_optimum import coordinates_at, in_user_parameters, probe_at
 from bootmle.fitting.description import describe_optimum, read_start, start_of
-from bootmle.fitting.end_point import OFF, EndPoint
 from bootmle.fitting.fit_text import fit_html, fit_text
-from bootmle.fitting.fit_views import FitViews
+from bootmle.fitting.forecast import expected_evaluations
 from bootmle.fitting.reading import are_unnamed, named_by_columns, read_by_name_too
 from bootmle.fitting.row_derivatives import RowDerivatives
-from bootmle.fitting.scipy_run import ScipyRun
+from bootmle.fitting.scipy_searched import ScipySearched
 from bootmle.fitting.scores import own_errors, whitened_scores
 from bootmle.fitting.search import Search
 from bootmle.fitting.several_starts import Optima, check_n_starts, search_again
@@ -33,7 +32,6 @@ from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.contributions import Calls
 from bootmle.likelihood.data import as_args
-from bootmle.likelihood.information import Information
 from bootmle.likelihood.jacobian import check_jac_at
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
@@ -62,7 +60,7 @@ _INNER = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Fit(FitViews):
+class Fit(ScipySearched):
     """A maximum-likelihood fit at its certified optimum.
 
     Attributes
@@ -94,42 +92,7 @@ class Fit(FitViews):
         Measured time of one evaluation.
     """
 
-    scipy_stop: EndPoint | None = field(repr=False)
-    scipy_run: ScipyRun = field(repr=False)
     optima: Optima | None = field(default=None, repr=False)
-
-    @property
-    def optimize_result(self) -> OptimizeResult:
-        """SciPy's own result; its ``x`` holds the free parameters on the scale they are fitted on.
-
-        Where `fit` found the optimum before SciPy's search ended, that ends here, by evaluations of
-        its own, which ``n_evaluations`` leaves out. ValueError where data or objective have changed
-        since; exceptions of the objective pass through.
-        """
-        if self.scipy_run.result is None:  # other data would lead elsewhere from here
-            self.check_data()
-            self.scipy_run.check_unchanged()
-        return self.scipy_run.finish()
-
-    @property
-    def scipy_end(self) -> EndPoint | None:
-        """Where SciPy stopped, where that was not the optimum; a paused search goes on to there."""
-        if not self.scipy_run.ended_early:
-            return self.scipy_stop
-        _ = self.optimize_result  # which refuses what has changed
-        end = self.scipy_run.end_point()
-        there = self.whitening.to_whitened(self.likelihood.parameters.to_working(end.params))
-        return end if np.linalg.norm(there) > OFF else None
-
-    @property
-    def scipy_information(self) -> Information | None:
-        """The information at the point where SciPy stopped, where that was not the optimum.
-
-        Unless that point is a saddle or near the optimum it is measured here, by evaluations of its
-        own, which ``n_evaluations`` leaves out; `optimize_result` says what these raise.
-        """
-        end = self.scipy_end
-        return None if end is None else end.information
 
     def influence_functions(self) -> Floats | None:
         """Return H⁻¹s_i of each observation on the working scale, (N, q); None of a total."""
@@ -300,7 +263,7 @@ def fit(
         rest = (weights, missing, weights_kind)
         likelihood = read_by_name_too(fun, args, jac, vectorized, parameters, rest)
     count, size = check_n_starts(n_starts), likelihood.parameters.free.size
-    expected = _expected_evaluations(size)
+    expected = expected_evaluations(size)
     watched = watched_step("fit", shown(progress), count * expected, check_n_jobs(n_jobs))
     with watched, points_on(n_jobs):
         with likelihood.ahead(expected):
@@ -308,17 +271,6 @@ def fit(
         if count > 1:
             found = search_again(found, Fit.from_start, count, rng, n_jobs)
     return replace(found, notes=(*note, *found.notes)) if note else found
-
-
-_SEARCH, _CHECKS = 38, 5
-"""Evaluations of a fit: BFGS takes 38 times q + 1, what follows q² + 5q. Measured on the logit,
-negative binomial, Weibull and Poisson, q = 3 to 14, n = 1,500: 17 to 66 times q + 1, mostly 25 to
-50; what follows 0.7 to 1.5 times as many."""
-
-
-def _expected_evaluations(size: int) -> int:
-    """Forecast how many evaluations a fit of so many parameters takes, in tens."""
-    return int(round(_SEARCH * (size + 1) + size * (size + _CHECKS), -1))
 
 
 def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:

@@ -1,8 +1,7 @@
-"""Flat lines along which, further on, the nll falls.
+"""Flat lines along which, further on, the nll falls."""
 
-Where two rates have merged the nll is flat along an exchange of their amplitudes, say: where both
-amplitudes are positive, it falls as the rates part.
-"""
+# Where two rates have merged the nll is flat along an exchange of their amplitudes, say: where both
+# amplitudes are positive, it falls as the rates part.
 
 from __future__ import annotations
 
@@ -64,11 +63,9 @@ def leaves_flat_line(search: Position) -> bool:
 
 
 def comes_back(search: Position) -> bool:
-    """Whether all flat lines through here are as low where they are nearest to the start.
-
-    Then the optimum is not at infinity, if the nll rises to one side of a line further back. A
-    search that hardly moved may have begun far out.
-    """
+    """Whether all flat lines through here are as low where they are nearest to the start."""
+    # Then the optimum is not at infinity, if the nll rises to one side of a line further back. A
+    # search that hardly moved may have begun far out.
     directions = _flat_directions(search.information)
     sizes = np.maximum(1.0, np.abs(search.start()))
     stayed = np.max(np.abs(search.working - search.start()) / sizes) < _RULES.stayed

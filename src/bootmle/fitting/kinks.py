@@ -73,10 +73,8 @@ def jumps_in_curvature(search: Position) -> bool:
 
 
 def slope_beside_jump(search: Position) -> float | None:
-    """Return the slope, in standard errors, by the shortest step; None at a kink.
-
-    A curvature that jumps at the optimum leaves an error of that step in it.
-    """
+    """Return the slope, in standard errors, by the shortest step; None at a kink."""
+    # A curvature that jumps at the optimum leaves an error of that step in it.
     if search.information.definiteness != "positive definite":
         return None
     slope = None
@@ -88,10 +86,8 @@ def slope_beside_jump(search: Position) -> float | None:
 
 
 def curvature_vanishes(search: Position) -> bool:
-    """Whether curvatures fall to those at the point as steps shorten, and none grows: as of x⁴.
-
-    Beside a kink they fall to 0.
-    """
+    """Whether curvatures fall to those at the point as steps shorten, and none grows: as of x⁴."""
+    # Beside a kink they fall to 0.
     longest, middle, shortest = (bends for _, bends in _by_shorter_steps(search))
     falls = (_RULES.steady**2 * shortest < longest) & (middle < longest) & (shortest < middle)
     steady = (shortest < _RULES.steady) & (longest < _RULES.steady**2)

@@ -42,10 +42,9 @@ def not_determined(parameters: Parameters, columns: Columns) -> str:
 
 
 def take_limit(search: Position, parameters: Parameters) -> None:
-    """Take the curvature of what stays finite, far out, and report finite combinations.
-
-    Nothing is taken where parameters are held at bounds, too, or the rest is not positive definite.
-    """
+    """Take the curvature of what stays finite, far out, and report finite combinations."""
+    # Nothing is taken where parameters are held at bounds, too, or the rest is not positive
+    # definite.
     held = search.working.size != parameters.free.size
     if search.status is not Status.NO_FINITE_OPTIMUM or held or not search.infinite.size:
         return
@@ -88,11 +87,9 @@ def _leave_open(search: Position) -> None:
 
 
 def _finite_directions(search: Position) -> Floats | None:
-    """Return directions (q, r), of lengths like standard errors, in which nothing diverges.
-
-    Those of the finite parameters, and combinations of infinite ones, which a curve has none of.
-    None where the curvature far out shows no direction of divergence.
-    """
+    """Return directions (q, r), of lengths like standard errors, in which nothing diverges."""
+    # Those of the finite parameters, and combinations of infinite ones, which a curve has none of.
+    # None where the curvature far out shows no direction of divergence.
     matrix, working, infinite = search.information.matrix, search.working, search.infinite
     finite = np.setdiff1d(np.arange(working.size), infinite)
     if not np.isfinite(matrix).all():

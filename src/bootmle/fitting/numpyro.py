@@ -190,10 +190,8 @@ def _latent(trace: Any) -> list[str]:
 
 
 def _rows(trace: Any) -> int | None:
-    """Return the number of observations; None where the likelihood is one total.
-
-    Refuses what is no likelihood of rows.
-    """
+    """Return the number of observations; None where the likelihood is one total."""
+    # Refuses what is no likelihood of rows.
     for name, site in trace.items():
         if site["type"] == "plate" and site["args"][1] not in {None, site["args"][0]}:
             raise ValueError(

@@ -16,10 +16,8 @@ __all__ = ["finds_early", "measure_at_end", "measure_polished"]
 
 
 def finds_early(search: Position, metric: Floats) -> bool:
-    """Whether the interior optimum is found from where SciPy's search paused.
-
-    By a rough inverse Hessian.
-    """
+    """Whether the interior optimum is found from where SciPy's search paused."""
+    # By a rough inverse Hessian.
     found = information_beside(
         search.likelihood, search.working, metric, search.values_at(search.user())
     )
@@ -30,10 +28,8 @@ def finds_early(search: Position, metric: Floats) -> bool:
 
 
 def measure_polished(search: Position, metric: Any) -> Information:
-    """Move to the interior optimum that SciPy's point leads to, if there is one; measure there.
-
-    By a rough inverse Hessian, if that is known.
-    """
+    """Move to the interior optimum that SciPy's point leads to, if there is one; measure there."""
+    # By a rough inverse Hessian, if that is known.
     bounded = np.isfinite(search.likelihood.parameters.bounds).any()
     known = isinstance(metric, np.ndarray) and metric.shape == (search.working.size,) * 2
     exact = search.likelihood.automatic is not None
@@ -55,10 +51,8 @@ def measure_polished(search: Position, metric: Any) -> Information:
 
 
 def measure_at_end(search: Position) -> None:
-    """Measure the information at the optimum itself, not at the last steps' start.
-
-    Where it is undecided it certifies nothing.
-    """
+    """Measure the information at the optimum itself, not at the last steps' start."""
+    # Where it is undecided it certifies nothing.
     known = search.information
     inside = search.status is Status.CERTIFIED and known.tangent is None
     if not inside or known.point.size != search.working.size or not search.working.size:

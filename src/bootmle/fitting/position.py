@@ -132,11 +132,9 @@ class Position:
         return None
 
     def rises_to_supremum(self, direction: Floats, reach: float = 64.0) -> bool:
-        """Record that the likelihood rises toward its supremum along a direction, or to a bound.
-
-        It was seen so many multiples of the direction away. False where the nll rises on the way
-        after all, or is lower nearer to the start: there the search then stands.
-        """
+        """Record that the likelihood rises toward its supremum along a direction, or to a bound."""
+        # It was seen so many multiples of the direction away. False where the nll rises on the way
+        # after all, or is lower nearer to the start: there the search then stands.
         if self.meets_bound(direction):
             return True
         infinite = divergence_signs(np.nan_to_num(direction)) != 0
@@ -164,10 +162,8 @@ class Position:
         return curvatures * (self.working - self.start()) ** 2 < _VANISHING
 
     def leaves_plateau(self, infinite: NDArray[np.bool_]) -> bool:
-        """Whether the nll is lower with infinite parameters (q,) nearer to the start.
-
-        Where it is the search then stands: the optimum is not at infinity.
-        """
+        """Whether the nll is lower with infinite parameters (q,) nearer to the start."""
+        # Where it is the search then stands: the optimum is not at infinity.
         whitening = Whitening(self.working, np.eye(self.working.size))
         target, start = WhitenedObjective(self.likelihood, whitening, 0.0), self.start()
         moved = self.working - start

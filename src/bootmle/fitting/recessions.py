@@ -37,10 +37,8 @@ converge may be diverging."""
 
 
 def find_recession(search: Descent) -> Outcome | None:
-    """Look for an optimum at infinity from where a search ended; None where there is none.
-
-    Or from its start, which is nearer: far out there may be nothing left to see but noise.
-    """
+    """Look for an optimum at infinity from where a search ended; None where there is none."""
+    # Or from its start, which is nearer: far out there may be nothing left to see but noise.
     information, working, start = search.information, search.working, search.start()
     if not (np.isfinite(information.matrix).all() and np.isfinite(working).all()):
         return None
@@ -91,10 +89,8 @@ def _at_infinity(found: Outcome | None) -> Outcome | None:
 
 
 def follow_far_parameter(search: Descent) -> Outcome | None:
-    """Walk on with a parameter that went far from its start; return that there is no optimum.
-
-    Where there is one, the search goes on from about there.
-    """
+    """Walk on with a parameter that went far from its start; return that there is no optimum."""
+    # Where there is one, the search goes on from about there.
     converged = search.status not in {Status.NOISE_LIMITED, Status.NOT_CERTIFIED}
     if search.likelihood.parameters.curved or converged:
         return None
@@ -115,10 +111,8 @@ def follow_far_parameter(search: Descent) -> Outcome | None:
 
 
 def follow_curve(search: Descent) -> Outcome | None:
-    """Look for an optimum at infinity along a curve from the start, past where a search ended.
-
-    Where the nll is lower on it, the search goes on from there.
-    """
+    """Look for an optimum at infinity along a curve from the start, past where a search ended."""
+    # Where the nll is lower on it, the search goes on from there.
     if not np.isfinite(search.working).all():
         return None
     target = _from_the_start(search)

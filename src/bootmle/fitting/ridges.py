@@ -1,8 +1,7 @@
-"""Curved ridges: parameters that enter only as a product, say, which no straight line shows.
+"""Curved ridges: parameters that enter only as a product, say, which no straight line shows."""
 
-One parameter is held on either side of the estimate, and the others are fitted again: where the nll
-comes back to what it was, within its noise, the data do not identify a point on the curve.
-"""
+# One parameter is held on either side of the estimate, and the others are fitted again: where the
+# nll comes back to what it was, within its noise, the data do not identify a point on the curve.
 
 from __future__ import annotations
 
@@ -110,10 +109,8 @@ def _is_ridge(search: Descent, direction: Floats) -> bool:
 
 
 def _is_level(search: Descent, column: int, direction: Floats) -> bool:
-    """Whether the nll is the same some distance on, as far as its domain, or the curve, goes.
-
-    A Hessian that is positive definite is not doubted where its rise could not be seen.
-    """
+    """Whether the nll is the same some distance on, as far as its domain, or the curve, goes."""
+    # A Hessian that is positive definite is not doubted where its rise could not be seen.
     information = search.information
     definite = information.definiteness == "positive definite"
     allowed = 2 * SAFETY * information.noise + _RULES.unfinished

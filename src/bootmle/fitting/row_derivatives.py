@@ -53,11 +53,9 @@ class RowDerivatives:
     def from_kept(
         cls, likelihood: Likelihood, whitening: Whitening, base: Floats
     ) -> RowDerivatives | None:
-        """Solve for them; None where the points that are near do not determine them.
-
-        From opposite points the half sum shows curvatures, and the half difference slopes, along
-        directions with two distances to fourth order. Their midpoints need not be here.
-        """
+        """Solve for them; None where the points that are near do not determine them."""
+        # From opposite points the half sum shows curvatures, and the half difference slopes, along
+        # directions with two distances to fourth order. Their midpoints need not be here.
         kept = likelihood.calls.kept
         if kept is None or not kept.found or not whitening.size:
             return None
@@ -117,10 +115,8 @@ def _opposites(z: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _slopes(away: Floats, odd: Floats) -> tuple[Floats, Floats]:
-    """Return directions (m, q) with two distances, and slopes (m, n) along them to fourth order.
-
-    One distance is enough if it is short.
-    """
+    """Return directions (m, q) with two distances, and slopes (m, n) along them to fourth order."""
+    # One distance is enough if it is short.
     lengths = np.linalg.norm(away, axis=1)
     units = away / lengths[:, None]
     directions, slopes = [], []

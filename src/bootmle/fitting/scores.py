@@ -19,10 +19,8 @@ _MEASURED: WeakKeyDictionary[Optimum, Floats | None] = WeakKeyDictionary()
 
 
 def whitened_scores(fit: Optimum) -> Floats | None:
-    """Measure the gradients (N, r) of the observations; None where there are no contributions.
-
-    Once for each fit: whoever needs them later spends no evaluations.
-    """
+    """Measure the gradients (N, r) of the observations; None where there are no contributions."""
+    # Once for each fit: whoever needs them later spends no evaluations.
     if fit not in _MEASURED:
         _MEASURED[fit] = _measure_scores(fit)
     return _MEASURED[fit]
@@ -43,10 +41,8 @@ def _measure_scores(fit: Optimum) -> Floats | None:
 
 
 def own_errors(fit: Optimum, units: Units) -> Floats | None:
-    """Compute the fit's own standard errors (p,), as those of each replicate are.
-
-    None where there is no sandwich: a total only, a bound, or a Hessian that is not definite.
-    """
+    """Compute the fit's own standard errors (p,), as those of each replicate are."""
+    # None where there is no sandwich: a total only, a bound, or a Hessian that is not definite.
     definite = fit.information.definiteness == "positive definite"
     scores = whitened_scores(fit) if definite and fit.status is not Status.AT_BOUND else None
     if scores is None:

@@ -15,8 +15,9 @@ from bootmle.fitting.limits import not_determined, take_limit
 from bootmle.fitting.polished import finds_early, measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import find_range_end
-from bootmle.fitting.scipy_run import ScipyRun, Trail
+from bootmle.fitting.scipy_run import ScipyRun
 from bootmle.fitting.suprema import SupremumSearch
+from bootmle.fitting.trail import Trail
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.optimization.active_set import is_optimum_at_limit, optimize_within_bounds
@@ -252,10 +253,8 @@ class Search(SupremumSearch):
             self.scipy_stop = None
 
     def _ends_within_bounds(self, scipys_point: Floats) -> bool:
-        """Continue within bounds, as if there were no constraints; whether that leads anywhere.
-
-        It does not where they do not hold, or where the domain ends with them.
-        """
+        """Continue within bounds, as if there were no constraints; whether that leads anywhere."""
+        # It does not where they do not hold, or where the domain ends with them.
         constrained = bool(self.optimizer.constraints)
         notes = list(self.notes)
         try:

@@ -214,12 +214,11 @@ def adds_up(model: Any, params: Floats) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranges:
-    """Where a model's own transformation lets its parameters go.
+    """Where a model's own transformation lets its parameters go."""
 
-    ``bounds`` (p, 2) are the ends that do not depend on other parameters; ``closed`` tells whether
-    there are any but variances' 0, beyond which the likelihood may still be evaluated;
-    ``stationary`` (p,), which of them are those of stationarity, where there is no likelihood.
-    """
+    # ``bounds`` (p, 2) are the ends that do not depend on other parameters; ``closed`` tells
+    # whether there are any but variances' 0, beyond which the likelihood may still be evaluated;
+    # ``stationary`` (p,), which of them are those of stationarity, where there is no likelihood.
 
     bounds: Floats
     closed: bool

@@ -1,8 +1,7 @@
-"""Valleys that bend within their width, where every straight step leads up a side.
+"""Valleys that bend within their width, where every straight step leads up a side."""
 
-One parameter is moved on along the valley, and the others are fitted again from where the path so
-far leads them, until the nll rises: Newton's steps go on from there.
-"""
+# One parameter is moved on along the valley, and the others are fitted again from where the path so
+# far leads them, until the nll rises: Newton's steps go on from there.
 
 from __future__ import annotations
 
@@ -59,10 +58,8 @@ class _Station(NamedTuple):
 
 
 def follow_valley(search: Position) -> bool:
-    """Follow a bending valley down from where a search stands, to where the nll rises again.
-
-    Return whether it levels off instead.
-    """
+    """Follow a bending valley down from where a search stands, to where the nll rises again."""
+    # Return whether it levels off instead.
     matrix = search.information.matrix
     if len(matrix) < 2 or not np.isfinite(matrix).all():
         return False

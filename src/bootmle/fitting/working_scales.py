@@ -39,11 +39,9 @@ _RULES = _Rules()
 def working_scales(
     likelihood: Likelihood, whitening: Whitening, base: Floats | float, inside: Floats
 ) -> tuple[Likelihood, Whitening]:
-    """Put parameters whose domain ends within reach on a log or logit scale.
-
-    A lattice of a few standard errors would leave the domain; on the log scale it cannot. Points
-    (k, q) are known to lie inside.
-    """
+    """Put parameters whose domain ends within reach on a log or logit scale."""
+    # A lattice of a few standard errors would leave the domain; on the log scale it cannot. Points
+    # (k, q) are known to lie inside.
     parameters = likelihood.parameters
     target = WhitenedObjective(likelihood, whitening, base)
     open_ways = _open_ways(target, inside)
@@ -63,10 +61,8 @@ Way = tuple[int, int]
 
 
 def _open_ways(target: WhitenedObjective, inside: Floats) -> set[Way]:
-    """Return on which sides the domain cannot end within reach, by moving parameters together.
-
-    Every other one at once, as a domain that ends for either of two may not end for both.
-    """
+    """Return on which sides the domain cannot end within reach, by moving parameters together."""
+    # Every other one at once, as a domain that ends for either of two may not end for both.
     center, unit = target.whitening.center, target.whitening.units
     found: set[Way] = set()
     for side in (-1, +1):

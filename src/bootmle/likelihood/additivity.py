@@ -1,7 +1,6 @@
-"""Whether the objective adds up over the units that are drawn, which a log-likelihood does.
+"""Whether the objective adds up over the units that are drawn, which a log-likelihood does."""
 
-For disjoint sets of units, f(A and B) = f(A) + f(B); f(A twice) = 2 f(A); and f changes with A.
-"""
+# For disjoint sets of units, f(A and B) = f(A) + f(B); f(A twice) = 2 f(A); and f changes with A.
 
 from __future__ import annotations
 
@@ -51,11 +50,10 @@ _SEED = 20_210_929
 
 
 class _Values:
-    """The objective on parts of the data, evaluated where and when they are asked for.
+    """The objective on parts of the data, evaluated where and when they are asked for."""
 
-    Points are numbered: 0 the estimate, 1 and 2 to either side of it, a standard error away in
-    every whitened coordinate. Values on all units are known at 0 and 1.
-    """
+    # Points are numbered: 0 the estimate, 1 and 2 to either side of it, a standard error away in
+    # every whitened coordinate. Values on all units are known at 0 and 1.
 
     def __init__(
         self,
@@ -122,11 +120,9 @@ def measure_response(
     points: Sequence[Floats],
     whole: Sequence[float],
 ) -> Response:
-    """Compare values on random halves of the units, and on a half twice: 3 evaluations of a sum.
-
-    ``part(units)`` is the likelihood of some of the ``count`` units, copies as units of their own;
-    ``whole`` are the values on all of them at the first two of the three points.
-    """
+    """Compare values on random halves of the units, and on a half twice: 3 evaluations of a sum."""
+    # ``part(units)`` is the likelihood of some of the ``count`` units, copies as units of their
+    # own; ``whole`` are the values on all of them at the first two of the three points.
     values = _Values(part, count, points, whole)
     kind = _judge(values, n_rows)
     return Response(kind, _evidence(kind, values, n_rows), whole[1])
@@ -199,10 +195,8 @@ def _evidence(kind: Additivity, values: _Values, n_rows: int) -> str:
 def beside(
     parameters: Parameters, working: Floats | None = None, step: Floats | None = None
 ) -> Floats:
-    """Return a full vector a step from a working point, at most half-way to any bound.
-
-    By default a hundredth of each parameter's size, or of 1, from the start.
-    """
+    """Return a full vector a step from a working point, at most half-way to any bound."""
+    # By default a hundredth of each parameter's size, or of 1, from the start.
     start = parameters.to_working(parameters.values) if working is None else working
     step = _NEARBY * (1 + np.abs(start)) if step is None else step
     free, (lower, upper) = parameters.free, parameters.bounds.T

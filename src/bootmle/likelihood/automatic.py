@@ -1,9 +1,8 @@
-"""Exact derivatives of an objective that is written in JAX.
+"""Exact derivatives of an objective that is written in JAX."""
 
-The objective is compiled once for each shape of its data and differentiated automatically: by
-reverse mode for the gradients of replicates, by forward mode for the contributions' derivatives.
-Everything is computed in double precision, whatever JAX's own setting is.
-"""
+# The objective is compiled once for each shape of its data and differentiated automatically: by
+# reverse mode for the gradients of replicates, by forward mode for the contributions' derivatives.
+# Everything is computed in double precision, whatever JAX's own setting is.
 
 from __future__ import annotations
 
@@ -103,11 +102,9 @@ class Automatic:
         exact: bool,
         meats: bool,
     ) -> Refitted | None:
-        """Refit some replicates with weights (b, n) from an expansion, all in one call.
-
-        None where the objective raises, as one that cannot be evaluated at many points at once;
-        a device without enough memory raises MemoryError.
-        """
+        """Refit some replicates with weights (b, n) from an expansion, all in one call."""
+        # None where the objective raises, as one that cannot be evaluated at many points at once; a
+        # device without enough memory raises MemoryError.
         try:
             return refit_on_device(
                 self._kernels, shared, curved, weights, limits, chosen, exact=exact, meats=meats
@@ -121,10 +118,8 @@ class Automatic:
             return None
 
     def memory(self, params: Floats, args: tuple[Any, ...]) -> tuple[int, int] | None:
-        """Return an accelerator's memory and what one gradient takes of it, both in bytes.
-
-        None on a CPU.
-        """
+        """Return an accelerator's memory and what one gradient takes of it, both in bytes."""
+        # None on a CPU.
         total = device().memory
         return None if total is None else (total, self._kernels.bytes_of_gradient(params, args))
 

@@ -17,11 +17,9 @@ __all__ = ["automatic_derivatives", "automatic_gradients", "path_of", "take_auto
 
 
 def automatic_gradients(views: Sequence[View], points: Floats) -> Floats | None:
-    """Evaluate the gradients of one objective in JAX with several weights; None where one fails.
-
-    A contribution of weight zero outside its domain makes a sum that is not finite, as does what
-    the objective raises: then each view is evaluated by itself.
-    """
+    """Evaluate the gradients of one objective in JAX with several weights; None where one fails."""
+    # A contribution of weight zero outside its domain makes a sum that is not finite, as does what
+    # the objective raises: then each view is evaluated by itself.
     likelihood = views[0].likelihood
     together = all(view.likelihood.args is likelihood.args for view in views)
     if not together or views[0].stopwatch is not UNLIMITED:  # which runs for each by itself
@@ -42,10 +40,8 @@ def automatic_gradients(views: Sequence[View], points: Floats) -> Floats | None:
 
 
 def automatic_derivatives(view: View, z: Floats) -> tuple[Floats, Floats] | None:
-    """Evaluate the exact gradient (r,) and Hessian (r, r) at a point of an objective in JAX.
-
-    None where they are not finite, or a scale of the user's own has no exact derivatives.
-    """
+    """Evaluate the exact gradient (r,) and Hessian (r, r) at a point of an objective in JAX."""
+    # None where they are not finite, or a scale of the user's own has no exact derivatives.
     likelihood, parameters = view.likelihood, view.likelihood.parameters
     working, factor = view.whitening.to_working(z), view.whitening.factor
     scale = parameters.derivatives(working)

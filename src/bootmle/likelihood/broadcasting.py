@@ -21,11 +21,9 @@ _SEED = 20_210_929
 
 
 def refuse_broadcasts(likelihood: Likelihood) -> None:
-    """Refuse a column of shape (n, 1) whose rows are paired with all others.
-
-    Then it does not matter which row of it goes with which row of the rest, and it does matter
-    that it is a column.
-    """
+    """Refuse a column of shape (n, 1) whose rows are paired with all others."""
+    # Then it does not matter which row of it goes with which row of the rest, and it does matter
+    # that it is a column.
     leaves = dict(walk_leaves(likelihood.args))
     columns = {label: np.shape(leaf) for label, leaf in leaves.items() if _is_column(leaf)}
     if not columns or len(leaves) == 1:

@@ -24,11 +24,9 @@ _FROM_ZERO = 0.1
 def names_of_columns(
     fun: Callable[..., Any], args: tuple[Any, ...], start: Floats
 ) -> tuple[tuple[str, ...], str] | None:
-    """Return p names and where they are from, if parameters multiply named columns; else None.
-
-    They do if the objective stays the same where columns are multiplied by numbers and their
-    parameters divided by them, and changes where the parameters alone are.
-    """
+    """Return p names and where they are from, if parameters multiply named columns; else None."""
+    # They do if the objective stays the same where columns are multiplied by numbers and their
+    # parameters divided by them, and changes where the parameters alone are.
     found, places, position = [f"x{j + 1}" for j in range(start.size)], [], 0
     for place, leaf in walk_leaves(args):
         columns = _columns(leaf)
@@ -44,11 +42,9 @@ def names_of_columns(
 
 
 def _columns(leaf: Any) -> list[str]:
-    """List the columns of a data frame or a design matrix; empty where they are numbers.
-
-    Those of patsy have a ``design_info``; of formulaic, where they are no data frame, a
-    ``model_spec``.
-    """
+    """List the columns of a data frame or a design matrix; empty where they are numbers."""
+    # Those of patsy have a ``design_info``; of formulaic, where they are no data frame, a
+    # ``model_spec``.
     described = getattr(leaf, "design_info", getattr(leaf, "model_spec", None))
     names = list(getattr(leaf, "columns", getattr(described, "column_names", [])))
     return [as_name(name) for name in names] if any(not _whole(each) for each in names) else []

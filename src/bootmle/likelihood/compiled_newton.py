@@ -1,9 +1,8 @@
-"""Newton's iteration for many weighted sums of one objective: one program that JAX compiles.
+"""Newton's iteration for many weighted sums of one objective: one program that JAX compiles."""
 
-It does what `BatchedNewton` does where gradients are exact and nothing unusual happens; whatever
-else it meets is left undone. Where standard errors are asked for, or optima that are close
-together, the last step is Newton's own, by the exact Hessian.
-"""
+# It does what `BatchedNewton` does where gradients are exact and nothing unusual happens; whatever
+# else it meets is left undone. Where standard errors are asked for, or optima that are close
+# together, the last step is Newton's own, by the exact Hessian.
 
 from __future__ import annotations
 
@@ -96,10 +95,8 @@ class NewtonProgram:
         return found
 
     def each(self, shared: Shared, weights: Any, limits: Limits, chosen: Any) -> Refitted:
-        """Refit one replicate after the other, from the first chosen one to before the last.
-
-        A CPU's cache holds one of them, which then ends with its own last step.
-        """
+        """Refit one replicate after the other, from the first chosen one to before the last."""
+        # A CPU's cache holds one of them, which then ends with its own last step.
         jax, jnp = require_jax(), numpy_of_jax()
         models, base = _combine(shared, weights), self.base(shared)
 

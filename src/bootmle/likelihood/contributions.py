@@ -293,10 +293,8 @@ class Contributions:
         return self.gradient_and_scores(params)[0]
 
     def gradient_along_the_way(self, params: Floats) -> tuple[Floats, Floats | None]:
-        """Evaluate the gradient (p,), with the scores (n, p) where they cost nothing more.
-
-        Those of an objective in JAX are evaluated at the end, once.
-        """
+        """Evaluate the gradient (p,), with the scores (n, p) where they cost nothing more."""
+        # Those of an objective in JAX are evaluated at the end, once.
         if self.automatic:
             return self.gradient(params), None
         return self.gradient_and_scores(params)

@@ -39,10 +39,8 @@ def as_args(args: Any) -> tuple[Any, ...]:
 
 
 def laid_out(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Copy what is not contiguous in memory, as a worker process receives it.
-
-    The last bits of products depend on the layout, and results must not depend on n_jobs.
-    """
+    """Copy what is not contiguous in memory, as a worker process receives it."""
+    # The last bits of products depend on the layout, and results must not depend on n_jobs.
     own: tuple[Any, ...] = map_leaves(lambda _, leaf: _laid_out(leaf), args)
     return own
 
@@ -110,11 +108,9 @@ def count_rows(args: tuple[Any, ...]) -> int | None:
 
 
 def take_rows(data: Any, rows: NDArray[np.intp], index: str = "") -> Any:
-    """Take rows (m,), repeated at will, from data of any form that ``args`` allows.
-
-    The index of pandas is "original" or "fresh", 0 to m − 1; by default fresh where it only labels
-    rows: repeated labels can be neither joined nor aligned.
-    """
+    """Take rows (m,), repeated at will, from data of any form that ``args`` allows."""
+    # The index of pandas is "original" or "fresh", 0 to m − 1; by default fresh where it only
+    # labels rows: repeated labels can be neither joined nor aligned.
     # As args are: the names of places, which nothing here needs, take long.
     if type(data) is np.ndarray:
         return data.take(rows, 0)

@@ -200,10 +200,8 @@ def judge(
 def is_flat(
     objective: Objective, frame: Frame, measured: Measured, noise: float, z: Floats
 ) -> bool:
-    """Whether the objective changes by no more than its noise along a direction, to both sides.
-
-    Where its domain ends on one side, the other has to reach the whole distance.
-    """
+    """Whether the objective changes by no more than its noise along a direction, to both sides."""
+    # Where its domain ends on one side, the other has to reach the whole distance.
     z = z * _FLATNESS.distance / np.linalg.norm(frame.axes @ z / frame.scales)
     step = frame.axes @ z
     jitter = _EPS * np.linalg.norm(frame.inverse * (np.abs(objective.point) + np.abs(step)))

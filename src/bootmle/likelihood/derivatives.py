@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.execution.raised import unless_interrupted
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic import Automatic
 from bootmle.likelihood.automatic_views import (
@@ -24,21 +22,15 @@ from bootmle.likelihood.automatic_views import (
     automatic_gradients,
     path_of,
 )
-from bootmle.likelihood.lattice import (
-    combine_scores,
-    combine_values,
-    fourth_order_slope,
-    score_lattice,
-    value_lattice,
-)
+from bootmle.likelihood.lattice import fourth_order_slope
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.view import Coordinates, View
 
 __all__ = [
-    "Lattice",
     "accurate_gradient",
     "contribution_curvatures",
     "contribution_gradients",
+    "free_scores",
     "gradient_and_hessian",
     "gradients",
     "hessian_by_gradients",
@@ -66,11 +58,6 @@ class _Limits:
     of_gradients: float = 1e-3
     """Of a Hessian by central differences of gradients: they leave 1e-3²/6 of a fourth derivative,
     and rounding of 1e-16 a thousandfold."""
-    highest: float = 1e4
-    """Change of the nll over a lattice beyond which it counts as outside the model's domain: within
-    2 standard errors a regular one changes by about 2."""
-    together: int = 64
-    """Points that a vectorized objective evaluates in one call: their values stay in the cache."""
 
 
 _LIMITS = _Limits()
@@ -146,11 +133,9 @@ def _slopes_and_bends(
 def gradients(
     views: Sequence[View], points: Floats, values: Floats, curvatures: Floats, step: float
 ) -> Floats:
-    """Return each view's gradient at its own point, where it was evaluated last, (b, r).
-
-    Differences are forward, corrected by the known curvatures (b, r): as accurate as central ones,
-    with half the evaluations.
-    """
+    """Return each view's gradient at its own point, where it was evaluated last, (b, r)."""
+    # Differences are forward, corrected by the known curvatures (b, r): as accurate as central
+    # ones, with half the evaluations.
     if views[0].likelihood.has_gradient:
         return _exact_gradients(views, points)
     c = step / np.sqrt(np.clip(curvatures, *_LIMITS.curvature))
@@ -182,10 +167,8 @@ def _look_ahead(view: View, params: Floats, value: float, c: Floats) -> Floats:
 def gradient_and_hessian(
     view: View, z: Floats, value: float, curvatures: Floats, step: float
 ) -> tuple[Floats, Floats]:
-    """Measure the gradient (r,) and the whole Hessian (r, r) at a point whose value is known.
-
-    By central and mixed differences of the values, with steps shortened by the curvatures (r,).
-    """
+    """Measure the gradient (r,) and the whole Hessian (r, r) at a point whose value is known."""
+    # By central and mixed differences of the values, with steps shortened by the curvatures (r,).
     if view.likelihood.automatic:
         exact = automatic_derivatives(view, z)
         if exact is not None:
@@ -212,10 +195,8 @@ def gradient_and_hessian(
 
 
 def hessian_by_gradients(view: View, z: Floats) -> Floats | None:
-    """Return the Hessian (r, r) at a point, exactly in JAX, else by differences of the gradient.
-
-    None where it is not finite. Central differences take 2r gradients, as `jac` returns them.
-    """
+    """Return the Hessian (r, r) at a point, exactly in JAX, else by differences of the gradient."""
+    # None where it is not finite. Central differences take 2r gradients, as `jac` returns them.
     if view.likelihood.automatic:
         exact = automatic_derivatives(view, z)
         return None if exact is None else exact[1]
@@ -234,7 +215,7 @@ def contribution_gradients(likelihood: Likelihood, coordinates: Coordinates, ste
     if likelihood.scores_given:
         center = coordinates.center
         slopes = likelihood.parameters.slopes(center)
-        found = ((_free_scores(likelihood, center) * slopes) @ coordinates.factor).T
+        found = ((free_scores(likelihood, center) * slopes) @ coordinates.factor).T
     else:
         unit = step * np.eye(coordinates.size)
         near, far = (
@@ -253,10 +234,9 @@ def contribution_curvatures(
     base: Floats,
     step: float,
 ) -> Floats:
-    """Return second derivatives (N, k) of weighted contributions along directions (k, r).
-
-    At z = 0, where the contributions are ``base`` (n,); not finite where a step leaves the domain.
-    """
+    """Return second derivatives (N, k) of weighted contributions along directions (k, r)."""
+    # At z = 0, where the contributions are ``base`` (n,); not finite where a step leaves the
+    # domain.
     path = path_of(likelihood, coordinates)
     if likelihood.automatic and path is not None:
         found = likelihood.automatic.curvatures(path, directions, likelihood.args)
@@ -267,7 +247,7 @@ def contribution_curvatures(
     return likelihood.of_observations((ends - 2 * base) / step**2).T
 
 
-def _free_scores(likelihood: Likelihood, working: Floats) -> Floats:
+def free_scores(likelihood: Likelihood, working: Floats) -> Floats:
     """Evaluate the contributions' exact gradients by the free parameters, (n, q)."""
     parameters = likelihood.parameters
     return likelihood.scores(parameters.to_user(working))[:, parameters.free]
@@ -277,87 +257,3 @@ def _contributions(likelihood: Likelihood, coordinates: Coordinates, points: Flo
     """Evaluate the contributions at points (k, r), (k, n)."""
     params = likelihood.parameters.to_user(coordinates.to_working(points))
     return likelihood.contributions_at(params)
-
-
-@dataclass(frozen=True, slots=True)
-class Lattice:
-    """Points (k, r) around z = 0 that give the contributions' derivatives up to order 1, 2 or 3."""
-
-    points: Floats
-    order: int
-    with_scores: bool
-    """Whether gradients are evaluated at the points, rather than values."""
-
-    @classmethod
-    def of(cls, likelihood: Likelihood, size: int, order: int) -> Lattice:
-        """Choose the points that the likelihood needs: fewer where it has scores."""
-        choose = score_lattice if likelihood.scores_given else value_lattice
-        return cls(choose(size, order), order, likelihood.scores_given)
-
-    @property
-    def values_per_row(self) -> int:
-        """Numbers to be stored for each contribution."""
-        return int(self.points.size if self.with_scores else len(self.points))
-
-    def derivatives(
-        self, likelihood: Likelihood, coordinates: Coordinates, step: float
-    ) -> Floats | None:
-        """Return the distinct derivatives (n, terms), a total being one contribution.
-
-        None where a point lies outside the model's domain.
-        """
-        path = path_of(likelihood, coordinates)
-        if likelihood.automatic and path is not None:
-            evaluate = partial(likelihood.automatic.terms, path, self.order)
-            exact = _finite(evaluate, likelihood.args)
-            if exact is None:
-                return None
-            return exact if likelihood.per_observation else likelihood.scale * exact
-        measure = _lattice_scores if self.with_scores else _lattice_values
-        combine = combine_scores if self.with_scores else combine_values
-        values = measure(likelihood, coordinates, step * self.points)
-        return None if values is None else combine(values, coordinates.size, self.order, step)
-
-
-def _lattice_values(
-    likelihood: Likelihood, coordinates: Coordinates, points: Floats
-) -> Floats | None:
-    """Evaluate the contributions at all points (k, n) minus those at the first."""
-    params = likelihood.parameters.to_user(coordinates.to_working(points))
-    width = _LIMITS.together if likelihood.vectorized else 1
-    likelihood.expect(params)
-    base: Floats | None = None
-    values = []
-    for start in range(0, len(params), width):
-        found = _finite(likelihood.values_at, params[start : start + width])
-        if found is None:
-            return None
-        base = found[0] if base is None else base
-        if np.abs((found - base).sum(axis=1)).max() > _LIMITS.highest:
-            return None
-        values.append(found - base)
-    return np.concatenate(values)
-
-
-def _lattice_scores(
-    likelihood: Likelihood, coordinates: Coordinates, points: Floats
-) -> Floats | None:
-    """Evaluate the contributions' gradients by z at all points, (k, r, n)."""
-    values = []
-    for working in coordinates.to_working(points):
-        scores = _finite(partial(_free_scores, likelihood), working)
-        if scores is None:
-            return None
-        directions = coordinates.factor * likelihood.parameters.slopes(working)[:, None]
-        values.append(directions.T @ scores.T)
-    return np.array(values)
-
-
-def _finite(evaluate: Callable[[Any], Floats], at: Any) -> Floats | None:
-    """Return the values where they are all finite and nothing was raised."""
-    try:
-        values = evaluate(at)
-    except BaseException as error:  # the user's code may raise anything outside its domain
-        unless_interrupted(error)
-        return None
-    return values if np.isfinite(values).all() else None

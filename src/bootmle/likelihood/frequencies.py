@@ -90,10 +90,8 @@ class Frequencies:
 def observed_rows(
     weights: Any, kind: Any, n_rows: int | None, kept: NDArray[np.intp] | None
 ) -> NDArray[np.intp] | None:
-    """Return those of the rows kept that stand for any observation; None where all do.
-
-    None, too, for importance weights. An objective need not be finite on rows left out.
-    """
+    """Return those of the rows kept that stand for any observation; None where all do."""
+    # None, too, for importance weights. An objective need not be finite on rows left out.
     check_choice("weights_kind", kind, _KINDS)
     if kind == "frequency" and weights is None:
         raise ValueError("weights_kind: 'frequency', but there are no weights; pass weights=")

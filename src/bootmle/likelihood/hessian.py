@@ -69,11 +69,9 @@ _REFINEMENT = _Refinement()
 def measure_hessian(
     objective: Objective, frame: Frame, noise: float, known: bool = False
 ) -> Measured | None:
-    """Expand along the axes, then along the other lines with the steps of their axes.
-
-    A frame that is known beforehand is refused, by None, where curvatures in it are not about one;
-    else most of the lines between its axes take two points in place of four.
-    """
+    """Expand along the axes, then along the other lines with the steps of their axes."""
+    # A frame that is known beforehand is refused, by None, where curvatures in it are not about
+    # one; else most of the lines between its axes take two points in place of four.
     order, p = objective.order, len(objective.point)
     directions = objective.directions()
     lines = [restrict(objective, frame, direction) for direction in directions]
@@ -121,10 +119,8 @@ def _expand_between(
     noise: float,
     known: bool,
 ) -> list[int]:
-    """Expand along the lines between the axes found, in place; return which were so briefly.
-
-    In a known frame all but a sample are, where the axes and the sample converge fast.
-    """
+    """Expand along the lines between the axes found, in place; return which were so briefly."""
+    # In a known frame all but a sample are, where the axes and the sample converge fast.
     order, p, directions = objective.order, len(found), objective.directions()
     between = list(range(p, len(lines)))
     sample = np.linspace(p, len(lines) - 1, _REFINEMENT.sample).astype(int).tolist()
@@ -226,10 +222,8 @@ def _refine(
     noise: float,
     reserve: int,
 ) -> None:
-    """Shorten steps whose truncation exceeds their rounding, the worst first, in place.
-
-    A step at which the series converges slowly is compared with half of it.
-    """
+    """Shorten steps whose truncation exceeds their rounding, the worst first, in place."""
+    # A step at which the series converges slowly is compared with half of it.
     order = objective.order
     settled = np.zeros(len(found), dtype=bool)
     while objective.left >= reserve + 4 and not settled.all():
@@ -275,10 +269,8 @@ def _widened(kept: LineExpansion, other: LineExpansion) -> LineExpansion:
 
 
 def _compared(finer: LineExpansion, before: LineExpansion, order: int) -> LineExpansion:
-    """Extrapolate a shorter step's truncation by how far it changed the coefficients.
-
-    By the fourth power of the step, or more slowly where the last change shrank more slowly.
-    """
+    """Extrapolate a shorter step's truncation by how far it changed the coefficients."""
+    # By the fourth power of the step, or more slowly where the last change shrank more slowly.
     share = (finer.step / before.step) ** 4
     if not share < 1:
         return finer

@@ -1,9 +1,8 @@
-"""The observed information: gradient and Hessian by differences, with a bound on every error.
+"""The observed information: gradient and Hessian by differences, with a bound on every error."""
 
-Each parameter is probed for its scale, and a rough Hessian whitens the coordinates. There the
-objective, or its gradient, is expanded along lines from five points each, which is one step of
-Richardson extrapolation. Derivatives and bounds are then transformed back to the parameters.
-"""
+# Each parameter is probed for its scale, and a rough Hessian whitens the coordinates. There the
+# objective, or its gradient, is expanded along lines from five points each, which is one step of
+# Richardson extrapolation. Derivatives and bounds are then transformed back to the parameters.
 
 from __future__ import annotations
 
@@ -193,11 +192,9 @@ def _measure(objective: Objective, metric: Floats | None) -> tuple[Frame, float,
 def _certify(
     objective: Objective, frame: Frame, measured: Measured, noise: float
 ) -> tuple[Definiteness, Floats]:
-    """Return the definiteness, and the directions (p, k) of the user's parameters that show it.
-
-    A congruence preserves the signs of eigenvalues (Sylvester's law of inertia), so they are read
-    in the frame, where the bounds are far sharper than on the unit diagonal.
-    """
+    """Return the definiteness, and the directions (p, k) of the user's parameters that show it."""
+    # A congruence preserves the signs of eigenvalues (Sylvester's law of inertia), so they are read
+    # in the frame, where the bounds are far sharper than on the unit diagonal.
     walk = partial(is_flat, objective, frame, measured, noise)
     verdict, columns = judge(measured.matrix, measured.error, walk)
     return verdict, frame.axes @ columns

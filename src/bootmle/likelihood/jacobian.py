@@ -70,11 +70,9 @@ def with_jac_form(likelihood: Likelihood) -> Likelihood:
 
 
 def _compare_with_differences(likelihood: Likelihood, gradient: Floats) -> None:
-    """Refuse a gradient that is not the objective's, by central differences with two steps.
-
-    At an optimum the sum is zero, and so is any multiple of it: a second point then shows more. So
-    it does where JAX's derivative of a branch that is not taken may be NaN or wrong.
-    """
+    """Refuse a gradient that is not the objective's, by central differences with two steps."""
+    # At an optimum the sum is zero, and so is any multiple of it: a second point then shows more.
+    # So it does where JAX's derivative of a branch that is not taken may be NaN or wrong.
     shown = _compare_at(likelihood, likelihood.parameters.values, gradient, "at x0")
     if shown and not likelihood.automatic:
         return
@@ -100,11 +98,9 @@ def _beside(parameters: Parameters) -> Floats:
 
 
 def _compare_at(likelihood: Likelihood, params: Floats, gradient: Floats, where: str) -> bool:
-    """Compare at a point; return whether a wrong gradient would have shown in every parameter.
-
-    Gradients by contribution are also summed with random signs: errors in each of them may cancel
-    in their sum.
-    """
+    """Compare at a point; return whether a wrong gradient would have shown in every parameter."""
+    # Gradients by contribution are also summed with random signs: errors in each of them may cancel
+    # in their sum.
     signs = np.ones((1, 1))
     if likelihood.scores_given:
         signs = np.stack([np.ones(len(gradient)), _signs(len(gradient))])
@@ -151,10 +147,8 @@ class _Sums:
         self.start = self.at(self.params)
 
     def slopes(self, position: int, size: float) -> tuple[Floats, Floats]:
-        """Difference by one parameter, NaN outside the domain; also bound the error.
-
-        The bound adds how far two steps differ, second differences, and rounding.
-        """
+        """Difference by one parameter, NaN outside the domain; also bound the error."""
+        # The bound adds how far two steps differ, second differences, and rounding.
         unit, found = np.eye(self.params.size)[position], []
         rounding = _COMPARISON.rounding * np.finfo(float).eps * np.abs(self.start).sum()
         for step in [size * step for step in _COMPARISON.steps]:

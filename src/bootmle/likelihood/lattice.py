@@ -33,10 +33,8 @@ def value_lattice(size: int, order: int) -> Floats:
 
 
 def combine_values(values: Floats, size: int, order: int, step: float) -> Floats:
-    """Turn values on the lattice (k, n) into distinct derivatives (n, terms).
-
-    At third order third derivatives are one-sided, so that their error is of first order.
-    """
+    """Turn values on the lattice (k, n) into distinct derivatives (n, terms)."""
+    # At third order third derivatives are one-sided, so that their error is of first order.
     middle, up, down = values[0], values[1 : size + 1], values[size + 1 : 2 * size + 1]
     up, down, rest = up - middle, down - middle, values[2 * size + 1 :] - middle
     odd, square = (up - down) / 2, up + down

@@ -1,7 +1,6 @@
-"""The noise level of an objective, from a difference table.
+"""The noise level of an objective, from a difference table."""
 
-Moré and Wild (2011), Estimating computational noise, SIAM J. Sci. Comput. 33, 1292-1314.
-"""
+# Moré and Wild (2011), Estimating computational noise, SIAM J. Sci. Comput. 33, 1292-1314.
 
 from __future__ import annotations
 

@@ -91,10 +91,8 @@ def _first_evaluation(
     parameters: Parameters,
     n_rows: int | None,
 ) -> tuple[Floats, bool]:
-    """Evaluate twice at the start; refuse an objective that is random or changes its arguments.
-
-    Return the values, and whether they came in an array of JAX's.
-    """
+    """Evaluate twice at the start; refuse an objective that is random or changes its arguments."""
+    # Return the values, and whether they came in an array of JAX's.
     params, before = parameters.values.copy(), fingerprint(data)
     raw = fun(params, *data)
     first = _read_values(raw, n_rows).copy()
@@ -224,10 +222,8 @@ def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
 
 
 def _is_constant(likelihood: Likelihood, n: int) -> bool:
-    """Whether the value is one on all rows and on any of them, beside the start too.
-
-    The mean of balanced data is the same on many a part of them, though not on all of these.
-    """
+    """Whether the value is one on all rows and on any of them, beside the start too."""
+    # The mean of balanced data is the same on many a part of them, though not on all of these.
     point = beside(likelihood.parameters)
     whole, order = likelihood.total(point), np.random.default_rng(n).permutation(n)
     parts = (order[: n // 2], order[: n // 3 + 1], order[:1], order[1:2], order[-1:])

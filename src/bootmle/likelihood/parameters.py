@@ -96,10 +96,8 @@ class Parameters:
         return slopes
 
     def derivatives(self, working: Floats) -> Floats | None:
-        """Differentiate the free parameters by the working ones up to three times, (3, q).
-
-        Exactly; None where a scale is the user's own.
-        """
+        """Differentiate the free parameters by the working ones up to three times, (3, q)."""
+        # Exactly; None where a scale is the user's own.
         found = np.zeros((3, working.size))
         found[0] = 1.0
         for column, scale in self.curved:

@@ -1,8 +1,7 @@
-"""A Hessian from two points a line, in a frame that is right, near a stationary point.
+"""A Hessian from two points a line, in a frame that is right, near a stationary point."""
 
-Points one standard error away, where a fit looks whether the nll rises anyway, show how fast the
-Taylor series converges along each axis, and so how far off two points a line are.
-"""
+# Points one standard error away, where a fit looks whether the nll rises anyway, show how fast the
+# Taylor series converges along each axis, and so how far off two points a line are.
 
 from __future__ import annotations
 
@@ -155,10 +154,8 @@ def third_coefficients(around: Surroundings, slope: Floats, curvatures: Floats) 
 def quick_hessian(
     objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
 ) -> Measured | None:
-    """Measure the Hessian of an nll by two points a line; None where it takes more than those.
-
-    By four on axes and one diagonal where the nll bends much over one standard error.
-    """
+    """Measure the Hessian of an nll by two points a line; None where it takes more than those."""
+    # By four on axes and one diagonal where the nll bends much over one standard error.
     if not np.isfinite(around.rises).all():
         return None
     size, even = len(objective.point), around.rises.reshape(2, -1).mean(axis=0)
@@ -213,10 +210,8 @@ class _Axes:
 def _by_rises(
     objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
 ) -> _Axes | None:
-    """Correct two points on each axis by the rises to one standard error.
-
-    None where a point lies outside the domain.
-    """
+    """Correct two points on each axis by the rises to one standard error."""
+    # None where a point lies outside the domain.
     size, even = len(objective.point), around.rises.reshape(2, -1).mean(axis=0)
     slope, curvatures = look(objective, frame, step)
     lengths = 1 / np.sqrt(curvatures)
@@ -231,10 +226,8 @@ def _by_rises(
 
 
 def _by_more_points(objective: Objective, frame: Frame, noise: float, step: float) -> _Axes:
-    """Expand along axes and a diagonal from four points, two of them those of a look.
-
-    Where the nll bends much over one standard error, its rise there says little of the point.
-    """
+    """Expand along axes and a diagonal from four points, two of them those of a look."""
+    # Where the nll bends much over one standard error, its rise there says little of the point.
     size, noise = len(objective.point), _jittered(objective, frame, noise, step)
     directions = objective.directions()[:size]
     if size > 1:

@@ -38,10 +38,9 @@ class Additivity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """How the objective responds to its units, and the numbers that show it, if any do.
+    """How the objective responds to its units, and the numbers that show it, if any do."""
 
-    ``beside`` is its value on all of them a standard error from the estimate.
-    """
+    # ``beside`` is its value on all of them a standard error from the estimate.
 
     kind: Additivity = Additivity.UNTESTED
     evidence: str = ""

@@ -10,11 +10,9 @@ __all__ = ["check_row_order"]
 
 
 def check_row_order(args: tuple[Any, ...], argument: str = "", given: Any = None) -> None:
-    """Refuse data, or what is ``given`` beside them, whose index is that of others reordered.
-
-    Rows go by position here and by index in pandas; a sorted or shuffled copy is one way a row's
-    labels, and the other way its place.
-    """
+    """Refuse data, or what is ``given`` beside them, whose index is that of others reordered."""
+    # Rows go by position here and by index in pandas; a sorted or shuffled copy is one way a row's
+    # labels, and the other way its place.
     leaves = [(label, leaf) for label, leaf in walk_leaves(args) if _has_index(leaf)]
     if not leaves:
         return

@@ -162,11 +162,9 @@ def _lower(here: Station, move: Floats) -> Objective | None:
 
 
 def _whitened(here: Station, frames: int, before: float | None = None) -> Station | None:
-    """Put a frame in which curvatures are not about one right; None where that fails.
-
-    Mixed derivatives are looked at if that costs less than the looks to come without them, by the
-    step before.
-    """
+    """Put a frame in which curvatures are not about one right; None where that fails."""
+    # Mixed derivatives are looked at if that costs less than the looks to come without them, by the
+    # step before.
     size = len(here.slope)
     if here.objective.order == 1:
         return here
@@ -200,10 +198,8 @@ def _are_mixed_worth_it(here: Station, before: float | None) -> bool:
 
 
 def _with_mixed(here: Station) -> Station | None:
-    """Look at mixed derivatives, too; None where the Hessian is then not positive definite.
-
-    One evaluation shows a pair's, as slopes and curvatures are known.
-    """
+    """Look at mixed derivatives, too; None where the Hessian is then not positive definite."""
+    # One evaluation shows a pair's, as slopes and curvatures are known.
     objective, slope, curvatures = here.objective, here.slope, np.diag(here.hessian)
     size, steps = len(slope), here.step / np.sqrt(curvatures)
     rough = np.diag(curvatures)
@@ -232,10 +228,8 @@ def _updated(hessian: Floats, move: Floats, change: Floats) -> Floats:
 
 
 def shift(measured: Measured) -> tuple[Floats, Measured] | None:
-    """Move by a Newton step to where the slope vanishes, in a frame; None where that is too far.
-
-    What is known there has bounds that are wider by what third derivatives may change.
-    """
+    """Move by a Newton step to where the slope vanishes, in a frame; None where that is too far."""
+    # What is known there has bounds that are wider by what third derivatives may change.
     if not (np.isfinite(measured.slope).all() and is_definite(measured.matrix, measured.error)):
         return None
     step: Floats = -np.linalg.solve(measured.matrix, measured.slope).astype(float)

@@ -39,11 +39,9 @@ def measure_stationary(
     spacing: float = 0.0,
     announce: Callable[[Iterable[Floats]], None] | None = None,
 ) -> tuple[Information, Surroundings | None]:
-    """Measure at a stationary point that is found from x, at x where none is.
-
-    Also how the nll rises around it, where that was looked at. The arguments are those of
-    `measure_information`.
-    """
+    """Measure at a stationary point that is found from x, at x where none is."""
+    # Also how the nll rises around it, where that was looked at. The arguments are those of
+    # `measure_information`.
     objective = observe(value, gradient, np.array(x, dtype=float), base, spacing, announce)
     known = None if metric is None else frame_of(metric)
     if known is not None:

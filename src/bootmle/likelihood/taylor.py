@@ -70,11 +70,9 @@ _EPS = float(np.finfo(float).eps)
 def expand_along(
     line: Callable[[float], Floats], order: int, step: float, noise: float, least: float = 0.0
 ) -> LineExpansion:
-    """Expand along a line, with a shorter step or from one side where the domain ends.
-
-    From one side only where that agrees with the longest central step: the end of a domain may be
-    a singularity, and no series converges beyond its distance.
-    """
+    """Expand along a line, with a shorter step or from one side where the domain ends."""
+    # From one side only where that agrees with the longest central step: the end of a domain may be
+    # a singularity, and no series converges beyond its distance.
     shortenings = _central_shortenings(line, step)
     central = None
     if shortenings is not None:
@@ -191,10 +189,8 @@ def _fit(
 
 
 def _extrapolate(sizes: Floats, reach: float) -> tuple[Floats, float]:
-    """Extrapolate the next two coefficients' sizes by the known ones' decay, which is returned.
-
-    By more than their mean decay: the series of a power, such as x^1.5, decays ever more slowly.
-    """
+    """Extrapolate the next two coefficients' sizes by the known ones' decay, which is returned."""
+    # By more than their mean decay: the series of a power, such as x^1.5, decays ever more slowly.
     first, *_, last_but_one, last = sizes
     mean = float((last / first) ** (1 / (len(sizes) - 1)))
     before = float((last_but_one / first) ** (1 / (len(sizes) - 2)))
@@ -205,10 +201,8 @@ def _extrapolate(sizes: Floats, reach: float) -> tuple[Floats, float]:
 
 
 def _hidden_tail(sizes: Floats, rounding: Floats, reach: float) -> Floats:
-    """Extrapolate by the decay of the last two coefficients, where it is seen.
-
-    A large quadratic may hide the slower decay of what is added to it.
-    """
+    """Extrapolate by the decay of the last two coefficients, where it is seen."""
+    # A large quadratic may hide the slower decay of what is added to it.
     last_but_one, last = sizes
     seen = last > rounding[1] and last_but_one > rounding[0] and reach * last < last_but_one
     decay = last / last_but_one if seen else 0.0

@@ -1,8 +1,7 @@
-"""Optima at bounds, scale limits and constraints: one procedure for a fit and for a replicate.
+"""Optima at bounds, scale limits and constraints: one procedure for a fit and for a replicate."""
 
-Parameters at their bounds are held there and the others optimized. One that crosses a bound is held
-too, and one whose nll falls inward from its bound is released, until nothing changes.
-"""
+# Parameters at their bounds are held there and the others optimized. One that crosses a bound is
+# held too, and one whose nll falls inward from its bound is released, until nothing changes.
 
 from __future__ import annotations
 
@@ -148,10 +147,8 @@ def _active_columns(search: BoundedSearch, params: Floats) -> Columns:
 
 
 def _lowered_column(search: BoundedSearch, params: Floats, held: Columns) -> int | None:
-    """Move the parameter whose nearer bound lowers the nll most to it; None where none does.
-
-    A model that ends at a bound keeps a search from crossing it.
-    """
+    """Move the parameter whose nearer bound lowers the nll most to it; None where none does."""
+    # A model that ends at a bound keeps a search from crossing it.
     parameters, here, best = search.parameters, search.value(params), None
     # Beside a bound the nll may be level, and noise says which side is lower.
     lowest = here + search.step_sizes.slack(here)
@@ -202,10 +199,8 @@ class _Inward:
         return self.search.value(self.at(distance)) - self.base
 
     def _measure(self, rough: float) -> None:
-        """Set the unit, 1/√(second derivative), by values on this side: the model may end here.
-
-        Where the nll is a straight line it is the distance over which it changes by ½.
-        """
+        """Set the unit, 1/√(second derivative), by values on this side: the model may end here."""
+        # Where the nll is a straight line it is the distance over which it changes by ½.
         step, (least, most) = min(_RULES.probe * rough, self.room / 2), _RULES.measured
         for _ in range(_RULES.attempts):
             near, far = self.rise(step), self.rise(2 * step)
@@ -252,10 +247,8 @@ class _Inward:
 
 
 def _out_of_corner(ways: list[_Inward]) -> Floats:
-    """Return steps (k,) away from two bounds at once, each of which lets nothing fall alone.
-
-    Their slopes are 0 there, and the nll falls to second order: as -xy at 0 does.
-    """
+    """Return steps (k,) away from two bounds at once, each of which lets nothing fall alone."""
+    # Their slopes are 0 there, and the nll falls to second order: as -xy at 0 does.
     steps = np.zeros(len(ways))
     level = [k for k, way in enumerate(ways) if way.level]
     for share in _RULES.corner:
@@ -287,10 +280,8 @@ def is_optimum_at_limit(
 def optimize_on_constraint(
     target: WhitenedObjective, params: Floats, optimizer: Optimizer, *, converged: bool = True
 ) -> Outcome:
-    """Sharpen an optimum (p,) on a constraint, where it cannot be certified.
-
-    Where that fails the point stays as SciPy left it, if it had converged there.
-    """
+    """Sharpen an optimum (p,) on a constraint, where it cannot be certified."""
+    # Where that fails the point stays as SciPy left it, if it had converged there.
     start = target.whitening.to_whitened(target.likelihood.parameters.to_working(params))
     sharper, result = minimize_by_scipy(target, start, optimizer.polish)
     if result.success and optimizer.has_equalities:

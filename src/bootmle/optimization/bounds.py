@@ -124,10 +124,8 @@ def is_near_limit(bounded: Parameters, user: Floats) -> bool:
 def keeps_falling(
     bounded: Parameters, value: Callable[[Floats], float], params: Floats, estimate: Floats
 ) -> bool:
-    """Whether the nll keeps falling toward the limits that a point lies at.
-
-    Then the likelihood has no supremum there, as for the scale of a sample without variance.
-    """
+    """Whether the nll keeps falling toward the limits that a point lies at."""
+    # Then the likelihood has no supremum there, as for the scale of a sample without variance.
     further = params.copy()
     for column, position in enumerate(bounded.free):
         for end in bounded.bounds[column]:

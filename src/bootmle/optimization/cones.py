@@ -1,10 +1,9 @@
-"""Optima at infinity of contributions: the cone of directions that raise none of them.
+"""Optima at infinity of contributions: the cone of directions that raise none of them."""
 
-A convex nll has no finite optimum where a direction lowers a contribution and raises none
-(Rockafellar 1970, Convex Analysis, section 27; for a logit Albert and Anderson 1984). Linear
-programs over the contributions' slopes find all such directions (Konis 2007): they say which
-parameters diverge, with which sign, and which of their combinations have finite estimates.
-"""
+# A convex nll has no finite optimum where a direction lowers a contribution and raises none
+# (Rockafellar 1970, Convex Analysis, section 27; for a logit Albert and Anderson 1984). Linear
+# programs over the contributions' slopes find all such directions (Konis 2007): they say which
+# parameters diverge, with which sign, and which of their combinations have finite estimates.
 
 from __future__ import annotations
 
@@ -65,10 +64,8 @@ _EXACTLY = {"primal_feasibility_tolerance": 1e-9}  # 1e-7 by default
 
 
 def along_cone(target: WhitenedObjective, z: Floats, step_sizes: StepSizes) -> Outcome | None:
-    """Find a supremum at infinity by the slopes of the contributions; None where there is none.
-
-    Or where a total, noise, or a direction that the data leave open hides it.
-    """
+    """Find a supremum at infinity by the slopes of the contributions; None where there is none."""
+    # Or where a total, noise, or a direction that the data leave open hides it.
     if not target.likelihood.per_observation or step_sizes.noise > _RULES.noisy or not z.any():
         return None
     cone = _Cone(target)
@@ -154,10 +151,8 @@ class _Cone:
         return sizes
 
     def inside(self) -> Floats | None:
-        """Return a direction (r,) that lowers every contribution which any one lowers.
-
-        None where none lowers any, or the data leave a direction open.
-        """
+        """Return a direction (r,) that lowers every contribution which any one lowers."""
+        # None where none lowers any, or the data leave a direction open.
         _, open_space = _split(self.slopes)
         if open_space.size:
             # Slopes that are faint at the estimate are not so on one of its sides.

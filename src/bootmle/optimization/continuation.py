@@ -1,8 +1,7 @@
-"""Optima at infinity along curves: one parameter goes on, and the others follow to their optima.
+"""Optima at infinity along curves: one parameter goes on, and the others follow to their optima."""
 
-Where a log scale goes to −∞ the location converges as fast as the scale does, and beside a log
-slope an intercept diverges exponentially: no ray leads there, nor does the flattest direction.
-"""
+# Where a log scale goes to −∞ the location converges as fast as the scale does, and beside a log
+# slope an intercept diverges exponentially: no ray leads there, nor does the flattest direction.
 
 from __future__ import annotations
 
@@ -92,11 +91,9 @@ class Station(NamedTuple):
 def along_curve(
     target: WhitenedObjective, z: Floats, step_sizes: StepSizes, *, from_end: bool = False
 ) -> Outcome | Floats | None:
-    """Continue with a parameter that went far, the others fitted at each station.
-
-    From the center, or from z, to see whether that is an optimum. Return that there is no finite
-    optimum where the nll levels off, a point (q,) where it is lower than at z, or None.
-    """
+    """Continue with a parameter that went far, the others fitted at each station."""
+    # From the center, or from z, to see whether that is an optimum. Return that there is no finite
+    # optimum where the nll levels off, a point (q,) where it is lower than at z, or None.
     whitening = target.whitening
     end, lowest, point = whitening.to_working(z), target.value(z), None
     for column, way in _drivers(target, end):
@@ -116,10 +113,8 @@ def along_curve(
 
 
 def _drivers(target: WhitenedObjective, end: Floats) -> list[tuple[int, float]]:
-    """List the parameters that went furthest from the center, and how far.
-
-    Where none did, that with the least effect, which may go to either side.
-    """
+    """List the parameters that went furthest from the center, and how far."""
+    # Where none did, that with the least effect, which may go to either side.
     center = target.whitening.center
     sizes = np.maximum(1.0, np.abs(center))
     paces = np.abs(end - center) / sizes
@@ -222,10 +217,8 @@ class Path:
         return True
 
     def _begin(self, step_sizes: StepSizes) -> bool:
-        """Fit the others where the parameter is at first, from there or from the end.
-
-        Where the nll is as low there as at the end, go back until it is higher.
-        """
+        """Fit the others where the parameter is at first, from there or from the end."""
+        # Where the nll is as low there as at the end, go back until it is higher.
         for point in (self.target.whitening.center, self.end):
             station = self.fit(0.0, np.delete(point, self.column), step_sizes)
             if station is not None:
@@ -246,10 +239,8 @@ class Path:
     def next(
         self, before: list[Station], step: float, step_sizes: StepSizes
     ) -> tuple[Station | None, float]:
-        """Continue from two stations by a step, halved until the others can be followed.
-
-        Return that step, too.
-        """
+        """Continue from two stations by a step, halved until the others can be followed."""
+        # Return that step, too.
         for _ in range(_RULES.halvings if self.target.n_evaluations < self.most else 0):
             distance = before[-1].distance + step
             others = self._predict(before, distance)

@@ -58,10 +58,8 @@ def observed_information(
     *,
     base: Floats | float | None = None,
 ) -> Information:
-    """Measure the observed information on the working scale; a metric is its rough inverse.
-
-    ``base`` are the values here.
-    """
+    """Measure the observed information on the working scale; a metric is its rough inverse."""
+    # ``base`` are the values here.
     target = _seen_from(likelihood, working, base)
     exact = automatic_derivatives(target, np.zeros(working.size))
     return measure_information(

@@ -99,10 +99,8 @@ class Ray:
 def probe_rays(
     target: WhitenedObjective, z: Floats, value: float, step: Floats, step_sizes: StepSizes
 ) -> Ray | None:
-    """Find a ray on which the nll keeps falling from its value at a point.
-
-    Along the last step, or away from the estimate.
-    """
+    """Find a ray on which the nll keeps falling from its value at a point."""
+    # Along the last step, or away from the estimate.
     if not np.isfinite(value):
         return None
     for direction in (step, z):
@@ -141,11 +139,9 @@ def _probe(
 
 
 def divergence_along(target: WhitenedObjective, ray: Ray, step_sizes: StepSizes) -> Outcome:
-    """Report that there is no finite optimum, and where each parameter goes along a ray.
-
-    A parameter has no determined sign where the likelihood still reaches the same supremum with it
-    held: a diverging one at its estimate, another one far away.
-    """
+    """Report that there is no finite optimum, and where each parameter goes along a ray."""
+    # A parameter has no determined sign where the likelihood still reaches the same supremum with
+    # it held: a diverging one at its estimate, another one far away.
     signs = divergence_signs(target.whitening.factor @ ray.direction / target.whitening.units)
     here = () if np.count_nonzero(signs) == 1 else (0.0,)
     elsewhere = (-_RAY.elsewhere, _RAY.elsewhere)
@@ -177,10 +173,8 @@ def _reaches_supremum(
     step_sizes: StepSizes,
     shift: float,
 ) -> bool:
-    """Whether the supremum is reached with one parameter held so many units from its estimate.
-
-    It was seen far out, at the lowest value.
-    """
+    """Whether the supremum is reached with one parameter held so many units from its estimate."""
+    # It was seen far out, at the lowest value.
     whitening, parameters = target.whitening, target.likelihood.parameters
     working, enough = whitening.to_working(_RAY.wider * far_out), lowest + SAME_SUPREMUM
     working[column] = whitening.center[column] + shift * whitening.units[column]
@@ -206,12 +200,11 @@ def _reaches_supremum(
 def follow_curvature(
     target: WhitenedObjective, run: BatchedNewton, step_sizes: StepSizes
 ) -> Outcome | None:
-    """Continue in coordinates that follow the curvature, to an optimum or without end.
-
-    Near a flat optimum they show what the original ones cannot resolve. Where a scale goes to zero
-    the path is not a ray: every leg lowers the nll by about as much as the one before, and sharpens
-    it. A finite optimum ends the path, and before its basin the legs may be long and hardly fall.
-    """
+    """Continue in coordinates that follow the curvature, to an optimum or without end."""
+    # Near a flat optimum they show what the original ones cannot resolve. Where a scale goes to
+    # zero the path is not a ray: every leg lowers the nll by about as much as the one before, and
+    # sharpens it. A finite optimum ends the path, and before its basin the legs may be long and
+    # hardly fall.
     here, falls = target, []
     points = [target.whitening.to_working(run.z[0])]
     for _ in range(_PATH.most):

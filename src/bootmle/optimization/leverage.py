@@ -25,12 +25,11 @@ on one cluster: less is 1e-4 of the variance that the model claims."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leverage:
-    """Eigenvalues (G, r) and eigenvectors (G, r, r) of the clusters' shares h_g = L⁻¹ H_g L⁻ᵀ.
+    """Eigenvalues (G, r) and eigenvectors (G, r, r) of the clusters' shares h_g = L⁻¹ H_g L⁻ᵀ."""
 
-    H_g is a cluster's information, and L Lᵀ = Σ H_g: the shares sum to the identity. In the normal
-    linear model with known variance their eigenvalues are those of the cluster's block of the hat
-    matrix (Bell and McCaffrey 2002).
-    """
+    # H_g is a cluster's information, and L Lᵀ = Σ H_g: the shares sum to the identity. In the
+    # normal linear model with known variance their eigenvalues are those of the cluster's block of
+    # the hat matrix (Bell and McCaffrey 2002).
 
     root: Floats
     values: Floats
@@ -56,12 +55,10 @@ class Leverage:
         return np.asarray(moved[..., 0] @ self.root.T)
 
     def degrees_of_freedom(self, directions: Floats, correction: str) -> Floats:
-        """Return Satterthwaite's degrees of freedom of k corrected variances, (k,).
-
-        ``directions`` (r, k) are the quantities' gradients. 2 E²/Var of Σ_g (a_gᵀ ê_g)², where the
-        scores have the model's covariance (Bell and McCaffrey 2002, theorem 4): the matrix of that
-        quadratic form is a diagonal minus B Bᵀ, whose traces need no G × G matrix.
-        """
+        """Return Satterthwaite's degrees of freedom of k corrected variances, (k,)."""
+        # ``directions`` (r, k) are the quantities' gradients. 2 E²/Var of Σ_g (a_gᵀ ê_g)², where
+        # the scores have the model's covariance (Bell and McCaffrey 2002, theorem 4): the matrix of
+        # that quadratic form is a diagonal minus B Bᵀ, whose traces need no G × G matrix.
         inner = self._turned(np.asarray(np.linalg.solve(self.root, directions), float)[None])
         own = self._power(correction)[..., None] * inner
         turned = self.values[..., None] * own

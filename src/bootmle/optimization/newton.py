@@ -90,10 +90,8 @@ class CubicModels:
         return self.at(z)[2]
 
     def hessian_by_exponential(self, z: Floats) -> Floats:
-        """Let the Hessian grow or shrink by a rate, (b, q, q): C^½ exp(C^-½ (H − C) C^-½) C^½.
-
-        NaN where C, the curvature at 0, is not positive definite.
-        """
+        """Let the Hessian grow or shrink by a rate, (b, q, q): C^½ exp(C^-½ (H − C) C^-½) C^½."""
+        # NaN where C, the curvature at 0, is not positive definite.
         with np.errstate(invalid="ignore", divide="ignore"):
             values, vectors = np.linalg.eigh(self.curvature)
             roots = np.sqrt(np.where(values > 0, values, np.nan))[:, None, :]
@@ -127,10 +125,8 @@ def trust_radius(size: int) -> float:
 
 
 def newton_steps(gradient: Floats, curvature: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return Newton steps (b, q), decrements (b,) and whether each Hessian is positive definite.
-
-    Where it is not, the step uses the absolute eigenvalues: a descent direction, no certificate.
-    """
+    """Return Newton steps (b, q), decrements (b,) and whether each Hessian is positive definite."""
+    # Where it is not, the step uses the absolute eigenvalues: a descent direction, no certificate.
     definite = _are_sound(_pivots(curvature))
     usable = curvature if definite.all() else _made_definite(curvature, definite)
     steps = np.asarray(-np.linalg.solve(usable, gradient[..., None])[..., 0], dtype=float)

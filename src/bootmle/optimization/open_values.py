@@ -1,7 +1,6 @@
-"""Parameters that a supremum leaves open: over a range of their values the nll is as low there.
+"""Parameters that a supremum leaves open: over a range of their values the nll is as low there."""
 
-Where a dose-response curve becomes a step, its midpoint may be anywhere between two doses.
-"""
+# Where a dose-response curve becomes a step, its midpoint may be anywhere between two doses.
 
 from __future__ import annotations
 
@@ -47,10 +46,8 @@ def open_columns(
     sizes: Floats,
     units: Floats,
 ) -> Columns:
-    """List the columns along which the curvature dies out from one point (q,) to another.
-
-    Sizes (q,) and rough standard errors (q,), the others fixed, say which steps to try.
-    """
+    """List the columns along which the curvature dies out from one point (q,) to another."""
+    # Sizes (q,) and rough standard errors (q,), the others fixed, say which steps to try.
     base, beyond = target.value_at(here), target.value_at(further)
     if not beyond <= base + _RULES.level:
         return np.empty(0, dtype=np.intp)

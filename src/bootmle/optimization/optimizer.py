@@ -79,14 +79,10 @@ class Optimizer:
         announce: Callable[[Iterable[Floats]], None] | None = None,
         callback: Callable[[Floats], None] | None = None,
     ) -> OptimizeResult:
-        """Minimize over the working scale, each parameter in its unit.
-
-        The result's ``x`` is on the working scale; everything else is SciPy's own. ``announce`` is
-        told the points (q,) of its finite differences before they are evaluated, and ``callback``
-        its iterates.
-        """
+        """Minimize over the working scale, each parameter in its unit."""
+        # The result's x is on the working scale; all else is SciPy's own. ``announce`` is told the
+        # points (q,) of its differences before they are evaluated, and ``callback`` its iterates.
         method = self._method(parameters)
-
         scaled = _finite(value, start, unit, method)
 
         def announced(function: Callable[[Floats], Any], points: Iterable[Floats]) -> Iterator[Any]:
@@ -189,10 +185,8 @@ class Optimizer:
         *,
         gradient: Callable[[Floats], Floats] | None = None,
     ) -> OptimizeResult:
-        """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP.
-
-        The domain may end with the constraints: SLSQP steps back from high values alone.
-        """
+        """Sharpen a constrained optimum, which few methods bring to the last digits, by SLSQP."""
+        # The domain may end with the constraints: SLSQP steps back from high values alone.
         high = value(start) + _HIGH
 
         def inside(working: Floats) -> float:

@@ -62,10 +62,8 @@ class OthersFit:
 
 
 def extrapolate(places: Floats, others: Floats, place: float) -> Floats:
-    """Say where others (k, r) at k places will be, by the polynomial through them.
-
-    Or through the logarithms of those that change by much.
-    """
+    """Say where others (k, r) at k places will be, by the polynomial through them."""
+    # Or through the logarithms of those that change by much.
     gaps = places[:, None] - places + np.eye(len(places))
     shares = np.where(np.eye(len(places)) > 0, 1.0, (place - places) / gaps).prod(axis=1)
     sizes = np.abs(others)

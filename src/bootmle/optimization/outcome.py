@@ -127,10 +127,8 @@ def no_finite_optimum(
     kind: str,
     errors: Floats | None = None,
 ) -> Outcome:
-    """Report where some parameters diverge to from a point (q,), and the others' errors there.
-
-    A supremum where all of them end at bounds is an optimum at bounds.
-    """
+    """Report where some parameters diverge to from a point (q,), and the others' errors there."""
+    # A supremum where all of them end at bounds is an optimum at bounds.
     parameters = target.likelihood.parameters
     seen = parameters.to_user(working)
     params = _with_ends(parameters, seen.copy(), columns, ends)

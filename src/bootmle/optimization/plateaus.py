@@ -1,8 +1,8 @@
-"""Optima at infinity, found by going there with one parameter and fitting the others.
+"""Optima at infinity, found by going there with one parameter and fitting the others."""
 
-The logarithm of a variance that is estimated as zero has one, and so has a ratio whose denominator
-passes zero. Neither lies on a ray: other parameters converge, and have estimates all the same.
-"""
+# The logarithm of a variance that is estimated as zero has one, and so has a ratio whose
+# denominator passes zero. Neither lies on a ray: other parameters converge, and have estimates all
+# the same.
 
 from __future__ import annotations
 
@@ -108,11 +108,9 @@ def at_plateau(
     step_sizes: StepSizes,
     allowance: float = 0.0,
 ) -> Outcome | None:
-    """Fit the others where the nll falls from its value to a plateau as some parameters diverge.
-
-    It is level where it changes by no more than its noise and an allowance: functions of large
-    numbers, as a gamma function's logarithm, have more noise out there than at the estimate.
-    """
+    """Fit the others where the nll falls from its value to a plateau as some parameters diverge."""
+    # It is level where it changes by no more than its noise and an allowance: functions of large
+    # numbers, as a gamma function's logarithm, have more noise out there than at the estimate.
     origin = target.whitening.to_working(z)
     tolerance = allowance + step_sizes.slack(value)
     plateau = _find(target, origin, value, tolerance)
@@ -131,10 +129,8 @@ def at_plateau(
 
 
 def off_plateau(target: WhitenedObjective, found: Outcome, step_sizes: StepSizes) -> Outcome | None:
-    """Look for an optimum beside a supremum at which some parameters have no effect.
-
-    The share of a mixture's component may be 0 wherever the component is, and more elsewhere.
-    """
+    """Look for an optimum beside a supremum at which some parameters have no effect."""
+    # The share of a mixture's component may be 0 wherever the component is, and more elsewhere.
     parameters, whitening = target.likelihood.parameters, target.whitening
     ends = found.params[parameters.free]
     if found.seen is None or not np.isnan(ends).any():
@@ -254,10 +250,8 @@ def fit_others(
     *,
     patient: bool = False,
 ) -> _Others | None:
-    """Fit the parameters that are not held, from a point (q,); None where they do not converge.
-
-    Slow steps are taken for a divergence, unless patient: in a bending valley they arrive.
-    """
+    """Fit the parameters that are not held, from a point (q,); None where they do not converge."""
+    # Slow steps are taken for a divergence, unless patient: in a bending valley they arrive.
     errors = np.full(working.size, np.nan)
     parameters = target.likelihood.parameters
     others = np.setdiff1d(np.arange(working.size), held)
@@ -284,12 +278,10 @@ def fit_others(
 def along_profile(
     target: WhitenedObjective, z: Floats, step_sizes: StepSizes
 ) -> Outcome | Floats | None:
-    """Walk on with the parameter that went furthest, the others fitted at each station.
-
-    Return approximately where the nll is lowest (q,), an outcome if it never stops falling, or None
-    if the walk cannot be made. A ratio passes infinity: where the nll is as low at the other end of
-    its range, the walk continues from there.
-    """
+    """Walk on with the parameter that went furthest, the others fitted at each station."""
+    # Return approximately where the nll is lowest (q,), an outcome if it never stops falling, or
+    # None if the walk cannot be made. A ratio passes infinity: where the nll is as low at the other
+    # end of its range, the walk continues from there.
     whitening = target.whitening
     working = whitening.to_working(z)
     moved = (working - whitening.center) / whitening.units
@@ -335,10 +327,8 @@ def _walk(
     step_sizes: StepSizes,
     before: list[_Station],
 ) -> list[_Station]:
-    """Fit the others at one value after the other, until the nll rises or they have no fit.
-
-    They begin where the stations so far, those of a path before among them, lead.
-    """
+    """Fit the others at one value after the other, until the nll rises or they have no fit."""
+    # They begin where the stations so far, those of a path before among them, lead.
     path: list[_Station] = []
     held, point = np.array([column]), start
     for value in values:

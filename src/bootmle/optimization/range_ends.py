@@ -1,8 +1,7 @@
-"""Optima at an end of a parameter's range that the others approach along a curve.
+"""Optima at an end of a parameter's range that the others approach along a curve."""
 
-Where interval-censored rows adjoin, a scale goes to 0, and the location goes to where they meet as
-fast as the scale does. On the scale of its logarithm that is an optimum at infinity.
-"""
+# Where interval-censored rows adjoin, a scale goes to 0, and the location goes to where they meet
+# as fast as the scale does. On the scale of its logarithm that is an optimum at infinity.
 
 from __future__ import annotations
 
@@ -122,10 +121,8 @@ def _on_log_scale(
 def _at_end(
     target: WhitenedObjective, path: Path, side: int, limit: float, step_sizes: StepSizes
 ) -> RangeEnd | None:
-    """Go on until the others can be extrapolated to the end, or beside it.
-
-    It is beside it where the nll is not finite there.
-    """
+    """Go on until the others can be extrapolated to the end, or beside it."""
+    # It is beside it where the nll is not finite there.
     start = float(target.whitening.center[path.column])
     bounded = np.isfinite(target.likelihood.parameters.bounds[path.column, side])
     for _ in range(_RULES.further):

@@ -1,8 +1,8 @@
-"""Optima at infinity along any direction, found by going there and fitting the rest across it.
+"""Optima at infinity along any direction, found by going there and fitting the rest across it."""
 
-A direction of recession (Rockafellar 1970, Convex Analysis, section 8) is one along which the nll
-never rises: a quasi-separated logit has one that is no coordinate axis (Albert and Anderson 1984).
-"""
+# A direction of recession (Rockafellar 1970, Convex Analysis, section 8) is one along which the nll
+# never rises: a quasi-separated logit has one that is no coordinate axis (Albert and Anderson
+# 1984).
 
 from __future__ import annotations
 
@@ -97,11 +97,10 @@ def along_recession(
     *,
     flat_bottoms: bool = False,
 ) -> Outcome | None:
-    """Find that the likelihood rises toward a supremum along a direction, or is flat along it.
-
-    None where there is no direction in which the nll is nearly flat, or it rises along it. An
-    optimum may be nearly flat at its bottom, too: a fit's, seen from where the estimate is not yet.
-    """
+    """Find that the likelihood rises toward a supremum along a direction, or is flat along it."""
+    # None where there is no direction in which the nll is nearly flat, or it rises along it. An
+    # optimum may be nearly flat at its bottom, too: a fit's, seen from where the estimate is not
+    # yet.
     path = _follow(target, z, step, step_sizes)
     if path is None or not path.length > 0:
         return None
@@ -150,10 +149,8 @@ def _stays_low(
     seen: Floats,
     tolerance: float,
 ) -> bool:
-    """Whether the nll does not rise forward at the distance at which it has risen back.
-
-    Noise, and the end of the domain, say nothing.
-    """
+    """Whether the nll does not rise forward at the distance at which it has risen back."""
+    # Noise, and the end of the domain, say nothing.
     back = path.length * 2.0 ** np.arange(-2, _RULES.doublings)
     risen = np.flatnonzero(seen[: back.size] > SAME_SUPREMUM)
     if not risen.size or seen.size != back.size:
@@ -185,10 +182,8 @@ def _look_back(
 
 
 def _is_alone(target: WhitenedObjective, z: Floats, value: float, step_sizes: StepSizes) -> bool:
-    """Whether far out one direction has no curvature, and the nll is lowest across it.
-
-    Otherwise the directions of recession are a cone, of which this one may be an edge.
-    """
+    """Whether far out one direction has no curvature, and the nll is lowest across it."""
+    # Otherwise the directions of recession are a cone, of which this one may be an edge.
     unit = np.ones(z.size)
     slope, hessian = gradient_and_hessian(target, z, value, unit, step_sizes.hessian_step)
     if not np.isfinite(hessian).all():
@@ -265,10 +260,8 @@ def _go_on(
     step_sizes: StepSizes,
     share: float = 1.0,
 ) -> tuple[Floats, float, bool]:
-    """Go as far again along the flat directions, or a share of it, and fit across them.
-
-    Return the point, its value, and whether that fit converged.
-    """
+    """Go as far again along the flat directions, or a share of it, and fit across them."""
+    # Return the point, its value, and whether that fit converged.
     flat = spaces.flat
     along = flat @ (flat.T @ came)
     if not np.linalg.norm(along) > 0:
@@ -305,10 +298,8 @@ def _directions(target: WhitenedObjective, path: _Path) -> Iterator[Floats]:
 
 
 def _inside(path: _Path) -> Floats:
-    """Return the direction (r,) in which all that is nearly flat moves away from the estimate.
-
-    It leads into a cone of recession, whose edges the last leg may follow.
-    """
+    """Return the direction (r,) in which all that is nearly flat moves away from the estimate."""
+    # It leads into a cone of recession, whose edges the last leg may follow.
     shallow = path.spaces.shallow
     away = shallow @ (shallow.T @ path.z)
     return np.asarray(away / _size(away))
@@ -317,10 +308,8 @@ def _inside(path: _Path) -> Floats:
 def _forward(
     target: WhitenedObjective, path: _Path, direction: Floats, step_sizes: StepSizes
 ) -> tuple[Floats, float, Floats, float] | None:
-    """Return where a ray begins, how far it was looked at, its falls, and what counts as none.
-
-    None where the nll rises by more than its noise there, and still does with the rest fitted.
-    """
+    """Return where a ray begins, how far it was looked at, its falls, and what counts as none."""
+    # None where the nll rises by more than its noise there, and still does with the rest fitted.
     tolerance = max(_RULES.level, step_sizes.slack(path.value))
     values, reached, origin = [path.before, path.value], 0.0, path.z
     for doubling in range(_RULES.further):

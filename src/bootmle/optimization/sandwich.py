@@ -68,11 +68,9 @@ class Sandwich:
         return self.factor is not None and np.array_equal(factor, self.factor)
 
     def meat(self, scores: Floats, weights: Floats | None, rows: Members | None) -> Floats:
-        """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m).
-
-        The weights (m,) are how often each row was drawn, times its prior weight; the rows (m,) are
-        its numbers in the original data, None if all are there.
-        """
+        """Sum w_g S_g S_gᵀ over the units, S_g the sum of a unit's scores, from scores (q, m)."""
+        # The weights (m,) are how often each row was drawn, times its prior weight; the rows (m,)
+        # are its numbers in the original data, None if all are there.
         # Weighted scores would count a unit drawn twice four times.
         chosen = slice(None) if rows is None else rows
         prior = 1.0 if self.prior is None else self.prior[chosen]
@@ -139,10 +137,8 @@ def _solved(matrices: Floats, right: Floats) -> Floats:
 
 
 def sandwich_errors(factor: Floats, curvature: Floats, meat: Floats) -> Floats:
-    """Return the roots (b, q) of the diagonals of A M⁻¹ J M⁻¹ Aᵀ, A (q, r), M and J (b, r, r).
-
-    A is the factor, M the curvature, J the meat; NaN in M or J gives NaN, as does a singular M.
-    """
+    """Return the roots (b, q) of the diagonals of A M⁻¹ J M⁻¹ Aᵀ, A (q, r), M and J (b, r, r)."""
+    # A is the factor, M the curvature, J the meat; NaN in M or J gives NaN, as does a singular M.
     errors = np.full((len(meat), len(factor)), np.nan)
     known = np.isfinite(meat).all(axis=(1, 2)) & np.isfinite(curvature).all(axis=(1, 2))
     if known.any():

@@ -176,10 +176,8 @@ class TangentCurvature:
 def converge_along_tangent(
     target: WhitenedObjective, optimizer: Optimizer, point: Floats, unit: Floats
 ) -> TangentCurvature | None:
-    """Take Newton steps along the tangent space while they lower the decrement.
-
-    None where it has no dimension, or the objective is not finite.
-    """
+    """Take Newton steps along the tangent space while they lower the decrement."""
+    # None where it has no dimension, or the objective is not finite.
     found = _converge(target, optimizer, point, unit, 0.0)
     if found is not None and np.isfinite(found.along.matrix).all():
         return found

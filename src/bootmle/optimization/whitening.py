@@ -75,10 +75,9 @@ class Whitening:
 
 
 class WhitenedObjective:
-    """One replicate's objective in whitened coordinates, relative to its value at the estimate.
+    """One replicate's objective in whitened coordinates, relative to its value at the estimate."""
 
-    Exceptions of the user's objective count as infinite values.
-    """
+    # Exceptions of the user's objective count as infinite values.
 
     __slots__ = (
         *("base", "error", "last", "likelihood", "meat", "whitening", "n_evaluations"),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.derivatives import Lattice
+from bootmle.likelihood.lattice_derivatives import Lattice
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.whitening import Whitening

@@ -10,7 +10,7 @@ import numpy as np
 from bootmle.execution.ahead import seconds_ahead
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.likelihood.derivatives import Lattice
+from bootmle.likelihood.lattice_derivatives import Lattice
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.taken_apart import CHECKS, as_apart, seconds_apart, why_whole
 from bootmle.optimization.status import Status
