@@ -29,7 +29,7 @@ from batched import Batched
 from batched_kinds import TAIL, Intervals
 from batched_models import BATCHED
 from bootmle import Coverage, Fit, bootstrap
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.sampling import draw_resample

@@ -20,7 +20,7 @@ from bootmle import (
     bootstrap,
     coverage,
 )
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.inference.bca import BCa
 from bootmle.inference.intervals import Need, ReplicateArrays
 from bootmle.inference.order_statistics import sort_replicates

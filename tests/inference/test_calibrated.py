@@ -21,7 +21,7 @@ from bootmle import (
     bootstrap,
     fit,
 )
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.inference.calibration import Calibration
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.likelihood.arrays import Floats

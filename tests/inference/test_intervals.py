@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import expon, norm
 
 from bootmle import Bootstrap
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.inference.intervals import ConfidenceInterval, ReplicateArrays
 from bootmle.inference.order_statistics import order_level, order_quantile, order_quantile_mcse
 

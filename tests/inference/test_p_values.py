@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from bootmle import Bootstrap, Estimator, Status, bootstrap
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.inference.intervals import Need
 from bootmle.refitting.leave_one_out import LeaveOneOut
 

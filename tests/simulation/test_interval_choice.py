@@ -22,7 +22,7 @@ from bootmle import (
     coverage,
     fit,
 )
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.inference.intervals import Need
 from bootmle.sampling import Plan
 from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods

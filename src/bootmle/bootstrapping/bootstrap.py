@@ -143,13 +143,7 @@ def bootstrap(
     ((199, 1), 0)
     """
     refuse_keywords(unknown, "bootstrap", bootstrap)
-    if others and isinstance(others[0], int):
-        raise TypeError(f"bootstrap() takes keywords; use n_resamples={others[0]}")
-    if others:
-        raise TypeError(
-            "bootstrap() takes the fit, then keywords; SciPy's bootstrap((y,), np.mean) is here "
-            "bootstrap(Estimator(np.mean, args=y))"
-        )
+    _refuse_positional(others)
     begun, workers = time.perf_counter(), check_n_jobs(n_jobs)
     check_plan(fit, sampling)
     precision = check_precision(precision, sampling)
@@ -169,6 +163,17 @@ def bootstrap(
             setup, collected = setup.corrected(sampling, path, run, collected)
         boot = _result(setup, collected, part, precision)
     return replace(boot, seconds=run.seconds_before + time.perf_counter() - begun)
+
+
+def _refuse_positional(others: tuple[Any, ...]) -> None:
+    """Raise for positional arguments after the fit, and name the call to use."""
+    if others and isinstance(others[0], int):
+        raise TypeError(f"bootstrap() takes keywords; use n_resamples={others[0]}")
+    if others:
+        raise TypeError(
+            "bootstrap() takes the fit, then keywords; SciPy's bootstrap((y,), np.mean) is here "
+            "bootstrap(Estimator(np.mean, args=y))"
+        )
 
 
 def _enough(precision: float | None, refit: str) -> Callable[[Replicates], str] | None:

@@ -35,6 +35,7 @@ __all__ = [
     "cluster_robust_of",
     "family_of",
     "interval_of_fit",
+    "of_derived",
     "why_no_family",
 ]
 
@@ -80,12 +81,16 @@ def cluster_robust_of(
     """Return scores and leverage of the clusters for the parameters, or what is derived."""
     assert sampling.cluster_codes is not None
     robust = ClusterRobust.of(fit, sampling.cluster_codes)
-    if robust is None:
-        return None
-    robust = robust.of_all(fit)
+    return None if robust is None else of_derived(robust.of_all(fit), functions, fit.estimate)
+
+
+def of_derived(
+    robust: ClusterRobust, functions: Sequence[Callable[[Floats], Any]], estimate: Floats
+) -> ClusterRobust:
+    """Return those of quantities that functions in turn derive from the estimate, if any do."""
     if not functions:
         return robust
-    return robust.along(differentiate(functions, fit.estimate, robust.hessian_errors))
+    return robust.along(differentiate(functions, estimate, robust.hessian_errors))
 
 
 def cluster_errors_of(

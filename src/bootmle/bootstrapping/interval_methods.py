@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Never
 
@@ -23,15 +22,12 @@ from bootmle.bootstrapping.choosing import (
 )
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import cluster_errors_of, cluster_robust_of, family_of
+from bootmle.bootstrapping.interval_kinds import METHODS, read_kind, why_not
 from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
-from bootmle.display.known_names import INTERVALS, refuse_keywords
+from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
-from bootmle.inference.abc import ABC
-from bootmle.inference.basic import Basic
 from bootmle.inference.bca import BCa
-from bootmle.inference.calibrated import Calibrated, CalibratedBasic
-from bootmle.inference.cluster_robust import CR1, CR2, CR3
 from bootmle.inference.derived import derive_in_turn
 from bootmle.inference.intervals import (
     ConfidenceInterval,
@@ -42,7 +38,6 @@ from bootmle.inference.intervals import (
 )
 from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
-from bootmle.inference.percentile import Percentile
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
@@ -50,21 +45,7 @@ from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.sampling import read_plan
 
-__all__ = ["METHODS", "Inference", "why_not"]
-
-METHODS: dict[str, type[IntervalMethod]] = {
-    kind.name: kind
-    for kind in (
-        *(Percentile, Basic, Normal, BCa, Studentized, ABC, Calibrated, CalibratedBasic),
-        *(CR1, CR2, CR3),
-    )
-}
-"""Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""
-
-
-def why_not(kind: type[IntervalMethod], lacking: Callable[[Need], str]) -> str:
-    """Say why there is no interval of a kind, given why each need is lacking; empty where it is."""
-    return next((reason for need in Need if need in kind.needs and (reason := lacking(need))), "")
+__all__ = ["Inference"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,13 +146,7 @@ class Inference(Doubled):
         """Prepare one kind of interval of the parameters that are identified."""
         if str(method).lower() == Mixed.name:
             return self._recommended()
-        kind = METHODS.get(str(method).lower())
-        if kind is None:
-            if isinstance(method, float):
-                raise ValueError(f"method: {method!r} is a level; use confidence_level={method!r}")
-            known, kinds = INTERVALS.get(str(method).lower()), ", ".join([*METHODS, Mixed.name])
-            use = f"use {known!r}, one" if known else "use one"
-            raise ValueError(f"method: {method!r} is unknown; {use} of {kinds}")
+        kind = read_kind(method)
         reason = why_not(kind, self.lacks)
         if reason:
             others = [repr(name) for name, each in METHODS.items() if not why_not(each, self.lacks)]

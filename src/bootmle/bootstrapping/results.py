@@ -14,6 +14,7 @@ from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.better_fit import better_fit
 from bootmle.bootstrapping.calibrating import Calibrations
 from bootmle.bootstrapping.correcting import Corrected, correct_run
+from bootmle.bootstrapping.fit_intervals import of_derived
 from bootmle.bootstrapping.own_errors import OwnErrors
 from bootmle.bootstrapping.pictures import Pictures
 from bootmle.bootstrapping.storage import write_run
@@ -40,7 +41,6 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.audits import examine
-from bootmle.refitting.cluster_robust import ClusterRobust
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.task import Task
@@ -109,6 +109,7 @@ class Bootstrap(Pictures):
             function = check_columns(function, self.estimate)
         estimate, labels = derive_at(function, self.estimate, given)
         derived, correction = derive_all(function, self.replicates), self.correction
+        robust = self.cluster_robust
         if correction is not None:
             corrected = self.status == Status.EXPANDED
             derived, correction = correction.of_derived(function, derived, corrected)
@@ -126,7 +127,7 @@ class Bootstrap(Pictures):
             center=center,
             correction=correction,
             own_standard_error=None,
-            cluster_robust=self._robust_of(function),
+            cluster_robust=robust and of_derived(robust, [function], self.estimate),
             fixed=(),
             not_identified=self.moved_along_flat(function, estimate, labels),
             at_bound=self.moved_inward(function, estimate, labels),
@@ -143,13 +144,6 @@ class Bootstrap(Pictures):
         errors = of_finite(standard_error, self.kept())
         slopes = differentiate([function], self.estimate, errors)
         return np.asarray(self.data.linear @ slopes.T)
-
-    def _robust_of(self, function: Callable[[Floats], Any]) -> ClusterRobust | None:
-        """Return what cluster-robust errors of a derived quantity take, where it is known."""
-        robust = self.cluster_robust
-        if robust is None:
-            return None
-        return robust.along(differentiate([function], self.estimate, robust.hessian_errors))
 
     def better_fit(self) -> Fit:
         """Fit the original data again, from the replicates that suit them best.

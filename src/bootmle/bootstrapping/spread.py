@@ -192,10 +192,7 @@ class Spread(Record):
         return low, high
 
     def unmeasured(self) -> bool:
-        """Whether verified replicates of a total have standard errors that are yet to be measured.
-
-        A saved run has those that were.
-        """
+        """Whether a total's verified replicates have standard errors yet to be measured."""
         if not self.apart or self.own_standard_error is None or self.own_errors.known is not None:
             return False
         verified = self.data.status == Status.VERIFIED

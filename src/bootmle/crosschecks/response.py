@@ -43,11 +43,9 @@ def with_response(fit: Fit, position: int, y: Floats) -> Likelihood:
 def means_of(
     fit: Fit, scores: Scores, position: int, y: Floats, chosen: NDArray[np.intp] | None = None
 ) -> tuple[list[Floats], list[Floats]] | None:
-    """Find responses and their probabilities, (n,), under which all or chosen scores have mean 0.
-
-    Of a binary response both values; of one that scores are affine in, the value at which they
-    are 0, at which the Hessian is its own expectation.
-    """
+    """Find responses and their shares, (n,), under which all or chosen scores have mean 0."""
+    # Of a binary response both values; of one that scores are affine in, the value at which they
+    # are 0, at which the Hessian is its own expectation.
     values = np.unique(y)
     step = fit.step_sizes.gradient_step
 

@@ -121,12 +121,10 @@ def corrected_errors(fit: Fit, plan: Plan) -> Floats | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterRobust:
-    """Scores of the clusters (G, r) and their leverage, in whitened coordinates.
+    """Scores of the clusters (G, r) and their leverage, in whitened coordinates."""
 
-    ``factor`` (k, r) maps whitened coordinates to k quantities: the free parameters, as the user
-    writes them, or what is derived from them.
-    """
-
+    # ``factor`` (k, r) maps whitened coordinates to k quantities: the free parameters, as the user
+    # writes them, or what is derived from them.
     scores: Floats
     leverage: Leverage
     factor: Floats
@@ -176,10 +174,7 @@ class ClusterRobust:
         return np.asarray(influence.T @ influence)
 
     def errors(self, correction: str) -> tuple[Floats, Floats]:
-        """Return standard errors and degrees of freedom of the quantities, (k,) each.
-
-        G − 1 degrees of freedom for CR1 and CR3, Satterthwaite's for CR2.
-        """
+        """Return the quantities' errors and degrees of freedom, G − 1 or Satterthwaite's, (k,)."""
         directions = self.factor.T
         errors = np.sqrt(((self.corrected(correction) @ directions) ** 2).sum(axis=0))
         # What one cluster alone determines has far too small a sandwich (MacKinnon and Webb 2017).

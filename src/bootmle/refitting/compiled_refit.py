@@ -129,10 +129,8 @@ class CompiledRefit:
 def refit_in_time(
     refit: Callable[[slice], _Found], chosen: slice, seconds: float, n_params: int
 ) -> _Found:
-    """Refit members of a chunk that may take so many seconds each, together if these suffice.
-
-    One that takes longer is recorded as timed out; each is the same to the last bit alone.
-    """
+    """Refit members of a chunk that may take so many seconds each, together if these suffice."""
+    # Alone, each is the same to the last bit.
     count = chosen.stop - chosen.start
     started = time.perf_counter()
     try:

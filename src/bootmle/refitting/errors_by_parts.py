@@ -35,10 +35,7 @@ def errors_by_expansion(task: Task, numbers: NDArray[np.intp]) -> Floats:
 
 
 def errors_by_parts(fit: Fit, task: Task, numbers: NDArray[np.intp], estimates: Floats) -> Floats:
-    """Return the sandwich standard errors (m, p) of replicates with such estimates, (m, p).
-
-    Each is refitted by the parts of its total; NaN where that ends far from its estimate.
-    """
+    """Return own standard errors (m, p) by refits; NaN where one ends far from its estimate."""
     assert isinstance(task.refit, LikelihoodRefit)
     errors = np.full(estimates.shape, np.nan)
     with computation():

@@ -36,14 +36,11 @@ def expanded_errors(
     models: CubicModels,
     z: Floats,
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the sandwich standard errors (b, p) at points (b, r), and which are to be trusted.
-
-    Without a sandwich the curvature at the estimate is in place of the scores' squares.
-    """
+    """Return the sandwich standard errors (b, p) at points (b, r), and which are to be trusted."""
     likelihood, whitening = fit.likelihood, fit.whitening
     meats = np.full(models.curvature.shape, np.nan)
     for k in np.flatnonzero(np.isfinite(z).all(axis=1)).tolist():
-        if sandwich is None:
+        if sandwich is None:  # only whether they are to be trusted is asked for
             meats[k] = models.curvature[k]
             continue
         counts = resamples[k].weights

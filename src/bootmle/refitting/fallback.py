@@ -20,10 +20,8 @@ from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales,
 from bootmle.optimization.cones import along_cone
 from bootmle.optimization.continuation import along_curve
 from bootmle.optimization.divergence import divergence_along, follow_curvature, probe_rays
-from bootmle.optimization.open_values import open_columns
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import (
-    SUPREMUM,
     UNBOUNDED,
     Outcome,
     certified,
@@ -32,18 +30,13 @@ from bootmle.optimization.outcome import (
     no_finite_optimum,
     or_noise_limited,
 )
-from bootmle.optimization.plateaus import (
-    SAME_SUPREMUM,
-    along_profile,
-    at_plateau,
-    fit_others,
-    off_plateau,
-)
+from bootmle.optimization.plateaus import along_profile, at_plateau, off_plateau
 from bootmle.optimization.range_ends import toward_range_end
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
+from bootmle.refitting.suprema import leaves_domain, mark_open, passes_infinity
 
 __all__ = ["fall_back"]
 
@@ -52,8 +45,6 @@ _STEPS = 6
 takes 1 to 7 with any Hessian."""
 _AS_LOW = 1e-5
 """Rise from a point to a supremum on a curve past it that is none, as continuation._Rules.level."""
-_ONWARD = 0.5
-"""Share of the way to a supremum by which it is looked at from further out."""
 _ALLOWANCE = 1e-4
 """Change of the nll that does not count on a plateau, where following the curvature failed: 2e-4 of
 what it rises by over one standard error."""
@@ -174,10 +165,7 @@ class _Fallback:
         return outcome if found else None
 
     def unbounded(self, z: Floats, step: Floats, at_zero: float) -> Outcome | None:
-        """Find the optimum, or that there is none, from where the refit stopped.
-
-        None where neither is certain, or where a bound stops what diverges.
-        """
+        """Find the optimum, or that there is none, within bounds; None where neither is certain."""
         target, step_sizes = self.target, self.step_sizes
         value = target.value(z) if z.any() else at_zero
         if not np.isfinite(value):
@@ -185,39 +173,11 @@ class _Fallback:
         found = along_cone(target, z, step_sizes) or self._descended(z, step, value)
         if found is not None and found.status is Status.NO_FINITE_OPTIMUM:
             found = off_plateau(target, found, step_sizes) or found
-        found = found and self._left_open(found)
-        if found is not None and self._leaves_domain(found):
+        found = found and mark_open(target, found)
+        if found is not None and leaves_domain(target, found):
             found = self._at_range_end(z)
         inside = found is not None and stays_inside(self.parameters, found.params)
         return found if inside else None
-
-    def _leaves_domain(self, found: Outcome) -> bool:
-        """Whether the domain ends before infinite parameters get there."""
-        parameters, center = self.parameters, self.target.whitening.center
-        infinite = np.isinf(found.params[parameters.free])
-        if found.seen is None or not infinite.any():
-            return False
-        here = parameters.to_working(found.seen)
-        return not np.isfinite(self.target.value_at(np.where(infinite, 2 * here - center, here)))
-
-    def _left_open(self, found: Outcome) -> Outcome:
-        """Mark as undetermined, NaN, what a supremum leaves open."""
-        target, parameters = self.target, self.parameters
-        ends = found.params[parameters.free]
-        endless = found.message.startswith(UNBOUNDED)
-        if found.seen is None or endless or np.isnan(ends).any():
-            return found
-        here, sizes = parameters.to_working(found.seen), target.whitening.units
-        units = 1 / np.linalg.norm(np.linalg.pinv(target.whitening.factor), axis=0)
-        moved = ends != found.seen[parameters.free]
-        further = here + _ONWARD * np.where(moved, here - target.whitening.center, 0.0)
-        columns = open_columns(target, here, further, np.flatnonzero(~moved), sizes, units)
-        if not columns.size:
-            return found
-        params = found.params.copy()
-        params[parameters.free[columns]] = np.nan
-        message = f"{SUPREMUM}: {parameters.listed(columns)} not determined there"
-        return replace(found, params=params, status=Status.NO_FINITE_OPTIMUM, message=message)
 
     def _descended(self, z: Floats, step: Floats, value: float) -> Outcome | None:
         """Follow what falls from where the refit stopped, a point and its value."""
@@ -271,20 +231,8 @@ class _Fallback:
             return None
         seen = found.params if found.seen is None else found.seen
         low = self.target.value_of(seen) <= self.target.value(z) + _AS_LOW
-        return found if low and not self._passes_infinity(found, seen) else None
-
-    def _passes_infinity(self, found: Outcome, seen: Floats) -> bool:
-        """Whether the nll is as low at the other end of what diverges: as a ratio's is."""
-        target, here = self.target, self.parameters.to_working(seen)
-        infinite = np.isinf(found.params[self.parameters.free])
-        level = target.value_at(here) + SAME_SUPREMUM
-        for side in (1.0, -1.0) if infinite.any() else ():
-            point = np.where(infinite, -here, side * here)
-            held = np.flatnonzero(infinite)
-            fitted = fit_others(target, held, point, self.step_sizes, patient=True)
-            if fitted is not None and target.value_at(fitted.working) <= level:
-                return True
-        return False
+        passes = low and passes_infinity(self.target, found, seen, self.step_sizes)
+        return found if low and not passes else None
 
     def _at_range_end(self, z: Floats) -> Outcome | None:
         """Find an optimum at an end of a parameter's range, past a point."""

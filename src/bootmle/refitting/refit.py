@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bootmle.execution.raised import unless_interrupted
-from bootmle.execution.timelimit import UNLIMITED, Stopwatch
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.response import Rows
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import (
@@ -29,6 +26,8 @@ from bootmle.refitting.compiled_refit import CompiledRefit, refit_in_time
 from bootmle.refitting.expanded_errors import expanded_errors
 from bootmle.refitting.expansion import SharedExpansion
 from bootmle.refitting.fallback import fall_back
+from bootmle.refitting.forecast import seconds_of_refit
+from bootmle.refitting.replicate_objective import objective_of
 from bootmle.refitting.shared import Members, parts_of, shared_by_refits
 from bootmle.sampling.resample import Resample
 
@@ -38,14 +37,6 @@ EXPANSION_REACH = 2.0
 """Trust radii within which the expansion's optimum is taken for a replicate's. Measured at n = 40
 to 100 on logit, Poisson and NB2: 2% lie beyond one radius, off by half a standard error in the
 median, which the audit reports."""
-
-_GRADIENTS, _GRADIENTS_OF_TOTALS = 2, 6
-"""Gradients of p + 1 evaluations each that a refit takes, from the expansion and without it: 16 to
-24 and 65 to 70 evaluations, measured on the logit, negative binomial and Weibull, p=12, n=1500."""
-
-_EXACT_GRADIENT = 3
-"""Evaluations that an exact gradient costs: reverse mode takes 3 to 4 whatever p (Griewank and
-Walther 2008, section 3.3), one written by hand 1 to 2."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +79,7 @@ class LikelihoodRefit:
     def prepare(
         cls, fit: Fit, *, verified: bool = True, units: Members | None = None
     ) -> LikelihoodRefit:
-        """Measure what all refits share, once for each fit.
-
-        ``units`` are those that a total is taken apart into: rows if empty.
-        """
+        """Measure what all refits share, once for each fit, whole or taken apart into units."""
         if fit.status is Status.AT_BOUND:
             return cls(fit, None, verified)
         rescaled, expansion, dispersion = shared_by_refits(fit, units)
@@ -105,25 +93,16 @@ class LikelihoodRefit:
         return replace(self, sandwich=Sandwich.of(*units, likelihood.prior, shared))
 
     def by_parts(self, fit: Fit, units: Members) -> LikelihoodRefit:
-        """Return verified refits by what a total's rows, or ``units``, contribute.
-
-        As where the objective returns contributions: each replicate has a sandwich.
-        """
+        """Return verified refits, with sandwiches, by what a total's rows or units contribute."""
         likelihood = replace(parts_of(fit, units, self.fit, self.dispersion), rows=Rows.NO_ARGS)
         parts = replace(self.fit, likelihood=likelihood, base=likelihood.at(fit.estimate))
         return replace(self, fit=parts, apart=False, verified=True)
 
     def expanded_errors(self, resamples: Sequence[Resample]) -> Floats:
-        """Return the sandwich standard errors at the models' optima of a whole chunk, (b, p).
-
-        NaN where a model has no optimum, or the expansion ends too early for them.
-        """
-        assert self.expansion is not None
+        """Return a whole chunk's own standard errors, (b, p), NaN where the expansion has none."""
         models = self._models(np.array([each.weights for each in resamples]))
-        z, good = maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
-        points = np.where(good[:, None], z, np.nan)
-        given = (self.fit, self.expansion, self.sandwich, resamples, models, points)
-        errors, trusted = expanded_errors(*given)
+        z, good = self._optima(models)
+        errors, trusted = self._errors_at(np.where(good[:, None], z, np.nan), resamples, models)
         return np.where((good & trusted)[:, None], errors, np.nan)
 
     def errors_of_data(self) -> Floats | None:
@@ -132,8 +111,19 @@ class LikelihoodRefit:
         if self.sandwich is None or self.expansion is None or not definite:
             return None
         data = Resample(self.fit.n, fractions=np.ones(self.fit.n))
-        given = (self.fit, self.expansion, self.sandwich, [data], self.models_of_data(1))
-        return np.asarray(expanded_errors(*given, np.zeros((1, self.fit.whitening.size)))[0][0])
+        zero = np.zeros((1, self.fit.whitening.size))
+        return np.asarray(self._errors_at(zero, [data], self.models_of_data(1))[0][0])
+
+    def _optima(self, models: CubicModels) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the optima of models, (b, r), and which are taken for those of replicates."""
+        return maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
+
+    def _errors_at(
+        self, z: Floats, resamples: Sequence[Resample], models: CubicModels
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the standard errors (b, p) at points (b, r), and which are to be trusted."""
+        assert self.expansion is not None
+        return expanded_errors(self.fit, self.expansion, self.sandwich, resamples, models, z)
 
     @property
     def supports_weights(self) -> bool:
@@ -158,12 +148,9 @@ class LikelihoodRefit:
     @property
     def seconds(self) -> float:
         """Forecast of the seconds that one replicate takes."""
-        gradients = _GRADIENTS if self.works_together else _GRADIENTS_OF_TOTALS
         if self.works_together and not self.verified:
             return 0.0
-        exact = self.fit.likelihood.has_gradient
-        width = _EXACT_GRADIENT if exact else self.fit.whitening.size + 1
-        return gradients * width * self.fit.seconds_per_evaluation
+        return seconds_of_refit(self.fit, expands=self.works_together)
 
     @property
     def n_shared(self) -> int:
@@ -173,14 +160,12 @@ class LikelihoodRefit:
     def __call__(
         self, resamples: Sequence[Resample], chosen: slice = slice(None)
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Refit members of a chunk; return the outcomes, and evaluations of fun and jac.
-
-        The models of a whole chunk are one product, whose bits depend on the number of rows.
-        """
+        """Refit members of a chunk; return the outcomes, and evaluations of fun and jac."""
         if self._expands(resamples[0]):
             compiled = self._compiled
             if compiled is not None:
                 return self._refit_compiled(compiled, resamples, chosen)
+            # The whole chunk's, always: the last bits of a product depend on the number of rows.
             models = self._models(np.array([each.weights for each in resamples])).take(chosen)
             if not self.verified:
                 return self._expanded(resamples[chosen], models)
@@ -233,10 +218,7 @@ class LikelihoodRefit:
         return [each for each in outcomes if each is not None], counts
 
     def linear_parts(self, resamples: Sequence[Resample], expected: Floats) -> Floats | None:
-        """Return −H⁻¹ Σ (w_i − E w_i) ∇ℓ_i of a whole chunk, (b, p), for expected weights (N,).
-
-        None where resamples do not act through weights.
-        """
+        """Return −H⁻¹ Σ (w_i − E w_i) ∇ℓ_i of a whole chunk, (b, p); None without weights."""
         if self.expansion is None or not self._expands(resamples[0]):
             return None
         likelihood, whitening = self.fit.likelihood, self.fit.whitening
@@ -247,58 +229,11 @@ class LikelihoodRefit:
 
     def target(self, resample: Resample) -> WhitenedObjective:
         """Reweight, resample or simulate the data; return the objective in whitened coordinates."""
-        if resample.simulate is not None:
-            return self._simulated(resample.simulate)
-        return (
-            self._reweighted(resample.weights)
-            if self.supports_weights
-            else self._resampled(resample)
-        )
+        return objective_of(self.fit, resample, self.sandwich, self.timeout)
 
     def _expands(self, resample: Resample) -> bool:
         """Whether a resample acts through weights, so that the expansion serves it."""
         return self.works_together and resample.simulate is None
-
-    def _reweighted(self, weights: Floats) -> WhitenedObjective:
-        """Weight the contributions, by how often observations are drawn (N,)."""
-        fit, sandwich = self.fit, self.sandwich
-        likelihood = fit.likelihood.reweighted(weights)
-        base = likelihood.rows_of(np.asarray(fit.base))
-        sandwich = None if sandwich is None else sandwich.of_resample(weights)
-        return WhitenedObjective(likelihood, fit.whitening, base, sandwich, self._stopwatch())
-
-    def _resampled(self, resample: Resample) -> WhitenedObjective:
-        """Take rows of the data."""
-        assert resample.rows is not None
-        likelihood = self.fit.likelihood.resampled(resample.rows)
-        if resample.relabel is not None:
-            likelihood = likelihood.with_args(resample.relabel(likelihood.args))
-        target = self._target_of(likelihood)
-        target.rebase()
-        return target
-
-    def _target_of(self, likelihood: Likelihood) -> WhitenedObjective:
-        """See other data in whitened coordinates."""
-        return WhitenedObjective(
-            likelihood, self.fit.whitening, np.nan, stopwatch=self._stopwatch()
-        )
-
-    def _stopwatch(self) -> Stopwatch:
-        """Return a new stopwatch for one refit."""
-        return UNLIMITED if self.timeout is None else Stopwatch(self.timeout)
-
-    def _simulated(self, simulate: Callable[[Floats, tuple[Any, ...]], Any]) -> WhitenedObjective:
-        """Simulate new data at the estimate; an exception is kept on the target."""
-        likelihood = self.fit.likelihood.written_out()
-        target = self._target_of(likelihood)
-        try:
-            data = simulate(self.fit.estimate, likelihood.args)
-            target.likelihood = likelihood.simulated(data)
-        except BaseException as error:  # the user's code may raise anything
-            target.error = unless_interrupted(error)
-            return target
-        target.rebase()
-        return target
 
     def _models(self, weights: Floats) -> CubicModels:
         """Return the cubic models of resamples that draw observations so often, (b, N)."""
@@ -334,13 +269,12 @@ class LikelihoodRefit:
         self, resamples: Sequence[Resample], models: CubicModels
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
         """Take the models' optima; refit where a model has none or, cautious, ends too early."""
-        z, good = maximize_models(models, EXPANSION_REACH * trust_radius(self.fit.whitening.size))
+        z, good = self._optima(models)
         params = self.fit.likelihood.parameters.to_user(self.fit.whitening.to_working(z))
         errors: Sequence[Floats | None] = [None] * len(z)
         if self.cautious and self.expansion is not None:
             points = np.where(good[:, None], z, np.nan)
-            given = (self.fit, self.expansion, self.sandwich)
-            found, trusted = expanded_errors(*given, resamples, models, points)
+            found, trusted = self._errors_at(points, resamples, models)
             errors, good = errors if self.sandwich is None else [*found], good & trusted
         outcomes = [
             Outcome(each, Status.EXPANDED, np.nan, errors=own)

@@ -114,23 +114,22 @@ class Task:
         expanded = cls(prepared, sampling, seed, n)
         if refit == "corrected":
             careful = replace(prepared, cautious=True)
-            expanded = replace(expanded, refit=expanded._with_sandwiches(careful))
+            expanded = replace(expanded, refit=expanded._with_sandwiches_by_weights(careful))
         return expanded.verifying() if verified else expanded
 
     def verifying(self) -> Task:
         """Return the task that certifies each replicate, with its own standard errors."""
         assert isinstance(self.refit, LikelihoodRefit)
-        return replace(self, refit=self._with_sandwiches(replace(self.refit, verified=True)))
+        verified = replace(self.refit, verified=True)
+        return replace(self, refit=self._with_sandwiches_by_weights(verified))
 
-    def _with_sandwiches(self, refit: LikelihoodRefit) -> LikelihoodRefit:
+    def _with_sandwiches_by_weights(self, refit: LikelihoodRefit) -> LikelihoodRefit:
         """Have each replicate's own standard errors measured, where weights give them."""
         return self.with_sandwiches(refit) if refit.supports_weights else refit
 
     def with_sandwiches(self, refit: LikelihoodRefit) -> LikelihoodRefit:
-        """Have standard errors measured also of a total taken apart, where units are drawn whole.
-
-        They take ten times as long as its expanded replicates themselves, n = 1,500, p = 12.
-        """
+        """Have each replicate's own standard errors measured, of a total taken apart, too."""
+        # Of a total they take ten times as long as its expanded replicates, n = 1,500, p = 12.
         units = self.sampling.units(self.n) if self.sampling.studentizes else None
         if not units:
             return refit
@@ -242,12 +241,10 @@ def chunk_of(fit: Fit | Estimator) -> int:
 
 
 def _chunk_within(memory: int, gradient: int, n: int, size: int) -> int:
-    """Return how many replicates of n observations a device's memory holds: a power of two.
-
-    Each takes a gradient's own bytes, its weights and their products, scores, scaled scores and the
-    gradient's derivatives, a cubic model in two layouts, and some Hessians.
-    """
-    # As compiled: 0.37 MB for the logit, 0.68 MB for NB2 (n=1500, p=12), of 0.67 MB by this.
+    """Return how many replicates of n observations a device's memory holds: a power of two."""
+    # A gradient's own bytes, weights and their products, scores, scaled scores and the gradient's
+    # derivatives, a cubic model in two layouts, and some Hessians. As compiled: 0.37 MB for the
+    # logit, 0.68 MB for NB2 (n=1500, p=12), of 0.67 MB by this.
     numbers = n * (_ROWS + 4 * size) + 2 * size**3 + _HESSIANS * size**2
     count = min(_SHARE * memory / (gradient + 8 * numbers), WEIGHTS_CAP / n)
     return 1 << max(0, int(count).bit_length() - 1)

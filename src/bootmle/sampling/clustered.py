@@ -114,15 +114,13 @@ class Clustered(Plan):
                 f"within: {self.within!r} is unknown; use 'cases', labels of groups within the "
                 f"clusters, or leave it out"
             )
-        none: NDArray[np.intp] = np.empty(0, dtype=np.intp)
-        object.__setattr__(self, "codes", none)
-        object.__setattr__(self, "members", ())
-        object.__setattr__(self, "groups", ())
+        unread = {"codes": np.empty(0, dtype=np.intp), "members": (), "groups": ()}
+        for name, value in unread.items():
+            object.__setattr__(self, name, value)
         if not any(map(self._is_named, ("clusters", "strata"))):
             self._read(self.clusters, self.strata)
             if self._nests and not self._is_named("within"):
-                inner = inner_members(self.codes, self.within)
-                object.__setattr__(self, "inner", inner)
+                object.__setattr__(self, "inner", inner_members(self.codes, self.within))
 
     def _is_named(self, name: str) -> bool:
         """Whether labels are given by the name of a column."""
@@ -144,9 +142,8 @@ class Clustered(Plan):
             label = np.asarray(clusters).tolist()[0]
             where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
             raise ValueError(f"clusters: {where}; each stratum needs at least two")
-        object.__setattr__(self, "codes", codes)
-        object.__setattr__(self, "members", members)
-        object.__setattr__(self, "groups", groups)
+        for name, value in {"codes": codes, "members": members, "groups": groups}.items():
+            object.__setattr__(self, name, value)
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective that groups of rows cannot be drawn for."""

@@ -41,10 +41,7 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
-    """Checksum what a simulator makes of one stream, so that a changed one is noticed.
-
-    Raises ValueError for one that draws from another stream than its own, or into its arguments.
-    """
+    """Checksum what a simulator makes of one stream; refuse one that draws from another."""
 
     def once() -> str:
         with computation():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bootmle.bootstrapping.interval_methods import METHODS, why_not
+from bootmle.bootstrapping.interval_kinds import METHODS, why_not
 from bootmle.bootstrapping.interval_needs import why_lacking
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.bootstrapping.interval_methods import METHODS
+from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.crosschecks.evidence import measure_scores_under
 from bootmle.crosschecks.sources import Source, fitted_sources
 from bootmle.fitting.fit import Fit
