@@ -19,10 +19,8 @@ likelier than any other to lie in the best one's basin."""
 
 
 def better_fit(fit: Any, replicates: Floats) -> Fit:
-    """Fit the original data from the replicates that suit them best; the fit where none is better.
-
-    Replicates (B, p) that are not finite are left out.
-    """
+    """Fit the original data from the replicates that suit them best; the fit if none is better."""
+    # Replicates (B, p) that are not finite are left out.
     if not isinstance(fit, Fit):
         raise ValueError(
             "better_fit: needs the Fit, which an Estimator is not and a file does not hold; use "

@@ -84,11 +84,9 @@ def calibrate(
     n_jobs: int | None = 1,
     show: bool = False,
 ) -> Calibration:
-    """Draw the resamples of replicates, given with their numbers; raise where that is no use.
-
-    ``described`` are the quantities' names, estimates and standard errors; ``expands_each`` says
-    whether each replicate may have an expansion of its own.
-    """
+    """Draw the resamples of replicates, given with their numbers; raise where that is no use."""
+    # ``described`` are the quantities' names, estimates and standard errors; ``expands_each`` says
+    # whether each replicate may have an expansion of its own.
     units = plan.redrawn_units(fit.n)
     assert units is not None
     names, estimate, error = described

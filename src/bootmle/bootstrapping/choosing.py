@@ -64,10 +64,9 @@ _THRESHOLDS = _Thresholds()
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Kinds in order of preference, for so many units and for replicates off center or any.
+    """Kinds in order of preference, for so many units and for replicates off center or any."""
 
-    ``clustered`` rules are for clusters alone.
-    """
+    # ``clustered`` rules are for clusters alone.
 
     up_to: float
     off_center: bool
@@ -234,11 +233,9 @@ def choose_kinds(
     *,
     clustered: bool = False,
 ) -> NDArray[np.str_]:
-    """Choose a kind of interval for each parameter, (p,).
-
-    ``off`` says whose replicates are off center, and ``shown(kind)`` whose interval of a kind has
-    finite endpoints, (p,) each; ``clustered``, whether the units are clusters.
-    """
+    """Choose a kind of interval for each parameter, (p,)."""
+    # ``off`` says whose replicates are off center, and ``shown(kind)`` whose interval of a kind has
+    # finite endpoints, (p,) each; ``clustered``, whether the units are clusters.
     chosen = np.full(off.size, "percentile", dtype=object)
     free = np.ones(off.size, dtype=bool)
     for rule in _RULES:

@@ -170,10 +170,9 @@ def correct_run(
     known: Replicates | None = None,
     **place: Any,
 ) -> tuple[Collected[Replicates], Corrected]:
-    """Verify the first replicates of a run until they suffice.
-
-    ``task`` verifies, ``known`` are corrected before, and ``place`` says where a `Run` keeps them.
-    """
+    """Verify the first replicates of a run until they suffice."""
+    # ``task`` verifies, ``known`` are corrected before, and ``place`` says where a `Run` keeps
+    # them.
     verified = task.none() if known is None else _verified_first(known)
     numbers, reason, interrupted = collected.numbers, collected.reason, collected.interrupted
     found, spent, stored = correct_by(collected.data, verified), 0.0, "store" in place

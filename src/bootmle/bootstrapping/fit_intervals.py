@@ -59,10 +59,8 @@ def family_of(
     chosen: Any,
     predicted: list[float] | None = None,
 ) -> LeastFavorable:
-    """Differentiate the chosen quantities by the weights of the units.
-
-    With a list for the predicted errors of the expansion, nothing is refitted.
-    """
+    """Differentiate the chosen quantities by the weights of the units."""
+    # With a list for the predicted errors of the expansion, nothing is refitted.
 
     def quantities(params: Floats) -> Floats:
         return derive_in_turn(functions, params)[:, chosen]

@@ -64,10 +64,8 @@ def differences(stored: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
 
 
 def _changed(name: str, stored: Sequence[Any], own: Sequence[Any]) -> list[str]:
-    """Describe the first of several values that differs by more than rounding.
-
-    An earlier version compared fewer values, those that come first.
-    """
+    """Describe the first of several values that differs by more than rounding."""
+    # An earlier version compared fewer values, those that come first.
     for one, other in zip(stored, own, strict=False):
         pair = np.array([[one], [other]], dtype=float)
         if not np.allclose(

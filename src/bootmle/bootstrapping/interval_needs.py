@@ -17,10 +17,8 @@ __all__ = ["why_lacking", "why_no_quantiles"]
 def why_lacking(
     need: Need, fit: Fit | Estimator, plan: Plan, shown: str, refit: str = "verified"
 ) -> str:
-    """Say why a fit and a plan that was prepared for it lack something; empty where they do not.
-
-    ``shown`` is the plan as the user wrote it.
-    """
+    """Say why a fit and a plan that was prepared for it lack something; empty where they do not."""
+    # ``shown`` is the plan as the user wrote it.
     if need is Need.QUANTILES:
         return "" if plan.supports_quantiles else why_no_quantiles(shown)
     if need is Need.LEVELS:

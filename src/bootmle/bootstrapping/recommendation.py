@@ -47,10 +47,8 @@ _THRESHOLDS = _Thresholds()
 
 
 def describe_recommendation(boot: Sensitivity) -> str:
-    """Say for which parameters no interval is recommended, and which one for the others.
-
-    Empty where all have one.
-    """
+    """Say for which parameters no interval is recommended, and which one for the others."""
+    # Empty where all have one.
     refused, out = describe_refusals(boot), _without(boot)
     advice = recommend_interval(boot) if refused and not out.all() else ""
     return f"{refused}; for {_listed(boot, ~out)} {advice}" if advice else refused
@@ -62,12 +60,10 @@ def _without(boot: Sensitivity) -> NDArray[np.bool_]:
 
 
 def recommend_interval(boot: Sensitivity) -> str:
-    """Say which interval to report: the percentile interval, or what serves better here.
-
-    The call that it names has finite ends at this number of replicates; else it says how many it
-    takes, and for which parameters fewer do. Empty where there is no interval to recommend;
-    parameters for which none is are left out.
-    """
+    """Say which interval to report: the percentile interval, or what serves better here."""
+    # The call that it names has finite ends at this number of replicates; else it says how many it
+    # takes, and for which parameters fewer do. Empty where there is no interval to recommend;
+    # parameters for which none is are left out.
     out = _without(boot)
     if not boot.supports_quantiles or (out.all() and withheld(boot).any()):
         return ""
@@ -88,11 +84,9 @@ def recommend_interval(boot: Sensitivity) -> str:
 
 
 def unreliable(boot: Sensitivity) -> dict[str, str]:
-    """Say for which parameters no interval has the coverage that it claims, and why.
-
-    By the simulation study behind the recommendation: of time series and of simulated data there is
-    none.
-    """
+    """Say for which parameters no interval has the coverage that it claims, and why."""
+    # By the simulation study behind the recommendation: of time series and of simulated data there
+    # is none.
     if not is_studied(boot):
         return {}
     varies = (boot.standard_error != 0) & ~_without(boot)
@@ -163,11 +157,9 @@ def _needed(boot: Sensitivity) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _acceleration(boot: Sensitivity) -> tuple[Floats, float]:
-    """Return the acceleration, (p,), and how many replicates are to lie beyond an end.
-
-    The jackknife's where it is quick; else predicted: of a smooth statistic it is a sixth of the
-    skewness of the replicates (Efron 1987).
-    """
+    """Return the acceleration, (p,), and how many replicates are to lie beyond an end."""
+    # The jackknife's where it is quick; else predicted: of a smooth statistic it is a sixth of the
+    # skewness of the replicates (Efron 1987).
     fit = boot.fit
     quick = boot.leave_one_out is not None and boot.leave_one_out.is_at_hand
     if fit is not None and not quick:

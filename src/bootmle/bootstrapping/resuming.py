@@ -69,10 +69,8 @@ def start_or_resume(
     checkpoint: Path | None,
     **more: Any,
 ) -> StartedRun:
-    """Start a run, or resume the one in the directory; ``more`` belongs to its identity.
-
-    Raises ValueError if the directory holds another run, naming what differs.
-    """
+    """Start a run, or resume the one in the directory; ``more`` belongs to its identity."""
+    # Raises ValueError if the directory holds another run, naming what differs.
     # In this order, since another process may be starting the run: its manifest comes first.
     pieces = [] if checkpoint is None else spans_in(checkpoint)
     begun = checkpoint if checkpoint is not None and is_run(checkpoint) else None
@@ -101,10 +99,8 @@ def _check_same(
     own: Mapping[str, Any],
     elsewhere: Sequence[str],
 ) -> None:
-    """Refuse another run than the directory's, naming what differs.
-
-    From another estimate the objective's values differ, too, and are not worth a mention.
-    """
+    """Refuse another run than the directory's, naming what differs."""
+    # From another estimate the objective's values differ, too, and are not worth a mention.
     known = {name: value for name, value in own.items() if name != "objective" or not elsewhere}
     different = [*differences(stored, known), *elsewhere]
     if different:
@@ -117,10 +113,8 @@ def _check_same(
 def open_checkpoint(
     path: Path, started: StartedRun, record: dict[str, Any], count: int, kind: type[Kind]
 ) -> Checkpoint[Kind]:
-    """Open the directory of a run and write its manifest.
-
-    Raises FileExistsError if another process has just started the run: start_or_resume again.
-    """
+    """Open the directory of a run and write its manifest."""
+    # Raises FileExistsError if another process has just started the run: start_or_resume again.
     manifest = started.manifest
     if manifest is None:
         manifest = {

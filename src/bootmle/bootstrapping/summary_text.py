@@ -47,10 +47,8 @@ def summary_html(boot: Sensitivity) -> str:
 
 
 def percentile_ends(boot: Sensitivity, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
-    """Return the endpoints of the interval that a table shows; NaN with too few replicates.
-
-    That is the percentile interval, or the normal one where quantiles make no interval.
-    """
+    """Return the endpoints of the interval that a table shows; NaN with too few replicates."""
+    # That is the percentile interval, or the normal one where quantiles make no interval.
     if not boot.supports_quantiles:
         bounds = boot.confidence_interval("normal", confidence_level)
         return bounds.low, bounds.high

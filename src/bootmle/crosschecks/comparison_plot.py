@@ -60,10 +60,9 @@ class _Checked(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Series:
-    """One source's markers, one in each of r rows.
+    """One source's markers, one in each of r rows."""
 
-    Ratios and tolerances are multiples of the reference; NaN where there is none.
-    """
+    # Ratios and tolerances are multiples of the reference; NaN where there is none.
 
     name: str
     color: str

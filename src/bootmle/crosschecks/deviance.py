@@ -35,11 +35,9 @@ _RULES = _Rules()
 
 
 def deviance(fit: Fit) -> float | None:
-    """Sum twice the fall of each contribution to its own optimum along a parameter.
-
-    Of one linear predictor it is the same along each that moves all rows, as an intercept does;
-    None without one.
-    """
+    """Sum twice the fall of each contribution to its own optimum along a parameter."""
+    # Of one linear predictor it is the same along each that moves all rows, as an intercept does;
+    # None without one.
     if fit.seconds_per_evaluation * 2 * _RULES.points > _RULES.slowest:
         return None
     for j in np.flatnonzero(fit.free):

@@ -37,10 +37,8 @@ _NAMES = {"standard_error": "the function's own standard_error", "jackknife": "t
 def check_estimator(
     estimator: Estimator, boot: Bootstrap, users: Sequence[Source], more: Sequence[Source]
 ) -> Crosscheck:
-    """Compare the bootstrap with the jackknife, the estimator's own errors, and the user's.
-
-    ``more`` are further sources of the cross-check's own: a parametric bootstrap.
-    """
+    """Compare the bootstrap with the jackknife, the estimator's own errors, and the user's."""
+    # ``more`` are further sources of the cross-check's own: a parametric bootstrap.
     reference = Source.of("bootstrap", boot.covariance, mcse=boot.standard_error_mcse)
     own = [*_own_sources(estimator, boot), *more]
     subject: Any = estimator  # what is asked of it here a Fit answers alike

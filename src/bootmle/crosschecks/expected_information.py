@@ -63,10 +63,8 @@ class Expected:
 def expected_information(
     fit: Fit, scores: Scores | None, simulate: Callable[..., Any] | None
 ) -> Expected | None:
-    """Take the expectation over a response the score is affine in, or over simulated data.
-
-    None where neither is possible.
-    """
+    """Take the expectation over a response the score is affine in, or over simulated data."""
+    # None where neither is possible.
     with np.errstate(all="ignore"):
         try:
             found = None if scores is None else _of_response(fit, scores)

@@ -135,10 +135,8 @@ def _span(source: Source, other: Source) -> str:
 
 
 def _within_chance(source: Source, evidence: Evidence) -> bool:
-    """Whether numbers may be another bootstrap's of the same data, with the same Monte Carlo error.
-
-    Sampling error is no excuse: both are of one sample.
-    """
+    """Whether numbers may be another bootstrap's of the same data, with equal Monte Carlo error."""
+    # Sampling error is no excuse: both are of one sample.
     reference = evidence.reference
     present = ~source.missing & evidence.varies
     if (

@@ -66,10 +66,8 @@ _BOOTSTRAPS = {"bootstrap", "parametric"}
 
 
 def given_of(source: Source, evidence: Evidence, context: Context) -> Given:
-    """Take a source's numbers for the parameters that formulas are of, or its matrix.
-
-    A column, where covariances are 0.
-    """
+    """Take a source's numbers for the parameters that formulas are of, or its matrix."""
+    # A column, where covariances are 0.
     free = evidence.fit.likelihood.parameters.free
     free = free if context.inside is None else free[context.inside]
     column = source.standard_errors[free]

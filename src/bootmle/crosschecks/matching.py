@@ -161,11 +161,9 @@ def read_matches(given: Given, formulas: list[Formula]) -> list[Match]:
 
 
 def is_evidence(given: Given, count: int, spent: int = 0) -> bool:
-    """Whether one of ``count`` formulas is unlikely to match the numbers by chance.
-
-    Each number matches with about twice its tolerance, as ratios spread over a factor of e;
-    ``spent`` numbers went into the formula itself.
-    """
+    """Whether one of ``count`` formulas is unlikely to match the numbers by chance."""
+    # Each number matches with about twice its tolerance, as ratios spread over a factor of e;
+    # ``spent`` numbers went into the formula itself.
     window = np.minimum(2 * (given.unit[given.present] + EXACT), 1.0)
     informative = np.sort(window)[: max(len(window) - spent, 0)]
     return bool(informative.size) and count * float(np.prod(informative)) < _CHANCE
@@ -218,10 +216,8 @@ def _measure_matrix(given: Given, formula: Formula) -> Match:
 
 
 def rounding(numbers: Floats) -> Floats:
-    """Return half a unit of the last digit given, relative to each number, (k,).
-
-    All are taken to have as many decimals, or as many significant digits, as the longest.
-    """
+    """Return half a unit of the last digit given, relative to each number, (k,)."""
+    # All are taken to have as many decimals, or as many significant digits, as the longest.
     shown = [_digits(float(each)) for each in numbers]
     significant, decimals = (np.array(each, dtype=float) for each in zip(*shown, strict=True))
     if significant.max(initial=0) >= _FULL:

@@ -18,11 +18,9 @@ _SCALE = 0.01
 
 
 def objective_scale(fit: Fit, scores: Scores) -> float | None:
-    """Measure whether an objective is −log L (1) or −2 log L (2), for counts and two outcomes.
-
-    The probabilities of two outcomes sum to 1. A Poisson score that is affine in y by b, with the
-    curvature h, has h/b² = μ over the scale. None where neither is the case.
-    """
+    """Measure whether an objective is −log L (1) or −2 log L (2), for counts and two outcomes."""
+    # The probabilities of two outcomes sum to 1. A Poisson score that is affine in y by b, with the
+    # curvature h, has h/b² = μ over the scale. None where neither is the case.
     with np.errstate(all="ignore"):
         try:
             for position, y in responses(fit):

@@ -57,10 +57,8 @@ N_SCALES = len(_MAPS)
 
 
 def rescaled_formula(base: Formula, given: Given, context: Context) -> Formula | None:
-    """Find a scale for each parameter, most of them their own, on which a column matches.
-
-    By the delta method a standard error on another scale is multiplied by the derivative there.
-    """
+    """Find a scale for each parameter, most of them their own, on which a column matches."""
+    # By the delta method a standard error on another scale is multiplied by the derivative there.
     made, present = base.column, given.present & np.isfinite(base.column)
     with np.errstate(all="ignore"):
         ratios = given.column / made

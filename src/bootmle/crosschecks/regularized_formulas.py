@@ -67,11 +67,9 @@ def pseudo_inverse_formulas(
 
 
 def raised_formulas(base: Formula, information: Information, given: Given) -> Iterator[Formula]:
-    """Force a Hessian positive definite by one number, which is solved for.
-
-    Its smallest eigenvalues are raised to a floor, or the same is added to all of them; of the
-    Hessian as it is, or with its diagonal scaled to 1.
-    """
+    """Force a Hessian positive definite by one number, which is solved for."""
+    # Its smallest eigenvalues are raised to a floor, or the same is added to all of them; of the
+    # Hessian as it is, or with its diagonal scaled to 1.
     H = (information.matrix + information.matrix.T) / 2
     sizes = np.sqrt(np.abs(np.diag(H)))
     if not np.isfinite(H).all() or not (sizes > 0).all():
@@ -126,10 +124,8 @@ def _shifted(values: Floats, vectors: Floats, given: Given) -> Iterator[tuple[st
 def _solved(
     made: Callable[[float], Floats], given: Given, least: float, between: tuple[float, float]
 ) -> float | None:
-    """Find the number by which variances, falling in it, are as far above as below the given ones.
-
-    Distances are in units of what the rounding allows; None where it is not in between.
-    """
+    """Find the number by which variances, falling in it, are as far above as below those given."""
+    # Distances are in units of what the rounding allows; None where it is not in between.
     present = given.present
     column, allowed = given.column[present], given.unit[present] + EXACT
 

@@ -120,10 +120,8 @@ class Reparameterization:
 
 
 def measure_conditioning(fit: Fit, boot: Bootstrap | None) -> Conditioning | None:
-    """Measure the Hessian's conditioning over replicates; None unless it is positive definite.
-
-    Nor on constraints, at bounds or at infinity: it says nothing of the parameters one by one.
-    """
+    """Measure the Hessian's conditioning over replicates; None unless it is positive definite."""
+    # Nor on constraints, at bounds or at infinity: it says nothing of the parameters one by one.
     information = fit.information
     on_edge = information.tangent is not None or information.limit is not None
     if information.definiteness != "positive definite" or on_edge:
@@ -172,10 +170,8 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
 
 
 def flat_for_all(fit: Fit) -> bool | None:
-    """Whether no observation's contribution changes along the flat directions; None if unknown.
-
-    Then no sample of the same kind identifies them.
-    """
+    """Whether no observation's contribution changes along the flat directions; None if unknown."""
+    # Then no sample of the same kind identifies them.
     information = fit.information
     if not fit.likelihood.per_observation or not information.null_directions.size:
         return None
@@ -228,11 +224,9 @@ def _suggest(evidence: Evidence, values: Floats, position: int) -> Reparameteriz
 
 
 def _takes_values_beyond(fit: Fit, position: int, scale: Scale) -> bool:
-    """Whether the model takes values of a parameter that a scale has none for.
-
-    Then its sign, say, is not settled by the model, as that of a regression coefficient; unless
-    both signs mean the same. Measured once for each fit.
-    """
+    """Whether the model takes values of a parameter that a scale has none for."""
+    # Then its sign, say, is not settled by the model, as that of a regression coefficient; unless
+    # both signs mean the same. Measured once for each fit.
     known = _BEYOND.setdefault(fit, {})
     key = position, scale is _SCALES["log"]
     if key not in known:

@@ -51,10 +51,8 @@ class Scores:
 
     @property
     def opg(self) -> Floats:
-        """Covariance by the outer product of gradients (Berndt et al. 1974), (q, q).
-
-        NaN where the outer product is singular.
-        """
+        """Covariance by the outer product of gradients (Berndt et al. 1974), (q, q)."""
+        # NaN where the outer product is singular.
         return self._inverse_outer(self.whitened)
 
     @property
@@ -84,10 +82,8 @@ class Scores:
 
     @property
     def units(self) -> Floats:
-        """Scores of the units drawn independently, observations or clusters, (g, r).
-
-        Minus their stratum's mean, where they are drawn within strata.
-        """
+        """Scores of the units drawn independently, observations or clusters, (g, r)."""
+        # Minus their stratum's mean, where they are drawn within strata.
         sums = self.whitened
         if self.clusters is not None:
             sums = np.zeros((int(self.clusters.max()) + 1, self.whitened.shape[1]))
@@ -101,10 +97,8 @@ class Scores:
 
     @property
     def sampling_error(self) -> Floats:
-        """Relative sampling error of a standard error, ½ √Σ(q_i − q̄)² / Σ q_i, (q,).
-
-        With q_i = (H⁻¹ s_i)²; more replicates do not reduce it.
-        """
+        """Relative sampling error of a standard error, ½ √Σ(q_i − q̄)² / Σ q_i, (q,)."""
+        # With q_i = (H⁻¹ s_i)²; more replicates do not reduce it.
         squares = (self.units @ self.spread.T) ** 2
         scatter = np.sqrt(((squares - squares.mean(axis=0)) ** 2).sum(axis=0))
         total = squares.sum(axis=0)

@@ -20,11 +20,9 @@ def write_whole(
     replace: bool = True,
     durable: bool = True,
 ) -> None:
-    """Write a file under a temporary name, flush it to disk, and rename it.
-
-    Without ``replace`` an existing file raises FileExistsError, so that only one of several
-    processes succeeds. Without ``durable`` the new name may be lost in a power failure.
-    """
+    """Write a file under a temporary name, flush it to disk, and rename it."""
+    # Without ``replace`` an existing file raises FileExistsError, so that only one of several
+    # processes succeeds. Without ``durable`` the new name may be lost in a power failure.
     temporary = target.with_name(unfinished_name(target.name))
     try:
         with temporary.open("wb") as file:

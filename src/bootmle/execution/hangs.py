@@ -24,11 +24,9 @@ _LOCK = Lock()
 
 
 def call_watched(function: Callable[[], Any], late: type[BaseException]) -> tuple[bool, Any]:
-    """Call in a thread; return whether it ended, and its answer.
-
-    ``late`` is raised in an evaluation that takes too long; a thread that nothing stops is left
-    behind.
-    """
+    """Call in a thread; return whether it ended, and its answer."""
+    # ``late`` is raised in an evaluation that takes too long; a thread that nothing stops is left
+    # behind.
     ended: list[tuple[Any, BaseException | None]] = []
 
     def call() -> None:

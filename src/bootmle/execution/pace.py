@@ -129,10 +129,8 @@ def compute_in_steps(
     *,
     certain: bool = True,
 ) -> Generator[tuple[Span, Part, float], None, None]:
-    """Compute consecutive members in short steps; yield each with its seconds.
-
-    None begins that would end after ``until``, except the first one where it is ``certain``.
-    """
+    """Compute consecutive members in short steps; yield each with its seconds."""
+    # None begins that would end after ``until``, except the first one where it is ``certain``.
     first, last = span
     while first < last:
         if not certain and until is not None and time.time() + pace.each > until:

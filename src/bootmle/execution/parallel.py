@@ -41,21 +41,19 @@ def compute_pieces(
     n_jobs: int | None,
     until: float | None = None,
 ) -> Generator[Piece[Result], None, None]:
-    """Compute members on joblib's workers and yield them piece by piece as they are completed.
-
-    A piece is as many members as take about a second. After ``until``, on the clock of `time.time`,
-    none begins, except the first one.
-
-    A piece that was running when a worker process died (killed, out of memory, a segmentation
-    fault) is computed again on this machine in a process of its own; if that one dies too, the
-    piece is halved until only the member that kills its process is left, which ``task.lost``
-    reports. One worker, a single member and threads run in the caller's process, whose death
-    nothing survives.
-
-    The backend is that of `joblib.parallel_config`, with loky in place of multiprocessing, whose
-    pool does not notice a death. Each worker process gets the task and its data once. Closing the
-    iterator early stops the workers; Dask's and threads finish their piece first.
-    """
+    """Compute members on joblib's workers and yield them piece by piece as they are completed."""
+    # A piece is as many members as take about a second. After ``until``, on the clock of
+    # `time.time`, none begins, except the first one.
+    #
+    # A piece that was running when a worker process died (killed, out of memory, a segmentation
+    # fault) is computed again on this machine in a process of its own; if that one dies too, the
+    # piece is halved until only the member that kills its process is left, which ``task.lost``
+    # reports. One worker, a single member and threads run in the caller's process, whose death
+    # nothing survives.
+    #
+    # The backend is that of `joblib.parallel_config`, with loky in place of multiprocessing, whose
+    # pool does not notice a death. Each worker process gets the task and its data once. Closing
+    # the iterator early stops the workers; Dask's and threads finish their piece first.
     wanted, workers = list(spans), check_n_jobs(n_jobs)
     if workers == 1 or length_of(wanted) <= 1:
         yield from _compute_here(task, wanted, until)

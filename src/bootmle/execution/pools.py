@@ -31,11 +31,9 @@ Answered = Generator[tuple[Order, Any], None, None]
 
 
 def joblib_pool(source: Any, orders: Iterator[Order], **settings: Any) -> Answered:
-    """Compute pieces with `joblib.Parallel`, from the computation itself or from its payload.
-
-    A worker that dies breaks joblib's pool: all running pieces are lost, and the remaining ones
-    go to a new pool.
-    """
+    """Compute pieces with `joblib.Parallel`, from the computation itself or from its payload."""
+    # A worker that dies breaks joblib's pool: all running pieces are lost, and the remaining ones
+    # go to a new pool.
     running: dict[Order, None] = {}
     ended = False
 
@@ -69,10 +67,8 @@ def call_alone(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def dask_pool(client: Any, source: Payload, orders: Iterator[Order], **options: Any) -> Answered:
-    """Compute pieces on a Dask cluster; only a piece that Dask gives up on is lost.
-
-    Not through `joblib.Parallel`, which waits forever for a piece whose workers died.
-    """
+    """Compute pieces on a Dask cluster; only a piece that Dask gives up on is lost."""
+    # Not through `joblib.Parallel`, which waits forever for a piece whose workers died.
     sent: dict[Any, Order] = {}
     data = _sent_to_dask(client, source)
 

@@ -167,10 +167,8 @@ class Run(Generic[Result]):
             self.store.write(Piece(piece.first, piece.data, seconds))
 
     def _reason_to_stop(self) -> str:
-        """Return why the first replicates are enough; empty if they are not.
-
-        They are counted in whole chunks, so that pieces, which follow the time, decide nothing.
-        """
+        """Return why the first replicates are enough; empty if they are not."""
+        # They are counted in whole chunks, so that pieces, which follow the time, decide nothing.
         if self.enough is None:
             return ""
         while self._consecutive in self._pieces:

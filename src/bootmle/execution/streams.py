@@ -21,10 +21,8 @@ def is_open(name: str) -> bool:
 
 @contextmanager
 def streams_to_flush() -> Iterator[None]:
-    """Let loky, which flushes both streams when it starts a worker, find some where none are.
-
-    Its workers would enable faulthandler, which needs a standard error, too.
-    """
+    """Let loky, which flushes both streams when it starts a worker, find some where none are."""
+    # Its workers would enable faulthandler, which needs a standard error, too.
     _occupy()
     lacking = {name: getattr(sys, name) for name in ("stdout", "stderr") if not is_open(name)}
     if "stderr" in lacking:

@@ -19,11 +19,9 @@ __all__ = ["computation", "kernel"]
 
 @contextmanager
 def computation() -> Iterator[None]:
-    """Limit BLAS and OpenMP to one thread, and silence NumPy's warnings, inside the block.
-
-    Every public verb enters it, and every worker, whose threads do not share NumPy's settings;
-    nothing below them needs to.
-    """
+    """Limit BLAS and OpenMP to one thread, and silence NumPy's warnings, inside the block."""
+    # Every public verb enters it, and every worker, whose threads do not share NumPy's settings;
+    # nothing below them needs to.
     if _HERE.limited:  # to limit again takes 75 µs, as long as five means of 1,000 numbers
         with np.errstate(all="ignore"):
             yield

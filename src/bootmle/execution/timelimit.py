@@ -41,12 +41,11 @@ class RefitTimeout(BaseException):
 
 
 class Stopwatch:
-    """The time that one refit has left; every evaluation runs inside it.
+    """The time that one refit has left; every evaluation runs inside it."""
 
-    In a worker process an alarm interrupts an evaluation; in the caller's own process, whose
-    signals are its own, the time is only looked at before and after it. Threads of a worker of Dask
-    are watched by others (`bootmle.execution.hangs`).
-    """
+    # In a worker process an alarm interrupts an evaluation; in the caller's own process, whose
+    # signals are its own, the time is only looked at before and after it. Threads of a worker of
+    # Dask are watched by others (`bootmle.execution.hangs`).
 
     __slots__ = ("left", "seconds", "started")
 

@@ -22,11 +22,10 @@ _HALVINGS = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ABC(IntervalMethod):
-    """The estimate at the weights 1 + λ l/σ̂, with λ = w/(1 − a w)² and w = z₀ + z.
+    """The estimate at the weights 1 + λ l/σ̂, with λ = w/(1 − a w)² and w = z₀ + z."""
 
-    DiCiccio and Efron (1992); Efron and Tibshirani (1993, chapter 14). l are the influences and σ̂²
-    the sum of their squares, a = Σ l³/6σ̂³, and z₀ = Φ⁻¹(2 Φ(a) Φ(−γ)) with γ = b̂/σ̂ − c_q.
-    """
+    # DiCiccio and Efron (1992); Efron and Tibshirani (1993, chapter 14). l are the influences and
+    # σ̂² the sum of their squares, a = Σ l³/6σ̂³, and z₀ = Φ⁻¹(2 Φ(a) Φ(−γ)) with γ = b̂/σ̂ − c_q.
 
     name: ClassVar[str] = "abc"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.EXPANSION})

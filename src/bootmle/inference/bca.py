@@ -140,11 +140,9 @@ class BCa(PartialMethod):
         return np.asarray(np.isfinite(self._shift(False)) & (ranks >= 1) & (ranks <= count))
 
     def _inflation(self, tail: float, levels: Floats, upper: bool) -> Floats:
-        """Return by how much z₀'s own Monte Carlo error changes that of the quantile, (p,).
-
-        The end moves by −(F̂(q) − α) + K (F̂(θ̂) − F) over the density at q, F̂ the replicates'
-        distribution function and K the corrected level's slope in F.
-        """
+        """Return by how much z₀'s own Monte Carlo error changes that of the quantile, (p,)."""
+        # The end moves by −(F̂(q) − α) + K (F̂(θ̂) − F) over the density at q, F̂ the replicates'
+        # distribution function and K the corrected level's slope in F.
         shift = self._shift(upper)
         below, w = ndtr(shift), shift + float(ndtri(1 - tail if upper else tail))
         with np.errstate(all="ignore"):

@@ -23,11 +23,10 @@ __all__ = ["Calibrated", "CalibratedBasic"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibrated(PartialMethod):
-    """Percentile intervals at calibrated levels (Davison and Hinkley 1997, section 5.6).
+    """Percentile intervals at calibrated levels (Davison and Hinkley 1997, section 5.6)."""
 
-    Each endpoint's level is the one at which, with the replicates in the place of the data and the
-    estimate in that of the truth, a tail of the wanted size is left out.
-    """
+    # Each endpoint's level is the one at which, with the replicates in the place of the data and
+    # the estimate in that of the truth, a tail of the wanted size is left out.
 
     name: ClassVar[str] = "calibrated"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.QUANTILES, Need.LEVELS})

@@ -59,11 +59,9 @@ class Calibration:
         )
 
     def level(self, tail: float, *, upper: bool, root: bool = False) -> tuple[Floats, Floats]:
-        """Return the level at which an endpoint leaves out a tail, and its error, (p,) each.
-
-        A quantile of the levels among the replicates (Davison and Hinkley 1997, section 5.6). The
-        error of the correction moves a level by the normal density there.
-        """
+        """Return the level at which an endpoint leaves out a tail, and its error, (p,) each."""
+        # A quantile of the levels among the replicates (Davison and Hinkley 1997, section 5.6). The
+        # error of the correction moves a level by the normal density there.
         ordered = sort_replicates(self.root if root else self.below)[int(upper)]
         wanted = 1 - tail if upper else tail
         if (len(ordered) + 1) * tail < 1 - SAME_RANK:

@@ -16,10 +16,9 @@ __all__ = ["CR1", "CR2", "CR3"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CR1(IntervalMethod):
-    """θ̂ ± t SE, by the cluster-robust sandwich times G/(G − 1), with G − 1 degrees of freedom.
+    """θ̂ ± t SE, by the cluster-robust sandwich times G/(G − 1), with G − 1 degrees of freedom."""
 
-    Cameron and Miller (2015, section VI).
-    """
+    # Cameron and Miller (2015, section VI).
 
     name: ClassVar[str] = "cr1"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.CLUSTERS})
@@ -58,19 +57,17 @@ class CR1(IntervalMethod):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CR2(CR1):
-    """Scores corrected by the root of the clusters' leverage, Satterthwaite's degrees of freedom.
+    """Scores corrected by the root of clusters' leverage, Satterthwaite's degrees of freedom."""
 
-    Bell and McCaffrey (2002); Pustejovsky and Tipton (2018).
-    """
+    # Bell and McCaffrey (2002); Pustejovsky and Tipton (2018).
 
     name: ClassVar[str] = "cr2"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CR3(CR1):
-    """Scores corrected by the clusters' leverage, nearly the jackknife; G − 1 degrees of freedom.
+    """Scores corrected by clusters' leverage, nearly the jackknife; G − 1 degrees of freedom."""
 
-    MacKinnon, Nielsen and Webb (2023).
-    """
+    # MacKinnon, Nielsen and Webb (2023).
 
     name: ClassVar[str] = "cr3"

@@ -29,11 +29,10 @@ _APART = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Companions:
-    """For each column of a sample the one other column that accounts for most of its residual.
+    """For each column of a sample the one other column that accounts for most of its residual."""
 
-    As in `Cubic`, sums run over elements in order. A companion is taken less its regression on the
-    own column, so that its mean is 0 at every value of that.
-    """
+    # As in `Cubic`, sums run over elements in order. A companion is taken less its regression on
+    # the own column, so that its mean is 0 at every value of that.
 
     polynomials: Cubic
     count: int

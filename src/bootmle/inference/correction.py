@@ -74,10 +74,8 @@ class Correction:
         *,
         alone: bool = False,
     ) -> tuple[Floats, Correction]:
-        """Correct expanded replicates (k, p) by a sample of others (m, p), verified (m, p).
-
-        ``alone``, each column is corrected whatever the others are: without companions.
-        """
+        """Correct expanded replicates (k, p) by a sample of others (m, p), verified (m, p)."""
+        # ``alone``, each column is corrected whatever the others are: without companions.
         polynomials = Cubic.of(sample)
         basis = polynomials.basis(sample, len(sample))
         coefficients = (basis * (verified - sample)).sum(axis=1)
@@ -155,21 +153,17 @@ class Correction:
         return self._error_of_mean(self._residuals())
 
     def standard_error_error(self) -> Floats:
-        """Return the correction's part in the Monte Carlo error of the standard errors, (p,).
-
-        Residuals by deletion (HC3) in the influence (θ* − mean) e / s, and the residual variance
-        that a regression does not give back, σ² / 2s.
-        """
+        """Return the correction's part in the Monte Carlo error of the standard errors, (p,)."""
+        # Residuals by deletion (HC3) in the influence (θ* − mean) e / s, and the residual variance
+        # that a regression does not give back, σ² / 2s.
         s = standard_error(self.verified)
         s = np.where(s > 0, s, np.inf)
         influence = self._deviations() * self._residuals() / s
         return np.hypot(self._error_of_mean(influence), self._share * self._variance() / (2 * s))
 
     def covariance_shift(self) -> tuple[Floats, Floats]:
-        """Return what covariances lack, and the error of that: (p, p) each.
-
-        Residuals are orthogonal to their own parameter's replicates, not to those of others.
-        """
+        """Return what covariances lack, and the error of that: (p, p) each."""
+        # Residuals are orthogonal to their own parameter's replicates, not to those of others.
         d, e = self._deviations(), self.verified - self.predicted
         size, shift, error = d.shape[1], [], []
         for j in range(size):
@@ -179,11 +173,9 @@ class Correction:
         return np.array(shift).reshape(size, size), np.array(error).reshape(size, size)
 
     def error_at(self, values: Floats) -> Floats:
-        """Return the error of the corrected replicates at given values, (p,): of endpoints.
-
-        The standard error of the regression there, from residuals by deletion (HC3), and the shift
-        of a quantile by the residual variance, σ² (θ* − mean) / 2s².
-        """
+        """Return the error of the corrected replicates at given values, (p,): of endpoints."""
+        # The standard error of the regression there, from residuals by deletion (HC3), and the
+        # shift of a quantile by the residual variance, σ² (θ* − mean) / 2s².
         with np.errstate(invalid="ignore", over="ignore"):
             count = len(self.predicted)
             polynomials = Cubic.of(self.predicted)
@@ -199,10 +191,9 @@ class Correction:
     def widened(
         self, bounds: ConfidenceInterval, mirror: Floats | None = None, *, both: bool = False
     ) -> ConfidenceInterval:
-        """Add the correction's error to the Monte Carlo errors of endpoints.
-
-        An endpoint follows from the replicates at it, at its ``mirror`` image, or at ``both`` ends.
-        """
+        """Add the correction's error to the Monte Carlo errors of endpoints."""
+        # An endpoint follows from the replicates at it, at its ``mirror`` image, or at ``both``
+        # ends.
         ends = [bounds.low, bounds.high]
         places = ends if mirror is None else [mirror - end for end in ends]
         errors = [
@@ -280,10 +271,8 @@ class Correction:
 
 
 def largest_share_of_mcse(correction: Correction, replicates: Floats) -> float:
-    """Return the correction's largest error over the Monte Carlo error of (B, p) replicates.
-
-    Of every standard error and endpoint that a table prints.
-    """
+    """Return the correction's largest error over the Monte Carlo error of (B, p) replicates."""
+    # Of every standard error and endpoint that a table prints.
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = [
             correction.standard_error_error() / of_finite(standard_error_mcse, replicates),

@@ -23,12 +23,10 @@ rounding: (1e-12)², the square of what differencing leaves of 16 digits."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cubic:
-    """Cubics in each column of x, (m, p), by their orthogonal polynomials; straight beyond x.
+    """Cubics in each column of x, (m, p), by their orthogonal polynomials; straight beyond x."""
 
-    Quadratics where there are few points.
-
-    All sums run over elements in order, without matrix products, whose last bits depend on threads.
-    """
+    # Quadratics where there are few points. All sums run over elements in order, without matrix
+    # products, whose last bits depend on threads.
 
     center: Floats
     scale: Floats

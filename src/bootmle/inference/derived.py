@@ -43,10 +43,9 @@ class Columns:
 def derive_at(
     function: Callable[[Floats], Any], params: Floats, names: Sequence[str] | None
 ) -> tuple[Floats, tuple[str, ...]]:
-    """Evaluate a function at one parameter vector: its k finite values, and their names.
-
-    Names are those given, else those of the mapping or Series returned, else derived1 ... derivedk.
-    """
+    """Evaluate a function at one parameter vector: its k finite values, and their names."""
+    # Names are those given, else those of the mapping or Series returned, else derived1 ...
+    # derivedk.
     if not callable(function):
         raise TypeError(f"function: {function!r} is not callable; pass function(params)")
     values, own = _read(function(params.copy()))
@@ -100,10 +99,8 @@ def derive_in_turn(functions: Sequence[Callable[[Floats], Any]], params: Floats)
 def differentiate(
     functions: Sequence[Callable[[Floats], Any]], estimate: Floats, errors: Floats
 ) -> Floats:
-    """Differentiate a chain of functions of the parameters (p,) by central differences, (k, p).
-
-    The gradient is 0 with respect to a parameter without a standard error.
-    """
+    """Differentiate a chain of functions of the parameters (p,) by central differences, (k, p)."""
+    # The gradient is 0 with respect to a parameter without a standard error.
     steps = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
     points = derive_in_turn(functions, np.concatenate([estimate + steps, estimate - steps]))
     ahead, behind = np.split(points, 2)

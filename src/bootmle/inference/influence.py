@@ -161,29 +161,27 @@ def influence(
     confidence_level: float = 0.95,
     divergent: Bools | None = None,
 ) -> Influence:
-    """Compute the jackknife after bootstrap: standard errors and intervals without each unit.
-
-    Efron 1992; Davison and Hinkley 1997, section 3.10.1. Replicates (B, p) are infinite or, with an
-    undetermined sign, NaN where they diverge; rows of NaN failed, unless ``divergent`` (B,) says
-    otherwise. ``absent`` is np.packbits(missing, axis=0), (⌈B/8⌉, G).
-
-    Monte Carlo errors are those of a difference of two functions of the replicates' distribution,
-    each a mean of its influence function. With π the probability that a replicate lacks the unit,
-    a = 1 where it does, and x and y the deviations from the means of all replicates and of those
-    without the unit: for log SE
-
-        ½ [(a/π) (y²/V_g − 1) − (x²/V − 1)],
-
-    and for an endpoint q, with density f of the replicates there,
-
-        (a/π) (α − 1{θ* ≤ q_g}) / f_g − (α − 1{θ* ≤ q}) / f.
-
-    If the unit has no influence the variances are (m₄/V² − 1)(1/B_g − 1/B)/4, with B_g the
-    replicates without it, and (1/B_g − 1/B) α(1 − α)/f². ``z`` is relative to these, which do not
-    vary with the unit: for SE², and for how many of the replicates beyond an endpoint lack the unit
-    (a hypergeometric number). Relative to an error estimated from the few replicates without the
-    unit it would have heavy tails.
-    """
+    """Compute the jackknife after bootstrap: standard errors and intervals without each unit."""
+    # Efron 1992; Davison and Hinkley 1997, section 3.10.1. Replicates (B, p) are infinite or, with
+    # an undetermined sign, NaN where they diverge; rows of NaN failed, unless ``divergent`` (B,)
+    # says otherwise. ``absent`` is np.packbits(missing, axis=0), (⌈B/8⌉, G).
+    #
+    # Monte Carlo errors are those of a difference of two functions of the replicates' distribution,
+    # each a mean of its influence function. With π the probability that a replicate lacks the unit,
+    # a = 1 where it does, and x and y the deviations from the means of all replicates and of those
+    # without the unit: for log SE
+    #
+    #     ½ [(a/π) (y²/V_g − 1) − (x²/V − 1)],
+    #
+    # and for an endpoint q, with density f of the replicates there,
+    #
+    #     (a/π) (α − 1{θ* ≤ q_g}) / f_g − (α − 1{θ* ≤ q}) / f.
+    #
+    # If the unit has no influence the variances are (m₄/V² − 1)(1/B_g − 1/B)/4, with B_g the
+    # replicates without it, and (1/B_g − 1/B) α(1 − α)/f². ``z`` is relative to these, which do not
+    # vary with the unit: for SE², and for how many of the replicates beyond an endpoint lack the
+    # unit (a hypergeometric number). Relative to an error estimated from the few replicates without
+    # the unit it would have heavy tails.
     tail, _ = read_level(confidence_level, "two-sided")
     failed = np.asarray(np.isnan(estimates).all(axis=1))
     if divergent is None:

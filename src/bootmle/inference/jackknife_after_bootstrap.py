@@ -28,11 +28,9 @@ def summarize_without_each(
     kept: Bools,
     tail: float,
 ) -> dict[str, Floats]:
-    """Compute the (G, p) arrays of `Influence`, by name, with `tail` beyond either endpoint.
-
-    ``absent`` (⌈B/8⌉, G) says which replicate lacks which unit, packed, ``kept`` (B,) which count
-    at all, and ``counts`` (G,), at least 1, how many of these lack each unit.
-    """
+    """Compute the (G, p) arrays of `Influence`, by name, with `tail` beyond either endpoint."""
+    # ``absent`` (⌈B/8⌉, G) says which replicate lacks which unit, packed, ``kept`` (B,) which count
+    # at all, and ``counts`` (G,), at least 1, how many of these lack each unit.
     everyone = _Everyone.of(estimates[kept], tail)
     groups = list(_of_equal_count(counts, 1 + _AT_A_TIME // estimates.size))
     parts = [everyone.without(_unpack(absent[:, units], kept)) for units in groups]
@@ -81,10 +79,9 @@ class _Ordered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Moments:
-    """Standard errors (k,) of parameters that are finite in the same replicates.
+    """Standard errors (k,) of parameters that are finite in the same replicates."""
 
-    With the powers of the standardized deviations in these replicates, (4, B, k).
-    """
+    # With the powers of the standardized deviations in these replicates, (4, B, k).
 
     columns: NDArray[np.intp]
     rows: Bools

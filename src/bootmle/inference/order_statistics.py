@@ -27,10 +27,8 @@ def sort_replicates(replicates: Floats) -> tuple[Floats, Floats]:
 
 
 def order_quantile(ordered: Floats, probability: float) -> Floats:
-    """Take the quantile at rank (B + 1) α of (B, p), interpolated on the normal scale.
-
-    Davison and Hinkley (1997), equation 5.8, as R's boot does; 1 ≤ (B + 1) α ≤ B.
-    """
+    """Take the quantile at rank (B + 1) α of (B, p), interpolated on the normal scale."""
+    # Davison and Hinkley (1997), equation 5.8, as R's boot does; 1 ≤ (B + 1) α ≤ B.
     count = len(ordered)
     rank = (count + 1) * probability
     below = int(np.clip(np.floor(rank + SAME_RANK), 1, count))

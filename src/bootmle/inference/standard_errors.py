@@ -66,10 +66,8 @@ def standard_error(replicates: Floats) -> Floats:
 
 
 def standard_error_mcse(replicates: Floats) -> Floats:
-    """Compute the Monte Carlo error of the standard errors, (p,), from the fourth moment.
-
-    Var(s²) = (m₄ − s⁴ (B − 3)/(B − 1))/B, and s moves by half the relative change of s².
-    """
+    """Compute the Monte Carlo error of the standard errors, (p,), from the fourth moment."""
+    # Var(s²) = (m₄ − s⁴ (B − 3)/(B − 1))/B, and s moves by half the relative change of s².
     count = len(replicates)
     if count < 4:
         return np.full(replicates.shape[1], np.nan)
@@ -81,10 +79,8 @@ def standard_error_mcse(replicates: Floats) -> Floats:
 
 
 def quantile_standard_error(low: Floats, high: Floats) -> Floats:
-    """Take half the distance between the 84.13% and 15.87% quantiles of sorted replicates, (p,).
-
-    It is defined where tails are too heavy for a standard deviation, or replicates infinite.
-    """
+    """Take half the distance between the 84.13% and 15.87% quantiles of sorted replicates, (p,)."""
+    # It is defined where tails are too heavy for a standard deviation, or replicates infinite.
     if not len(low):
         return np.full(low.shape[1], np.nan)
     lower = np.quantile(low, _TAIL, axis=0, method="lower")
@@ -115,10 +111,8 @@ def covariance_mcse(replicates: Floats) -> Floats:
 
 
 def largest_share(replicates: Floats) -> Floats:
-    """Compute the largest share that one replicate has in the variance, (p,).
-
-    Where tails are so heavy that the variance grows with B it stays large.
-    """
+    """Compute the largest share that one replicate has in the variance, (p,)."""
+    # Where tails are so heavy that the variance grows with B it stays large.
     if len(replicates) < 2:
         return np.zeros(replicates.shape[1])
     squared = deviations(replicates) ** 2

@@ -18,11 +18,10 @@ __all__ = ["Studentized"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Studentized(IntervalMethod):
-    """θ̂ − t*₍₁₋α₎ s and θ̂ − t*₍α₎ s, with t* = (θ* − θ̂)/s* (the bootstrap-t).
+    """θ̂ − t*₍₁₋α₎ s and θ̂ − t*₍α₎ s, with t* = (θ* − θ̂)/s* (the bootstrap-t)."""
 
-    Davison and Hinkley 1997, equation 5.7. A replicate without a standard error or a finite
-    optimum counts as the worst at either end.
-    """
+    # Davison and Hinkley 1997, equation 5.7. A replicate without a standard error or a finite
+    # optimum counts as the worst at either end.
 
     name: ClassVar[str] = "studentized"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.QUANTILES, Need.STANDARD_ERRORS})

@@ -36,11 +36,9 @@ class WorstCase:
 def worst_case(
     kept: Floats, low: Floats, high: Floats, n_failed: int, confidence_level: float = 0.95
 ) -> WorstCase:
-    """Bound standard errors and percentile endpoints over all values the failed ones could have.
-
-    Of replicates that did not fail (B, p), and the same sorted with undetermined ones at -inf in
-    ``low`` and at +inf in ``high``.
-    """
+    """Bound standard errors and percentile endpoints over all values the failed ones could have."""
+    # Of replicates that did not fail (B, p), and the same sorted with undetermined ones at -inf in
+    # ``low`` and at +inf in ``high``.
     tail, _ = read_level(confidence_level, "two-sided")
     below = np.full((n_failed, low.shape[1]), -np.inf)
     ends = [

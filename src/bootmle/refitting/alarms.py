@@ -65,11 +65,9 @@ def likelihood_alarms(
     independent_rows: bool = True,
     in_doubt: bool = False,
 ) -> tuple[Alarm, ...]:
-    """Raise the alarms that need the likelihood.
-
-    The scores predict how far replicates lie only where rows are drawn independently; replicates
-    that are in doubt are not said to be valid.
-    """
+    """Raise the alarms that need the likelihood."""
+    # The scores predict how far replicates lie only where rows are drawn independently; replicates
+    # that are in doubt are not said to be valid.
     sample = _sample(fit, replicates)
     expanded = replicates.status[sample] == Status.EXPANDED
     expanded[_THRESHOLDS.sample :] = False

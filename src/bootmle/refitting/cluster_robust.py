@@ -53,10 +53,8 @@ _TOO_LONG = "the contributions' second derivatives are not at hand: the data are
 
 
 def informations_of(fit: Fit, clusters: NDArray[np.intp]) -> Floats | None:
-    """Sum each cluster's second derivatives, in whitened coordinates, (G, r, r).
-
-    From the lattice of the expansion that refits share; None where it has no second derivatives.
-    """
+    """Sum each cluster's second derivatives, in whitened coordinates, (G, r, r)."""
+    # From the lattice of the expansion that refits share; None where it has no second derivatives.
     refit = LikelihoodRefit.prepare(fit)
     found = _of_expansion(refit, clusters)
     if found is None or refit.fit is fit:

@@ -84,10 +84,8 @@ class CompiledRefit:
     def outcomes(
         self, weights: Floats, chosen: slice, target: Callable[[int], WhitenedObjective]
     ) -> _Found:
-        """Refit members of a chunk; None for one that was not certified, with its evaluations.
-
-        ``target`` returns the objective of one of the chosen members.
-        """
+        """Refit members of a chunk; None for one that was not certified, with its evaluations."""
+        # ``target`` returns the objective of one of the chosen members.
         found = self(weights, chosen)
         count = len(range(*chosen.indices(len(weights))))
         outcomes: list[Outcome | None] = [None] * count

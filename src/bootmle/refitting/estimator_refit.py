@@ -24,11 +24,10 @@ __all__ = ["EstimatorRefit"]
 
 
 class _Warnings:
-    """The warnings of one replicate after another, each caught as if it were the only one.
+    """The warnings of one replicate after another, each caught as if it were the only one."""
 
-    Catching takes as long as drawing 300 rows: it begins anew only where something was caught, or
-    filters were changed.
-    """
+    # Catching takes as long as drawing 300 rows: it begins anew only where something was caught, or
+    # filters were changed.
 
     def __enter__(self) -> Self:
         self._begin()

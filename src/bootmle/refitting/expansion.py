@@ -107,11 +107,9 @@ def n_terms(size: int, order: int) -> int:
 def expand_shared(
     likelihood: Likelihood, whitening: Whitening, longest: float
 ) -> SharedExpansion | None:
-    """Measure the derivatives, at the highest order that memory and the model's domain allow.
-
-    Points of values are at most ``longest`` apart, in standard errors. None where the objective is
-    not finite on any lattice.
-    """
+    """Measure the derivatives, at the highest order that memory and the model's domain allow."""
+    # Points of values are at most ``longest`` apart, in standard errors. None where the objective
+    # is not finite on any lattice.
     for order in (3, 2, 1):
         if n_terms(whitening.size, order) * likelihood.n_values > MEMORY_CAP and order > 1:
             continue

@@ -129,10 +129,8 @@ def forecast_run(
     workers: int,
     apart: bool | None = None,
 ) -> Forecast:
-    """Forecast so many replicates, and what is spent once for them.
-
-    ``apart`` says whether a total is taken apart; by default where that saves time.
-    """
+    """Forecast so many replicates, and what is spent once for them."""
+    # ``apart`` says whether a total is taken apart; by default where that saves time.
     if isinstance(fit, Estimator):
         whole = Cost(count, count * fit.seconds / workers)
         return Forecast(whole, whole)
@@ -163,10 +161,8 @@ def _samples(fit: Fit, count: int) -> tuple[float, float]:
 
 
 def pays_apart(fit: Fit | Estimator, sampling: Plan, count: int) -> bool:
-    """Whether verified refits take less time with a total that is taken apart.
-
-    As if nothing was known of the fit, since replicates' bits must not depend on other runs.
-    """
+    """Whether verified refits take less time with a total that is taken apart."""
+    # As if nothing was known of the fit, since replicates' bits must not depend on other runs.
     if isinstance(fit, Estimator) or fit.takes_weights or not _may_be_apart(fit, sampling):
         return False
     apart, whole = _by_expansion(fit, sampling), _by_gradients(fit)

@@ -39,13 +39,12 @@ _MEASURED: WeakKeyDictionary[Fit, tuple[Floats, Floats]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Thresholds:
-    """When the equality counts as violated.
+    """When the equality counts as violated."""
 
-    Measured on 500 data sets each of a correct normal (p = 2), Poisson (p = 2) and logit (p = 3)
-    model: it is said to fail in at most 0.6% of them at n = 100 and 0.2% at n = 200, and in 27% and
-    74% of data sets of counts with twice the Poisson's variance. From replicates alone (150 data
-    sets, B = 199): in none, and in 47% and 77%.
-    """
+    # Measured on 500 data sets each of a correct normal (p = 2), Poisson (p = 2) and logit (p = 3)
+    # model: it is said to fail in at most 0.6% of them at n = 100 and 0.2% at n = 200, and in 27%
+    # and 74% of data sets of counts with twice the Poisson's variance. From replicates alone (150
+    # data sets, B = 199): in none, and in 47% and 77%.
 
     margin: float = 0.25
     """Relative deviation of a ratio from 1 that is tolerated at any n: a standard error from the
@@ -126,10 +125,8 @@ class Equality:
 
     @property
     def twofold(self) -> bool:
-        """Whether the trace's ratio is 2 within its error, and all are alike, as of −2 log L.
-
-        Of parameters whose ratios differ by more than their errors a variance is misstated.
-        """
+        """Whether the trace's ratio is 2 within its error, and all are alike, as of −2 log L."""
+        # Of parameters whose ratios differ by more than their errors a variance is misstated.
         if self.scale is not None:
             return self.scale == 2
         reach = np.clip(
@@ -166,11 +163,9 @@ class Equality:
 
 
 def equality_of_scores(fit: Fit, scores: Floats, spread: Floats) -> Equality:
-    """Compare whitened scores (n, r) with curvatures, from four evaluations for each parameter.
-
-    For an interior optimum with a positive definite Hessian; the rows of ``spread`` (q, r) are the
-    parameters' directions in whitened coordinates.
-    """
+    """Compare whitened scores (n, r) with curvatures, from four evaluations for each parameter."""
+    # For an interior optimum with a positive definite Hessian; the rows of ``spread`` (q, r) are
+    # the parameters' directions in whitened coordinates.
     size = scores.shape[1]
     lengths = np.linalg.norm(spread, axis=1)
     directions = np.concatenate([np.eye(size), spread / np.maximum(lengths, 1e-300)[:, None]])
@@ -203,11 +198,9 @@ def _of_squares(fit: Fit, squares: Floats, curvatures: Floats) -> bool:
 def under_the_model(
     leverages: Floats, curvatures: Floats, n_parameters: int
 ) -> tuple[Floats, Floats]:
-    """Return what ratios (k,) are to be expected of a correct model, and degrees of freedom (k,).
-
-    From leverages (n,) and curvatures (n, k). The residuals are correlated: n squares count as
-    n − p.
-    """
+    """Return the ratios (k,) to be expected of a correct model, and degrees of freedom (k,)."""
+    # From leverages (n,) and curvatures (n, k). The residuals are correlated: n squares count as
+    # n − p.
     left = len(leverages) - n_parameters if has_enough_rows(len(leverages), n_parameters) else 0
     if not leverages.any():  # where a step leaves the domain curvatures are not known
         return np.ones(curvatures.shape[1]), np.full(curvatures.shape[1], float(left))
@@ -238,11 +231,9 @@ def compare(squares: Floats, curvatures: Floats) -> tuple[Floats, Floats]:
 
 
 def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
-    """Compare the variance of replicates of independently drawn rows with the inverse Hessian.
-
-    Their trace in units of the inverse Hessian is tr(H⁻¹ JᵀJ)/r to first order. None where they are
-    too few.
-    """
+    """Compare the variance of replicates of independently drawn rows with the inverse Hessian."""
+    # Their trace in units of the inverse Hessian is tr(H⁻¹ JᵀJ)/r to first order. None where they
+    # are too few.
     optima = replicates.estimates[replicates.optimal]
     if len(optima) < _THRESHOLDS.fewest:
         return None
@@ -257,10 +248,8 @@ def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
 
 
 def _curvatures(fit: Fit, directions: Floats) -> Floats:
-    """Second differences (n, k) of the weighted contributions, measured once for each fit.
-
-    They are 0 where they leave the domain.
-    """
+    """Second differences (n, k) of the weighted contributions, measured once for each fit."""
+    # They are 0 where they leave the domain.
     known = _MEASURED.get(fit)
     if known is None or not np.array_equal(known[0], directions):
         known = _MEASURED[fit] = directions, _measure_curvatures(fit, directions)

@@ -43,11 +43,9 @@ class LeastFavorable:
 
     @classmethod
     def of(cls, units: WeightedUnits) -> LeastFavorable:
-        """Differentiate the optimum twice in the units' weights.
-
-        With x = −H⁻¹ s̃ the first derivative along weights w is x·w, and the second
-        −H⁻¹(T[x·w, x·w] + 2 H̃·w x·w), s̃ and H̃ centered by stratum, H and T those of the data.
-        """
+        """Differentiate the optimum twice in the units' weights."""
+        # With x = −H⁻¹ s̃ the first derivative along weights w is x·w, and the second
+        # −H⁻¹(T[x·w, x·w] + 2 H̃·w x·w), s̃ and H̃ centered by stratum, H and T those of the data.
         size, expansion = units.expansion.size, units.expansion
         centered = _centered(units)
         whole = units.models(np.ones((1, len(centered))))

@@ -49,10 +49,8 @@ class LeaveOneOut:
         *,
         apart: bool = False,
     ) -> None:
-        """Take what was refitted on how many replicates, which decides how many are certified.
-
-        ``apart`` says whether a total was taken apart, whose expansion then serves.
-        """
+        """Take what was refitted on how many replicates, which decides how many are certified."""
+        # ``apart`` says whether a total was taken apart, whose expansion then serves.
         self.fit, self.sampling, self.n_replicates = fit, sampling, n_replicates
         self.apart = apart
 
@@ -164,10 +162,8 @@ def _refitted(refit: LikelihoodRefit | EstimatorRefit, n: int, units: Sequence[R
 def _expanded(
     refit: LikelihoodRefit, units: Sequence[Rows]
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Solve the cubic models of the data without each unit, (G, q), and say how far they are off.
-
-    Relative to the move: as the square of what third derivatives change, or fourth ones of 1/n.
-    """
+    """Solve the cubic models of data without each unit, (G, q), and say how far they are off."""
+    # Relative to the move: as the square of what third derivatives change, or fourth ones of 1/n.
     expansion = refit.expansion
     assert expansion is not None
     solved, off, good = [], [], []

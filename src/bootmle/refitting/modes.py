@@ -17,12 +17,11 @@ __all__ = ["count_modes", "mode_alarms"]
 
 @dataclass(frozen=True, slots=True)
 class _Thresholds:
-    """When a density estimate has several modes.
+    """When a density estimate has several modes."""
 
-    Measured on 1,000 samples each: of a normal distribution none is said to have two, of an
-    exponential 2% at n = 100 and none at 600, of a t with 3 degrees of freedom 4% and none; of an
-    equal mixture of two normals four standard deviations apart 62% at n = 600 and all at 2,000.
-    """
+    # Measured on 1,000 samples each: of a normal distribution none is said to have two, of an
+    # exponential 2% at n = 100 and none at 600, of a t with 3 degrees of freedom 4% and none; of an
+    # equal mixture of two normals four standard deviations apart 62% at n = 600 and all at 2,000.
 
     fewest: int = 100
     """Replicates below which chance makes modes."""

@@ -42,11 +42,10 @@ _RIDGE = 1e-12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """Levels of the estimate in the distributions of each replicate's resamples, (B, k) each.
+    """Levels of the estimate in the distributions of each replicate's resamples, (B, k) each."""
 
-    ``below`` is the share of inner replicates below the estimate, and ``root`` the share whose
-    distance from their replicate is less than the replicate's from the estimate.
-    """
+    # ``below`` is the share of inner replicates below the estimate, and ``root`` the share whose
+    # distance from their replicate is less than the replicate's from the estimate.
 
     below: Floats
     root: Floats

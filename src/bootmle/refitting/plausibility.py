@@ -54,10 +54,8 @@ _THRESHOLDS = _Thresholds()
 def replicate_alarms(
     names: tuple[str, ...], estimate: Floats, errors: Floats, replicates: Replicates
 ) -> Iterator[Alarm]:
-    """Name the parameters whose replicates do not vary, or lie around another value.
-
-    ``errors`` are the Hessian's standard errors: NaN where there are none, 0 of fixed parameters.
-    """
+    """Name the parameters whose replicates do not vary, or lie around another value."""
+    # ``errors`` are the Hessian's standard errors: NaN where there are none, 0 of fixed parameters.
     kept = replicates.estimates[~replicates.failed & (replicates.status != Status.AT_BOUND)]
     still, elsewhere = [], []
     for name, column, value, error in zip(names, kept.T, estimate, errors, strict=True):

@@ -85,10 +85,8 @@ class Task:
         *,
         apart: bool = False,
     ) -> Task:
-        """Compute what all refits share; each may take ``timeout`` seconds.
-
-        ``apart`` says whether a total is taken apart for verified refits, too, where that works.
-        """
+        """Compute what all refits share; each may take ``timeout`` seconds."""
+        # ``apart`` says whether a total is taken apart for verified refits, too, where that works.
         n, verified = fit.n, refit == "verified"
         if fit.likelihood is None:
             check_correction(fit, sampling)

@@ -65,13 +65,12 @@ def _by_unit(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightedUnits:
-    """Derivatives of the units that a plan draws, and estimates at any weights of them.
+    """Derivatives of the units that a plan draws, and estimates at any weights of them."""
 
-    ``expansion`` has a row for each unit, ``unit_of`` (N,) and ``strata`` (G,) number the units of
-    the observations and the units' strata, and ``quantities`` turns full parameter vectors (m, p)
-    into what is estimated, (m, k). ``refits`` says whether estimates that the expansion is not
-    close to are refitted; else ``predicted`` collects its errors, in standard errors.
-    """
+    # ``expansion`` has a row for each unit, ``unit_of`` (N,) and ``strata`` (G,) number the units
+    # of the observations and the units' strata, and ``quantities`` turns full parameter vectors
+    # (m, p) into what is estimated, (m, k). ``refits`` says whether estimates that the expansion is
+    # not close to are refitted; else ``predicted`` collects its errors, in standard errors.
 
     refit: LikelihoodRefit
     expansion: SharedExpansion
@@ -107,11 +106,9 @@ class WeightedUnits:
         return self.expansion.models(weights)
 
     def estimates(self, weights: Floats) -> Floats:
-        """Estimate at weights (m, G), (m, k): by the expansion where it is close, else by a refit.
-
-        Infinite where there is no finite optimum, NaN where a refit fails, or is not wanted and the
-        expansion has no optimum.
-        """
+        """Estimate at weights (m, G), (m, k): by the expansion where it is close, else refitted."""
+        # Infinite where there is no finite optimum, NaN where a refit fails, or is not wanted and
+        # the expansion has no optimum.
         with computation():
             return self.quantities(self._solved(weights))
 

@@ -31,10 +31,9 @@ def check_additive(
     points: Sequence[Floats],
     whole: Sequence[float],
 ) -> None:
-    """Refuse an objective to which a cluster drawn twice is not two.
-
-    ``shape`` counts clusters and rows, and ``have_meaning`` says whether labels are more than that.
-    """
+    """Refuse an objective to which a cluster drawn twice is not two."""
+    # ``shape`` counts clusters and rows, and ``have_meaning`` says whether labels are more than
+    # that.
 
     def part(clusters: NDArray[np.intp]) -> Likelihood:
         resample = draw(clusters)

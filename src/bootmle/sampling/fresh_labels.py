@@ -85,11 +85,9 @@ class FreshLabels:
         return replace(self, places=tuple(kept))
 
     def kept_where_only_groups(self, args: Any, changes: Callable[[Any], bool]) -> FreshLabels:
-        """Keep the places whose values group rows and serve for nothing else.
-
-        ``changes(args)`` tells whether the model responds to other data: a covariate of clusters
-        groups rows as labels do, and shows itself once the clusters swap its values.
-        """
+        """Keep the places whose values group rows and serve for nothing else."""
+        # ``changes(args)`` tells whether the model responds to other data: a covariate of clusters
+        # groups rows as labels do, and shows itself once the clusters swap its values.
         if not self.places or not changes(self._swapped(args)):
             return self
         alone = [replace(self, places=(place,)) for place in self.places]
@@ -106,10 +104,8 @@ class FreshLabels:
 
 
 def grouping_columns(args: Any, changes: Callable[[Any], bool]) -> list[str]:
-    """Name the columns whose values group rows, as seen from the model's value.
-
-    It stays the same where all groups swap their labels, and changes where each row has its own.
-    """
+    """Name the columns whose values group rows, as seen from the model's value."""
+    # It stays the same where all groups swap their labels, and changes where each row has its own.
     found = []
     for label, leaf in walk_leaves(args):
         for kind, name in _columns(leaf):
@@ -153,10 +149,8 @@ def _read(leaf: Any, kind: str, name: Any) -> Values:
 
 
 def _groups_within(values: Values, codes: Codes) -> Codes | None:
-    """Give each row the number of its group; None where a column does not group within clusters.
-
-    A column without repeats groups nothing, unless clusters are single rows.
-    """
+    """Give each row the number of its group; None where a column does not group within clusters."""
+    # A column without repeats groups nothing, unless clusters are single rows.
     own = _groups(values) if values.shape == codes.shape else None
     if own is None:
         return None
@@ -168,11 +162,9 @@ def _groups_within(values: Values, codes: Codes) -> Codes | None:
 
 
 def _groups(values: Values) -> Codes | None:
-    """Give each row the number of its value in order of appearance; None where there are no labels.
-
-    Fractions are covariates, though there be one for each cluster; labels are whole numbers, texts
-    or other objects.
-    """
+    """Give each row its value's number in order of appearance; None where there are no labels."""
+    # Fractions are covariates, though there be one for each cluster; labels are whole numbers,
+    # texts or other objects.
     if values.ndim != 1 or not values.size or values.dtype.kind not in "iufSUOMm":
         return None
     if values.dtype.kind == "f" and not np.array_equal(values, np.round(values)):

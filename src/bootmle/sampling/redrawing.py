@@ -13,10 +13,8 @@ __all__ = ["draw_again"]
 def draw_again(
     drawn: Floats, strata: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
 ) -> Floats:
-    """Draw as many units within each stratum as a resample has, from those it drew so often (G,).
-
-    Returns how often each resample has each unit, (n_resamples, G).
-    """
+    """Draw as many units in each stratum as a resample has, from those it drew so often (G,)."""
+    # Returns how often each resample has each unit, (n_resamples, G).
     count, weights = drawn.size, np.zeros(n_resamples * drawn.size)
     rows = np.arange(n_resamples)[:, None] * count
     for stratum in np.unique(strata):

@@ -41,11 +41,10 @@ CHUNK = 4
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a worker needs to compute any data set.
+    """What a worker needs to compute any data set."""
 
-    ``truth`` (p,) are the parameters at which data are simulated, ``n_resamples`` is 1 in a warp
-    study, ``sources`` and ``methods`` name the standard errors and intervals that are collected.
-    """
+    # ``truth`` (p,) are the parameters at which data are simulated, ``n_resamples`` is 1 in a warp
+    # study, ``sources`` and ``methods`` name the standard errors and intervals that are collected.
 
     fit: Fit | Estimator
     simulate: Callable[..., Any]

@@ -157,9 +157,7 @@ def count_names(names: Names) -> Counter[str]:
 
 
 def _no_names(count: int, kinds: type[Enum]) -> Names:
-    """Return empty names, in a dtype that holds all members at once.
-
-    Its width depends on the enumeration alone, so that shards and resumed studies are merged bit
-    for bit.
-    """
+    """Return empty names, in a dtype that holds all members at once."""
+    # Its width depends on the enumeration alone, so that shards and resumed studies are merged bit
+    # for bit.
     return np.zeros(count, dtype=f"U{len(join_names(kinds))}")

@@ -23,10 +23,8 @@ __all__ = ["matrix_errors", "warp_endpoints"]
 def matrix_errors(
     fit: Fit, plan: Plan, derive: Callable[[Floats], Any] | None
 ) -> dict[str, Floats]:
-    """Compute the standard errors that need no replicates, source to (k,).
-
-    Those of derived quantities are by the delta method, √(g C gᵀ) (Oehlert 1992).
-    """
+    """Compute the standard errors that need no replicates, source to (k,)."""
+    # Those of derived quantities are by the delta method, √(g C gᵀ) (Oehlert 1992).
     scores = measure_scores_under(fit, plan)
     sources = fitted_sources(fit, scores)
     errors = {source.name: source.standard_errors for source in sources}
@@ -44,11 +42,9 @@ def matrix_errors(
 def warp_endpoints(
     estimates: Floats, deviations: Floats, method: str, confidence_level: float
 ) -> tuple[Floats, Floats]:
-    """Center the pooled deviations (M, k) of replicates at each estimate (N, k), (N, k) each.
-
-    The deviations θ* − θ̂ of all data sets, one each, stand in for those of a single data set
-    (Giacomini, Politis and White 2013, equation 2.4). NaN where they are too few.
-    """
+    """Center the pooled deviations (M, k) of replicates at each estimate (N, k), (N, k) each."""
+    # The deviations θ* − θ̂ of all data sets, one each, stand in for those of a single data set
+    # (Giacomini, Politis and White 2013, equation 2.4). NaN where they are too few.
     tail = (1 - confidence_level) / 2
     if len(deviations) * tail < 1:
         missing = np.full_like(estimates, np.nan)
