@@ -134,7 +134,7 @@ class NewtonProgram:
             *(z, jnp.zeros_like(z), jnp.zeros_like(z), none, none, none),
             *(jnp.inf, jnp.where(trusted, 0.0, jnp.inf), 0, False, good, False),
         )
-        at, meat = start, jnp.zeros((0, 0))
+        at = start
         if not self.exact or model.third is None:  # else the model's optimum is close enough
             at = jax.lax.while_loop(
                 lambda at: at.active, lambda at: self.step(shared, weights, model, limits, at), at
@@ -144,7 +144,6 @@ class NewtonProgram:
             at = jax.lax.while_loop(
                 lambda at: at.active, lambda at: self.polish(shared, weights, model, limits, at), at
             )
-            meat = self.meat(shared, weights, at.z) if self.meats else meat
         certain = at.hessian - limits.undecided * jnp.eye(z.size)
         done = at.done & jnp.isfinite(jnp.linalg.cholesky(certain)).all()
         # From further away, or beyond the trust radius, a step may have led uphill.
@@ -155,6 +154,7 @@ class NewtonProgram:
             lambda _: jnp.array(True),
             at.z,
         )
+        meat = self.meat(shared, weights, at.z) if self.meats else jnp.zeros((0, 0))
         return Refitted(at.z, done & low, at.distance, at.rounds, at.hessian, meat)
 
     def step(self, shared: Shared, weights: Any, model: Models, limits: Limits, at: _State) -> Any:

@@ -14,7 +14,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic import Refitted
 from bootmle.likelihood.automatic_views import take_automatic_scores
 from bootmle.likelihood.compiled_newton import Shared
-from bootmle.optimization.batch import exact_limits
+from bootmle.optimization.batch import exact_limits, measures_own_hessians
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.sandwich import Sandwich, sandwich_errors
 from bootmle.optimization.status import Status
@@ -76,9 +76,10 @@ class CompiledRefit:
             prior=None if self.sandwich is None else self.sandwich.prior,
         )
         limits = exact_limits(self.fit.step_sizes, whitening.size, likelihood.n_observations)
+        own = self.sandwich is not None and measures_own_hessians(whitening.size)
         return automatic.refit(
             shared, parameters.curved, likelihood.weights_of(weights), limits, chosen,
-            exact=self.sandwich is not None or self.polished, meats=self.by_row,
+            exact=own or self.polished, meats=self.by_row,
         )  # fmt: skip
 
     def outcomes(
