@@ -13,7 +13,8 @@ from bootmle import Bootstrap, Cases, Fit, Status, bootstrap, fit
 from bootmle.likelihood.objective import read_likelihood
 from bootmle.likelihood.parameters import read_parameters
 from bootmle.optimization.outcome import Outcome
-from bootmle.optimization.plateaus import along_profile, at_plateau
+from bootmle.optimization.plateaus import at_plateau
+from bootmle.optimization.profile_walk import along_profile
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 from bootmle.sampling.streams import stream_of

@@ -8,10 +8,10 @@ from bootmle.fitting.descent import Descent
 from bootmle.likelihood.definiteness import unit_diagonal
 from bootmle.likelihood.information import Information
 from bootmle.optimization.cones import along_cone
-from bootmle.optimization.continuation import along_curve
 from bootmle.optimization.convergence import observed_information
+from bootmle.optimization.curves import along_curve
 from bootmle.optimization.outcome import Outcome, descend
-from bootmle.optimization.plateaus import along_profile
+from bootmle.optimization.profile_walk import along_profile
 from bootmle.optimization.range_ends import RangeEnd, toward_range_end
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status

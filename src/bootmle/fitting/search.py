@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy.optimize import OptimizeResult
 
 from bootmle.fitting.constrained import end_on_constraint
 from bootmle.fitting.edges import ends_at_edge
-from bootmle.fitting.end_point import OFF, EndPoint
+from bootmle.fitting.end_point import EndPoint
 from bootmle.fitting.flat_lines import comes_back
 from bootmle.fitting.limits import not_determined, take_limit
-from bootmle.fitting.polished import finds_early, measure_at_end, measure_polished
+from bootmle.fitting.polished import measure_at_end, measure_polished
 from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import find_range_end
 from bootmle.fitting.scipy_run import ScipyRun
+from bootmle.fitting.scipy_search import ScipySearch
 from bootmle.fitting.suprema import SupremumSearch
-from bootmle.fitting.trail import Trail
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
 from bootmle.optimization.active_set import is_optimum_at_limit, optimize_within_bounds
@@ -45,8 +44,6 @@ class _Rules:
     """Share of a parameter by which it moves, to see whether the nll depends on it."""
     involved: float = 0.01
     """Smallest part in a null direction that counts, as in optimum._INVOLVED."""
-    unbounded: float = 1e8
-    """Fall, in multiples of the nll at the start, that no negative log-likelihood makes."""
 
 
 _RULES = _Rules()
@@ -55,13 +52,10 @@ _END = "the end of its range is treated as a bound from here on"
 
 
 @dataclass(slots=True)
-class Search(SupremumSearch):
+class Search(ScipySearch):
     """One fit's search, from the user's start."""
 
-    scipy: ScipyRun = field(init=False)
     reference: WhitenedObjective | None = None  # which values beside a bound are relative to
-    nll: float = np.inf  # where the search ended
-    scipy_stop: EndPoint | None = None  # where SciPy has stopped, if that was no optimum
 
     def __post_init__(self) -> None:
         """Remember all free parameters, some of which may come to be held."""
@@ -81,11 +75,6 @@ class Search(SupremumSearch):
             for each in fields(Search):
                 setattr(self, each.name, getattr(other, each.name))
 
-    @property
-    def result(self) -> OptimizeResult:
-        """SciPy's own result, of a search that has gone to its end."""
-        return self.scipy.finish()
-
     def _search(self) -> None:
         """Go from the start to where the search ends."""
         self._minimize()
@@ -98,16 +87,6 @@ class Search(SupremumSearch):
             self._return_to_best()
         measure_at_end(self)
         take_limit(self, self.parameters)
-
-    def stand_at(self, params: Floats) -> None:
-        """Stand at a full parameter vector that was found otherwise."""
-        self.working = self.parameters.to_working(params)
-        self.nll = self.lowest = self.likelihood.total(params)
-        self.remember(params, self.nll)
-        self.scipy.result = OptimizeResult()
-        self.scipy.result.update(x=params, fun=self.nll, success=True, message="")
-        self.information = self.measure()
-        self.whitening = Whitening(self.working, np.eye(self.working.size))
 
     def _ends_at_edge(self) -> bool:
         """Look for an edge of the support where no optimum was certified."""
@@ -204,45 +183,6 @@ class Search(SupremumSearch):
         self._stands_at_bound(held)
         self.best, self.best_params = self.likelihood.total(self.user()), self.user()
         return True
-
-    def _minimize(self) -> None:
-        """Run SciPy's minimizer to its end, or to where the optimum beside it is found."""
-        run = self.scipy
-        if run.result is None:
-            run.begin()
-        self._stand_at_best()
-        run.ended_early = run.trail is not None and self._ends_early(run.trail)
-        if run.trail is not None and not run.ended_early:
-            run.finish()
-            self._stand_at_best()
-        if self.optimizer.constraints:
-            self.working = np.array(self.result.x, dtype=float)
-        if not np.isfinite(self.working).all():
-            self.working = self.start()
-        user = into_bounds(self.parameters, self.parameters.to_user(self.working))
-        self.working = self.parameters.to_working(user)
-
-    def _ends_early(self, trail: Trail) -> bool:
-        """Whether a Newton step from where SciPy's search paused leads to the optimum."""
-        metric = trail.metric
-        if metric is None:
-            return False
-        there = self.parameters.to_user(trail.next())
-        nll = float(self.likelihood.summed_values(self.values_at(there)))
-        if nll < self.lowest:
-            self.remember(there, nll)
-            self.working = trail.next()
-        return finds_early(self, metric)
-
-    def _stand_at_best(self) -> None:
-        """Stand at the lowest point that SciPy's search saw."""
-        run, start = self.scipy, self.start()
-        best = start if run.best is None else run.best
-        self.working, self.last = best.copy(), run.last
-        self.lowest, self.drop = run.lowest, run.first - run.lowest
-        self.remember(self.parameters.to_user(best), run.lowest)
-        if run.lowest < run.first - _RULES.unbounded * (1 + abs(run.first)):
-            self.refuse(f"falls to {run.lowest:.3g}", best - start)
 
     def _optimize_within_bounds(self) -> None:
         """Continue from SciPy's point to the optimum within bounds and constraints."""
@@ -380,11 +320,3 @@ class Search(SupremumSearch):
         self.status, self.decrement = other.status, other.decrement
         self.best, self.best_params = other.best, other.best_params
         self.notes = [*other.notes, _END]
-
-    def _was_scipy_off(self) -> bool:
-        """Whether the point where SciPy stopped was not the optimum."""
-        first = self.scipy_stop
-        if first is None or first.point.size != self.whitening.center.size or first.point.size == 0:
-            return False
-        moved = np.linalg.norm(self.whitening.to_whitened(first.point))
-        return bool(moved > OFF) or first.is_saddle

@@ -6,135 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic_views import take_automatic_scores
-from bootmle.likelihood.compiled_models import Limits
 from bootmle.likelihood.derivatives import gradient_and_hessian, gradients, hessian_by_gradients
-from bootmle.optimization.flat_spaces import noise_at
+from bootmle.optimization.flat_axes import has_flat_axis, hidden_curvature
 from bootmle.optimization.newton import (
     TINY,
     CubicModels,
     bfgs_changes,
     maximize_models,
-    model_limits,
     newton_steps,
     trust_radius,
 )
+from bootmle.optimization.refit_rules import RULES, measures_own_hessians
 from bootmle.optimization.sandwich import sandwich_errors
 from bootmle.optimization.step_sizes import PROMISED, StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["BatchedNewton", "exact_limits", "measures_own_hessians"]
+__all__ = ["BatchedNewton"]
 
 Members = NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """Limits on the refits' steps, and distances from which the last one is taken."""
-
-    few: int = 4
-    """Up to this many parameters the Hessian is measured at every point: small samples need it."""
-    rounds: int = 7
-    """Measured on eight models, n = 20 to 1500 and p = 1 to 12: no replicate of 8,000 took more."""
-    far: float = 3.0
-    """Trust radii from the estimate beyond which a refit is left to the fallback."""
-    reach: float = 2.0
-    """Trust radii within which an expansion's optimum starts a compiled refit, whose nll must end
-    below that at the estimate; beyond one it is certified after two steps at the earliest."""
-    arriving: float = 0.5
-    """Distance to its optimum within which a far refit continues all the same."""
-    slow: float = 0.5
-    """Contraction by one step that asks for a measured Hessian; measured on the same models: 99%
-    of the steps contract to less than 0.03."""
-    close: float = 0.1
-    """Distance within which a step needs no value where there are gradients: the nll changes by
-    0.1²/2, and the next gradient judges the step."""
-    backtracks: int = 6
-    """Times that a step is quartered before the refit is stuck: to a thousandth of its length."""
-    shortest: float = 1e-3
-    """Trust radius that backtracking leaves at least: a certificate's distance."""
-    full: float = 0.99
-    """Share of the trust radius from which on a step that lowers the nll doubles it."""
-    scatter: tuple[float, float] = (0.1, 0.5)
-    """Limits of √(q/n), by which a resample's Hessian scatters around the original's."""
-    left: float = 5e-4
-    """Distance that the last step may leave: half of what is promised. Measured on a hundred
-    censored log-normal refits: three quarters leave up to 1.4e-3."""
-    wide: float = 3e-2
-    """Largest distance from which a last step is taken, however good its Hessian seems."""
-    undecided: float = 5e-4
-    """Curvature that a measured Hessian's error may hide, half of the forward step of its mixed
-    differences; measured on twelve Poisson regressions with a column of zeros: up to 1e-4."""
-    shallow: float = 0.05
-    """Curvature at an optimum below which the curvature over a longer step is looked at, too, as it
-    is beyond the trust radius: far out an objective may have more noise than at the estimate."""
-    usual: int = 3
-    """Steps of a refit after which it is looked at, too."""
-    uneven: float = 1e-2
-    """Ratio of the smallest curvature to the largest below which it is, too: the error of a mixed
-    difference is a share of the largest."""
-    longer: float = 0.1
-    """That step, along which noise disturbs curvatures 10⁴ times less than over one of 1e-3."""
-    alike: tuple[float, float] = (0.5, 2.0)
-    """Ratio of the two within which the noise is not measured; over 0.1 standard errors a third
-    derivative of 1 changes a curvature by a tenth."""
-    gone: float = 0.1
-    """Ratio below which the measured one is none; seen on a resample whose scale has none: 0.02."""
-    diverging: int = 3
-    """Steps in a row, beyond the trust radius, that hardly contract, from which on a refit is left
-    to the fallback: a separated logit's have all the same length."""
-    unreached: float = 4.0
-    """Multiple of the squared decrement by which an nll ends lower at most, from a decrement of
-    0.68 on: a self-concordant one by the square itself (Boyd and Vandenberghe 2004, section 9.6.3),
-    and one with an exponential tail as well, a Cauchy's by twice that."""
-    near: float = 0.68
-    """That decrement."""
-    level: float = 1e-2
-    """Slope along a parameter's axis at the estimate by which it may have no effect: steps of 1e-3
-    leave 5e-4 of the curvature, and a regular slope has a standard deviation of 1."""
-    flat: float = 0.02
-    """Rise over one standard error along that axis that says so: a regular one is ½ or more."""
-    small_samples: float = 5e-4
-    """The same for few parameters, in whose small samples a Hessian changes over short steps."""
-
-
-_RULES = _Rules()
-
-
-def exact_limits(step_sizes: StepSizes, size: int, n: int | None) -> Limits:
-    """Return the limits of refits with exact gradients, which are compiled as one program."""
-    scatter = float(np.clip(np.sqrt(size / (n or np.inf)), *_RULES.scatter))
-    radius = trust_radius(size)
-    return Limits(
-        radius=radius,
-        reach=_RULES.reach * radius,
-        far=_RULES.far * radius,
-        rounds=_RULES.rounds,
-        close=_RULES.close,
-        slow=_RULES.slow,
-        slack=step_sizes.slack(),
-        undecided=_RULES.undecided,
-        scatter=scatter,
-        left=_RULES.left * _RULES.scatter[0] / scatter,
-        wide=_RULES.wide,
-        most=_RULES.small_samples if size <= _RULES.few else np.inf,
-        floor=step_sizes.floor(size),
-        exact=max(PROMISED, step_sizes.floor(size)),
-        **model_limits(),
-    )
-
-
-def measures_own_hessians(size: int) -> bool:
-    """Whether each replicate's Hessian is measured for its sandwich, with so many parameters."""
-    # A modeled one leaves standard errors off by 0.5% in the median at n = 1,500, by 2% at 60; with
-    # 12 parameters measuring it takes as long as the rest of a refit, or longer (a compiled NB2).
-    return size <= _RULES.few
 
 
 class BatchedNewton:
@@ -156,14 +52,14 @@ class BatchedNewton:
         self.targets, self.models, self.step_sizes = targets, models, step_sizes
         # No step may end above the value at the estimate, unless a parameter is held away from it.
         self.ceiling, self.goal = ceiling, goal
-        few = size <= _RULES.few and not targets[0].likelihood.has_gradient
+        few = size <= RULES.few and not targets[0].likelihood.has_gradient
         self.fresh = np.full(count, start is not None or few)
         self.rounds = np.zeros(count, dtype=int)
         self.slow = np.zeros(count, dtype=int)  # last steps in a row that hardly contracted
-        least, most = _RULES.scatter
+        least, most = RULES.scatter
         n = np.array([each.likelihood.n_observations or np.inf for each in targets])
         self.scatter = np.clip(np.sqrt(size / n), least, most)
-        self.far = np.inf if start is not None else _RULES.far * trust_radius(size)
+        self.far = np.inf if start is not None else RULES.far * trust_radius(size)
         self.z = np.zeros((count, size)) if start is None else start.copy()
         self.value = np.zeros(count)
         if start is not None:
@@ -201,7 +97,7 @@ class BatchedNewton:
         self._advance(np.arange(len(self.z)))
         self.stuck[:] = False
 
-    def run(self, rounds: int = _RULES.rounds) -> None:
+    def run(self, rounds: int = RULES.rounds) -> None:
         """Move each replicate until it is certified, stuck or far away; go on if it was begun."""
         if not self.rounds.any():
             self._measure(np.flatnonzero(~self.stuck))
@@ -210,8 +106,8 @@ class BatchedNewton:
             self._certify()
         for _ in range(rounds):
             away = np.linalg.norm(self.z, axis=1)
-            self.stuck |= (away > self.far) & (self.distance > _RULES.arriving)
-            diverging = (self.slow >= _RULES.diverging) & (away > trust_radius(self.z.shape[1]))
+            self.stuck |= (away > self.far) & (self.distance > RULES.arriving)
+            diverging = (self.slow >= RULES.diverging) & (away > trust_radius(self.z.shape[1]))
             self.stuck |= diverging & np.isfinite(self.far)
             active = np.flatnonzero(~(self.done | self.stuck))
             if active.size == 0:
@@ -226,7 +122,7 @@ class BatchedNewton:
     def diverges(self) -> bool:
         """Whether the first one's steps hardly contract though there is hardly anything to gain."""
         gain = -float(self.gradient[0] @ self.steps[0])
-        return bool(self.slow[0] >= _RULES.diverging) and gain < _RULES.near**2
+        return bool(self.slow[0] >= RULES.diverging) and gain < RULES.near**2
 
     def polish(self) -> None:
         """Take one more step at every optimum, by central differences: small distances matter."""
@@ -255,23 +151,23 @@ class BatchedNewton:
         if (
             self.trusted[member]
             and target.likelihood.has_gradient
-            and self.distance[member] < _RULES.close
+            and self.distance[member] < RULES.close
         ):
             self.z[member], self.value[member] = z + fraction * step, np.nan
             return True
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
         slack, last = self.step_sizes.slack(), target.last
-        for _ in range(_RULES.backtracks):
+        for _ in range(RULES.backtracks):
             trial = z + fraction * step
             value = target.value(trial)
             if value <= min(self.value[member], self.ceiling) + slack:
-                full = fraction * length > _RULES.full * self.radius[member]
+                full = fraction * length > RULES.full * self.radius[member]
                 self.radius[member] *= 2.0 if full else 1.0
                 self.z[member], self.value[member] = trial, value
                 return True
             fraction = fraction / 4
-            self.radius[member] = max(fraction * length, _RULES.shortest)
+            self.radius[member] = max(fraction * length, RULES.shortest)
         self.stuck[member], target.last = True, last
         return False
 
@@ -323,58 +219,40 @@ class BatchedNewton:
         self.rounds[members] += 1
         self.contraction[members] = distance / np.maximum(self.distance[members], TINY)
         self.steps[members], self.distance[members] = steps, distance
-        slow = (self.contraction[members] > _RULES.slow) & (self.rounds[members] > 1)
+        slow = (self.contraction[members] > RULES.slow) & (self.rounds[members] > 1)
         self.slow[members] = np.where(slow, self.slow[members] + 1, 0)
-        above = self.value[members] - self.goal > _RULES.unreached * decrements**2
-        self.stuck[members] |= above & definite & (decrements < _RULES.near)
+        above = self.value[members] - self.goal > RULES.unreached * decrements**2
+        self.stuck[members] |= above & definite & (decrements < RULES.near)
         close = definite & (distance <= self._tolerance(members))
         close[close] = self._is_curved(members[close])
         for k in np.flatnonzero(close & ~self.fresh[members]):
-            close[k] = not self._has_flat_axis(members[k])
-            self.stuck[members[k]] = not close[k]
+            member = members[k]
+            close[k] = not has_flat_axis(self.targets[member], self.z[member], self.first[member])
+            self.stuck[member] = not close[k]
         accepted = members[close]
         self.z[accepted] += steps[close]
         self.done[accepted] = True
-        self.fresh[members] |= (self.contraction[members] > _RULES.slow) | ~definite
+        self.fresh[members] |= (self.contraction[members] > RULES.slow) | ~definite
 
     def _is_curved(self, members: Members) -> NDArray[np.bool_]:
         """Whether the curvature is more than the error of a measured Hessian in all directions."""
         curvatures, vectors = np.linalg.eigh(self.hessian[members])
         lowest = curvatures[:, 0]
         away = np.linalg.norm(self.z[members], axis=1) > trust_radius(self.z.shape[1])
-        hidden = np.full(len(members), _RULES.undecided)
-        away |= self.rounds[members] > _RULES.usual
-        away |= lowest < _RULES.uneven * curvatures[:, -1]
-        for k in np.flatnonzero(self.fresh[members] & (away | (lowest < _RULES.shallow))):
+        hidden = np.full(len(members), RULES.undecided)
+        away |= self.rounds[members] > RULES.usual
+        away |= lowest < RULES.uneven * curvatures[:, -1]
+        for k in np.flatnonzero(self.fresh[members] & (away | (lowest < RULES.shallow))):
             hidden[k] = max(hidden[k], self._hidden(members[k], vectors[k, :, 0], lowest[k]))
         return np.asarray(lowest > hidden)
 
-    def _has_flat_axis(self, member: int) -> bool:
-        """Whether a parameter alone hardly moves the nll, as that of a dummy that is not drawn."""
-        # The original's Hessian does not show it; the gradient at the estimate has no part in it.
-        target, whitening = self.targets[member], self.targets[member].whitening
-        unmeasured = np.isnan(self.first[member]).any()
-        if unmeasured or whitening.size < whitening.center.size:
-            return False
-        axes = np.linalg.solve(whitening.factor, np.diag(whitening.units)).T
-        slopes = np.abs(axes @ self.first[member]) / np.linalg.norm(axes, axis=1)
-        return any(
-            abs(target.value(self.z[member] + axis) - target.value(self.z[member])) < _RULES.flat
-            for axis in axes[slopes < _RULES.level]
-        )
-
     def _hidden(self, member: int, direction: Floats, curvature: float) -> float:
-        """Return the curvature that noise may make along a direction; 0 where it cannot be much."""
-        # Infinity where there is hardly any: far steeper ones across may hide that in a Hessian.
+        """Return the curvature that noise may make along a direction at one of the points."""
         z, target = self.z[member], self.targets[member]
         if np.isnan(self.value[member]):
             self.value[member] = target.value(z)
-        sides = target.values(z + _RULES.longer * np.array([[1.0], [-1.0]]) * direction)
-        ratio = float(np.sum(sides - self.value[member])) / (_RULES.longer**2 * curvature)
-        low, high = _RULES.alike
-        if low < ratio < high or ratio < _RULES.gone:
-            return 0.0 if ratio > low else np.inf
-        return noise_at(target, z, direction) / self.step_sizes.hessian_step**2
+        step = self.step_sizes.hessian_step
+        return hidden_curvature(target, z, self.value[member], direction, curvature, step)
 
     def _tolerance(self, members: Members) -> Floats:
         """Return the distance from which the last step ends within the promised one."""
@@ -385,15 +263,15 @@ class BatchedNewton:
         # 1.5 is a margin.
         floor = self.step_sizes.floor(self.z.shape[1])
         scatter = self.scatter[members]
-        left = _RULES.left * _RULES.scatter[0] / scatter
+        left = RULES.left * RULES.scatter[0] / scatter
         far = np.linalg.norm(self.z[members], axis=1)
-        modelled = np.minimum(np.sqrt(left * far / 3), _RULES.wide)
+        modelled = np.minimum(np.sqrt(left * far / 3), RULES.wide)
         ratio = np.clip(self.contraction[members], scatter, 1.0)
-        contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), _RULES.wide)
+        contracted = np.minimum(left * (1 - ratio) / (1.5 * ratio), RULES.wide)
         first = self.trusted[members] & (self.rounds[members] == 1)
         tolerance = np.where(first, modelled, np.where(self.rounds[members] == 1, 0.0, contracted))
-        if self.z.shape[1] <= _RULES.few:
-            tolerance = np.minimum(tolerance, _RULES.small_samples)
+        if self.z.shape[1] <= RULES.few:
+            tolerance = np.minimum(tolerance, RULES.small_samples)
         return np.maximum(np.where(self.fresh[members], PROMISED, tolerance), floor)
 
     def _correct_models(self) -> None:

@@ -17,7 +17,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.bounds import Columns, scale_ends
 from bootmle.optimization.outcome import SUPREMUM, Outcome, no_finite_optimum
 from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
-from bootmle.optimization.recession import fit_across
+from bootmle.optimization.recession_path import fit_across
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
 

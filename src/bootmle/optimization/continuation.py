@@ -20,11 +20,11 @@ from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["Path", "Station", "along_curve"]
+__all__ = ["RULES", "Path", "Station"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class Rules:
     """How a path is continued, and when it has reached a supremum."""
 
     first: float = 0.1
@@ -68,15 +68,11 @@ class _Rules:
     on it diverges, too: a logarithm has 1, a square root 1.4, what converges as 1/√t has 0.7."""
     moved: float = 0.1
     """Last move, in standard errors, of one that has converged."""
-    led: float = 0.02
-    """Share of the furthest one's way up to which a parameter is led, as in outcome._MOVES."""
     further: float = 0.2
     """First step from the end, as a share of the way to it."""
-    drivers: int = 2
-    """Parameters that are tried, those that went furthest."""
 
 
-_RULES = _Rules()
+RULES = Rules()
 
 
 class Station(NamedTuple):
@@ -86,50 +82,6 @@ class Station(NamedTuple):
     others: Floats
     units: Floats
     value: float
-
-
-def along_curve(
-    target: WhitenedObjective, z: Floats, step_sizes: StepSizes, *, from_end: bool = False
-) -> Outcome | Floats | None:
-    """Continue with a parameter that went far, the others fitted at each station."""
-    # From the center, or from z, to see whether that is an optimum. Return that there is no finite
-    # optimum where the nll levels off, a point (q,) where it is lower than at z, or None.
-    whitening = target.whitening
-    end, lowest, point = whitening.to_working(z), target.value(z), None
-    for column, way in _drivers(target, end):
-        path = Path(target, column, end, way)
-        if np.isfinite(path.limit):
-            continue
-        if path.stays_level(step_sizes) if from_end else path.reaches_supremum(step_sizes):
-            return path.outcome(step_sizes)
-        if from_end:
-            continue
-        if path.is_endless():
-            return path.without_bound()
-        for station in path.stations:
-            if station.value < lowest - SAME_SUPREMUM:
-                lowest, point = station.value, path.point(station)
-    return None if point is None else whitening.to_whitened(point)
-
-
-def _drivers(target: WhitenedObjective, end: Floats) -> list[tuple[int, float]]:
-    """List the parameters that went furthest from the center, and how far."""
-    # Where none did, that with the least effect, which may go to either side.
-    center = target.whitening.center
-    sizes = np.maximum(1.0, np.abs(center))
-    paces = np.abs(end - center) / sizes
-    if not np.isfinite(paces).all():
-        return []
-    if paces.max(initial=0.0) > _RULES.first:
-        columns = np.argsort(-paces, kind="stable")[: _RULES.drivers]
-        columns = columns[paces[columns] > _RULES.led * paces.max()]
-        return [(int(column), float((end - center)[column])) for column in columns]
-    here = target.seen_in(Whitening(end, np.diag(_RULES.first * sizes)))
-    axes, base = np.eye(end.size), here.value(np.zeros(end.size))
-    effects = np.abs(here.values(np.concatenate([axes, -axes])) - base).reshape(2, -1)
-    target.n_evaluations += here.n_evaluations
-    column = int(np.argmin(effects.max(axis=0)))
-    return [(column, side * sizes[column]) for side in (1.0, -1.0)]
 
 
 @dataclass(slots=True)
@@ -148,9 +100,9 @@ class Path:
 
     def __post_init__(self) -> None:
         """Begin in the center's units."""
-        self.most = self.target.n_evaluations + _RULES.evaluations * (self.end.size + 1) ** 2
+        self.most = self.target.n_evaluations + RULES.evaluations * (self.end.size + 1) ** 2
         units = np.delete(self.target.whitening.units, self.column)
-        self.fits = OthersFit(self.target, self.column, np.diag(units), _RULES.legs)
+        self.fits = OthersFit(self.target, self.column, np.diag(units), RULES.legs)
 
     @property
     def limit(self) -> float:
@@ -164,7 +116,7 @@ class Path:
     def first_step(self) -> float:
         """Length of the first step."""
         size = max(1.0, abs(self.place(0.0)))
-        return min(_RULES.first * abs(self.way), _RULES.longest * size)
+        return min(RULES.first * abs(self.way), RULES.longest * size)
 
     def point(self, station: Station) -> Floats:
         """Return a station's point (q,)."""
@@ -188,15 +140,15 @@ class Path:
             if station is None:
                 return self._has_fallen(0.5, 0.0)
             fall, noise = self.stations[-1].value - station.value, self._noise(station, step)
-            if fall < -max(_RULES.level, noise):
+            if fall < -max(RULES.level, noise):
                 return False
-            if noise > _RULES.level and fall < _RULES.hidden * noise:
+            if noise > RULES.level and fall < RULES.hidden * noise:
                 return self._saturates()
             self.stations.append(station)
             if self._is_level() or self.is_endless():
                 return not self.is_endless()
             step_sizes = StepSizes.from_noise(max(step_sizes.noise, noise))
-            step *= _RULES.growth
+            step *= RULES.growth
         return False
 
     def stays_level(self, step_sizes: StepSizes) -> bool:
@@ -207,13 +159,13 @@ class Path:
         if not self.target.value_at(self.target.whitening.center) > lowest + SAME_SUPREMUM:
             return False
         self.stations.append(Station(distance, others, units, lowest))
-        step = _RULES.further * distance
+        step = RULES.further * distance
         while self.stations[-1].distance < 2 * distance:
             station, step = self.next(self.stations[-2:], step, step_sizes)
-            if station is None or abs(station.value - lowest) > _RULES.level:
+            if station is None or abs(station.value - lowest) > RULES.level:
                 return False
             self.stations.append(station)
-            step *= _RULES.growth
+            step *= RULES.growth
         return True
 
     def _begin(self, step_sizes: StepSizes) -> bool:
@@ -228,12 +180,12 @@ class Path:
         self.stations.append(station)
         lowest = self.target.value_at(self.end)
         step = -self.first_step
-        while len(self.stations) < _RULES.back and self.stations[0].value < lowest + SAME_SUPREMUM:
+        while len(self.stations) < RULES.back and self.stations[0].value < lowest + SAME_SUPREMUM:
             station, step = self.next(self.stations[1::-1], step, step_sizes)
             if station is None:
                 break
             self.stations.insert(0, station)
-            step *= _RULES.growth
+            step *= RULES.growth
         return True
 
     def next(
@@ -241,7 +193,7 @@ class Path:
     ) -> tuple[Station | None, float]:
         """Continue from two stations by a step, halved until the others can be followed."""
         # Return that step, too.
-        for _ in range(_RULES.halvings if self.target.n_evaluations < self.most else 0):
+        for _ in range(RULES.halvings if self.target.n_evaluations < self.most else 0):
             distance = before[-1].distance + step
             others = self._predict(before, distance)
             station = self.fit(distance, others, step_sizes)
@@ -273,7 +225,7 @@ class Path:
         """Take others that cannot be fitted, where the nll is as low: a range of them may be."""
         for each in (others, before.others):
             value = self.target.value_at(self.fits.point(self.place(distance), each))
-            if value <= before.value + _RULES.level:
+            if value <= before.value + RULES.level:
                 return Station(distance, each, before.units, value)
         return None
 
@@ -282,13 +234,13 @@ class Path:
         point, unit = self.point(station), np.zeros((self.end.size, 1))
         unit[self.column] = step
         found = np.inf
-        for share in _RULES.spacings:
+        for share in RULES.spacings:
             here = self.target.seen_in(Whitening(point, share * unit))
             values = table_along(here, np.zeros(1), np.ones(1))
             self.target.n_evaluations += here.n_evaluations
             if np.isfinite(values).all():
                 found = noise_in(values)
-                if np.ptp(values) < _RULES.smooth:
+                if np.ptp(values) < RULES.smooth:
                     break
         # The others' optimum may lie between two floating-point numbers.
         rounding = np.finfo(float).eps * np.abs(station.others) / station.units
@@ -304,21 +256,21 @@ class Path:
         """Whether the nll has fallen, but not since a share of the way, except by so much."""
         last = self.stations[-1].value
         falls = np.array([each.value - last for each in self.stations])
-        gradual = int((falls > _RULES.level).sum()) >= _RULES.gradual
+        gradual = int((falls > RULES.level).sum()) >= RULES.gradual
         if not (gradual and falls.max() > SAME_SUPREMUM):
             return False
         lately = self._before(self.stations[-1], share).value - last
-        return bool(lately <= max(allowed * falls.max(), _RULES.level))
+        return bool(lately <= max(allowed * falls.max(), RULES.level))
 
     def is_endless(self) -> bool:
         """Whether the nll has fallen at the same pace, by much, beyond where the search ended."""
-        count, share = _RULES.endless
+        count, share = RULES.endless
         last = self.stations[-count:]
         if len(last) < count:
             return False
         scale = self.target.likelihood.parameters.scales[self.column]
         way = abs(self.way)
-        least = way + _RULES.beyond if isinstance(scale, Log) else 2 * way
+        least = way + RULES.beyond if isinstance(scale, Log) else 2 * way
         if last[-1].distance < max(2 * last[0].distance, least):
             return False
         places, values = (np.array([each[k] for each in last]) for k in (0, 3))
@@ -328,12 +280,12 @@ class Path:
 
     def _is_level(self) -> bool:
         """Whether the nll, which has fallen, does so no more."""
-        return self._has_fallen(_RULES.nearer, 0.0)
+        return self._has_fallen(RULES.nearer, 0.0)
 
     def _saturates(self) -> bool:
         """Whether it has fallen by next to nothing lately, before noise hides the rest."""
-        enough = len(self.stations) >= _RULES.least
-        return enough and self._has_fallen(0.5, _RULES.saturating)
+        enough = len(self.stations) >= RULES.least
+        return enough and self._has_fallen(0.5, RULES.saturating)
 
     def without_bound(self) -> Outcome:
         """Report that the nll falls without end, as seen at the last station."""
@@ -348,10 +300,10 @@ class Path:
         half = self._before(last)
         quarter = self._before(half)
         move, before = last.others - half.others, half.others - quarter.others
-        diverges = np.abs(move) > _RULES.diverging * np.abs(before)
-        diverges &= np.abs(move) > _RULES.moved * last.units
+        diverges = np.abs(move) > RULES.diverging * np.abs(before)
+        diverges &= np.abs(move) > RULES.moved * last.units
         signs = np.insert(np.where(diverges, np.sign(move), 0.0), self.column, np.sign(self.way))
-        level = [each for each in self.stations if each.value <= last.value + _RULES.level]
+        level = [each for each in self.stations if each.value <= last.value + RULES.level]
         middle = level[len(level) // 2]
         columns, point = np.flatnonzero(signs), self.point(middle)
         units = np.insert(middle.units, self.column, abs(self.way))

@@ -16,19 +16,16 @@ from bootmle.likelihood.derivatives import gradient_and_hessian
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.divergence import Ray, divergence_along
 from bootmle.optimization.flat_spaces import (
-    FlatSpaces,
-    hides_curvature,
     noise_at,
-    split_by_curvature,
 )
-from bootmle.optimization.newton import TINY
-from bootmle.optimization.outcome import SUPREMUM, Outcome, descend, no_finite_optimum
+from bootmle.optimization.outcome import SUPREMUM, Outcome, no_finite_optimum
 from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
+from bootmle.optimization.recession_path import LEVEL, RecessionPath, fit_across, follow, size_of
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
-from bootmle.optimization.whitening import WhitenedObjective, Whitening
+from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["along_recession", "fit_across"]
+__all__ = ["along_recession"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +35,6 @@ class _Rules:
     vanishing: float = 0.05
     """Curvature far out that is none: an error of a measured Hessian, and what is left of one that
     falls exponentially."""
-    legs: int = 6
-    """Times that the distance is doubled and the rest fitted, before the search is given up."""
-    shorter: tuple[float, ...] = (1 / 4, 1 / 16)
-    """Shares of that distance, where noise, or the end of the domain, lies at the whole of it."""
-    steps: int = 4
-    """Newton steps of such a fit."""
     doublings: int = 5
     """Of the last leg, back along which the nll is looked at."""
     further: int = 10
@@ -58,8 +49,6 @@ class _Rules:
     """Multiple of the distance by which the steps that show noise there are longer, 0.01 of it."""
     unfitted: float = 1e-4
     """Fall across that is none: what 0.014 standard errors make."""
-    level: float = 1e-6
-    """Change of the nll that is none: what an error of 1e-3 standard errors across makes."""
     saturating: float = 0.01
     """Share of the whole fall that the last doubling may have where there is a supremum."""
     involved: float = 1e-4
@@ -70,23 +59,6 @@ class _Rules:
 
 
 _RULES = _Rules()
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """A point (q,) where the rest is fitted, and how it came there."""
-
-    z: Floats
-    value: float
-    before: float  # the value where the last leg began
-    came: Floats
-    spaces: FlatSpaces  # where the nll is nearly flat there, and where it is not
-    step_sizes: StepSizes  # that follow the noise there
-
-    @property
-    def length(self) -> float:
-        """Length of the last leg."""
-        return float(np.linalg.norm(self.came))
 
 
 def along_recession(
@@ -101,7 +73,7 @@ def along_recession(
     # None where there is no direction in which the nll is nearly flat, or it rises along it. An
     # optimum may be nearly flat at its bottom, too: a fit's, seen from where the estimate is not
     # yet.
-    path = _follow(target, z, step, step_sizes)
+    path = follow(target, z, step, step_sizes)
     if path is None or not path.length > 0:
         return None
     step_sizes, forward = path.step_sizes, None
@@ -127,11 +99,18 @@ def along_recession(
         return None  # the rest was fitted too far from the supremum: it is seen from further out
     if flat_bottoms and not _stays_low(target, path, origin, direction, seen, tolerance):
         return None
-    far_out = origin + distance * direction
-    if not _is_alone(target, far_out, path.value - total, step_sizes):
-        far = Ray(origin, direction, path.value - total, distance, saturating=True)
+    far = Ray(origin, direction, path.value - total, distance, saturating=True)
+    return _supremum(target, path, far, step_sizes)
+
+
+def _supremum(
+    target: WhitenedObjective, path: RecessionPath, far: Ray, step_sizes: StepSizes
+) -> Outcome | None:
+    """Fit what does not diverge far out on a ray; None where that does not converge."""
+    far_out = far.origin + far.reach * far.direction
+    if not _is_alone(target, far_out, far.end, step_sizes):
         return divergence_along(target, far, step_sizes)
-    signs = _signs(target, path, direction, distance)
+    signs = _signs(target, path, far.direction, far.reach)
     columns = np.flatnonzero(signs)
     far_out = target.whitening.to_working(far_out)
     fitted = fit_others(target, columns, far_out, step_sizes)
@@ -143,7 +122,7 @@ def along_recession(
 
 def _stays_low(
     target: WhitenedObjective,
-    path: _Path,
+    path: RecessionPath,
     origin: Floats,
     direction: Floats,
     seen: Floats,
@@ -166,7 +145,7 @@ def _stays_low(
 
 
 def _look_back(
-    target: WhitenedObjective, path: _Path, direction: Floats, tolerance: float
+    target: WhitenedObjective, path: RecessionPath, direction: Floats, tolerance: float
 ) -> tuple[Floats, bool]:
     """Return how far the nll rises back along a direction, and whether it is finite all along."""
     back = path.length * 2.0 ** np.arange(-2, _RULES.doublings)
@@ -194,101 +173,23 @@ def _is_alone(target: WhitenedObjective, z: Floats, value: float, step_sizes: St
     return int((~curved).sum()) <= 1 and bool(falls.sum() <= _RULES.unfitted)
 
 
-def _signs(target: WhitenedObjective, path: _Path, direction: Floats, distance: float) -> Floats:
-    """Return the signs (q,) of a divergence; 0 for parameters that can as well stay where they are.
-
-    One that moves little may only be on its way to its limit.
-    """
+def _signs(
+    target: WhitenedObjective, path: RecessionPath, direction: Floats, distance: float
+) -> Floats:
+    """Return the signs (q,) of a divergence; 0 for parameters that can as well stay."""
+    # One that moves little may only be on its way to its limit.
     whitening = target.whitening
     pace = whitening.factor @ direction / whitening.units
     share = np.abs(pace) / np.abs(pace).max()
     kept = np.where(share > _RULES.slow, pace, 0.0)
     if np.any((share > _RULES.involved) & (kept == 0)):
         moved = whitening.to_whitened(whitening.center + distance * kept * whitening.units)
-        if not target.value(path.z + moved) <= path.value + _RULES.level:
+        if not target.value(path.z + moved) <= path.value + LEVEL:
             kept = np.where(share > _RULES.involved, pace, 0.0)
     return np.sign(kept)
 
 
-def _follow(
-    target: WhitenedObjective, z: Floats, step: Floats, step_sizes: StepSizes
-) -> _Path | None:
-    """Double the distance along the flattest directions, the rest fitted across them each time."""
-    came, settled = z if z.any() else step, 0
-    value = target.value(z)
-    for _ in range(_RULES.legs):
-        spaces = split_by_curvature(target, z, value, step_sizes)
-        if spaces is None and hides_curvature(target, z, came, step_sizes):
-            # Steps that are as long as the noise out there asks for show what it hides.
-            step_sizes = StepSizes.from_noise(noise_at(target, z, came / _size(came)))
-            spaces = split_by_curvature(target, z, value, step_sizes)
-        if spaces is None:
-            return None
-        flat = spaces.flat
-        allowed = value + max(_RULES.level, step_sizes.slack(value))
-        following, below, done = _go_on(target, z, came, spaces, step_sizes)
-        if value < below < np.inf and not below <= allowed:
-            allowed = max(allowed, value + noise_at(target, following, came / _size(came)))
-        if not below <= allowed and flat.shape[1] > 1:
-            spaces = spaces.narrowed()
-            following, below, done = _go_on(target, z, came, spaces, step_sizes)
-        for share in _RULES.shorter:
-            if done and below <= allowed:
-                break
-            nearer = _go_on(target, z, came, spaces, step_sizes, share)
-            if nearer[2] and nearer[1] <= allowed:
-                following, below, done = nearer
-        if not below <= allowed and settled:
-            return None
-        settled = settled + 1 if done else 0
-        came, z, last, value = following - z, following, value, below
-        if settled > 1:
-            return _Path(z, value, last, came, spaces, step_sizes)
-    return None
-
-
-def _size(step: Floats) -> float:
-    """Return a step's length, never 0."""
-    return max(float(np.linalg.norm(step)), TINY)
-
-
-def _go_on(
-    target: WhitenedObjective,
-    z: Floats,
-    came: Floats,
-    spaces: FlatSpaces,
-    step_sizes: StepSizes,
-    share: float = 1.0,
-) -> tuple[Floats, float, bool]:
-    """Go as far again along the flat directions, or a share of it, and fit across them."""
-    # Return the point, its value, and whether that fit converged.
-    flat = spaces.flat
-    along = flat @ (flat.T @ came)
-    if not np.linalg.norm(along) > 0:
-        along = -flat @ (flat.T @ spaces.slope)
-    length = _size(along)
-    reach = share * max(1.0, float(np.linalg.norm(flat.T @ z)))
-    far = z + reach / length * along
-    following, done = fit_across(target, far, spaces.across, step_sizes)
-    return following, target.value(following), done
-
-
-def fit_across(
-    target: WhitenedObjective, z: Floats, across: Floats, step_sizes: StepSizes
-) -> tuple[Floats, bool]:
-    """Fit along some directions only, (q, r); return where that ends, and whether it converged."""
-    if not across.shape[1]:
-        return z, True
-    whitening = target.whitening
-    here = target.seen_in(Whitening(whitening.to_working(z), whitening.factor @ across))
-    here.sandwich = None
-    start = np.zeros(across.shape[1])
-    run = descend(here, start, step_sizes, rounds=_RULES.steps, ceiling=np.inf)
-    target.n_evaluations += here.n_evaluations
-    return z + across @ run.z[0], bool(run.done[0])
-
-
-def _directions(target: WhitenedObjective, path: _Path) -> Iterator[Floats]:
+def _directions(target: WhitenedObjective, path: RecessionPath) -> Iterator[Floats]:
     """List the directions to look along: how the path came, then others of its flat space."""
     came = path.came / path.length
     yield came
@@ -297,20 +198,20 @@ def _directions(target: WhitenedObjective, path: _Path) -> Iterator[Floats]:
         yield _nearest_axis(target, came)
 
 
-def _inside(path: _Path) -> Floats:
+def _inside(path: RecessionPath) -> Floats:
     """Return the direction (r,) in which all that is nearly flat moves away from the estimate."""
     # It leads into a cone of recession, whose edges the last leg may follow.
     shallow = path.spaces.shallow
     away = shallow @ (shallow.T @ path.z)
-    return np.asarray(away / _size(away))
+    return np.asarray(away / size_of(away))
 
 
 def _forward(
-    target: WhitenedObjective, path: _Path, direction: Floats, step_sizes: StepSizes
+    target: WhitenedObjective, path: RecessionPath, direction: Floats, step_sizes: StepSizes
 ) -> tuple[Floats, float, Floats, float] | None:
     """Return where a ray begins, how far it was looked at, its falls, and what counts as none."""
     # None where the nll rises by more than its noise there, and still does with the rest fitted.
-    tolerance = max(_RULES.level, step_sizes.slack(path.value))
+    tolerance = max(LEVEL, step_sizes.slack(path.value))
     values, reached, origin = [path.before, path.value], 0.0, path.z
     for doubling in range(_RULES.further):
         distance = path.length * 2.0**doubling
@@ -348,7 +249,7 @@ def _nearest_axis(target: WhitenedObjective, direction: Floats) -> Floats:
 
 
 def _not_identified(
-    target: WhitenedObjective, path: _Path, direction: Floats, step_sizes: StepSizes
+    target: WhitenedObjective, path: RecessionPath, direction: Floats, step_sizes: StepSizes
 ) -> Outcome:
     """Report an optimum that is flat along a direction: the parameters in it have no value."""
     pace = target.whitening.factor @ direction / target.whitening.units

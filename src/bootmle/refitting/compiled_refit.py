@@ -14,8 +14,8 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic import Refitted
 from bootmle.likelihood.automatic_views import take_automatic_scores
 from bootmle.likelihood.compiled_newton import Shared
-from bootmle.optimization.batch import exact_limits, measures_own_hessians
 from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.refit_rules import exact_limits, measures_own_hessians
 from bootmle.optimization.sandwich import Sandwich, sandwich_errors
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective

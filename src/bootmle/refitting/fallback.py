@@ -18,7 +18,7 @@ from bootmle.optimization.active_set import (
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.bounds import Columns, into_bounds, on_bounded_scales, stays_inside
 from bootmle.optimization.cones import along_cone
-from bootmle.optimization.continuation import along_curve
+from bootmle.optimization.curves import along_curve
 from bootmle.optimization.divergence import divergence_along, follow_curvature, probe_rays
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.outcome import (
@@ -30,7 +30,8 @@ from bootmle.optimization.outcome import (
     no_finite_optimum,
     or_noise_limited,
 )
-from bootmle.optimization.plateaus import along_profile, at_plateau, off_plateau
+from bootmle.optimization.plateaus import at_plateau, off_plateau
+from bootmle.optimization.profile_walk import along_profile
 from bootmle.optimization.range_ends import toward_range_end
 from bootmle.optimization.recession import along_recession
 from bootmle.optimization.status import Status
@@ -44,7 +45,7 @@ _STEPS = 6
 """Newton steps with measured Hessians before divergence is probed for; measured: a regular refit
 takes 1 to 7 with any Hessian."""
 _AS_LOW = 1e-5
-"""Rise from a point to a supremum on a curve past it that is none, as continuation._Rules.level."""
+"""Rise from a point to a supremum on a curve past it that is none, as continuation.Rules.level."""
 _ALLOWANCE = 1e-4
 """Change of the nll that does not count on a plateau, where following the curvature failed: 2e-4 of
 what it rises by over one standard error."""
