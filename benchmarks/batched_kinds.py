@@ -24,6 +24,8 @@ __all__ = ["TAIL", "Intervals"]
 TAIL = 0.025
 STEP = 1e-3
 """Step of the gradient's second differences in standard errors."""
+STEP_OF_DERIVED, CURVED_STEP_OF_DERIVED = 0.01, 0.05
+"""Steps of derived quantities' first and second differences: they are formulas without noise."""
 
 
 class Intervals:
@@ -100,7 +102,7 @@ class Intervals:
 
     def _row_cr3(self) -> Floats:
         """Take derived quantities' errors by the delta method."""
-        whole, unit = np.ones((1, self.data.n)), 0.01 * self.data.error
+        whole, unit = np.ones((1, self.data.n)), STEP_OF_DERIVED * self.data.error
         moved = self.data.corrected_influences(self.data.estimate[None], whole)[0]
         ends = [self.quantities(self.data.estimate + side * np.diag(unit)) for side in (-1, 1)]
         slopes = (ends[1] - ends[0]) / (2 * unit[:, None])
@@ -180,11 +182,13 @@ class Family:
             return np.asarray((ends[0] - 2 * ends[1] + ends[2]) / size**2)
 
         def second_of(moves: Floats) -> Floats:  # of the quantities, along moves of the parameters
-            size = 0.05 / np.maximum(np.abs(moves / data.error).max(axis=1, keepdims=True), 1e-12)
+            size = CURVED_STEP_OF_DERIVED / np.maximum(
+                np.abs(moves / data.error).max(axis=1, keepdims=True), 1e-12
+            )
             ends = [quantities(estimate + side * size * moves) for side in (-1, 0, 1)]
             return np.asarray((ends[0] - 2 * ends[1] + ends[2]) / size**2)
 
-        unit = 0.01 * data.error
+        unit = STEP_OF_DERIVED * data.error
         ends = [quantities(estimate + side * np.diag(unit)) for side in (-1, 1)]
         slopes = (ends[1] - ends[0]) / (2 * unit[:, None])
         axes = (np.sqrt(np.maximum(values, 0)) * vectors).T

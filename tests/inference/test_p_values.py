@@ -132,7 +132,7 @@ def test_parameters_that_are_not_identified_have_none(boot_of: BootOf) -> None:
     assert np.isnan(boot.p_value(300 * UNITS)).tolist() == [True, False]
 
 
-@pytest.mark.parametrize("null", [[1.0, 2.0, 3.0], "a", np.nan, [1.0, np.nan]])
+@pytest.mark.parametrize("null", [[1.0, 2.0, 3.0], "a", "0", np.nan, [1.0, np.nan], True, [1j, 0]])
 def test_null_values_of_another_number_are_refused(boot: Bootstrap, null: Any) -> None:
     with pytest.raises(ValueError, match=r"null: .*; pass one number, or 2"):
         boot.p_value(null)

@@ -43,6 +43,11 @@ def test_missing_labels_are_refused_under_the_name_of_their_argument(missing: An
         read_codes("groups", missing)
 
 
+def test_labels_of_types_without_an_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="groups: labels are int and str, which have no common"):
+        read_codes("groups", np.array([1, "a", 1], dtype=object))
+
+
 @pytest.mark.parametrize(("labels", "shown"), [(np.ones((2, 2)), r"\(2, 2\)"), ([], r"\(0,\)")])
 def test_labels_of_another_shape_are_refused(labels: Any, shown: str) -> None:
     with pytest.raises(ValueError, match=rf"groups: shape {shown}; pass one label"):

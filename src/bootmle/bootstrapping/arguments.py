@@ -202,12 +202,13 @@ def read_values(
         for name, value in given.items():
             if str(name) not in values:
                 raise ValueError(f"{argument}: {name!r} is not among the parameters {list(names)}")
-            if not isinstance(value, Real) or value != value:
+            if isinstance(value, bool) or not isinstance(value, Real) or value != value:
                 raise ValueError(f"{argument}: {str(name)!r} is {brief(value)}; pass a number")
             values[str(name)] = float(value)
         return np.array(list(values.values()))
     try:
-        array = np.array(given, dtype=float)
+        array = np.asarray(given)
+        array = array.astype(float) if array.dtype.kind in "iufO" else np.empty(0)
     except (TypeError, ValueError):
         array = np.empty(0)
     if one_for_all and array.ndim == 0:

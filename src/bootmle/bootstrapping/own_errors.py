@@ -24,7 +24,7 @@ _GRADIENTS = 2
 
 
 class OwnErrors:
-    """Those of a run's replicates, once they are known: for most replicates nobody asks."""
+    """The own standard errors of a run's replicates, once they are asked for."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -35,12 +35,12 @@ class OwnErrors:
         if self.known is None:
             data, task = run.data, Task.prepare(run.fit, run.sampling, run.refit, run.seed)
             numbers = np.arange(len(data)) if run.numbers is None else run.numbers
-            expanded, open_ones = errors_by_expansion(task, numbers), data.status == Status.EXPANDED
-            errors = np.where(open_ones[:, None], expanded, np.nan)
-            bare = np.isnan(errors).all(axis=1) & np.isfinite(data.estimates).all(axis=1)
-            expected = int(bare.sum()) * _GRADIENTS * (run.fit.whitening.size + 1)
+            expanded = errors_by_expansion(task, numbers)
+            errors = np.where((data.status == Status.EXPANDED)[:, None], expanded, np.nan)
+            left = np.isnan(errors).all(axis=1) & np.isfinite(data.estimates).all(axis=1)
+            expected = int(left.sum()) * _GRADIENTS * (run.fit.whitening.size + 1)
             with watched_step("standard errors", shown(None), expected):
-                errors[bare] = errors_by_parts(run.fit, task, numbers[bare], data.estimates[bare])
+                errors[left] = errors_by_parts(run.fit, task, numbers[left], data.estimates[left])
             correction = _with_errors(run.correction, data.estimates, expanded, errors)
             self.known = replace(data, standard_errors=errors), correction
         return self.known

@@ -45,7 +45,7 @@ _STEPS = 6
 """Newton steps with measured Hessians before divergence is probed for; measured: a regular refit
 takes 1 to 7 with any Hessian."""
 _AS_LOW = 1e-5
-"""Rise from a point to a supremum on a curve past it that is none, as continuation.Rules.level."""
+"""Rise from a point to a supremum beyond it that does not count, as continuation.Rules.level."""
 _ALLOWANCE = 1e-4
 """Change of the nll that does not count on a plateau, where following the curvature failed: 2e-4 of
 what it rises by over one standard error."""

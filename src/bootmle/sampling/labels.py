@@ -41,7 +41,14 @@ def read_codes(argument: str, labels: Any) -> Codes:
     missing = values != values
     if np.any(missing) or any(label is None for label in values.tolist()):
         raise ValueError(f"{argument}: labels are missing (NaN or None); give every row a label")
-    _, first, codes = np.unique(values, return_index=True, return_inverse=True)
+    try:
+        _, first, codes = np.unique(values, return_index=True, return_inverse=True)
+    except TypeError:
+        kinds = " and ".join(sorted({type(label).__name__ for label in values.tolist()}))
+        raise ValueError(
+            f"{argument}: labels are {kinds}, which have no common order; pass labels of one type, "
+            f"such as [str(label) for label in labels]"
+        ) from None
     rank = np.empty(first.size, dtype=np.intp)
     rank[np.argsort(first)] = np.arange(first.size)
     return np.asarray(rank[codes], dtype=np.intp)
