@@ -42,10 +42,8 @@ _FAR = (
 
 
 def end_on_constraint(search: Descent, params: Floats, *, converged: bool) -> None:
-    """Go from SciPy's point (p,) to the optimum on the constraints, and take the curvature there.
-
-    Errors are those along the tangent space (the delta method: Aitchison and Silvey 1958).
-    """
+    """Go from SciPy's point (p,) to the optimum on the constraints; measure the curvature there."""
+    # Errors are those along the tangent space (the delta method: Aitchison and Silvey 1958).
     found = _polish(search, params, converged=converged)
     if found.status.failed:
         for point in _toward_start(search, params):

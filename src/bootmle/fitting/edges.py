@@ -102,10 +102,8 @@ class _Edges:
         return None
 
     def onto(self, working: Floats, column: int) -> tuple[Floats, Floats] | None:
-        """Go along one parameter to a jump that the nll falls up to; return the edge's normal, too.
-
-        None where there is no such jump.
-        """
+        """Go along one parameter to a jump that the nll falls up to; return its normal, too."""
+        # None where there is no such jump.
         for sign in (1.0, -1.0):
             found = self.jump(working, column, sign)
             if found is None or found[1] > _RULES.settled:

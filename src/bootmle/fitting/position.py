@@ -114,11 +114,9 @@ class Position:
     def nearest_on_way(
         self, seen: Floats, finite: NDArray[np.bool_], hidden: float
     ) -> Floats | None:
-        """Return a point (q,) no higher than the lowest yet, on the way to where the nll fell to.
-
-        Infinite parameters stay as near to where they are as that allows. Noise hides so much: what
-        is hidden by more than a supremum's own uncertainty says nothing about where to stay.
-        """
+        """Return a point (q,) no higher than the lowest yet, on the way to where the nll fell."""
+        # Infinite parameters stay as near to where they are as that allows. Noise hides so much:
+        # what is hidden by more than a supremum's own uncertainty says nothing about where to stay.
         if hidden > SAME_SUPREMUM:
             return seen
         whitening = Whitening(self.working, np.eye(self.working.size))

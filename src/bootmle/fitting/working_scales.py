@@ -111,11 +111,9 @@ def _scale(target: WhitenedObjective, column: int, open_ways: set[Way]) -> Scale
 
 
 def _is_near(target: WhitenedObjective, column: int, bound: float, unit: float) -> bool:
-    """Whether a bound is within reach, and the scale that ends there bends little over a few units.
-
-    Very near a bound it bends too much for an expansion: there the parameter's own scale is better,
-    unless the objective is not finite beyond the bound.
-    """
+    """Whether a bound is within reach, and the scale that ends there bends little nearby."""
+    # Very near a bound it bends too much for an expansion: there the parameter's own scale is
+    # better, unless the objective is not finite beyond the bound.
     away = abs(bound - float(target.whitening.center[column])) / unit
     if not _RULES.at_bound < away < _RULES.reach:
         return False

@@ -176,15 +176,9 @@ _COMPILED: WeakKeyDictionary[Automatic, Kernels] = WeakKeyDictionary()
 def read_automatic(
     objective: Automatic, parameters: Parameters, args: tuple[Any, ...]
 ) -> tuple[Automatic, AutomaticGradient, Parameters]:
-    """Evaluate an objective in JAX; return it, its gradient in the form of jac, and its parameters.
-
-    A total is taken apart into its rows, and scales are differentiated, where that can be done.
-
-    Raises
-    ------
-    TypeError
-        Where JAX cannot trace it, with its reason, and for single precision.
-    """
+    """Evaluate an objective in JAX; return it, its gradient as jac, and its parameters."""
+    # A total is taken apart into its rows, and scales are differentiated, where that can be done.
+    # TypeError where JAX cannot trace it, with its reason, and for single precision.
     params = parameters.values
     try:
         found = objective(params.copy(), *args)

@@ -245,11 +245,9 @@ def bound_eigenvalues(eigenvalues: Floats, vectors: Floats, error: Floats) -> Fl
 
 
 def eigensystem(matrix: Floats) -> tuple[Floats, Floats]:
-    """Return eigenvalues in ascending order and eigenvectors, the largest entry of each positive.
-
-    Jacobi rotations compute a small eigenvalue accurately beside a large one where they differ only
-    by the parameters' scales; a dense solver does not (Demmel and Veselić 1992).
-    """
+    """Return ascending eigenvalues, and eigenvectors, the largest entry of each positive."""
+    # Jacobi rotations compute a small eigenvalue accurately beside a large one where they differ
+    # only by the parameters' scales; a dense solver does not (Demmel and Veselić 1992).
     rotated, vectors = matrix.copy(), np.eye(len(matrix))
     for _ in range(_SWEEPS):
         if not _sweep(rotated, vectors):

@@ -100,10 +100,8 @@ def split_gradient(
 
 
 def accurate_gradient(view: View, z: Floats, noise: float) -> Floats:
-    """Return the gradient (r,) at one point, to fourth order in the step where it is differenced.
-
-    Beyond the domain on both sides the difference of two infinities is no slope, and is NaN.
-    """
+    """Return the gradient (r,) at one point, to fourth order in a difference's step."""
+    # Beyond the domain on both sides the difference of two infinities is no slope, and is NaN.
     if view.likelihood.has_gradient:
         (gradient,) = _exact_gradients([view], z[None])
         return np.asarray(gradient)

@@ -34,10 +34,8 @@ def refit_on_device(
     exact: bool,
     meats: bool,
 ) -> Refitted:
-    """Refit some of the replicates with weights (b, n), where their models are; in NumPy's arrays.
-
-    What is not among the chosen ones may be missing.
-    """
+    """Refit some of the replicates with weights (b, n), where their models are."""
+    # Results are NumPy's arrays; what is not among the chosen ones may be missing.
     first, last, _ = chosen.indices(len(weights))
     together = device().memory is not None
     kind = "newton", curved, together, exact, meats

@@ -188,10 +188,8 @@ def _shorten(
     found: list[LineExpansion],
     noise: float,
 ) -> None:
-    """Shorten steps that led beyond the quadratic, in place, as long as that lowers the curvature.
-
-    A curvature that rises instead is noise.
-    """
+    """Shorten steps that led beyond the quadratic, in place, as long as that helps."""
+    # A curvature that rises instead is noise.
     order = objective.order
     for k, line in enumerate(lines):
         size = _curvature(found[k], order)

@@ -82,11 +82,9 @@ class Station:
 
 
 def approach(objective: Objective, frame: Frame, noise: float) -> Station | None:
-    """Move the objective's point to near a stationary one, by differences along the frame's axes.
-
-    The differences there are among those that the Hessian is measured by. A frame in which
-    curvatures are not about one is whitened by a rough Hessian. None where that fails.
-    """
+    """Move the objective's point to near a stationary one, by differences along the axes."""
+    # The differences there are among those that the Hessian is measured by. A frame in which
+    # curvatures are not about one is whitened by a rough Hessian. None where that fails.
     here = _whitened(_arrive(objective, frame, noise), 0)
     furthest = _RULES.furthest if objective.order == 2 else _RULES.near
     before, frames = furthest / _RULES.shrinks, 1
@@ -106,10 +104,8 @@ def approach(objective: Objective, frame: Frame, noise: float) -> Station | None
 
 
 def closer(here: Station, third: float = np.inf) -> Station:
-    """Step nearer until a Hessian measured here, with such third derivatives, holds to the optimum.
-
-    Or until a fit stays here anyway; as far as the frame fits.
-    """
+    """Step nearer until a Hessian measured here holds to the optimum, or a fit stays here."""
+    # As far as the frame fits, with such third derivatives.
     for _ in range(_RULES.nearer):
         size = float(np.linalg.norm(here.newton_step))
         if size < _RULES.stays or _holds(size, third):
