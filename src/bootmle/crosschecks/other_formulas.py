@@ -35,7 +35,7 @@ _STEPS = tuple(10.0**-k for k in range(1, 9))
 """Steps of differences that are tried, absolute and relative to the parameter."""
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Map = tuple[str, Callable[[float], float]]
 _MAPS: tuple[Map, ...] = (
     ("log({})", lambda t: 1 / abs(t)),
@@ -127,7 +127,7 @@ def elsewhere_formulas(base: Formula, fit: Fit, point: Floats | None) -> Iterato
         )
 
 
-def _unless_raised(found: Callable[[], T]) -> T | None:
+def _unless_raised(found: Callable[[], _T]) -> _T | None:
     """Go on with a search that had paused, unless the objective raises where it then goes."""
     try:
         return found()

@@ -32,6 +32,7 @@ from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.contributions import Calls
 from bootmle.likelihood.data import as_args
+from bootmle.likelihood.information import Information
 from bootmle.likelihood.jacobian import check_jac_at
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
@@ -281,6 +282,11 @@ def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
         return conclude(likelihood, search)
 
 
+def _undetermined(information: Information) -> Information:
+    """Leave no direction that has a standard error."""
+    return replace(information, limit=np.full((information.point.size, 1), np.nan))
+
+
 def conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
@@ -296,8 +302,7 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
     skipped = describe_missing(likelihood, estimate, base)
     scales = tuple(likelihood.parameters.scales)
     if search.status.withheld and information.limit is None and information.tangent is None:
-        nothing = np.full((information.point.size, 1), np.nan)
-        information = replace(information, limit=nothing)
+        information = _undetermined(information)
     if information.tangent is None:  # on another scale straight constraints would bend
         inside = search.scipy.inside(whitening.center.size)
         likelihood, whitening = working_scales(likelihood, whitening, base, inside)

@@ -42,7 +42,7 @@ class ScipyRun:
     last: tuple[Floats, Floats | float] | None = None  # best full parameters, and values there
     trail: Trail | None = None  # of a run that has paused
     ended_early: bool = False  # whether a fit goes on from where it has paused
-    end: EndPoint | None = None
+    end: EndPoint | None = None  # where a run that had paused was found to end
     result: OptimizeResult | None = None
 
     @property
@@ -82,8 +82,8 @@ class ScipyRun:
 
     def check_unchanged(self) -> None:
         """Refuse to go on with an objective that has another value at the start by now."""
-        parameters = self.likelihood.parameters
-        now = self.likelihood.total(parameters.to_user(self.start))
+        with computation():
+            now = self.likelihood.total(self.likelihood.parameters.to_user(self.start))
         if abs(now - self.first) > SAME * abs(self.first):
             raise ValueError(
                 f"fun: {now:.10g} at the start values, but {self.first:.10g} when it was fitted: "

@@ -38,7 +38,7 @@ __all__ = ["Search"]
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What counts as SciPy's failure."""
+    """Which parameters have no effect."""
 
     near: float = 1e-3
     """Share of a parameter by which it moves, to see whether the nll depends on it."""
