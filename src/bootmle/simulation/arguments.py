@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.arguments import check_refit, read_values
+from bootmle.display.checks import check_flag
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
@@ -14,14 +15,16 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
 from bootmle.sampling import Plan
 
-__all__ = ["check_functions", "check_study_refit", "read_truth"]
+__all__ = ["check_functions", "read_truth", "read_warp"]
 
 
-def check_study_refit(fit: Fit | Estimator, sampling: Plan, refit: str, warp: bool) -> None:
-    """Raise for a kind of refit that is unknown or not available."""
+def read_warp(fit: Fit | Estimator, sampling: Plan, refit: str, warp: bool) -> bool:
+    """Read whether a study is a warp-speed one; raise for refits that it cannot have."""
+    warp = check_flag("warp", warp)
     check_refit(fit, sampling, refit)
     if warp and refit != "verified":
         raise ValueError(f"refit: {refit!r} needs many replicates of each data set, not warp=True")
+    return warp
 
 
 def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any) -> None:

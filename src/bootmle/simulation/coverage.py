@@ -18,7 +18,6 @@ from bootmle.bootstrapping.arguments import (
     read_shard,
 )
 from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
-from bootmle.display.checks import check_flag
 from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.checkpoint import Checkpoint, is_run
 from bootmle.execution.parallel import check_n_jobs
@@ -32,7 +31,7 @@ from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Cases, Plan
 from bootmle.sampling.digests import checksum_simulated, name_of
-from bootmle.simulation.arguments import check_functions, check_study_refit, read_truth
+from bootmle.simulation.arguments import check_functions, read_truth, read_warp
 from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods
 from bootmle.simulation.simulated_fits import SimulatedFits
@@ -129,11 +128,9 @@ def coverage(
     refuse_keywords(unknown, "coverage", coverage)
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
-    # Simulated data have a row for each observation, frequency weights or not.
-    sampling = sampling.labeled(fit, look_up=False)
+    sampling = sampling.labeled(fit, look_up=False)  # simulated data have a row per observation
     check_functions(fit, simulate, derive)
-    warp = check_flag("warp", warp)
-    check_study_refit(fit, sampling, refit, warp)
+    warp = read_warp(fit, sampling, refit, warp)
     chosen, left_out = read_methods(methods, warp, sampling, fit, refit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
     total = check_n_resamples(n_datasets, Cases(), "n_datasets")
