@@ -96,8 +96,8 @@ class Inference(Doubled):
 
         Notes
         -----
-        With more than 4 parameters, or with ``jac``, the sandwich takes the Hessian that certified
-        the replicate: its errors are 1 to 2% too large in samples of about 100.
+        With more than 4 parameters the sandwich takes the Hessian that certified the replicate: its
+        errors are 1 to 2% too large in samples of about 100.
 
         Examples
         --------
