@@ -175,3 +175,23 @@ def test_how_far_above_the_optimum_scipy_stopped_is_said_on_the_users_scale() ->
     rise = nll([x[0], np.exp(x[1])], y).sum() - mle.nll
     (said,) = re.findall(r"SciPy stopped ([\d.e-]+) above", str(crosscheck(mle)))
     assert_allclose(float(said), rise, rtol=1e-3)
+
+
+@pytest.mark.parametrize("most", [3, 200])
+def test_a_fits_own_result_is_cross_checked_on_the_users_scale(most: int) -> None:
+    def nll(params: Any, y: Any) -> Any:
+        return np.log(params[1]) + ((y - params[0]) / params[1]) ** 2 / 2
+
+    y, how = sample(), {"transform": ["identity", "log"], "options": {"maxiter": most}}
+    mle = fit(nll, [1.0, 5.0], args=y, **how)  # type: ignore[arg-type]
+    own = mle.optimize_result
+    check, slopes = crosscheck(mle, covariances={"own": own}), [1.0, np.exp(own.x[1])]
+    wanted = np.sqrt(np.diag(own.hess_inv)) * slopes  # the delta method
+    assert_allclose(check.standard_errors["own"], wanted, rtol=1e-6)
+    reason = check.verdicts["own"].reason
+    if most == 3:
+        rise = nll([own.x[0], slopes[1]], y).sum() - mle.nll
+        (said,) = re.findall(r"and ([\d.e-]+) above it in nll", reason)
+        assert_allclose(float(said), rise, rtol=0.01)
+    else:
+        assert "from the optimum" not in reason

@@ -249,11 +249,8 @@ def _distance(source: Source, fit: Fit) -> float:
     x = np.asarray(source.result["x"], dtype=float)
     if x.shape not in {fit.estimate.shape, (int(fit.free.sum()),)}:
         return 0.0
-    parameters = fit.likelihood.parameters
-    points = [parameters.to_working(_in_full(fit, x))]
-    # A search on a transformed scale has working parameters.
-    points += [x] if x.size == parameters.free.size else []
-    away = min(float(np.linalg.norm(fit.whitening.to_whitened(point))) for point in points)
+    working = fit.likelihood.parameters.to_working(_in_full(fit, x))
+    away = float(np.linalg.norm(fit.whitening.to_whitened(working)))
     return away if np.isfinite(away) else np.inf
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from bootmle.crosschecks.library_results import LibraryResult, recognize
+from bootmle.crosschecks.search_scale import on_users_scale
 from bootmle.crosschecks.sources import OWN, Source
 from bootmle.display.text import brief
 from bootmle.fitting.fitted import Fitted
@@ -75,7 +76,8 @@ def _read_result(fit: Fitted, name: str, result: Mapping[str, Any]) -> Source:
         raise ValueError(
             f"covariances: {name!r} has no hess_inv (its method computes none); leave it out"
         )
-    return Source.of(name, _matrix(fit, name, raw), result=result, quasi_newton=True)
+    result, matrix = on_users_scale(fit, result, _matrix(fit, name, raw))
+    return Source.of(name, matrix, result=result, quasi_newton=True)
 
 
 def _of_array(fit: Fitted, name: str, given: Any) -> Source:
