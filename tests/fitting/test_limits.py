@@ -55,3 +55,17 @@ def test_no_error_follows_where_nothing_is_finite_or_certified() -> None:
         assert all(np.isnan(errors).all() for errors in check.standard_errors.values())
         assert check.conditioning is None
     assert fit(saddle, [0.1, 0.1]).converged
+
+
+def test_a_range_end_that_only_seems_as_low_is_no_optimum() -> None:
+    # Miele and Cantrell's function vanishes at (0, 1, 1, 1), to the fourth order and higher. Toward
+    # x4 = 1 it seemed level, a thousandth of a standard error above SciPy's own point.
+    def function(x: Floats) -> float:
+        even = (np.exp(x[0]) - x[1]) ** 4 + 100 * (x[1] - x[2]) ** 6
+        return float(even + np.tan(x[2] - x[3]) ** 4 + x[0] ** 8)
+
+    mle = fit(function, [-0.026, -0.835, 0.951, -0.219], bounds=[(-1, 1)] * 4)
+    assert mle.nll <= mle.optimize_result.fun
+    at_bound = bool(np.isin(mle.estimate, (-1, 1)).any())
+    assert (mle.status is Status.AT_BOUND) == at_bound
+    assert ("at a bound" in str(mle)) == at_bound

@@ -48,6 +48,7 @@ class _Rules:
 
 _RULES = _Rules()
 
+_BOUND = "at a bound: "
 _END = "the end of its range is treated as a bound from here on"
 
 
@@ -110,9 +111,11 @@ class Search(ScipySearch):
         same = self.nll - self.best <= 2 * self.decrement**2
         before = tuple(self.held) if same else None
         had_optimum, self.nll = self.status.has_optimum, self.best
-        self.notes = [note for note in self.notes if not note.startswith(SUPREMUM)]
+        self.notes = [note for note in self.notes if not note.startswith((SUPREMUM, _BOUND))]
         free, ends = self.best_params[self.parameters.free], self.parameters.bounds.T
         self._hold(self.best_params, np.flatnonzero((free == ends).any(axis=0)))
+        if self.held.size:
+            self.notes.append(f"{_BOUND}{self.parameters.listed(self.held)}")
         if had_optimum and before == tuple(self.held) and self.working.size:
             self.whitening = Whitening.from_curvature(self.working, self.information.matrix)
             return
@@ -157,8 +160,7 @@ class Search(ScipySearch):
         """Look for one at an end of a parameter's range, and optimize the others there."""
         if not self._is_uncertain() or comes_back(self):
             return False
-        allowed = self.best + max(SAME_SUPREMUM, self._hidden())
-        found = find_range_end(self)
+        hidden, found = self._hidden(), find_range_end(self)
         if found is None:
             return False
         column = np.array([found.column])
@@ -166,10 +168,14 @@ class Search(ScipySearch):
             end = self.parameters.bounds[column, found.side]
             where = describe_ends(self.parameters, column, np.where(np.isfinite(end), end, 0.0))
             return self.has_no_optimum(f"{UNBOUNDED} as {where}", column)
-        if self.likelihood.total(found.params) > allowed:
+        if self.likelihood.total(found.params) > self.best + max(SAME_SUPREMUM, hidden):
             return False
-        place = found.params[self.parameters.free[found.column]]
+        place, slack = (
+            found.params[self.parameters.free[found.column]],
+            self.step_sizes.slack(self.best),
+        )
         if place != self.parameters.bounds[found.column, found.side]:
+            slack = max(SAME_SUPREMUM, hidden)  # beside the end the nll is not at its lowest yet
             bounds = self.parameters.bounds.copy()
             bounds[found.column, found.side] = place
             self.parameters = replace(self.parameters, bounds=bounds)
@@ -181,7 +187,9 @@ class Search(ScipySearch):
             self._hold(found.params, held)
             self.whitening, self.decrement = Whitening(self.working, np.eye(self.working.size)), 0.0
         self._stands_at_bound(held)
-        self.best, self.best_params = self.likelihood.total(self.user()), self.user()
+        value = self.likelihood.total(self.user())
+        if value <= self.best + slack:  # what was lower is so by noise
+            self.best, self.best_params = value, self.user()
         return True
 
     def _optimize_within_bounds(self) -> None:
@@ -215,7 +223,7 @@ class Search(ScipySearch):
 
     def _stands_at_bound(self, held: Columns) -> None:
         """Record an optimum at bounds, and the others that it leaves open."""
-        self.notes.append(f"at a bound: {self.parameters.listed(held)}")
+        self.notes.append(f"{_BOUND}{self.parameters.listed(held)}")
         if self.status is Status.NOT_IDENTIFIED:
             parts = np.abs(self.information.null_directions) > _RULES.involved
             columns = np.flatnonzero(parts.any(axis=1)) if parts.size else np.arange(len(parts))
