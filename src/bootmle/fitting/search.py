@@ -170,10 +170,8 @@ class Search(ScipySearch):
             return self.has_no_optimum(f"{UNBOUNDED} as {where}", column)
         if self.likelihood.total(found.params) > self.best + max(SAME_SUPREMUM, hidden):
             return False
-        place, slack = (
-            found.params[self.parameters.free[found.column]],
-            self.step_sizes.slack(self.best),
-        )
+        slack = self.step_sizes.slack(self.best)
+        place = found.params[self.parameters.free[found.column]]
         if place != self.parameters.bounds[found.column, found.side]:
             slack = max(SAME_SUPREMUM, hidden)  # beside the end the nll is not at its lowest yet
             bounds = self.parameters.bounds.copy()
