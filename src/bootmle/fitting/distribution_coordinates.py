@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy
 
+from bootmle.execution.budget import budget
 from bootmle.fitting.distribution_domains import Domain
 from bootmle.fitting.distribution_starts import Model
 from bootmle.likelihood.arrays import Floats
@@ -39,7 +40,6 @@ class Coordinates:
 
     model: Model
     by_moments: bool
-    n_evaluations: int = 0
     known: dict[tuple[float, ...], Floats] = field(default_factory=dict)
 
     @property
@@ -49,7 +49,8 @@ class Coordinates:
 
     def value(self, params: Floats) -> float:
         """Return the nll, ∞ where there is no likelihood."""
-        self.n_evaluations += 1
+        if (given := budget()) is not None:
+            given.spend(1)
         with np.errstate(all="ignore"):
             value = float(np.sum(self.model.nll(params, *self.model.args)))
         return value if np.isfinite(value) else np.inf
@@ -60,7 +61,10 @@ class Coordinates:
         if key not in self.known:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                self.known[key] = self._measure(shapes)
+                try:
+                    self.known[key] = self._measure(shapes)
+                except ArithmeticError:  # SciPy's own formula overflows
+                    self.known[key] = np.full(2, np.nan)
         return self.known[key]
 
     def _measure(self, shapes: Floats) -> Floats:

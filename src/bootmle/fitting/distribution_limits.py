@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 
 from bootmle.display.text import rounded, rounded_like
+from bootmle.execution.budget import budget
 from bootmle.fitting.distribution_coordinates import Coordinates, Station, coordinates_at
 from bootmle.fitting.distribution_domains import is_discrete
 from bootmle.fitting.distribution_starts import Model
@@ -70,13 +71,12 @@ class Limit(NamedTuple):
     """A supremum of the likelihood: where it was seen, what diverges, and what it is the limit of.
 
     Without one, where loc and scale depend on a shape along a curve, ``diverging`` is 0; ``inner``
-    is then the fit in center and spread, if it is certified.
+    is then the fit in center and spread, if it is certified or has spent its budget.
     """
 
     params: Floats
     diverging: Floats  # (p,): ±1 where a parameter goes to ±∞ or the end of its scale, 0 elsewhere
     message: str
-    n_evaluations: int
     inner: Fit | None = None
 
     @property
@@ -114,12 +114,12 @@ def _fit_inside(coordinates: Coordinates, start: Floats) -> Limit:
     try:
         inner = _fit_coordinates(coordinates, start)
     except ValueError:  # unbounded on the way
-        return Limit(start, np.zeros(start.size), "", coordinates.n_evaluations)
-    n_evaluations = coordinates.n_evaluations + inner.n_evaluations
-    certified = inner.status in {Status.CERTIFIED, Status.NOISE_LIMITED}
-    params = coordinates.at(inner.estimate[:-2], *inner.estimate[-2:]) if certified else start
-    zeros = np.zeros(start.size)
-    return Limit(params, zeros, "", n_evaluations, inner if certified else None)
+        return Limit(start, np.zeros(start.size), "")
+    given = budget()
+    ends = inner.status in {Status.CERTIFIED, Status.NOISE_LIMITED}
+    ends |= given is not None and given.is_spent
+    params = coordinates.at(inner.estimate[:-2], *inner.estimate[-2:]) if ends else start
+    return Limit(params, np.zeros(start.size), "", inner if ends else None)
 
 
 def _far_shapes(
@@ -183,21 +183,17 @@ def _describe(coordinates: Coordinates, stations: list[Station], held: int, sign
     model, last = coordinates.model, stations[-1].params
     diverging = _diverging(coordinates, [each.params for each in stations[-3:]])
     diverging[held] = sign
-    n_evaluations = coordinates.n_evaluations
     within = replace(model, fixed={**model.fixed, model.names[held]: float(last[held])})
     further = find_limit(within, last) if set(model.names[:-2]) - set(within.fixed) else None
-    if further is not None:
-        n_evaluations += further.n_evaluations
-        if further.is_infinite:
-            diverging = np.where(further.diverging, further.diverging, diverging)
-            return Limit(further.params, diverging, further.message, n_evaluations)
+    if further is not None and further.is_infinite:
+        diverging = np.where(further.diverging, further.diverging, diverging)
+        return Limit(further.params, diverging, further.message)
     fall = stations[-2].value - stations[-1].value
     if named := _fit_named(coordinates, stations[-1], fall):
-        message = _message(*named)
-        return Limit(last, diverging, message, n_evaluations + named[1].n_evaluations)
+        return Limit(last, diverging, _message(*named))
     limit = _fit_inside(replace(coordinates, model=within), last)
     message = "" if limit.inner is None else _message("another distribution", limit.inner)
-    return Limit(limit.params, diverging, message, n_evaluations + limit.n_evaluations)
+    return Limit(limit.params, diverging, message)
 
 
 def _diverging(coordinates: Coordinates, path: list[Floats]) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy  # whose stats, a third of the time of importing bootmle, is loaded at its first use
 
 from bootmle.display.text import brief
+from bootmle.execution.budget import Budget, at_most
 from bootmle.execution.threads import computation
 from bootmle.fitting.distribution_densities import read_ends
 from bootmle.fitting.distribution_domains import is_discrete, read_domains, read_fixed
@@ -34,8 +35,16 @@ from bootmle.optimization.whitening import Whitening
 
 __all__ = ["fit_distribution"]
 
+_MOST = 5000
+"""Evaluations that a fit may take, about 3 s; of 94 distributions and their own values, 90 ended
+within 1,800, measured."""
+
 _NO_WORSE = 1e-6
 """Difference in nll that is no loss: 0.001 standard errors off the optimum cost 5e-7."""
+
+
+_BESIDE = 0.1
+"""Difference in nll between a start and the end of a range next to it: 0.4 standard errors."""
 
 
 def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed: float) -> Fit:
@@ -104,18 +113,26 @@ def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed
     values = read_fixed(distribution, domains, fixed)
     known = read_start(domains, values, start)
     model = Model(distribution, tuple(domains), values, _read_data(distribution, data))
-    with computation():
-        first = first_finite(model, candidates(model, data, known))
-        limit = find_limit(model, first)
-        if limit is not None and limit.is_infinite:
-            return _at_limit(model, limit)
-        first = first if limit is None else limit.params
-        end = end_at_extreme(model, first)
-        if end is None and limit is not None and limit.inner is not None:
-            return _inside(model, limit, limit.inner)
+    with computation(), at_most(_MOST) as budget:
+        mle = _find(model, data, known, budget)
+        return replace(mle, n_evaluations=budget.spent)
+
+
+def _find(model: Model, data: Any, known: dict[str, float], budget: Budget) -> Fit:
+    """Find the optimum, or the limit at which the likelihood is highest."""
+    first = first_finite(model, candidates(model, data, known))
+    limit = find_limit(model, first)
+    if limit is not None and limit.is_infinite:
+        return _at_limit(model, limit)
+    first = first if limit is None else limit.params
+    end = end_at_extreme(model, first)
     if end is None:
-        return _counted(_at_closed_end(model, _fit(model, first)), limit)
-    for other in starts_inside(model, data, end) if start is None else ():
+        if limit is not None and limit.inner is not None:
+            return _inside(model, limit, limit.inner)
+        return _or_at_closed_end(model, first)
+    for other in starts_inside(model, data, end) if not known else ():
+        if budget.is_spent:
+            break
         try:
             mle = _fit(model, other)
         except ValueError:  # unbounded on the way to the end of the support
@@ -147,16 +164,17 @@ def _at_limit(model: Model, limit: Limit) -> Fit:
     ends = scale_ends(parameters, columns, signs[columns])
     where = describe_ends(parameters, columns, ends)
     search.has_no_optimum(f"{SUPREMUM} as {where}{limit.message}", columns)
-    return _counted(conclude(search.likelihood, search), limit)
+    return conclude(search.likelihood, search)
 
 
 def _inside(model: Model, limit: Limit, inner: Fit) -> Fit:
     """Report an optimum that was certified in center and spread in the distribution's own terms."""
     search = _stand_at(model, limit)
     search.status, search.decrement = inner.status, inner.decrement
+    search.notes = list(inner.notes) if inner.status.failed else []
     if np.isfinite(search.information.matrix).all():
         search.whitening = Whitening.from_curvature(search.working, search.information.matrix)
-    return _counted(conclude(search.likelihood, search), limit)
+    return conclude(search.likelihood, search)
 
 
 def _stand_at(model: Model, limit: Limit) -> Search:
@@ -171,27 +189,47 @@ def _stand_at(model: Model, limit: Limit) -> Search:
     return search
 
 
-def _counted(mle: Fit, limit: Limit | None) -> Fit:
-    """Add the evaluations that a limit took."""
-    more = 0 if limit is None else limit.n_evaluations
-    return replace(mle, n_evaluations=mle.n_evaluations + more)
-
-
-def _at_closed_end(model: Model, mle: Fit) -> Fit:
-    """Look for the optimum at the end of a shape's range, where none was certified inside."""
-    if mle.converged:
-        return mle
-    for position, domain in enumerate(model.domains):
-        for end in domain.closed_ends if domain.name not in model.fixed else ():
-            start = mle.estimate.copy()
-            start[position] = end
-            try:
-                found = _fit(model, _with_fixed(model, start, domain.name), {domain.name})
-            except ValueError:  # no likelihood there, or none with a maximum
-                continue
-            if found.converged and found.nll <= mle.nll + _NO_WORSE:
-                return found
+def _or_at_closed_end(model: Model, first: Floats) -> Fit:
+    """Fit, and look for the optimum at the end of a shape's range, first where it starts beside."""
+    ends = [
+        (position, end)
+        for position, domain in enumerate(model.domains)
+        for end in (domain.closed_ends if domain.name not in model.fixed else ())
+    ]
+    level = _total(model, first)
+    beside = [each for each in ends if _total(model, _moved(first, *each)) < level + _BESIDE]
+    for each in beside:
+        found = _at_end(model, first, *each)
+        if found is not None and found.nll <= level + _NO_WORSE:
+            return found
+    mle = _fit(model, first)
+    for each in ends if not mle.converged else ():
+        found = _at_end(model, mle.estimate, *each)
+        if found is not None and found.nll <= mle.nll + _NO_WORSE:
+            return found
     return mle
+
+
+def _at_end(model: Model, start: Floats, position: int, end: float) -> Fit | None:
+    """Return the optimum at the end of a shape's range; None where that is none."""
+    name = model.names[position]
+    try:
+        others = _with_fixed(model, _moved(start, position, end), name)
+        found = _fit(model, others, {name})
+    except ValueError:  # no likelihood there, or none with a maximum
+        return None
+    return found if found.converged else None
+
+
+def _moved(params: Floats, position: int, value: float) -> Floats:
+    """Return parameters (p,) with another value at one position."""
+    return np.where(np.arange(params.size) == position, value, params)
+
+
+def _total(model: Model, params: Floats) -> float:
+    """Return the nll."""
+    with np.errstate(all="ignore"):
+        return float(np.sum(model.nll(params, *model.args)))
 
 
 def _with_fixed(model: Model, start: Floats, name: str) -> Floats:

@@ -61,6 +61,7 @@ class Position:
     drop: float = 0.0  # from the start's nll to the lowest
     best: float = np.inf  # lowest nll of a full parameter vector within its bounds
     best_params: Floats | None = None
+    lows: list[tuple[int, float]] = field(default_factory=list)  # evaluations until each best nll
     infinite: Columns = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     along_curve: bool = False  # whether the infinite ones diverge along a curve
     notes: list[str] = field(default_factory=list)
@@ -110,6 +111,7 @@ class Position:
         """Keep a full parameter vector if it is the lowest yet within its bounds."""
         if nll < self.best and not crossed_columns(self.likelihood.parameters, params).size:
             self.best, self.best_params = nll, params
+            self.lows.append((self.likelihood.calls.n, nll))
 
     def nearest_on_way(
         self, seen: Floats, finite: NDArray[np.bool_], hidden: float

@@ -16,6 +16,7 @@ from bootmle.fitting.reasons import HIGHER, why_not_certified
 from bootmle.fitting.recessions import find_range_end
 from bootmle.fitting.scipy_run import ScipyRun
 from bootmle.fitting.scipy_search import ScipySearch
+from bootmle.fitting.spent import within_budget
 from bootmle.fitting.suprema import SupremumSearch
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import accurate_gradient
@@ -66,6 +67,11 @@ class Search(ScipySearch):
 
     def run(self) -> None:
         """Minimize with SciPy, then continue until the optimum is certified."""
+        with within_budget(self):
+            self._run()
+
+    def _run(self) -> None:
+        """Search from the start, and from SciPy's own end where that led to no optimum."""
         self._search()
         if self.scipy.ended_early and self.status is not Status.CERTIFIED:
             # From SciPy's own end where none is from where its search paused.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.execution.ahead import Ahead, evaluated_ahead
+from bootmle.execution.budget import budget
 from bootmle.execution.meter import count_evaluations
 from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.automatic import Automatic
@@ -123,7 +124,9 @@ class Contributions:
     calls: Calls = field(default_factory=Calls, repr=False, compare=False)
 
     def _count(self, n: int) -> None:
-        """Count evaluations, for whoever derived this and for the progress shown."""
+        """Count evaluations, for whoever derived this, for a budget and the progress shown."""
+        if (given := budget()) is not None:
+            given.spend(n)
         self.calls.n += n
         count_evaluations(n)
 
