@@ -26,6 +26,6 @@ def test_a_search_stops_at_its_lowest_point_when_its_budget_is_spent() -> None:
     assert mle.status is first.status is Status.NOT_CERTIFIED
     assert "within 200 evaluations" in mle.notes[-1]
     assert mle.nll == _valley(mle.estimate) < 0.01 * _valley(start)
-    assert len(seen) == mle.n_evaluations < 300
+    assert len(seen) == mle.n_evaluations < 350  # the last Hessian takes about 100
     assert budget.spent >= mle.n_evaluations  # the second had its own 200: every search may start
     assert fit(_valley, start).status is Status.CERTIFIED
