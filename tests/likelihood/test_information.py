@@ -444,6 +444,25 @@ def test_function_that_is_no_gradient_widens_the_bounds() -> None:
     assert found.error[0, 1] >= 0.09
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
+@pytest.mark.parametrize("slope", [0.0, 0.4])
+def test_gradient_that_saturates_within_a_standard_error(unit: float, slope: float) -> None:
+    # A standard error by the curvature at 30 is 3e6, and 2 beyond it the gradient is constant.
+    turn = np.array([[1.0, slope], [0.0, 1.0]]) / unit
+
+    def gradient(t: Floats) -> Floats:
+        u, v = turn @ t
+        return turn.T @ np.array([expit(u), -2 * v * np.exp(-v * v)])
+
+    point = np.linalg.solve(turn, [-30.0, 4.0])
+    u, v = turn @ point
+    second = np.array([expit(u) * expit(-u), (4 * v * v - 2) * np.exp(-v * v)])
+    hessian = (turn.T * second) @ turn
+    found = measure_information(lambda t: 0.0, point, names="ab", gradient=gradient)
+    assert np.all(np.abs(found.matrix - hessian) <= found.error)
+    assert relative_to_diagonal(found.error, hessian) < 0.05
+
+
 def test_one_parameter() -> None:
     found = measure_information(lambda t: 10 * t[0] - 5 * np.log(t[0]), [0.5], names=["rate"])
     assert found.n_evaluations <= budget(1)

@@ -50,6 +50,11 @@ class _StepLengths:
     """Multiples of the target that are good enough: only a scale's order of magnitude counts."""
     longest: float = 3.0
     """Length that is good enough at the last attempt."""
+    bent: float = 0.5
+    """Part of a gradient's difference that its second difference may be: the curvature, e^x's at a
+    step of 1.1, is then right to within a quarter."""
+    agreement: float = 2.0
+    """Ratio of two steps' curvatures within which a gradient is linear over the longer."""
 
 
 _STEPS = _StepLengths()
@@ -65,6 +70,22 @@ class Probe:
     resolution: float
     sign: float
     two_sided: bool
+    bend: float = 0.0
+    """Half the gradient's second difference along the axis, relative to the difference."""
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether the gradient is far from linear over the step."""
+        return self.bend > _STEPS.bent
+
+    def agrees(self, other: Probe) -> bool:
+        """Whether the curvature is about that of another probe."""
+        low = 1 / _STEPS.agreement
+        return (
+            low * abs(other.curvature)
+            <= np.sign(other.curvature) * self.curvature
+            <= (_STEPS.agreement * abs(other.curvature))
+        )
 
     @property
     def length(self) -> float:
@@ -87,7 +108,7 @@ class Probe:
         low, high = _STEPS.sufficient
         near = low < self.length / self.target < high
         good_enough = self.length < _STEPS.longest or near if last else near and self.two_sided
-        return self.is_seen and good_enough
+        return self.is_seen and good_enough and not self.is_bent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +118,16 @@ class Frame:
     axes: Floats
     inverse: Floats
     scales: Floats
+    reach: Floats | None = None
+    """Changes (p,) of the parameters over which the gradient was seen to be linear and beyond which
+    it was not, infinite where no such end was met."""
+
+    def longest(self, direction: Floats) -> float:
+        """Return the length of a line over which the gradient was seen to be linear."""
+        if self.reach is None:
+            return np.inf
+        with np.errstate(divide="ignore"):
+            return float(np.min(self.reach / np.abs(self.axes @ direction)))
 
     def turn(self, result: Floats) -> Floats:
         """Transform a gradient into these coordinates; return a value unchanged."""

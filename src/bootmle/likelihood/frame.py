@@ -12,6 +12,7 @@ from bootmle.likelihood.differences import Frame, Objective, Probe
 __all__ = ["find_frame", "frame_of", "whitened_frame"]
 
 _EPS = float(np.finfo(float).eps)
+_TINY = float(np.finfo(float).tiny)
 
 
 _SHORTEST, _LONGEST = np.sqrt([np.finfo(float).tiny, np.finfo(float).max])
@@ -49,18 +50,39 @@ def find_frame(objective: Objective) -> Frame:
     p = len(objective.point)
     reserve = 3 * p * p + p + 4 if objective.order == 2 else 4 * p + 4
     probes: list[Probe | None] = []
+    reach = np.full(p, np.inf)
     for axis in range(p):
         attempts = (objective.left - reserve) // 2 - (p - 1 - axis)
-        probes.append(_search(objective, axis, min(max(attempts, 2), 4)))
+        probe, reach[axis] = _search(objective, axis, min(max(attempts, 2), 4))
+        probes.append(probe)
     inert = _PROBING.inert * np.maximum(np.abs(objective.point), 1.0)
     seen = np.array([probe.curvature if probe and probe.is_seen else 0.0 for probe in probes])
     scales = np.where(seen != 0, 1 / np.sqrt(np.abs(seen)), inert)
     inner = [probe for probe in probes if probe and probe.two_sided]
     if len(inner) == p:
-        return _whiten(objective.roughen(inner), scales)
+        inner, reach = _within_reach(objective, inner, reach)
+        return replace(_whiten(objective.roughen(inner), scales), reach=reach)
     # Sums of feasible steps along the axes stay feasible; whitened axes need not be feasible.
     signed = scales * [probe.sign if probe else 1.0 for probe in probes]
-    return Frame(np.diag(signed), np.diag(1 / signed), scales)
+    return Frame(np.diag(signed), np.diag(1 / signed), scales, reach)
+
+
+def _within_reach(
+    objective: Objective, probes: list[Probe], reach: Floats
+) -> tuple[list[Probe], Floats]:
+    """Shorten steps that change a component of a gradient beyond where that is linear."""
+    if np.isinf(reach).all():
+        return probes, reach
+    # The step along an axis changes component j as a step along axis j of |H_ji / H_jj| times it.
+    columns = np.stack([probe.difference / probe.step for probe in probes], axis=1)
+    with np.errstate(all="ignore"):
+        shares = np.abs(columns / np.diag(columns)).T
+        reach = np.fmin(reach, np.nanmin(reach[:, None] / shares, axis=0))
+    shorter = [
+        _probe(objective, axis, reach[axis]) if probe.step > reach[axis] else probe
+        for axis, probe in enumerate(probes)
+    ]
+    return [new or old for new, old in zip(shorter, probes, strict=True)], reach
 
 
 def frame_of(metric: Floats) -> Frame | None:
@@ -76,23 +98,45 @@ def frame_of(metric: Floats) -> Frame | None:
     return Frame(spread[:, None] * root, inverse, 1 / np.linalg.norm(inverse, axis=0))
 
 
-def _search(objective: Objective, axis: int, attempts: int) -> Probe | None:
-    """Probe an axis until a step changes the objective by about the amount aimed at."""
+def _search(objective: Objective, axis: int, attempts: int) -> tuple[Probe | None, float]:
+    """Probe an axis until a step changes the objective by about the amount aimed at.
+
+    Returned with it is how far the gradient is linear, infinite where no end of that was met.
+    """
     size = _size(objective, axis)
-    reach = max(size, 1.0) / _PROBING.first_step
-    short, long = _EPS * size, 2 * reach
-    step, found = _PROBING.first_step * size, None
+    limit = max(size, 1.0) / _PROBING.first_step
+    short, long = _EPS * size, 2 * limit
+    step, found, reach = _PROBING.first_step * size, None, np.inf
     for attempt in range(1, _PROBING.attempts + 1):
         probe = _probe(objective, axis, step)
+        if probe and found and _is_beyond(objective, axis, probe, found):
+            # A gradient saturates: one standard error by its curvature may lie far beyond that.
+            reach, long = found.step, step
+            step = float(np.sqrt(found.step * step))
+            continue
+        if probe and probe.is_bent and (found is None or found.is_bent):
+            found, long, step = probe, step, max(_PROBING.first_step * step, short)
+            continue
         found = _better(found, probe)
         if probe and probe.suffices(attempt >= attempts):
             break
         proposal, short, long = _propose(probe, step, short, long)
-        if short >= reach:
+        if short >= limit:
             break
-        proposal = min(proposal, reach)
+        proposal = min(proposal, limit)
         step = proposal if short < proposal < long else float(np.sqrt(short * long))
-    return found
+    return found, reach if found is None or np.isinf(reach) else found.step
+
+
+def _is_beyond(objective: Objective, axis: int, probe: Probe, found: Probe) -> bool:
+    """Whether a gradient is linear up to a probe's step but not up to a longer one's."""
+    if objective.order == 2 or found.is_bent or not found.two_sided or probe.step <= found.step:
+        return False
+    if probe.agrees(found) and not probe.is_bent:
+        return False
+    # What a short step shows may be noise, which changes when the step is doubled.
+    double = _probe(objective, axis, 2 * found.step)
+    return double is not None and not double.is_bent and double.agrees(found)
 
 
 def _size(objective: Objective, axis: int) -> float:
@@ -144,8 +188,12 @@ def _probe(objective: Objective, axis: int, step: float) -> Probe | None:
         return None
     difference = objective.difference(near, other, all(inside))
     curvature = objective.curvature(difference, axis, step if all(inside) else sign * step)
-    resolution = objective.resolution(objective.base, near) if objective.order == 2 else 0.0
-    return Probe(step, difference, curvature, resolution, sign, all(inside))
+    if objective.order == 2:
+        resolution = objective.resolution(objective.base, near)
+        return Probe(step, difference, curvature, resolution, sign, all(inside))
+    bend = abs(float((near + other - 2 * objective.base)[axis])) / 2 if all(inside) else 0.0
+    relative = bend / max(abs(float(difference[axis])), _TINY)
+    return Probe(step, difference, curvature, 0.0, sign, all(inside), relative)
 
 
 def whitened_frame(point: Floats, hessian: Floats) -> Frame:

@@ -75,15 +75,13 @@ def measure_hessian(
     order, p = objective.order, len(objective.point)
     directions = objective.directions()
     lines = [restrict(objective, frame, direction) for direction in directions]
-    step = balanced_step(noise, order)
-    expect_along(objective, frame, [(axis, CENTRAL_PLACES * step) for axis in directions[:p]])
-    found = [expand_along(line, order, step, noise) for line in lines[:p]]
+    found = _expand_axes(objective, frame, lines, balanced_step(noise, order), noise)
     jittered = float(np.hypot(noise, _jitter(objective, frame, found)))
     if jittered > noise:
-        noise, longer = jittered, balanced_step(jittered, order) > _REFINEMENT.longer * step
-        step = balanced_step(jittered, order) if longer else step
-        expect_along(objective, frame, [(axis, CENTRAL_PLACES * step) for axis in directions[:p]])
-        found = [expand_along(line, order, step, noise) for line in lines[:p]]
+        step, further = balanced_step(noise, order), balanced_step(jittered, order)
+        step = further if further > _REFINEMENT.longer * step else step
+        noise = jittered
+        found = _expand_axes(objective, frame, lines, step, noise)
     if known and not is_regular(np.array([_curvature(line, order) for line in found])):
         return None
     _refine(objective, lines, found, noise, reserve=4 * (len(lines) - p))
@@ -102,6 +100,24 @@ def measure_hessian(
         measured = objective.assemble(found, frame.turn(objective.base))
     rounding = ROUNDING * _EPS * np.maximum(1, np.abs(measured.matrix))
     return replace(measured, error=measured.error + rounding, third=_largest_third(found, order))
+
+
+def _expand_axes(
+    objective: Objective,
+    frame: Frame,
+    lines: Sequence[Callable[[float], Floats]],
+    step: float,
+    noise: float,
+) -> list[LineExpansion]:
+    """Expand along the axes, with steps over which a gradient was seen to be linear."""
+    axes = np.eye(len(objective.point))
+    steps = [min(step, frame.longest(axis)) for axis in axes]
+    places = [(axis, CENTRAL_PLACES * each) for axis, each in zip(axes, steps, strict=True)]
+    expect_along(objective, frame, places)
+    return [
+        expand_along(line, objective.order, each, noise)
+        for line, each in zip(lines, steps, strict=False)
+    ]
 
 
 def _largest_third(lines: Sequence[LineExpansion], order: int) -> float:

@@ -32,6 +32,9 @@ class _Table:
     """Factor on a step that leaves half of the values equal, as in ECNoise.m."""
     longest: float = 0.1
     """Step from which on third differences show the objective rather than its noise."""
+    within: float = 1e3
+    """Part of the distance over which a gradient is linear that a step has at most: the third
+    differences of a gradient that bends there are then 1e-9 of it."""
     lowest_order: int = 3
     """Differences of this order and above count; those of a smooth objective vanish there."""
 
@@ -48,6 +51,7 @@ def measure_noise(objective: Objective, frame: Frame, few: bool = False) -> floa
     base = frame.turn(objective.base)
     spacings = _TABLE.spacings if points > 2 else 1
     step = max(float(np.sqrt(spacings * objective.resolution(base))), _TABLE.shortest)
+    step = min(step, frame.longest(diagonal) / _TABLE.within)
     table = _tabulate(objective, frame, step * diagonal, points)
     grown = False
     # Equal values mean a step below the grid that the values lie on, not the absence of noise.
@@ -59,7 +63,15 @@ def measure_noise(objective: Objective, frame: Frame, few: bool = False) -> floa
         # On a grid a few values may lie on a line by chance, as if there were no noise.
         objective.budget += _TABLE.points[1]
         table = _tabulate(objective, frame, step * diagonal, _TABLE.points[1])
-    return max(_read_noise(table), _read_ties(table), objective.resolution(base) / 3)
+    rounding = max(objective.resolution(base), _turned_rounding(objective, frame)) / 3
+    return max(_read_noise(table), _read_ties(table), rounding)
+
+
+def _turned_rounding(objective: Objective, frame: Frame) -> float:
+    """Return the largest rounding of a turned gradient, in which large parts may cancel."""
+    if objective.order == 2:
+        return 0.0
+    return float(np.max(np.linalg.norm(frame.axes * np.spacing(objective.base)[:, None], axis=0)))
 
 
 def _tabulate(objective: Objective, frame: Frame, step: Floats, points: int) -> Floats:
