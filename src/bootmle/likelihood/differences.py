@@ -80,12 +80,8 @@ class Probe:
 
     def agrees(self, other: Probe) -> bool:
         """Whether the curvature is about that of another probe."""
-        low = 1 / _STEPS.agreement
-        return (
-            low * abs(other.curvature)
-            <= np.sign(other.curvature) * self.curvature
-            <= (_STEPS.agreement * abs(other.curvature))
-        )
+        ratio = self.curvature / other.curvature if other.curvature else np.inf
+        return bool(1 / _STEPS.agreement <= ratio <= _STEPS.agreement)
 
     @property
     def length(self) -> float:
