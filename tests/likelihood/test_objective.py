@@ -59,3 +59,13 @@ def test_one_number_is_a_total_whatever_its_shape(shape: tuple[int, ...]) -> Non
     mle = fit(lambda p, y: np.reshape(total(p, y), shape), START, Y)
     assert not mle.likelihood.per_observation
     assert mle.likelihood.n == 80
+
+
+def test_a_total_of_the_first_rows_is_not_taken_for_a_mean() -> None:
+    def first_rows(params: Any, y: Any) -> float:
+        return total(params, y[:30])
+
+    for balanced in (lambda p, y: total(p, y) / len(y), lambda p, y: total(p, y[: len(y)])):
+        fit(balanced, START, np.tile(Y[:10], 8))
+    with pytest.raises(ValueError, match="fun: reads only some of its rows"):
+        fit(first_rows, START, Y)

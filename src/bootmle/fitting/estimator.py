@@ -119,13 +119,7 @@ class Estimator(Fitted):
         if n is None:
             raise ValueError("args: there is no data to resample; pass what function takes in args")
         self.n = n
-        self.takes_weights = _takes_weights("function", function)
-        if standard_error is not None and self.takes_weights != _takes_weights(
-            "standard_error", standard_error
-        ):
-            raise ValueError(
-                "standard_error: function and standard_error must both take weights, or neither"
-            )
+        self.takes_weights = _both_take_weights(function, standard_error)
         before, started = fingerprint(self.args), time.perf_counter()
         given = self._all_ones()
         check_call("function", function, self.args, keywords=list(given))
@@ -294,6 +288,16 @@ def _few_resamples(n: int, seed: int) -> list[NDArray[np.intp]]:
 def _plain(values: Floats) -> list[float | None]:
     """Write values as JSON, what is not finite as null."""
     return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _both_take_weights(function: Any, standard_error: Any) -> bool:
+    """Whether both functions take weights; refuse one that does and one that does not."""
+    takes = _takes_weights("function", function)
+    if standard_error is not None and takes != _takes_weights("standard_error", standard_error):
+        raise ValueError(
+            "standard_error: function and standard_error must both take weights, or neither"
+        )
+    return takes
 
 
 def _takes_weights(argument: str, function: Any) -> bool:

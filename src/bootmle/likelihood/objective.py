@@ -49,15 +49,7 @@ def read_likelihood(
     weights_kind: str = "importance",
 ) -> Likelihood:
     """Evaluate the objective at the start and determine what it returns; arguments as in `fit`."""
-    refuse_keys(as_args(args))
-    given = laid_out(as_args(args))
-    n_rows = count_rows(given)
-    check_row_order(given)
-    check_row_order(given, "weights", weights)
-    data, kept = drop_masked(given, missing)
-    observed = observed_rows(weights, weights_kind, n_rows, kept)
-    if observed is not None:
-        data, kept = take_rows(given, observed), observed
+    data, kept, n_rows = _observed(args, weights, weights_kind, missing)
     check_callable(fun)
     check_call("fun", fun, data, ("params",))
     fun, jac = split_gradient(fun, jac)
@@ -83,6 +75,22 @@ def read_likelihood(
         prior = np.ones(values.size) if likelihood.weights is None else likelihood.weights
         return replace(likelihood, weights=scale * prior, scale=scale)
     return replace(likelihood, scale=scale)
+
+
+def _observed(
+    args: Any, weights: Any, weights_kind: str, missing: str
+) -> tuple[tuple[Any, ...], NDArray[np.intp] | None, int | None]:
+    """Return the data that are evaluated, which rows were kept (None: all), and how many came."""
+    refuse_keys(as_args(args))
+    given = laid_out(as_args(args))
+    n_rows = count_rows(given)
+    check_row_order(given)
+    check_row_order(given, "weights", weights)
+    data, kept = drop_masked(given, missing)
+    observed = observed_rows(weights, weights_kind, n_rows, kept)
+    return (
+        (data, kept, n_rows) if observed is None else (take_rows(given, observed), observed, n_rows)
+    )
 
 
 def _first_evaluation(
@@ -201,7 +209,8 @@ def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
     Raises
     ------
     ValueError
-        For an objective that does not look at its data, or grows as the square of their number.
+        For an objective that does not look at its data, reads only the first of them, or grows as
+        the square of their number.
     """
     n = likelihood.n
     if n is None or n < 2 or n != count_rows(likelihood.args):
@@ -216,6 +225,13 @@ def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
     same = half == twice == value and not likelihood.per_observation
     if same and _is_constant(likelihood, n):
         raise ValueError(constant_message(f"{value:.6g} on all rows and on half of them"))
+    reversed_rows = likelihood.resampled(np.arange(n)[::-1]).total(point) if same else value
+    if abs(reversed_rows - value) > AGREE * abs(value):
+        raise ValueError(
+            f"fun: reads only some of its rows ({value:.6g} on all rows and on the first half of "
+            f"them, {reversed_rows:.6g} on all in reverse): a loop or slice of fixed length? Use "
+            f"all rows that args holds"
+        )
     if abs(half) > 0 and abs(twice - 4 * half) <= AGREE * abs(twice):
         raise ValueError(square_message(half, twice, likelihood.args))
     return float(n) if abs(twice - half) <= AGREE * abs(half) < abs(twice - 2 * half) else 1.0

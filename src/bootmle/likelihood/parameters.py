@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bootmle.display.checks import as_name, check_names
 from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.bounds import read_bounds
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale, apply_scale, read_scale
 
 __all__ = ["Parameters", "read_parameters", "settle_names"]
@@ -147,7 +148,7 @@ def read_parameters(
     free = np.array([j for j, name in enumerate(labels) if name not in fixed], dtype=np.intp)
     if free.size == 0:
         raise ValueError(f"fixed: all of {list(labels)} are fixed; leave at least one free")
-    limits = _read_bounds(_in_order(bounds, labels), values.size)[free]
+    limits = read_bounds(bounds, labels)[free]
     scales = _read_scales(transform, labels)
     parameters = Parameters(labels, values, free, tuple(scales[j] for j in free), limits)
     _check_start(parameters)
@@ -234,49 +235,6 @@ def _with_fixed(values: Floats, names: tuple[str, ...], fixed: Mapping[str, floa
             raise ValueError(f"fixed: {name!r} is {value!r}; fix it at a finite number")
         replaced[names.index(name)] = value
     return replaced
-
-
-def _in_order(bounds: Any, names: tuple[str, ...]) -> Any:
-    """Put bounds by name into the parameters' order; those that are not named have none."""
-    if not isinstance(bounds, Mapping) or hasattr(bounds, "lb"):
-        return bounds
-    unknown = [name for name in bounds if name not in names]
-    if unknown:
-        raise ValueError(f"bounds: no parameters {unknown}; the names are {list(names)}")
-    return [bounds.get(name, (None, None)) for name in names]
-
-
-def _read_bounds(bounds: Any, size: int) -> Floats:
-    """Read SciPy's forms of bounds as an array (p, 2) of lower and upper bounds."""
-    if bounds is None:
-        return np.tile([-np.inf, np.inf], (size, 1))
-    try:
-        if hasattr(bounds, "lb"):
-            lowest, highest, _ = np.broadcast_arrays(bounds.lb, bounds.ub, np.zeros(size))
-            pairs = list(zip(lowest, highest, strict=True))
-        else:
-            pairs = [(lower, upper) for lower, upper in bounds]
-        limits = np.array(
-            [[-np.inf if a is None else a, np.inf if b is None else b] for a, b in pairs],
-            dtype=float,
-        )
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"bounds: {bounds!r}; pass a pair (lower, upper) for each parameter, None where there "
-            f"is no bound, or a scipy.optimize.Bounds"
-        ) from None
-    if limits.shape != (size, 2):
-        raise ValueError(
-            f"bounds: {len(limits)} pairs for {size} parameters in x0; pass one for each"
-        )
-    if np.isnan(limits).any():
-        raise ValueError(f"bounds: {limits.tolist()} has a NaN; pass None where there is no bound")
-    if np.any(limits[:, 0] >= limits[:, 1]):
-        raise ValueError(
-            f"bounds: {limits.tolist()} has a lower bound that is not below the upper one; to fix "
-            f"a parameter, use fixed="
-        )
-    return limits
 
 
 def _read_scales(transform: Any, names: tuple[str, ...]) -> list[Scale]:

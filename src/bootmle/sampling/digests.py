@@ -14,7 +14,7 @@ from bootmle.fitting.description import checksum
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import as_args, fingerprint
 
-__all__ = ["checksum_simulated", "digest", "name_of"]
+__all__ = ["check_simulator", "checksum_simulated", "digest", "name_of"]
 
 
 def digest(values: list[Any]) -> str:
@@ -40,18 +40,10 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(named or type(function).__qualname__)
 
 
-def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
-    """Checksum what a simulator makes of one stream; refuse one that draws from another."""
-
-    def once() -> str:
-        with computation():
-            return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
-
+def check_simulator(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> None:
+    """Refuse a simulator that draws from another stream than its own, or into its arguments."""
     before = fingerprint(args)
-    try:
-        first, second = once(), once()
-    except Exception:  # the user's code may raise anything, and does so again where it matters
-        return "raises"
+    first, second = (checksum_simulated(simulate, params, args) for _ in range(2))
     if fingerprint(args) != before:
         raise ValueError("simulate: changed its arguments in place; return new arrays")
     if first != second:
@@ -59,4 +51,12 @@ def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple
             "simulate: two calls with generators of the same seed give different data; draw with "
             "rng, its second argument, so that a seed gives the same replicates"
         )
-    return first
+
+
+def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple[Any, ...]) -> str:
+    """Checksum what a simulator makes of one stream."""
+    try:
+        with computation():
+            return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
+    except Exception:  # the user's code may raise anything, and does so again where it matters
+        return "raises"

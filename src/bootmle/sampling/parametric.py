@@ -14,7 +14,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
 from bootmle.likelihood.likelihood import Likelihood
-from bootmle.sampling.digests import checksum_simulated
+from bootmle.sampling.digests import check_simulator, checksum_simulated
 from bootmle.sampling.plan import Plan, Structure
 from bootmle.sampling.resample import Resample
 
@@ -76,7 +76,7 @@ class Parametric(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Parametric:
         """Refuse a simulator that draws from another stream, or into its arguments."""
-        checksum_simulated(self.simulate, fit.estimate, fit.written_out_args)
+        check_simulator(self.simulate, fit.estimate, fit.written_out_args)
         return self
 
     def description(self, fit: Fit | Estimator) -> str:

@@ -14,6 +14,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
 from bootmle.sampling import Plan
+from bootmle.sampling.digests import check_simulator
 
 __all__ = ["check_functions", "read_truth", "read_warp"]
 
@@ -41,6 +42,7 @@ def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any) -> None:
             "the data in args"
         )
     check_call("simulate", simulate, fit.args, ("params", "rng"))
+    check_simulator(simulate, fit.estimate, fit.written_out_args)
 
 
 def read_truth(fit: Fit | Estimator, truth: Any) -> Floats:
