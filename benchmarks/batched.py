@@ -119,10 +119,12 @@ class Batched:
         return np.asarray(np.matmul(scores, inverse))
 
     def optima(self, weights: Floats, start: Floats) -> Floats:
-        """Return the optima of rows of weights, (R, p), from a start; infinite if there is none."""
+        """Return the optima of rows of weights, (R, p); infinite if there is none."""
+        # From one start, or from one for each.
         if self.closed is not None:
             return np.asarray(self.closed(weights, *self.data))
-        params, done = self._newton(np.tile(start, (len(weights), 1)), weights)
+        starts = np.broadcast_to(start, (len(weights), self.p))
+        params, done = self._newton(starts, weights)
         return self._with_infinite(params, done)[0]
 
     def _with_infinite(self, params: Floats, done: Any) -> tuple[Floats, Any, Any]:

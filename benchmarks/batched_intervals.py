@@ -7,7 +7,8 @@ validation.py. Estimates, standard errors and jackknife come from batched.py, in
 processor time; intervals are computed by bootmle's own classes and chosen by its own rules, from
 resamples of another stream. ``--check N`` bootstraps the first N data sets by bootmle, too, on the
 same resamples, and prints the largest differences, in standard errors. Stored data sets are not
-computed again.
+computed again. Calibrated intervals, which are bootmle's but for what batched_double.py says, take
+as long as all others together: ask for them apart, by ``--methods calibrated``.
 
 Kinds that are not bootmle's: "studentized-cr3" with scores corrected for the leverage of each row,
 "row-cr3", Student's interval with that standard error.
@@ -20,19 +21,23 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from batched import Batched
+from batched_double import Redrawn, redraw
 from batched_kinds import TAIL, Intervals
 from batched_models import BATCHED
 from bootmle import Coverage, Fit, bootstrap
+from bootmle.bootstrapping.calibrating import INNER
 from bootmle.bootstrapping.interval_kinds import METHODS
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.sampling import draw_resample
+from bootmle.sampling import Plan, draw_resample
 from bootmle.simulation.simulated_fits import SimulatedFits
 from bootmle.simulation.study import study_of
 from intervals import interval_rows, write_intervals
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--datasets", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=399)
     parser.add_argument("--methods", nargs="+", default=KINDS, metavar="KIND")
-    parser.add_argument("--inner", type=int, default=250, help="of each resample, for calibrated")
+    parser.add_argument("--inner", type=int, default=100, help="of each resample, for calibrated")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR")
     parser.add_argument("--seconds", type=float, default=np.inf, help="of each study")
     parser.add_argument("--check", type=int, metavar="N")
@@ -83,9 +88,10 @@ def run(name: str, options: argparse.Namespace) -> list[Row]:
     study = replace(STUDIES[name], methods=tuple(options.methods))
     one = Simulated(study, options.resamples, options.inner)
     folder = options.checkpoint and options.checkpoint / "-".join([name, *study.methods])
+    size = f"{options.resamples}{f'x{options.inner}' * ('calibrated' in study.methods)}"
     started, parts = time.monotonic(), []
     for first in range(0, options.datasets, CHUNK):
-        path = folder and folder / f"{options.resamples}-{first:06d}.npz"
+        path = folder and folder / f"{size}-{first:06d}.npz"
         if path and path.exists():
             with np.load(path) as file:
                 parts.append((file["estimates"], file["ends"]))
@@ -122,7 +128,7 @@ class Simulated:
         derive = self.study.derive
         if derive is None:
             return params
-        return np.array([[*each, *derive(each).values()] for each in params])
+        return np.column_stack([params, *derive(params.T).values()])
 
     def draw(self, number: int) -> tuple[Any, ...]:
         """Simulate a data set of validation.py."""
@@ -140,14 +146,11 @@ class Simulated:
                 return nothing
             rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(number, 2)))
             weights = rng.multinomial(data.n, np.full(data.n, 1 / data.n), self.n_resamples)
-            found = self.intervals(data, weights.astype(float), rng)
+            again = partial(redraw, count=self.n_inner, rng=rng)
+            found = Intervals(self.names, self.quantities, data, weights.astype(float), rng, again)
             return found.estimate, found.ends(self.study.methods)
         except (np.linalg.LinAlgError, ZeroDivisionError):  # no resample has an optimum
             return nothing
-
-    def intervals(self, data: Batched, weights: Floats, rng: np.random.Generator) -> Intervals:
-        """Refit a data set's resamples, rows of weights."""
-        return Intervals(self.names, self.quantities, data, weights, rng, self.n_inner)
 
     def compare(self, number: int) -> dict[str, float]:
         """Return the largest distance of each kind's ends from bootmle's own, in SEs."""
@@ -164,15 +167,19 @@ class Simulated:
         drawn = [draw_resample(boot.sampling, n, boot.seed, k) for k in range(self.n_resamples)]
         data = Batched(self.study.model.name, args, self.study.model.truth)
         weights = np.array([each.weights for each in drawn])
-        own, off = self.intervals(data, weights, np.random.default_rng(0)), dict[str, float]()
+        verified = np.random.default_rng(np.random.SeedSequence(boot.seed, spawn_key=(0, 2)))
+        again = partial(redraw_as, boot.sampling, boot.seed)
+        own = Intervals(self.names, self.quantities, data, weights, verified, again)
+        off = dict[str, float]()
         for kind in (each for each in self.study.methods if each in {*METHODS, "recommended"}):
             ends = own.of(kind)[:, : data.p]
-            theirs = boot.interval_where_possible(kind, 1 - 2 * TAIL)
-            apart = np.abs(ends - np.array([theirs.low, theirs.high])) / data.error
-            off[kind] = float(np.nanmax(apart, initial=0.0))
-            off[f"{kind} missing"] = float(
-                np.isnan(ends).sum() - np.isnan(theirs.low).sum() - np.isnan(theirs.high).sum()
-            )
+            try:
+                found = boot.interval_where_possible(kind, 1 - 2 * TAIL)
+                theirs = np.array([found.low, found.high])
+            except ValueError:  # no parameter is calibrated
+                theirs = np.full_like(ends, np.nan)
+            off[kind] = float(np.nanmax(np.abs(ends - theirs) / data.error, initial=0.0))
+            off[f"{kind} missing"] = float(np.isnan(ends).sum() - np.isnan(theirs).sum())
         return off
 
     def as_study(self, estimates: Floats, ends: Floats) -> Coverage:
@@ -195,6 +202,17 @@ class Simulated:
             "notes": (),
         }
         return study_of(record, data, 0.0)
+
+
+def redraw_as(plan: Plan, seed: int, numbers: NDArray[np.intp], kept: Floats) -> Redrawn:
+    """Resample a run's resamples as bootmle does: see `bootmle.refitting.nested`."""
+    n, one = kept.shape[1], np.zeros(kept.shape[1], dtype=np.intp)
+    streams = [np.random.SeedSequence(seed, spawn_key=(int(each), 1)) for each in numbers]
+    drawn = [
+        plan.redraw(each, one, INNER, np.random.default_rng(stream))
+        for each, stream in zip(kept, streams, strict=True)
+    ]
+    return np.tile(np.arange(n), (len(kept), 1)), np.array(drawn)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from batched import Batched
+from batched_double import Redrawn, calibrate
 from bootmle.bootstrapping.choosing import FEW_LOST, choose_kinds, is_off_center
 from bootmle.inference.abc import ABC
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated
-from bootmle.inference.calibration import Calibration
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.inference.percentile import Percentile
 from bootmle.inference.studentized import Studentized
@@ -38,16 +39,18 @@ class Intervals:
         data: Batched,
         weights: Floats,
         rng: np.random.Generator,
-        n_inner: int,
+        redraw: Callable[[NDArray[np.intp], Floats], Redrawn],
     ) -> None:
-        """Refit the resamples; ``quantities`` appends what is derived to parameters, (R, k)."""
+        """Refit the resamples."""
+        # ``quantities`` appends what is derived to parameters, (R, k), and ``redraw`` resamples
+        # resamples, given by their numbers and weights.
         self.names, self.quantities, self.data = tuple(names), quantities, data
-        self.rng, self.n_inner = rng, n_inner
+        self.rng, self.redraw = rng, redraw
         self.estimate = self.quantities(data.estimate[None])[0]
         fitted = data.fit(weights)
-        known = ~np.isnan(fitted.params).any(axis=1)
-        self.kept, self.errors = weights[known], fitted.errors[known]
-        self.params = fitted.params[known]
+        self.known = np.flatnonzero(~np.isnan(fitted.params).any(axis=1))
+        self.kept, self.errors = weights[self.known], fitted.errors[self.known]
+        self.params = fitted.params[self.known]
         self.replicates = self.quantities(self.params)
 
     def ends(self, kinds: Sequence[str]) -> Floats:
@@ -120,18 +123,8 @@ class Intervals:
         return _ends(ABC.of(self._arrays(family=Family(self.data, self.quantities))))
 
     def _calibrated(self) -> Floats:
-        count, n = self.n_inner, self.data.n
-        below = []
-        for weights, params in zip(self.kept, self.params, strict=True):
-            inner = self.rng.multinomial(n, weights / n, count).astype(float)
-            drawn = self.quantities(self.data.optima(inner, params))
-            known = ~np.isnan(drawn)
-            lower = (drawn < self.estimate) + (drawn == self.estimate) / 2
-            below.append((lower * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-        nothing = np.zeros(self.estimate.size)
-        levels = Calibration(
-            np.array(below), np.array(below), nothing, nothing, nothing.astype(bool), count
-        )
+        redrawn = self.redraw(self.known, self.kept)
+        levels = calibrate(self.data, self.quantities, self.params, redrawn, self.rng)
         return _ends(Calibrated.of(self._arrays(levels=levels)))
 
     def _recommended(self) -> Floats:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -29,25 +30,28 @@ RESULTS = Path(__file__).parent / "results"
 LEVEL = 95.0
 FEWEST = 50
 """Data sets of an interval that a table shows: a coverage is then known to 3 points."""
+SHOWN = 1.0
+"""Percentage of data sets without an interval from which on a table shows it: as much as
+coverage may be off by beside what is asked."""
 
 
 def interval_rows(study: Study, result: Coverage) -> Iterator[Row]:
     """Describe each parameter's interval by each method, in percent of the data sets with one.
 
+    An interval has both ends, one of them finite; ``withheld`` is the percentage without one.
     ``length`` is the mean length over that of the exact interval, where there is one.
     """
     kept = result.kept
     for place, method in enumerate(result.methods):
         low, high = kept.low[:, place], kept.high[:, place]
         for j, name in enumerate(result.names):
-            known = np.isfinite(kept.low[:, place, j]) | np.isfinite(kept.high[:, place, j])
-            if not known.any():
-                continue
+            known = np.isfinite(low[:, j]) | np.isfinite(high[:, j])
+            known &= ~(np.isnan(low[:, j]) | np.isnan(high[:, j]))
             truth, count = result.truth[j], int(known.sum())
-            above = 100 * float(np.mean(low[known, j] > truth))
-            below = 100 * float(np.mean(high[known, j] < truth))
+            above = 100 * _mean(low[known, j] > truth)
+            below = 100 * _mean(high[known, j] < truth)
             covered = 100 - above - below
-            length = float(np.mean(high[known, j] - low[known, j]))
+            length = _mean(high[known, j] - low[known, j])
             exact = _EXACT.get((study.model.name, name))
             yield {
                 "study": study.name,
@@ -59,13 +63,18 @@ def interval_rows(study: Study, result: Coverage) -> Iterator[Row]:
                 "datasets": count,
                 "resamples": result.n_resamples,
                 "covers": covered,
-                "mcse": float(np.sqrt(covered * (100 - covered) / count)),
+                "mcse": float(np.sqrt(covered * (100 - covered) / max(count, 1))),
                 "misses_below": above,
                 "misses_above": below,
-                "withheld": 100 * float(result.withheld[method][j]),
+                "withheld": 100 - 100 * _mean(known),
                 "mean_length": length,
                 "length": "" if exact is None else length / exact(study.n),
             }
+
+
+def _mean(values: Any) -> float:
+    """Average what there may be none of."""
+    return float(np.mean(values)) if len(values) else np.nan
 
 
 def _of_normal_mean(n: int) -> float:
@@ -113,7 +122,7 @@ def write_intervals(rows: list[Row], folder: Path) -> None:
 def main() -> None:
     """Print the tables."""
     with (RESULTS / "intervals.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["datasets"]) >= FEWEST]
+        rows = list(csv.DictReader(file))
     clustered = [row for row in rows if " clusters, " in row["model"]]
     derived = [row for row in rows if row["parameter"] in {"ratio", "quantile", "probability"}]
     regular = [row for row in rows if row["regular"] == "yes" and row not in [*clustered, *derived]]
@@ -133,8 +142,12 @@ def _table(
     yield [f"95% intervals, {title} =", *map(str, sizes)]
     yield ["---"] * (len(sizes) + 1)
     for name in dict.fromkeys(map(_method, rows)):
-        own = [row for row in rows if _method(row) == name]
-        yield [name, *(_range([row for row in own if key(row) == size]) for size in sizes)]
+        own = [[row for row in rows if _method(row) == name and key(row) == size] for size in sizes]
+        shown = [_range(each) for each in own]
+        if any(shown):
+            yield [name, *shown]
+        if any(shown) and any(float(row["withheld"]) >= SHOWN for each in own for row in each):
+            yield [f"{name}, % with an interval", *map(_given, own)]
 
 
 def missed(row: dict[str, str]) -> bool:
@@ -152,18 +165,29 @@ def _method(row: dict[str, str]) -> str:
 
 def _range(rows: list[dict[str, str]]) -> str:
     """Show the lowest and highest coverage, of the run with most data sets of each interval."""
+    best = [row for row in _largest(rows) if int(row["datasets"]) >= FEWEST]
+    if not best:
+        return ""
+    covers = [float(row["covers"]) for row in best]
+    counts = [int(row["datasets"]) for row in best]
+    shown = f"{min(covers):.1f} to {max(covers):.1f}"
+    return (f"**{shown}**" if any(map(missed, best)) else shown) + f" ({min(counts):,})"
+
+
+def _given(rows: list[dict[str, str]]) -> str:
+    """Show in what share of the data sets there is an interval, from lowest to highest."""
+    shares = [100 - float(row["withheld"]) for row in _largest(rows)]
+    return f"{min(shares):.0f} to {max(shares):.0f}" if shares else ""
+
+
+def _largest(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Keep the run with most data sets of each interval."""
     best: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         place = row["model"].rpartition(", ")[0] or row["model"], row["parameter"]
         if place not in best or int(row["datasets"]) > int(best[place]["datasets"]):
             best[place] = row
-    if not best:
-        return ""
-    covers = [float(row["covers"]) for row in best.values()]
-    counts = [int(row["datasets"]) for row in best.values()]
-    shown = f"{min(covers):.1f} to {max(covers):.1f}"
-    off = any(map(missed, best.values()))
-    return (f"**{shown}**" if off else shown) + f" ({min(counts):,})"
+    return list(best.values())
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Study:
         Replicates of each data set; BCa's corrected levels need more in small samples, and fewer
         will do where most refits look for an optimum far away.
     derive : callable or None
-        Quantities to study besides the parameters.
+        Quantities to study besides the parameters, of (p,) or of many, (p, R).
     """
 
     title: str
@@ -98,7 +98,7 @@ class Study:
     methods: tuple[str, ...] = CASES
     bounds: Any = None
     n_resamples: int = 599
-    derive: Callable[[Floats], dict[str, float]] | None = None
+    derive: Callable[[Floats], dict[str, Any]] | None = None
 
     @property
     def name(self) -> str:
@@ -173,10 +173,10 @@ def small() -> list[Study]:
     ]
 
 
-def of_normal(params: Floats) -> dict[str, float]:
-    """Derive a ratio, a quantile and a probability of the normal distribution."""
-    mu, sigma = float(params[0]), float(np.exp(params[1]))
-    above = float(ndtr((mu - 4.0) / sigma))
+def of_normal(params: Floats) -> dict[str, Any]:
+    """Derive a ratio, a quantile and a probability of normal distributions, (2,) or (2, R)."""
+    mu, sigma = params[0], np.exp(params[1])
+    above = ndtr((mu - 4.0) / sigma)
     return {"ratio": mu / sigma, "quantile": mu + 1.645 * sigma, "probability": above}
 
 
