@@ -88,13 +88,13 @@ def test_a_shape_of_either_sign_may_be_infinite() -> None:
 
 def test_a_limit_with_a_shape_is_that_distribution() -> None:
     # burr12 has the Weibull, d → ∞; F with a scale has the gamma of shape dfn / 2, dfd → ∞.
-    other = "another distribution"
-    burr = at_infinity(stats.burr12, LEFT - 10, "d → +∞, scale → +∞", other, floc=0)
+    where = "d → +∞, scale → +∞"
+    burr = at_infinity(stats.burr12, LEFT - 10, where, "another distribution", floc=0)
     weibull = fit_distribution(stats.weibull_min, LEFT - 10, floc=0)
     assert burr.nll == pytest.approx(weibull.nll, abs=1e-3)
     assert burr.estimate[0] == pytest.approx(weibull.estimate[0], rel=1e-3)
     y = stats.gamma.ppf(POINTS, 3) ** 0.9
-    found = at_infinity(stats.f, y, "dfd → +∞", other, floc=0)
+    found = at_infinity(stats.f, y, "dfd → +∞", "gamma", floc=0)
     gamma = fit_distribution(stats.gamma, y, floc=0)
     assert found.nll == pytest.approx(gamma.nll, abs=1e-3)
     assert found.estimate[0] == pytest.approx(2 * gamma.estimate[0], rel=1e-3)

@@ -23,6 +23,7 @@ class Budget:
     whole: int
     spent: int = 0
     stop: float = np.inf  # count at which the search that is under way has to end
+    outer: Budget | None = None  # out of which this one is
 
     @property
     def is_spent(self) -> bool:
@@ -34,6 +35,8 @@ class Budget:
         if self.spent + count > self.stop:
             raise SpentError
         self.spent += count
+        if self.outer is not None:
+            self.outer.spend(count)
 
 
 _BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
@@ -46,8 +49,8 @@ def budget() -> Budget | None:
 
 @contextmanager
 def at_most(evaluations: int) -> Iterator[Budget]:
-    """Give the searches in the block a budget."""
-    token = _BUDGET.set(given := Budget(evaluations))
+    """Give the searches in the block a budget, which may be part of another."""
+    token = _BUDGET.set(given := Budget(evaluations, outer=_BUDGET.get()))
     try:
         yield given
     finally:

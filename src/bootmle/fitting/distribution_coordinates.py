@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy
 
-from bootmle.execution.budget import budget
+from bootmle.fitting.distribution_densities import BY_NAME
 from bootmle.fitting.distribution_domains import Domain
 from bootmle.fitting.distribution_starts import Model
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["Coordinates", "Station", "coordinates_at"]
+__all__ = ["Centered", "Coordinates", "Station", "coordinates_at"]
 
 
 _FURTHEST = 1e7
@@ -46,14 +46,6 @@ class Coordinates:
     def names(self) -> tuple[str, str]:
         """The names of center and spread."""
         return ("mean", "SD") if self.by_moments else ("median", "interquartile range")
-
-    def value(self, params: Floats) -> float:
-        """Return the nll, ∞ where there is no likelihood."""
-        if (given := budget()) is not None:
-            given.spend(1)
-        with np.errstate(all="ignore"):
-            value = float(np.sum(self.model.nll(params, *self.model.args)))
-        return value if np.isfinite(value) else np.inf
 
     def standard(self, shapes: Floats) -> Floats:
         """Return center and spread where loc = 0 and scale = 1: mean and SD, or by quartiles."""
@@ -120,7 +112,7 @@ class Coordinates:
             return self.at(shapes, first + size * z[-2], size * np.exp(z[-1]))
 
         def fun(z: Any) -> Any:
-            return self.value(parameters(z))
+            return self.model.total(parameters(z))
 
         with np.errstate(all="ignore"):
             origin: Any = np.array([*start, 0.0, 0.0])
@@ -128,9 +120,23 @@ class Coordinates:
             return Station(parameters(found.x), float(found.fun))
 
 
+@dataclass(frozen=True, slots=True)
+class Centered:
+    """The contributions, by shapes, center and spread."""
+
+    how_to_fix: ClassVar[str] = BY_NAME
+    coordinates: Coordinates
+
+    def __call__(self, params: Floats, *args: Floats) -> Floats:
+        """Return the contributions, (n,)."""
+        own = self.coordinates.at(params[:-2], *params[-2:])
+        contributions: Floats = self.coordinates.model.nll(own, *args)
+        return contributions
+
+
 def coordinates_at(model: Model, start: Floats) -> Coordinates | None:
     """Return coordinates by moments, or quartiles; None without either, but by quadrature."""
-    own = _own_methods(model.distribution)
+    own = _own_methods(getattr(model.distribution, "family", model.distribution))
     for by_moments, needed in ((True, {"_stats", "_munp"}), (False, {"_ppf"})):
         coordinates = Coordinates(model, by_moments)
         if own & needed and np.isfinite(coordinates.standard(start[:-2])).all():

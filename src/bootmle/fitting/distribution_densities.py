@@ -10,17 +10,17 @@ import scipy
 
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["CensoredDensity", "Density", "read_ends"]
+__all__ = ["BY_NAME", "CensoredDensity", "Density", "read_ends"]
 
 
-_BY_NAME = "fit_distribution(..., floc=0), or fscale=1, or fa=2 for a shape a"
+BY_NAME = "fit_distribution(..., floc=0), or fscale=1, or fa=2 for a shape a"
 
 
 @dataclass(frozen=True, slots=True)
 class Density:
     """The negative log density, or log probability, of each value."""
 
-    how_to_fix: ClassVar[str] = _BY_NAME
+    how_to_fix: ClassVar[str] = BY_NAME
     distribution: Any
 
     def __call__(self, params: Floats, values: Floats) -> Floats:
@@ -34,7 +34,7 @@ class Density:
 class CensoredDensity:
     """The negative log density of known values, and log probability of the others' ranges."""
 
-    how_to_fix: ClassVar[str] = _BY_NAME
+    how_to_fix: ClassVar[str] = BY_NAME
     distribution: Any
 
     def __call__(self, params: Floats, lower: Floats, upper: Floats) -> Floats:

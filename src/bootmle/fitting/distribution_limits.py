@@ -14,15 +14,16 @@ import scipy
 
 from bootmle.display.text import rounded, rounded_like
 from bootmle.execution.budget import budget
-from bootmle.fitting.distribution_coordinates import Coordinates, Station, coordinates_at
-from bootmle.fitting.distribution_domains import is_discrete
+from bootmle.fitting.distribution_coordinates import Centered, Coordinates, Station, coordinates_at
+from bootmle.fitting.distribution_domains import Domain, is_discrete
+from bootmle.fitting.distribution_ratio import by_ratio
 from bootmle.fitting.distribution_starts import Model
 from bootmle.fitting.fit import Fit, fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Log, Logit
 from bootmle.optimization.status import Status
 
-__all__ = ["Limit", "find_limit"]
+__all__ = ["Limit", "find_limit", "limit_message"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,27 @@ class Limit(NamedTuple):
 def find_limit(model: Model, start: Floats) -> Limit | None:
     """Look for a supremum where a shape is at an end of its range, or for a better start."""
     # None where the data tell the family from its limits.
+    free = by_ratio(model)
+    if free is None:
+        return _find_limit(model, start)
+    ratio = free.distribution
+    found = _find_limit(free, ratio.seen(start))
+    if found is None:
+        return None
+    diverging = found.diverging.copy()
+    if diverging[ratio.a] > 0 and not diverging[ratio.a + 1]:  # b is in proportion to a
+        diverging[ratio.a + 1] = np.sign(found.params[ratio.a + 1])
+    return found._replace(params=ratio.own(found.params), diverging=diverging)
+
+
+def _find_limit(model: Model, start: Floats) -> Limit | None:
+    """Look for it in the coordinates of a model."""
     if is_discrete(model.distribution) or not {"loc", "scale"} - set(model.fixed):
         return None
     coordinates = coordinates_at(model, start)
     if coordinates is None:
         return None
-    level = coordinates.value(start)
+    level = coordinates.model.total(start)
     if not any(True for _ in _far_shapes(coordinates, Station(start, level), 0)):
         return None
     fits = Station(start, level), coordinates.fit(start)
@@ -103,7 +119,7 @@ def find_limit(model: Model, start: Floats) -> Limit | None:
         values = np.array([each.value for each in stations])
         if _falls_to_end(values, best.value, level):
             found = _describe(coordinates, stations, held, sign)
-            lower = level < coordinates.value(found.params)  # a start may be nearer to the end
+            lower = level < model.total(found.params)  # a start may be nearer to the end
             return found._replace(params=start) if lower else found
         best, suspected = min([best, *stations], key=lambda each: each.value), True
     return _fit_inside(coordinates, best.params) if suspected else None
@@ -132,14 +148,22 @@ def _far_shapes(
             continue
         for sign in (-1.0, 1.0):
             far = _values(domain.scale, sign)
-            if domain.closed_ends and sign < 0:  # a value of the shape itself, as nc = 0 is
+            if sign < 0 and _is_value(coordinates.model, near.params, held, domain):
                 continue
             shapes = near.params[:-2].copy()
             shapes[held] = far[-2]
             if np.isfinite(coordinates.standard(shapes)).all():
                 there = [coordinates.at(shapes, *place) for place in places]
-                if min(map(coordinates.value, there)) < near.value + _RULES.suspected[stage]:
+                if min(map(coordinates.model.total, there)) < near.value + _RULES.suspected[stage]:
                     yield held, sign, far
+
+
+def _is_value(model: Model, params: Floats, held: int, domain: Domain) -> bool:
+    """Whether the end of a shape's range is a value of it, as nc = 0 is, with the others here."""
+    at_end = params.copy()
+    for at_end[held] in domain.closed_ends:
+        return bool(np.isfinite(model.total(at_end)))
+    return False
 
 
 def _values(scale: object, sign: float) -> Floats:
@@ -159,8 +183,8 @@ def _walk(coordinates: Coordinates, start: Floats, held: int, values: Floats) ->
         reset = np.where(np.isnan(inside), shapes, inside)
         shapes[held] = reset[held] = value
         starts = [coordinates.at(each, *place) for each in (shapes, reset) for place in places]
-        lowest = min(starts, key=coordinates.value)
-        if np.isfinite(lowest).all() and np.isfinite(coordinates.value(lowest)):
+        lowest = min(starts, key=coordinates.model.total)
+        if np.isfinite(lowest).all() and np.isfinite(coordinates.model.total(lowest)):
             station = coordinates.fit(lowest, held)
             shapes, places = station.params[:-2].copy(), [coordinates.place(station.params)]
             yield station
@@ -184,15 +208,15 @@ def _describe(coordinates: Coordinates, stations: list[Station], held: int, sign
     diverging = _diverging(coordinates, [each.params for each in stations[-3:]])
     diverging[held] = sign
     within = replace(model, fixed={**model.fixed, model.names[held]: float(last[held])})
-    further = find_limit(within, last) if set(model.names[:-2]) - set(within.fixed) else None
+    further = _find_limit(within, last) if set(model.names[:-2]) - set(within.fixed) else None
     if further is not None and further.is_infinite:
         diverging = np.where(further.diverging, further.diverging, diverging)
         return Limit(further.params, diverging, further.message)
     fall = stations[-2].value - stations[-1].value
     if named := _fit_named(coordinates, stations[-1], fall):
-        return Limit(last, diverging, _message(*named))
+        return Limit(last, diverging, limit_message(*named))
     limit = _fit_inside(replace(coordinates, model=within), last)
-    message = "" if limit.inner is None else _message("another distribution", limit.inner)
+    message = "" if limit.inner is None else limit_message("another distribution", limit.inner)
     return Limit(limit.params, diverging, message)
 
 
@@ -217,7 +241,7 @@ def _fit_named(coordinates: Coordinates, last: Station, fall: float) -> tuple[st
         limit = Model(getattr(scipy.stats, name), family.domains[-2:], fixed, family.args)
         seen = Coordinates(limit, coordinates.by_moments)
         params = seen.at(np.empty(0), *place)
-        if abs(seen.value(params) - last.value) < max(_RULES.alike * fall, _RULES.same):
+        if abs(limit.total(params) - last.value) < max(_RULES.alike * fall, _RULES.same):
             start = dict(zip(limit.names, params.tolist(), strict=True))
             scales = {domain.name: domain.scale for domain in limit.free}
             return name, fit(limit.nll, start, limit.args, fixed=fixed, transform=scales)
@@ -235,19 +259,17 @@ def _fit_coordinates(coordinates: Coordinates, params: Floats) -> Fit:
     }
     scales = {domain.name: domain.scale for domain in model.free if domain.name in start}
 
-    def nll(point: Floats, *args: Floats) -> Floats:
-        contributions: Floats = model.nll(coordinates.at(point[:-2], *point[-2:]), *args)
-        return contributions
-
     if names[1] not in fixed:
         scales[names[1]] = Log()
-    return fit(nll, start, model.args, fixed=fixed, transform=scales)
+    density = Centered(coordinates)
+    return fit(density, start, model.args, fixed=fixed, transform=scales)
 
 
-def _message(name: str, mle: Fit) -> str:
+def limit_message(name: str, mle: Fit) -> str:
     """List the estimates in the limit with their standard errors."""
     shown = [
-        f"{each} {rounded_like(value, error, 3)} (Hessian SE {rounded(error)})"
+        f"{each} {rounded_like(value, error, 3)}"
+        + (f" (Hessian SE {rounded(error)})" if np.isfinite(error) else "")
         for each, value, error, free in zip(
             mle.names, mle.estimate, mle.hessian_errors, mle.free, strict=True
         )

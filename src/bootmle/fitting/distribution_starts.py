@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from bootmle.execution.budget import budget
 from bootmle.fitting.distribution_densities import CensoredDensity, Density
 from bootmle.fitting.distribution_domains import Domain, is_discrete
 from bootmle.likelihood.arrays import Floats
@@ -57,6 +58,14 @@ class Model:
         """The contributions, of values or of ranges."""
         kind = Density if len(self.args) == 1 else CensoredDensity
         return kind(self.distribution)
+
+    def total(self, params: Floats) -> float:
+        """Return the nll, ∞ where there is no likelihood."""
+        if (given := budget()) is not None:
+            given.spend(1)
+        with np.errstate(all="ignore"):
+            value = float(np.sum(self.nll(params, *self.args)))
+        return value if np.isfinite(value) else np.inf
 
     @property
     def names(self) -> list[str]:

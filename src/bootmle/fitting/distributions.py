@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy  # whose stats, a third of the time of importing bootmle, is loaded at its first use
 
 from bootmle.display.text import brief
-from bootmle.execution.budget import Budget, at_most
+from bootmle.execution.budget import at_most, budget
 from bootmle.execution.threads import computation
 from bootmle.fitting.distribution_densities import read_ends
 from bootmle.fitting.distribution_domains import is_discrete, read_domains, read_fixed
@@ -23,6 +24,7 @@ from bootmle.fitting.distribution_starts import (
     read_start,
     starts_inside,
 )
+from bootmle.fitting.family_limits import find_family_limit
 from bootmle.fitting.fit import Fit, conclude, fit
 from bootmle.fitting.reading import read_by_name_too
 from bootmle.fitting.search import Search
@@ -113,25 +115,33 @@ def fit_distribution(distribution: Any, data: Any, *, start: Any = None, **fixed
     values = read_fixed(distribution, domains, fixed)
     known = read_start(domains, values, start)
     model = Model(distribution, tuple(domains), values, _read_data(distribution, data))
-    with computation(), at_most(_MOST) as budget:
-        mle = _find(model, data, known, budget)
-        return replace(mle, n_evaluations=budget.spent)
+    with computation(), at_most(_MOST) as given:
+        mle = _find(model, data, known, {})
+        return replace(mle, n_evaluations=given.spent)
 
 
-def _find(model: Model, data: Any, known: dict[str, float], budget: Budget) -> Fit:
-    """Find the optimum, or the limit at which the likelihood is highest."""
+def _find(model: Model, data: Any, known: dict[str, float], limits: dict[Any, Fit]) -> Fit:
+    """Find the optimum, or the limit at which the likelihood is highest; given limits' fits."""
+
+    def find(limit: Model) -> Fit:
+        key = limit.distribution.name, float(limit.args[0][0])
+        if key not in limits:
+            limits[key] = _find(limit, limit.args[0], {}, limits)
+        return limits[key]
+
     first = first_finite(model, candidates(model, data, known))
-    limit = find_limit(model, first)
-    if limit is not None and limit.is_infinite:
-        return _at_limit(model, limit)
-    first = first if limit is None else limit.params
+    for look in (partial(find_family_limit, find=find), find_limit):
+        limit = look(model, first)
+        if limit is not None and limit.is_infinite:
+            return _at_limit(model, limit)
+        first = first if limit is None else limit.params
     end = end_at_extreme(model, first)
     if end is None:
         if limit is not None and limit.inner is not None:
             return _inside(model, limit, limit.inner)
         return _or_at_closed_end(model, first)
     for other in starts_inside(model, data, end) if not known else ():
-        if budget.is_spent:
+        if (given := budget()) is not None and given.is_spent:
             break
         try:
             mle = _fit(model, other)
@@ -196,8 +206,8 @@ def _or_at_closed_end(model: Model, first: Floats) -> Fit:
         for position, domain in enumerate(model.domains)
         for end in (domain.closed_ends if domain.name not in model.fixed else ())
     ]
-    level = _total(model, first)
-    beside = [each for each in ends if _total(model, _moved(first, *each)) < level + _BESIDE]
+    level = model.total(first)
+    beside = [each for each in ends if model.total(_moved(first, *each)) < level + _BESIDE]
     for each in beside:
         found = _at_end(model, first, *each)
         if found is not None and found.nll <= level + _NO_WORSE:
@@ -224,12 +234,6 @@ def _at_end(model: Model, start: Floats, position: int, end: float) -> Fit | Non
 def _moved(params: Floats, position: int, value: float) -> Floats:
     """Return parameters (p,) with another value at one position."""
     return np.where(np.arange(params.size) == position, value, params)
-
-
-def _total(model: Model, params: Floats) -> float:
-    """Return the nll."""
-    with np.errstate(all="ignore"):
-        return float(np.sum(model.nll(params, *model.args)))
 
 
 def _with_fixed(model: Model, start: Floats, name: str) -> Floats:
