@@ -87,15 +87,27 @@ class Batched:
 
     def errors(self, params: Floats, weights: Floats) -> Floats:
         """Return sandwich standard errors, (R, p)."""
-        _, _, hessian = self.derivatives(params, weights)
-        scores = self.scores(params)
-        infinite = ~np.isfinite(hessian).all(axis=(1, 2))
-        hessian[infinite] = np.eye(self.p)
-        inverse = np.linalg.pinv(hessian, hermitian=True)
-        moved = np.matmul(scores, inverse)
+        moved, infinite = self._influences(params, weights)
         found = np.asarray(np.sqrt(np.einsum("rn,rnp->rp", weights, moved**2)))
         found[infinite] = np.nan
         return found
+
+    def errors_along(self, params: Floats, weights: Floats, slopes: Floats) -> Floats:
+        """Return those of quantities with slopes (R, k, p), by the delta method, (R, k)."""
+        moved, infinite = self._influences(params, weights)
+        along = np.matmul(moved, np.swapaxes(slopes, 1, 2))
+        found = np.asarray(np.sqrt(np.einsum("rn,rnk->rk", weights, along**2)))
+        found[infinite] = np.nan
+        return found
+
+    def _influences(self, params: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return each row's influence, (R, n, p), and where the Hessian is not finite, (R,)."""
+        _, _, hessian = self.derivatives(params, weights)
+        scores = self.scores(params)
+        infinite = np.asarray(~np.isfinite(hessian).all(axis=(1, 2)))
+        hessian[infinite] = np.eye(self.p)
+        inverse = np.linalg.pinv(hessian, hermitian=True)
+        return np.matmul(scores, inverse), infinite
 
     def corrected_errors(self, params: Floats, weights: Floats) -> Floats:
         """Return sandwich standard errors by CR3 with each row as a cluster, (R, p)."""

@@ -35,6 +35,7 @@ from batched_models import BATCHED
 from bootmle import Coverage, Fit, bootstrap
 from bootmle.bootstrapping.calibrating import INNER
 from bootmle.bootstrapping.interval_kinds import METHODS
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.sampling import Plan, draw_resample
@@ -122,6 +123,8 @@ class Simulated:
         names = list(study.model.names)
         derived = study.derive(study.model.truth) if study.derive else {}
         self.names = (*names, *derived)
+        scales = study.transform or {}
+        self.scales = DerivedScales(tuple(scales.get(each, "identity") for each in self.names))
 
     def quantities(self, params: Floats) -> Floats:
         """Append derived quantities to parameters, (R, k)."""
@@ -147,7 +150,9 @@ class Simulated:
             rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(number, 2)))
             weights = rng.multinomial(data.n, np.full(data.n, 1 / data.n), self.n_resamples)
             again = partial(redraw, count=self.n_inner, rng=rng)
-            found = Intervals(self.names, self.quantities, data, weights.astype(float), rng, again)
+            found = Intervals(
+                self.names, self.quantities, data, weights.astype(float), rng, again, self.scales
+            )
             return found.estimate, found.ends(self.study.methods)
         except (np.linalg.LinAlgError, ZeroDivisionError):  # no resample has an optimum
             return nothing
@@ -169,7 +174,7 @@ class Simulated:
         weights = np.array([each.weights for each in drawn])
         verified = np.random.default_rng(np.random.SeedSequence(boot.seed, spawn_key=(0, 2)))
         again = partial(redraw_as, boot.sampling, boot.seed)
-        own = Intervals(self.names, self.quantities, data, weights, verified, again)
+        own = Intervals(self.names, self.quantities, data, weights, verified, again, self.scales)
         off = dict[str, float]()
         for kind in (each for each in self.study.methods if each in {*METHODS, "recommended"}):
             ends = own.of(kind)[:, : data.p]

@@ -15,8 +15,10 @@ from bootmle.bootstrapping.choosing import FEW_LOST, choose_kinds, is_off_center
 from bootmle.inference.abc import ABC
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.inference.percentile import Percentile
+from bootmle.inference.standard_errors import has_heavy_tails
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 
@@ -40,18 +42,35 @@ class Intervals:
         weights: Floats,
         rng: np.random.Generator,
         redraw: Callable[[NDArray[np.intp], Floats], Redrawn],
+        scales: DerivedScales,
     ) -> None:
         """Refit the resamples."""
         # ``quantities`` appends what is derived to parameters, (R, k), and ``redraw`` resamples
-        # resamples, given by their numbers and weights.
+        # resamples, given by their numbers and weights; ``scales`` are those of all quantities.
         self.names, self.quantities, self.data = tuple(names), quantities, data
-        self.rng, self.redraw = rng, redraw
+        self.rng, self.redraw, self.scales = rng, redraw, scales
         self.estimate = self.quantities(data.estimate[None])[0]
         fitted = data.fit(weights)
         self.known = np.flatnonzero(~np.isnan(fitted.params).any(axis=1))
         self.kept, self.errors = weights[self.known], fitted.errors[self.known]
         self.params = fitted.params[self.known]
         self.replicates = self.quantities(self.params)
+        self.error = data.error
+        if len(self.names) > data.p:
+            whole = np.ones((1, data.n))
+            own = self._derived_errors(data.estimate[None], whole, data.error[None])[0]
+            self.error = np.append(self.error, own)
+            own = self._derived_errors(self.params, self.kept, self.errors)
+            self.errors = np.column_stack([self.errors, own])
+
+    def _derived_errors(self, params: Floats, weights: Floats, errors: Floats) -> Floats:
+        """Return derived quantities' errors by the delta method in each replicate, (R, k - p)."""
+        p, moves = self.data.p, []
+        for j in range(p):
+            step = STEP_OF_DERIVED * np.eye(p)[j] * errors
+            ahead, behind = (self.quantities(params + each)[:, p:] for each in (step, -step))
+            moves.append((ahead - behind) / (2 * STEP_OF_DERIVED * errors[:, [j]]))
+        return self.data.errors_along(params, weights, np.stack(moves, axis=2))
 
     def ends(self, kinds: Sequence[str]) -> Floats:
         """Return the ends of some kinds, (2, kinds, k)."""
@@ -62,7 +81,7 @@ class Intervals:
         made: dict[str, Callable[[], Floats]] = {
             "percentile": lambda: _ends(Percentile.of(self._arrays())),
             "bca": self._bca,
-            "studentized": lambda: self._studentized(self.errors, self.data.error),
+            "studentized": lambda: self._studentized(self.errors, self.error),
             "studentized-cr3": self._studentized_cr3,
             "row-cr3": self._row_cr3,
             "abc": self._abc,
@@ -83,14 +102,16 @@ class Intervals:
         return _ends(BCa.of(self._arrays(jackknife=self.quantities(deleted), strata=strata)))
 
     def _studentized(self, errors: Floats, own: Floats) -> Floats:
-        """Studentize the parameters; derived quantities have no errors."""
-        p = self.data.p
-        names = self.names[:p]
+        """Studentize the quantities that have errors: the parameters, and then others."""
+        k = own.size
         arrays = ReplicateArrays(
-            names, self.data.estimate, self.params, np.zeros(p), errors=errors, own_error=own
+            *(self.names[:k], self.estimate[:k], self.replicates[:, :k], np.zeros(k)),
+            errors=errors,
+            own_error=own,
+            scales=self.scales.take(slice(k)),
         )
         found = np.full((2, self.estimate.size), np.nan)
-        found[:, :p] = _ends(Studentized.of(arrays))
+        found[:, :k] = _ends(Studentized.of(arrays))
         return found
 
     def _studentized_cr3(self) -> Floats:
@@ -134,9 +155,11 @@ class Intervals:
         def shown(kind: str) -> Any:
             if kind not in made:
                 made[kind] = self.of(kind)
-            lost = np.isnan(self.errors).mean(axis=0) if kind == "studentized" else np.zeros(1)
             served: Any = np.isfinite(made[kind]).all(axis=0)
-            served[: lost.size] &= lost < FEW_LOST
+            if kind == "studentized":
+                served &= np.isnan(self.errors).mean(axis=0) < FEW_LOST
+                derived = np.arange(served.size) >= self.data.p
+                served &= ~(derived & has_heavy_tails(self.replicates))
             return served
 
         kinds = choose_kinds(self.data.n, self._off_center(), shown)

@@ -87,6 +87,8 @@ class Study:
         will do where most refits look for an optimum far away.
     derive : callable or None
         Quantities to study besides the parameters, of (p,) or of many, (p, R).
+    transform : mapping or None
+        Scales on which they are studentized, by name.
     """
 
     title: str
@@ -99,6 +101,7 @@ class Study:
     bounds: Any = None
     n_resamples: int = 599
     derive: Callable[[Floats], dict[str, Any]] | None = None
+    transform: dict[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -134,6 +137,7 @@ class Study:
             methods=self.methods,
             truth=self.model.truth,
             derive=self.derive,
+            transform=self.transform,
             rng=0,
             progress=False,
             **options,
@@ -182,8 +186,9 @@ def of_normal(params: Floats) -> dict[str, Any]:
 
 def derived() -> list[Study]:
     """List studies of quantities derived from parameters."""
-    kinds = ("percentile", "bca", "abc", "recommended")
-    study = partial(Study, methods=kinds, n_resamples=999, derive=of_normal)
+    kinds = ("percentile", "bca", "studentized", "abc", "recommended")
+    share = {"probability": "probit"}
+    study = partial(Study, methods=kinds, n_resamples=999, derive=of_normal, transform=share)
     return [study("normal, derived quantities", normal(), n) for n in (20, 50, 200)]
 
 

@@ -68,6 +68,7 @@ COVERAGE = {
     "confidence_level": 0.95,
     "truth": None,
     "derive": None,
+    "transform": None,
     "warp": False,
     "refit": "verified",
     "n_jobs": 1,

@@ -113,11 +113,13 @@ def test_each_parameter_has_the_interval_of_its_kind(boot: Bootstrap, level: flo
         assert boot.p_value(null, "recommended")[j] == boot.p_value(null, kind)[j]
 
 
-def test_derived_quantities_have_no_studentized_intervals(boot: Bootstrap) -> None:
-    derived = boot.derive(lambda params: {"mean": np.exp(2 * params[0]), "b": params[1]})
-    assert derived.recommended_kinds().tolist() == ["bca", "bca"]
-    found = derived.confidence_interval("recommended")
-    assert_array_equal(found.low[0], derived.confidence_interval("bca").low[0])
+def test_those_of_derived_quantities_are_the_parameters_own(boot: Bootstrap) -> None:
+    derived = boot.derive(lambda params: {"a": 3 * params[0] - 1, "b": params[1]})
+    assert derived.recommended_kinds().tolist() == boot.recommended_kinds().tolist()
+    found, own = (each.confidence_interval("recommended") for each in (derived, boot))
+    assert np.allclose(
+        [found.low, found.high], [own.low * [3, 1] - [1, 0], own.high * [3, 1] - [1, 0]]
+    )
 
 
 def test_the_table_shows_it_beside_the_percentile_interval(boot: Bootstrap) -> None:

@@ -51,6 +51,7 @@ OTHERS: dict[str, Any] = {
     "leave_one_out": LeaveOneOut.known(np.ones((4, 2)) * [1.0, 1e4], np.array([0, 0, 1, 1])),
     "derived": True,
     "shape": (3, 1),
+    "scales": ("log", "identity"),
     "n_units": 4,
     "labels": {"kind": "Stratified", "options": {"strata": {"codes": [0, 1], "labels": ["b", 7]}}},
     "cluster_robust": ClusterRobust(

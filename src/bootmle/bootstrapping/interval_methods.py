@@ -23,12 +23,17 @@ from bootmle.bootstrapping.choosing import (
 from bootmle.bootstrapping.double_bootstrap import Doubled
 from bootmle.bootstrapping.fit_intervals import cluster_errors_of, cluster_robust_of, family_of
 from bootmle.bootstrapping.interval_kinds import METHODS, read_kind, why_not
-from bootmle.bootstrapping.interval_needs import why_lacking, why_no_quantiles
+from bootmle.bootstrapping.interval_needs import (
+    why_lacking,
+    why_no_derived_errors,
+    why_no_quantiles,
+)
 from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.inference.bca import BCa
 from bootmle.inference.derived import derive_in_turn
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import (
     ConfidenceInterval,
     IntervalMethod,
@@ -66,14 +71,14 @@ class Inference(Doubled):
         method : str
             "percentile", "basic" or "normal" (Davison and Hinkley 1997, chapter 5); "bca" (Efron
             1987), with the acceleration of the jackknife, by observation or by cluster;
-            "studentized", with each replicate's own sandwich, or what an `Estimator`'s
-            ``standard_error`` returns; "abc", BCa's without replicates (see
-            `Fit.confidence_interval`); "calibrated" and "calibrated-basic", percentile and basic
-            ones at levels chosen by the double bootstrap (see `calibration`); "cr1", "cr2" and
-            "cr3", t intervals by the cluster-robust sandwich with a correction for few clusters:
-            G/(G − 1), or the clusters' leverage (Bell and McCaffrey 2002, with Satterthwaite's
-            degrees of freedom; MacKinnon, Nielsen and Webb 2023); "recommended", for each
-            parameter the kind of `recommended_kinds`. In any case.
+            "studentized", with each replicate's own sandwich (by the delta method for derived
+            quantities), or what an `Estimator`'s ``standard_error`` returns; "abc", BCa's without
+            replicates (see `Fit.confidence_interval`); "calibrated" and "calibrated-basic",
+            percentile and basic ones at levels chosen by the double bootstrap (see `calibration`);
+            "cr1", "cr2" and "cr3", t intervals by the cluster-robust sandwich with a correction
+            for few clusters: G/(G − 1), or the clusters' leverage (Bell and McCaffrey 2002, with
+            Satterthwaite's degrees of freedom; MacKinnon, Nielsen and Webb 2023); "recommended",
+            for each parameter the kind of `recommended_kinds`. In any case.
         confidence_level : float
             At least 0.5 and below 1: the probability of covering, 0.95 for 95% intervals.
         alternative : str
@@ -98,6 +103,9 @@ class Inference(Doubled):
         -----
         With more than 4 parameters the sandwich takes the Hessian that certified the replicate: its
         errors are 1 to 2% too large in samples of about 100.
+
+        Studentized intervals of derived quantities are computed on the scale that the ``transform``
+        of `derive` names, and stay within its range; on that of the quantity itself without one.
 
         Examples
         --------
@@ -175,15 +183,20 @@ class Inference(Doubled):
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
             return nothing
         if kind == Studentized.name:
-            if self.unmeasured():
+            if self.unmeasured() and not (self.derived and self.own_errors.is_quick(self)):
                 return nothing
-            data, _ = self.with_own_errors()
+            data = self.with_own_errors().data
             lost = np.isnan(data.standard_errors[~data.failed]).mean(axis=0)
+            # Of a ratio whose denominator may be 0, say, the delta method knows nothing.
+            lost = np.where(self.derived & self.heavy_tails, 1.0, lost)
         ends = self.interval_where_possible(kind, LEVEL)
         return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0) & (lost < FEW_LOST))
 
     def _recommended(self) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""
+        if self.derived and self.unmeasured() and not self.lacks(Need.STANDARD_ERRORS):
+            # Those of a total take refits, as the parameters' own do, and wait until asked for.
+            _ = self.origin.unmeasured() or self.with_own_errors()
         kinds = self.recommended_kinds()[~self.flat()]
         if kinds.size and (kinds == NONE).all():
             raise ValueError(
@@ -209,10 +222,12 @@ class Inference(Doubled):
             estimates, known["strata"] = self.jackknife()
             known["jackknife"] = estimates[:, chosen]
         if Need.STANDARD_ERRORS in needs:
-            assert self.own_standard_error is not None
-            data, correction = self.with_own_errors()
+            data, correction, own = self.with_own_errors()
+            assert own is not None
             known["errors"] = data.standard_errors[~data.failed][:, chosen]
-            known["own_error"] = self.own_standard_error[chosen]
+            known["own_error"] = own[chosen]
+            if self.scales:
+                known["scales"] = DerivedScales(self.scales).take(chosen)
             if correction is not None:
                 known["correction"] = correction.take(chosen)
                 known["corrected"] = data.status[~data.failed] == Status.EXPANDED
@@ -261,8 +276,8 @@ class Inference(Doubled):
         if need is Need.CLUSTERS and self.cluster_robust is not None:
             return ""
         if need is Need.STANDARD_ERRORS:
-            if self.derived:
-                return "derived quantities have no standard error of each replicate"
+            if self.derived and self.own_standard_error is None:
+                return why_no_derived_errors(self)
             known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
             if known and not (self.unmeasured() and self.without_samples()):
                 return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bootmle.bootstrapping.calibrating import why_not_calibrated
 from bootmle.bootstrapping.fit_intervals import why_no_family
+from bootmle.bootstrapping.spread import Spread
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import Need
@@ -11,7 +12,7 @@ from bootmle.likelihood.taken_apart import why_whole
 from bootmle.refitting.cluster_robust import why_not_cluster_robust
 from bootmle.sampling import Plan
 
-__all__ = ["why_lacking", "why_no_quantiles"]
+__all__ = ["why_lacking", "why_no_derived_errors", "why_no_quantiles"]
 
 
 def why_lacking(
@@ -70,4 +71,30 @@ def _why_no_errors_of_estimator(fit: Estimator, plan: Plan, shown: str) -> str:
         )
     if plan.rescaling(fit.n) != (1.0, 1.0):
         return f"{shown} draws samples of another size than the data"
+    return ""
+
+
+def why_no_derived_errors(boot: Spread) -> str:
+    """Say why derived quantities have no standard error of each replicate; empty where they do."""
+    origin = boot.origin
+    if boot.own_errors.known is not None:
+        return ""
+    if origin is None:
+        return (
+            "the file does not hold standard errors of derived quantities (load the parameters' "
+            "with load(path, fit=mle) and derive them again, or ask for studentized intervals "
+            "before save())"
+        )
+    if reason := str(origin.lacks(Need.STANDARD_ERRORS)):
+        return reason
+    if isinstance(origin.fit, Estimator):
+        return (
+            "standard_error= returns no covariances, which the delta method takes (make the "
+            "quantity itself an Estimator, with a standard_error= of its own)"
+        )
+    if origin.without_samples():
+        return (
+            "the delta method takes each replicate's own covariance, of its sample (use "
+            "load(path, fit=mle), of one run)"
+        )
     return ""

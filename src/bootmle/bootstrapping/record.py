@@ -117,6 +117,8 @@ class Record:
         Whether these are derived quantities.
     shape : tuple of int
         The shape of derived quantities, or of the parameters: () for (p,).
+    scales : tuple of str
+        Scales on which the derived quantities are studentized; empty for parameters.
     derivation : tuple of callable
         The functions that computed the derived quantities; empty after `load`.
     origin : Bootstrap or None
@@ -199,6 +201,7 @@ class Record:
         default=False, repr=False, metadata=entry(read=exactly(bool), join=any) | _LATE
     )
     shape: tuple[int, ...] = field(default=(), repr=False, metadata=_NUMBERS | _LATE)
+    scales: tuple[str, ...] = field(default=(), repr=False, metadata=_NAMES | _LATE)
     derivation: tuple[Callable[[Floats], Any], ...] = field(default=(), repr=False)
     origin: Any = field(default=None, repr=False)
     calibrations: Calibrations = field(default_factory=Calibrations, repr=False)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,13 +12,11 @@ from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.better_fit import better_fit
 from bootmle.bootstrapping.calibrating import Calibrations
 from bootmle.bootstrapping.correcting import Corrected, correct_run
-from bootmle.bootstrapping.fit_intervals import of_derived
-from bootmle.bootstrapping.own_errors import OwnErrors
-from bootmle.bootstrapping.pictures import Pictures
+from bootmle.bootstrapping.derivations import Derivations
+from bootmle.bootstrapping.own_errors import OwnErrors, Studentizing
 from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
 from bootmle.display import html
-from bootmle.display.checks import check_flag, check_names
 from bootmle.display.encoding import printable
 from bootmle.execution.ahead import points_on
 from bootmle.execution.progress import shown
@@ -28,18 +24,6 @@ from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, read_timeout, signals_interrupt
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
-from bootmle.inference.derived import (
-    check_columns,
-    derive_all,
-    derive_at,
-    differentiate,
-    shape_at,
-    undefined,
-)
-from bootmle.inference.standard_errors import of_finite, standard_error
-from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.status import Status
-from bootmle.refitting.alarm_kinds import AlarmKind
 from bootmle.refitting.audits import examine
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
@@ -54,96 +38,15 @@ _INNER = {
     *("interval_where_possible", "is_random", "joined", "lacks", "leave_one_out", "linear_part"),
     *("cluster_robust", "labels", "moved_along_flat", "moved_inward", "numbers", "ordered"),
     *("origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
-    *("rescaling", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
+    *("rescaling", "scales", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
     *("unmeasured", "with_own_errors", "without_samples"),
 }
 """Members that other modules use and tab completion hides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap(Pictures):
+class Bootstrap(Derivations):
     """Bootstrap replicates of a fit; the attributes are those of `Record`."""
-
-    def derive(
-        self,
-        function: Callable[[Floats], Any],
-        names: Sequence[str] | None = None,
-        *,
-        vectorized: bool = False,
-    ) -> Bootstrap:
-        """Compute a function of the parameters on every replicate.
-
-        Parameters
-        ----------
-        function : callable
-            ``function(params)`` of the full parameter vector (p,) returns a number, an array of any
-            shape, a mapping or a Series: a ratio, a prediction, a curve on a grid (see `band`).
-        names : sequence of str, optional
-            Names of the k quantities; by default those of a mapping or Series.
-        vectorized : bool
-            Whether ``function`` takes params of shape (p, B) and returns (..., B): one call then
-            serves all replicates.
-
-        Returns
-        -------
-        Bootstrap
-            Of the k quantities. Those that the data do not identify have no standard error.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the function does not return numbers that are finite at the estimate.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from bootmle import Estimator, bootstrap
-        >>> y = np.random.default_rng(0).gamma(4.0, size=50)
-        >>> moments = Estimator(lambda y: {"mean": y.mean(), "sd": y.std()}, args=y)
-        >>> boot = bootstrap(moments, n_resamples=999, rng=0)
-        >>> boot.derive(lambda p: {"variation": p[1] / p[0]}).names
-        ('variation',)
-        """
-        given = check_names(names, "derived quantity")
-        if check_flag("vectorized", vectorized):
-            function = check_columns(function, self.estimate)
-        estimate, labels = derive_at(function, self.estimate, given)
-        derived, correction = derive_all(function, self.replicates), self.correction
-        robust = self.cluster_robust
-        if correction is not None:
-            corrected = self.status == Status.EXPANDED
-            derived, correction = correction.of_derived(function, derived, corrected)
-        center = None if self.center is None else derive_at(function, self.center, labels)[0]
-        return replace(
-            self,
-            derived=True,
-            derivation=(*self.derivation, function),
-            origin=self if self.origin is None else self.origin,
-            own_errors=OwnErrors(),
-            names=labels,
-            shape=shape_at(function, self.estimate),
-            estimate=estimate,
-            data=self.data.derived(derived, self._linear_of(function)),
-            center=center,
-            correction=correction,
-            own_standard_error=None,
-            cluster_robust=robust and of_derived(robust, [function], self.estimate),
-            fixed=(),
-            not_identified=self.moved_along_flat(function, estimate, labels),
-            at_bound=self.moved_inward(function, estimate, labels),
-            remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
-            audits=(),
-            alarms=tuple(each for each in self.alarms if each.kind is AlarmKind.BETTER_OPTIMUM),
-            calibrations=Calibrations(),
-        )
-
-    def _linear_of(self, function: Callable[[Floats], Any]) -> Floats:
-        """Return the linear parts of a derived quantity's replicates, (B, k), where known."""
-        if not np.isfinite(self.data.linear).any():
-            return np.empty((0, 0))
-        errors = of_finite(standard_error, self.kept())
-        slopes = differentiate([function], self.estimate, errors)
-        return np.asarray(self.data.linear @ slopes.T)
 
     def better_fit(self) -> Fit:
         """Fit the original data again, from the replicates that suit them best.
@@ -301,9 +204,16 @@ class Bootstrap(Pictures):
         kept = self.leave_one_out
         if kept is not None and kept.is_at_hand:
             kept = LeaveOneOut.known(*self.jackknife())
-        data, correction = self.own_errors.known or (self.data, self.correction)
-        whole = replace(self, leave_one_out=kept, correction=correction)
-        write_run(path, whole.to_json(), data)
+        known = self.own_errors.known or Studentizing(
+            self.data, self.correction, self.own_standard_error
+        )
+        whole = replace(
+            self,
+            leave_one_out=kept,
+            correction=known.correction,
+            own_standard_error=known.own_standard_error,
+        )
+        write_run(path, whole.to_json(), known.data)
 
     def __str__(self) -> str:
         """Return the table and the remarks below it."""

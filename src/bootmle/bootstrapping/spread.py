@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bootmle.bootstrapping.own_errors import Studentizing
 from bootmle.bootstrapping.record import Record
 from bootmle.display.checks import check_names
 from bootmle.display.text import brief
@@ -15,14 +16,8 @@ from bootmle.inference import standard_errors as errors_of
 from bootmle.inference.correction import Correction
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
-from bootmle.refitting.replicates import Replicates
 
 __all__ = ["Spread"]
-
-_HEAVY, _USUAL = 0.1, 3.0
-"""Tails are heavy if one replicate has more than this share of the variance, and more than this
-multiple of what it has in a normal sample, about 2 log(B) / B. Measured on 1,000 samples of 999:
-none of normal, 0.7% of exponential, 84% of t(2) and all Cauchy samples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,11 +109,8 @@ class Spread(Record):
     @property
     def heavy_tails(self) -> NDArray[np.bool_]:
         """Whether a single replicate dominates a variance, so that the SE grows with B, (p,)."""
-        kept = self.kept()
-        counts = np.maximum(np.isfinite(kept).sum(axis=0), 2)
-        usual = 2 * np.log(counts) / counts
-        shares = self._of_finite(errors_of.largest_share, kept)
-        return np.asarray(shares > np.maximum(_HEAVY, _USUAL * usual))
+        undefined = self.flat() | self._undefined()
+        return np.asarray(errors_of.has_heavy_tails(self.kept()) & ~undefined)
 
     def chosen(self, names: Sequence[str] | None) -> list[int]:
         """Return the positions of parameters by name; by default all that vary."""
@@ -192,8 +184,12 @@ class Spread(Record):
         return low, high
 
     def unmeasured(self) -> bool:
-        """Whether a total's verified replicates have standard errors yet to be measured."""
-        if not self.apart or self.own_standard_error is None or self.own_errors.known is not None:
+        """Whether the replicates' standard errors, of a total or derived, are yet to be learned."""
+        if self.own_errors.known is not None:
+            return False
+        if self.derived:
+            return self.origin is not None
+        if not self.apart or self.own_standard_error is None:
             return False
         verified = self.data.status == Status.VERIFIED
         return bool(np.isnan(self.data.standard_errors[verified]).all())
@@ -202,8 +198,9 @@ class Spread(Record):
         """Whether replicates cannot be drawn again."""
         return self.fit is None or isinstance(self.sampling, str) or len(self.seeds) > 1
 
-    def with_own_errors(self) -> tuple[Replicates, Correction | None]:
+    def with_own_errors(self) -> Studentizing:
         """Return the replicates and their correction, with each one's own standard errors."""
         if self.unmeasured():
             return self.own_errors.of(self)
-        return self.own_errors.known or (self.data, self.correction)
+        own = Studentizing(self.data, self.correction, self.own_standard_error)
+        return self.own_errors.known or own

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bootmle.inference.companions import Companions
 from bootmle.inference.cubic import N_COEFFICIENTS, Cubic
 from bootmle.inference.derived import derive_all
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import ConfidenceInterval
 from bootmle.inference.order_statistics import (
     order_quantile,
@@ -117,6 +118,19 @@ class Correction:
             verified = (self.verified - estimate) / self.verified_errors
         return self._applied(pivots, corrected, sample, verified)
 
+    def on_scales(self, scales: DerivedScales) -> Correction:
+        """Return the correction of the same replicates on other scales."""
+        assert self.predicted_errors is not None
+        assert self.verified_errors is not None
+        with np.errstate(invalid="ignore", over="ignore"):
+            return replace(
+                self,
+                predicted=scales.forward(self.predicted),
+                verified=scales.forward(self.verified),
+                predicted_errors=self.predicted_errors * scales.slopes(self.predicted),
+                verified_errors=self.verified_errors * scales.slopes(self.verified),
+            )
+
     def _applied(
         self, values: Floats, corrected: NDArray[np.bool_], sample: Floats, verified: Floats
     ) -> tuple[Floats, Correction]:
@@ -141,6 +155,11 @@ class Correction:
     def take(self, columns: Any) -> Correction:
         """Keep some parameters."""
         taken: list[Any] = [None if each is None else each[:, columns] for each in self._arrays]
+        return Correction(taken[0], taken[1], self.n_corrected, self.n_replicates, *taken[2:])
+
+    def rows(self, chosen: Any) -> Correction:
+        """Keep some replicates of the sample."""
+        taken: list[Any] = [None if each is None else each[chosen] for each in self._arrays]
         return Correction(taken[0], taken[1], self.n_corrected, self.n_replicates, *taken[2:])
 
     @property

@@ -13,6 +13,7 @@ from bootmle.likelihood.arrays import Floats, read_estimates
 
 __all__ = [
     "check_columns",
+    "delta_errors",
     "derive_all",
     "derive_at",
     "derive_in_turn",
@@ -24,6 +25,8 @@ __all__ = [
 _APART, _SAME = 1e-3, 1e-9
 """Relative distance of the vectors on which a vectorized function is checked, and the difference
 that rounding may cause."""
+_BLOCK = 64
+"""Replicates that are differentiated together: a chunk of refits."""
 _STEP = 1e-3
 """Step of the gradient in standard errors: short compared with the range of the replicates, and
 far above rounding."""
@@ -100,12 +103,43 @@ def differentiate(
     functions: Sequence[Callable[[Floats], Any]], estimate: Floats, errors: Floats
 ) -> Floats:
     """Differentiate a chain of functions of the parameters (p,) by central differences, (k, p)."""
+    slopes: Floats = _differentiate_each(functions, estimate[None], errors[None])[0]
+    return slopes
+
+
+def _differentiate_each(
+    functions: Sequence[Callable[[Floats], Any]], points: Floats, errors: Floats
+) -> Floats:
+    """Differentiate at each of some points (b, p) by steps in its standard errors, (b, k, p)."""
     # The gradient is 0 with respect to a parameter without a standard error.
-    steps = _STEP * np.diag(np.where(errors > 0, errors, 0.0))
-    points = derive_in_turn(functions, np.concatenate([estimate + steps, estimate - steps]))
-    ahead, behind = np.split(points, 2)
-    lengths = np.where(errors > 0, 2 * _STEP * errors, np.inf)
-    return np.asarray((ahead - behind).T / lengths)
+    count, size = points.shape
+    varies = errors > 0
+    steps = _STEP * np.where(varies, errors, 0.0)[:, :, None] * np.eye(size)
+    ends = np.concatenate([points[:, None] + steps, points[:, None] - steps])
+    values = derive_in_turn(functions, ends.reshape(-1, size)).reshape(2, count, size, -1)
+    lengths = np.where(varies, 2 * _STEP * errors, np.inf)
+    return np.asarray(np.swapaxes((values[0] - values[1]) / lengths[:, :, None], 1, 2))
+
+
+def delta_errors(
+    functions: Sequence[Callable[[Floats], Any]], points: Floats, covariances: Floats
+) -> Floats:
+    """Return standard errors √(g C gᵀ) of quantities at points (B, p) with covariances (B, p, p).
+
+    NaN where a point or its covariance is not finite (Oehlert 1992).
+    """
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    known = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(variances).any(axis=1))
+    size = derive_in_turn(functions, points[known[:1]]).shape[1] if known.size else 1
+    found = np.full((len(points), size), np.nan)
+    for block in np.array_split(known, -(-known.size // _BLOCK)) if known.size else ():
+        errors = np.sqrt(np.maximum(np.nan_to_num(variances[block]), 0.0))
+        slopes = _differentiate_each(functions, points[block], errors)
+        # What a quantity does not depend on may be unknown.
+        both = slopes[:, :, :, None] * slopes[:, :, None, :]
+        terms = np.where(both == 0, 0.0, both * covariances[block][:, None])
+        found[block] = np.sqrt(np.maximum(terms.sum(axis=(2, 3)), 0.0))
+    return found
 
 
 def shape_at(function: Callable[[Floats], Any], params: Floats) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.inference.calibration import Calibration
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.order_statistics import SAME_RANK
 from bootmle.likelihood.arrays import Floats
 
@@ -106,6 +107,10 @@ class PivotCorrection(Protocol):
         """Return the corrected ratios (B, p), and their correction."""
         ...
 
+    def on_scales(self, scales: DerivedScales, /) -> PivotCorrection:
+        """Return the correction of the same replicates on other scales."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplicateArrays:
@@ -125,6 +130,8 @@ class ReplicateArrays:
         Whether another seed would draw other replicates: else there are no Monte Carlo errors.
     errors, own_error : (B, p) and (p,) arrays
         Each replicate's own standard error, and the estimate's by the same formula.
+    scales : DerivedScales
+        Those on which derived quantities are studentized.
     correction, corrected : PivotCorrection and (B,) array
         The correction of expanded replicates, where there is one, and which ones are corrected.
     jackknife, strata : (G, p) and (G,) arrays
@@ -146,6 +153,7 @@ class ReplicateArrays:
     is_random: bool = True
     errors: Floats | None = None
     own_error: Floats | None = None
+    scales: DerivedScales | None = None
     correction: PivotCorrection | None = None
     corrected: NDArray[np.bool_] | None = None
     jackknife: Floats | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from bootmle.inference.correction import Correction
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import IntervalMethod, Need, ReplicateArrays
 from bootmle.inference.order_statistics import sort_replicates
 from bootmle.inference.percentile import Percentile
@@ -31,10 +32,14 @@ class Studentized(IntervalMethod):
     ratios: Percentile
     correction: Correction | None = None
     """Of the ratios of expanded replicates, by those of a verified sample."""
+    scales: DerivedScales | None = None
+    """Those of derived quantities, on which ``estimate`` and ``error`` are."""
 
     @classmethod
     def of(cls, arrays: ReplicateArrays) -> Studentized:
         """Studentize and sort the replicates."""
+        if arrays.scales is not None:
+            arrays = _on_scales(arrays, arrays.scales)
         assert arrays.errors is not None
         assert arrays.own_error is not None
         deviations = arrays.replicates - arrays.estimate
@@ -48,7 +53,8 @@ class Studentized(IntervalMethod):
         # An error of 0 studentizes nothing that varies; what is fixed needs none.
         impossible = (arrays.own_error == 0) & (deviations != 0).any(axis=0)
         own = np.where(impossible, np.nan, arrays.own_error)
-        return cls(arrays.estimate, own, Percentile(*sort_replicates(ratios)), correction)
+        ordered = Percentile(*sort_replicates(ratios))
+        return cls(arrays.estimate, own, ordered, correction, arrays.scales)
 
     @property
     def corrects_itself(self) -> bool:
@@ -63,10 +69,17 @@ class Studentized(IntervalMethod):
         with np.errstate(invalid="ignore"):
             end, mcse = self.estimate - self.error * ratio, self.error * error
         fixed = self.error == 0
-        return np.where(fixed, self.estimate, end), np.where(fixed, 0.0, mcse)
+        end, mcse = np.where(fixed, self.estimate, end), np.where(fixed, 0.0, mcse)
+        if self.scales is None:
+            return end, mcse
+        end = self.scales.inverse(end)
+        with np.errstate(invalid="ignore"):
+            return end, mcse / self.scales.slopes(end)
 
     def tail(self, values: Floats, *, upper: bool) -> Floats:
         """Count the ratios beyond that of a value."""
+        if self.scales is not None:
+            values = self.scales.forward(values)
         with np.errstate(divide="ignore", invalid="ignore"):
             beyond = self.ratios.tail((self.estimate - values) / self.error, upper=not upper)
         outside = (values > self.estimate) if upper else (values < self.estimate)
@@ -76,3 +89,18 @@ class Studentized(IntervalMethod):
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
         """Refuse an endpoint beyond the outermost replicate."""
         self.ratios.check(tail, confidence_level, upper=not upper)
+
+
+def _on_scales(arrays: ReplicateArrays, scales: DerivedScales) -> ReplicateArrays:
+    """Take estimates and standard errors to the scales of the quantities."""
+    assert arrays.errors is not None
+    assert arrays.own_error is not None
+    with np.errstate(invalid="ignore", over="ignore"):
+        return replace(
+            arrays,
+            estimate=scales.forward(arrays.estimate),
+            replicates=scales.forward(arrays.replicates),
+            errors=arrays.errors * scales.slopes(arrays.replicates),
+            own_error=arrays.own_error * scales.slopes(arrays.estimate),
+            correction=arrays.correction and arrays.correction.on_scales(scales),
+        )

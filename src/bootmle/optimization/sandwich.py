@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.leverage import Leverage
 
-__all__ = ["Sandwich", "Units", "sandwich_errors"]
+__all__ = ["Sandwich", "Units", "sandwich_covariances", "sandwich_errors"]
 
 Members = NDArray[np.intp]
 
@@ -147,3 +147,14 @@ def sandwich_errors(factor: Floats, curvature: Floats, meat: Floats) -> Floats:
         variances = (solved * np.matmul(meat[known], solved)).sum(axis=1)
         errors[known] = np.sqrt(np.maximum(variances, 0.0))
     return errors
+
+
+def sandwich_covariances(factor: Floats, curvature: Floats, meat: Floats) -> Floats:
+    """Return the matrices (b, q, q) whose diagonals' roots `sandwich_errors` returns."""
+    found = np.full((len(meat), len(factor), len(factor)), np.nan)
+    known = np.isfinite(meat).all(axis=(1, 2)) & np.isfinite(curvature).all(axis=(1, 2))
+    if known.any():
+        directions = np.broadcast_to(factor.T, (int(known.sum()), *factor.T.shape))
+        solved = _solved(curvature[known], directions)
+        found[known] = np.matmul(np.swapaxes(solved, 1, 2), np.matmul(meat[known], solved))
+    return found

@@ -14,7 +14,7 @@ from bootmle.optimization.sandwich import Sandwich, sandwich_errors
 from bootmle.refitting.expansion import SharedExpansion
 from bootmle.sampling.resample import Resample
 
-__all__ = ["expanded_errors"]
+__all__ = ["expanded_errors", "expanded_sandwiches"]
 
 _APART = 0.1
 """Difference of a standard error's logarithms, by a Hessian that changes linearly and by one that
@@ -38,15 +38,7 @@ def expanded_errors(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the sandwich standard errors (b, p) at points (b, r), and which are to be trusted."""
     likelihood, whitening = fit.likelihood, fit.whitening
-    meats = np.full(models.curvature.shape, np.nan)
-    for k in np.flatnonzero(np.isfinite(z).all(axis=1)).tolist():
-        if sandwich is None:  # only whether they are to be trusted is asked for
-            meats[k] = models.curvature[k]
-            continue
-        counts = resamples[k].weights
-        weights = likelihood.weights_of(counts)
-        meats[k] = sandwich.of_resample(counts).meat(expansion.scores_at(z[k]), weights, None)
-    hessian = models.hessian(z)
+    hessian, meats = expanded_sandwiches(fit, expansion, sandwich, resamples, models, z)
     errors = sandwich_errors(whitening.factor, hessian, meats)
     slopes = np.abs(likelihood.parameters.slopes(whitening.to_working(z)))
     trusted = np.ones(len(z), dtype=np.bool_)
@@ -61,3 +53,23 @@ def expanded_errors(
         lost = np.isfinite(errors[k]) & np.isnan(exponential)
         trusted[k] = not ((apart > _APART) | lost).any()
     return likelihood.parameters.in_all(errors * slopes), trusted
+
+
+def expanded_sandwiches(
+    fit: Fit,
+    expansion: SharedExpansion,
+    sandwich: Sandwich | None,
+    resamples: Sequence[Resample],
+    models: CubicModels,
+    z: Floats,
+) -> tuple[Floats, Floats]:
+    """Return the Hessians and meats (b, r, r) at points (b, r), NaN where a point is not finite."""
+    meats = np.full(models.curvature.shape, np.nan)
+    for k in np.flatnonzero(np.isfinite(z).all(axis=1)).tolist():
+        if sandwich is None:  # only whether errors are to be trusted is asked for
+            meats[k] = models.curvature[k]
+            continue
+        counts = resamples[k].weights
+        weights = fit.likelihood.weights_of(counts)
+        meats[k] = sandwich.of_resample(counts).meat(expansion.scores_at(z[k]), weights, None)
+    return models.hessian(z), meats

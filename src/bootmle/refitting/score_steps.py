@@ -112,8 +112,34 @@ class ScoreSteps:
         variances = squares - steps**2 / len(self.influence)
         variances[variances < _ROUNDING * squares] = 0.0
         parameters = _parameters(self.fit)
-        slopes = parameters.slopes(parameters.to_working(self.fit.estimate) + steps)
-        return parameters.in_all(np.sqrt(variances) * np.abs(slopes))
+        return parameters.in_all(np.sqrt(variances) * np.abs(self._slopes(steps)))
+
+    def covariances(self, resamples: Sequence[Resample]) -> Floats:
+        """Return the sandwiches of a chunk, (b, p, p), whose diagonals give the errors."""
+        return self._covariances(np.array([each.multipliers for each in resamples]))
+
+    @property
+    def covariance_of_data(self) -> Floats:
+        """The fit's covariance by the formula of each replicate's, (p, p)."""
+        ones = np.ones((1, len(self.influence)))
+        found: Floats = self._covariances(ones, np.zeros((1, self.influence.shape[1])))[0]
+        return found
+
+    def _covariances(self, weights: Floats, steps: Floats | None = None) -> Floats:
+        """Return them by multipliers (b, G), and the steps that these lead to."""
+        steps = weights @ self.influence if steps is None else steps
+        products = self.influence[:, :, None] * self.influence[:, None, :]
+        found = np.tensordot(weights**2, products, axes=1)
+        found -= steps[:, :, None] * steps[:, None, :] / len(self.influence)
+        slopes, parameters = self._slopes(steps), _parameters(self.fit)
+        found *= slopes[:, :, None] * slopes[:, None, :]
+        rows = parameters.in_all(found)
+        return np.swapaxes(parameters.in_all(np.swapaxes(rows, 1, 2)), 1, 2)
+
+    def _slopes(self, steps: Floats) -> Floats:
+        """Differentiate the user's free parameters by the steps there, (b, q)."""
+        parameters = _parameters(self.fit)
+        return parameters.slopes(parameters.to_working(self.fit.estimate) + steps)
 
 
 def _corrected(fit: Fit, plan: Plan) -> Floats:

@@ -28,8 +28,10 @@ def read_warp(fit: Fit | Estimator, sampling: Plan, refit: str, warp: bool) -> b
     return warp
 
 
-def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any) -> None:
+def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any, transform: Any) -> None:
     """Raise for what cannot simulate data, or compute quantities from parameters."""
+    if derive is None and transform is not None:
+        raise ValueError(f"transform: {brief(transform)} is of derived quantities; pass derive=")
     if derive is not None and not callable(derive):
         raise TypeError(f"derive: {brief(derive)} is not callable; pass derive(params)")
     if not callable(simulate):

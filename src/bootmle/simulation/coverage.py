@@ -52,6 +52,7 @@ def coverage(
     confidence_level: float = 0.95,
     truth: ArrayLike | Mapping[str, float] | None = None,
     derive: Callable[[Floats], Any] | None = None,
+    transform: Any = None,
     warp: bool = False,
     refit: str = "verified",
     n_jobs: int | None = 1,
@@ -90,6 +91,8 @@ def coverage(
         True values; the estimate by default. A mapping may name some of the parameters.
     derive : callable, optional
         ``derive(params)`` as for `Bootstrap.derive`: quantities to study besides the parameters.
+    transform : str, sequence or mapping, optional
+        Scales on which these quantities are studentized, as for `Bootstrap.derive`.
     warp : bool
         Whether to draw one replicate per data set and pool them (Giacomini, Politis and White
         2013): ratios of standard errors in seconds, for a first look.
@@ -129,7 +132,7 @@ def coverage(
     workers = check_n_jobs(n_jobs)
     check_plan(fit, sampling)
     sampling = sampling.labeled(fit, look_up=False)  # simulated data have a row per observation
-    check_functions(fit, simulate, derive)
+    check_functions(fit, simulate, derive, transform)
     warp = read_warp(fit, sampling, refit, warp)
     chosen, left_out = read_methods(methods, warp, sampling, fit, refit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
@@ -140,7 +143,7 @@ def coverage(
     read_level(confidence_level, "two-sided")
     design = _Design(
         *(fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit),
-        read_timeout(timeout),
+        *(read_timeout(timeout), transform),
     )
     return _run(design, rng, path, total, workers, shown(progress), part, until)
 
@@ -160,6 +163,7 @@ class _Design:
     derive: Callable[[Floats], Any] | None
     refit: str
     timeout: float | None
+    transform: Any = None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -174,6 +178,7 @@ class _Design:
             "confidence_level": self.confidence_level,
             "chunk": CHUNK,
             "derive": None if self.derive is None else name_of(self.derive),
+            **({} if self.transform is None else {"transform": str(self.transform)}),
         }
 
     def experiment(self, started: StartedRun) -> Experiment:
@@ -191,6 +196,7 @@ class _Design:
             self.derive,
             self.refit,
             self.timeout,
+            self.transform,
         )
 
     def open(

@@ -58,6 +58,7 @@ class Experiment:
     derive: Callable[[Floats], Any] | None = None
     refit: str = "verified"
     timeout: float | None = None
+    transform: Any = None
 
     @property
     def size(self) -> int:
@@ -177,7 +178,9 @@ class Experiment:
             progress=False,
             timeout=self.timeout,
         )
-        return [boot] if self.derive is None else [boot, boot.derive(self.derive)]
+        if self.derive is None:
+            return [boot]
+        return [boot, boot.derive(self.derive, transform=self.transform)]
 
     def _checked(self, fit: Fit | Estimator, boots: list[Bootstrap]) -> list[Crosscheck]:
         """Cross-check the parameters and the derived quantities."""
