@@ -85,8 +85,8 @@ _RULES = (
     # A ratio, a quantile and a probability, this on the probit scale (1,000 data sets):
     # n = 20:  studentized 93.5 to 95.1, bca where it has ends 87.8 to 93.9
     # n = 50:  studentized 94.2 to 95.0, bca where it has ends 92.1 to 95.4
-    # A coefficient of variation whose mean may be near 0: studentized 67 to 79, percentile 92 to 94;
-    # 88% of its samples have heavy tails at n = 20, 74% at n = 50, which rule studentized ones out.
+    # A coefficient of variation, its mean near 0: studentized 67 to 79, percentile 92 to 94; heavy
+    # tails, which rule studentized ones out, have 88% of its samples at n = 20 and 74% at n = 50.
     # Clustered logit, linear model and NB2, equal and unequal sizes; cr1 to cr3 of 400 data sets of
     # each (800 with 10 clusters), studentized of 60 to 120 (python benchmarks/intervals.py):
     # 8 clusters:  cr3 94.0 to 98.2, cr2 92.0 to 97.5, studentized 83.3 to 98.3
