@@ -80,7 +80,8 @@ class Descent(Falls):
             self.status, self.decrement = Status.AT_BOUND, 0.0
             return
         start = self.start()
-        if self._keeps_falling(start):
+        rises = self._is_polished() and self.rises_around_polished()
+        if not rises and self._keeps_falling(start):
             return
         for _ in range(_RULES.legs):
             if self._advance(start):
@@ -232,14 +233,18 @@ class Descent(Falls):
         return True
 
     def rises_around_polished(self) -> bool:
-        """Whether the nll rises at least half as much as a quadratic around a polished point."""
+        """Whether the nll rises to all sides of a polished point."""
         definite = self.information.definiteness == "positive definite"
-        return definite and self.around is not None and self.around[1].rises_everywhere
+        return definite and self.around is not None and bool(self.around[1].rises.min() > FLAT)
 
     def rises_all_around(self) -> bool:
         """Whether the nll is known to rise by at least half as much, to all sides of here."""
         around = self._looked_around(self.whitening.to_whitened(self.working))
         return around is not None and around.rises_everywhere
+
+    def _is_steady(self) -> bool:
+        """Whether the slopes measured here are those over the shortest steps, too."""
+        return self._is_polished() and self.around is not None and self.around[1].is_steady
 
     def _looked_around(self, z: Floats) -> Surroundings | None:
         """Return how the nll rises around a point (r,), if that was looked at from there."""
@@ -279,7 +284,7 @@ class Descent(Falls):
             if slope is None:
                 return Status.NOT_CERTIFIED
             self.decrement = max(self.decrement, slope)
-        elif self.decrement <= CERTIFIED and jumps_in_curvature(self):
+        elif self.decrement <= CERTIFIED and not self._is_steady() and jumps_in_curvature(self):
             self.decrement = max(self.decrement, slope_beside_jump(self) or 0.0)
         if self.decrement > CERTIFIED:
             return Status.NOISE_LIMITED if self.decrement <= limit else Status.NOT_CERTIFIED

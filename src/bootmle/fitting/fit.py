@@ -303,7 +303,8 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
     scales = tuple(likelihood.parameters.scales)
     if search.status.withheld and information.limit is None and information.tangent is None:
         information = _undetermined(information)
-    if information.tangent is None:  # on another scale straight constraints would bend
+    # On another scale straight constraints would bend.
+    if information.tangent is None and likelihood.has_units:
         inside = search.scipy.inside(whitening.center.size)
         likelihood, whitening = working_scales(likelihood, whitening, base, inside)
     rows = RowDerivatives.from_kept(likelihood, whitening, np.asarray(base))

@@ -49,7 +49,7 @@ class ScipyRun:
     def can_pause(self) -> bool:
         """Whether the user leaves the minimizer, and when it ends, to this package."""
         own, parameters = self.optimizer, self.likelihood.parameters
-        plain = own.method == "BFGS" and own.tol is None and not own.options
+        plain = own.is_plain_bfgs and own.tol is None and not own.options
         free = not (own.constraints or np.isfinite(parameters.bounds).any())
         differenced = not self.likelihood.has_gradient and self.likelihood.automatic is None
         return bool(plain and free and differenced)
@@ -138,7 +138,7 @@ class ScipyRun:
             return self.totals[key]
         parameters = self.likelihood.parameters
         user = parameters.to_user(working)
-        values = self.likelihood.at(user)
+        values = self.likelihood.at_start(user)
         total = self.likelihood.summed_values(values)
         if np.isnan(self.first) and np.array_equal(working, self.start):
             self.first = total

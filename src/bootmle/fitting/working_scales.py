@@ -62,18 +62,20 @@ Way = tuple[int, int]
 
 def _open_ways(target: WhitenedObjective, inside: Floats) -> set[Way]:
     """Return on which sides the domain cannot end within reach, by moving parameters together."""
-    # Every other one at once, as a domain that ends for either of two may not end for both.
+    # All at once, neighbors to opposite sides; then every other one, where that leads outside.
     center, unit = target.whitening.center, target.whitening.units
-    found: set[Way] = set()
-    for side in (-1, +1):
-        near = [k for k in range(center.size) if _ends_within(center[k], side, unit[k])]
-        found.update((k, side) for k in near if _lies_beyond(inside, center, k, side))
-        near = [k for k in near if (k, side) not in found]
-        for together in (near[::2], near[1::2]):
-            working = center.copy()
-            working[together] += side * _RULES.reach * unit[together]
-            if len(together) > 1 and np.isfinite(target.value_at(working)):
-                found.update((k, side) for k in together)
+    columns, sides = range(center.size), (-1, +1)
+    near = [(k, side) for side in sides for k in columns if _ends_within(center[k], side, unit[k])]
+    found = {way for way in near if _lies_beyond(inside, center, *way)}
+    groups = [[(k, side * (-1) ** k) for k in columns] for side in sides]
+    groups += [[(k, side) for k in columns[odd::2]] for side in sides for odd in (0, 1)]
+    for group in groups:
+        together = [way for way in group if way in near and way not in found]
+        working = center.copy()
+        for k, side in together:
+            working[k] += side * _RULES.reach * unit[k]
+        if len(together) > 1 and np.isfinite(target.value_at(working)):
+            found.update(together)
     return found
 
 

@@ -41,6 +41,8 @@ class Calls:
     """Who evaluates ahead, inside a block of `Likelihood.ahead`."""
     kept: KeptValues | None = None
     """Contributions at the last points, inside a block of `Likelihood.keeping_values`."""
+    start: tuple[Floats, Floats] | None = None
+    """Full parameters at which the objective was read, and what it returned, for `at_start`."""
     clock: list[float] = field(default_factory=list)
     """Seconds that the first evaluations took, each in this process."""
 
@@ -275,6 +277,13 @@ class Contributions:
     def at(self, params: Floats) -> Floats | float:
         """Evaluate the contributions, or the total where there are none."""
         return self.contributions(params) if self.per_observation else self.total(params)
+
+    def at_start(self, params: Floats) -> Floats | float:
+        """Do the same, unless that was done when the objective was read."""
+        known, self.calls.start = self.calls.start, None
+        if known is None or not np.array_equal(known[0], params):
+            return self.at(params)
+        return known[1] if self.per_observation else self.scale * float(known[1])
 
     @property
     def has_gradient(self) -> bool:

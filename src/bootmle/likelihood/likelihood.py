@@ -61,6 +61,11 @@ class Likelihood(Contributions):
         return float(weights.sum() / (weights @ prior))
 
     @property
+    def has_units(self) -> bool:
+        """Whether there is anything that could be drawn or simulated: contributions, or data."""
+        return self.per_observation or self.rows is not Rows.NO_ARGS
+
+    @property
     def supports_weights(self) -> bool:
         """Whether resamples act through weights of the contributions, not through rows."""
         return self.per_observation and self.rows is not Rows.EXCHANGEABLE

@@ -11,7 +11,7 @@ import numpy as np
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.differences import Frame, Objective
 
-__all__ = ["measure_noise"]
+__all__ = ["line_of_noise", "measure_noise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,12 @@ class _Table:
     points: tuple[int, int] = (4, 8)
     """Fewest, if the budget allows them, and most besides the point itself: 5 to 9 values, where
     the authors' ECNoise.m allows 4 and recommends 7 or more."""
-    few: int = 5
-    """Most where the noise only bounds what is measured beside an optimum."""
+    few: tuple[int, int] = (3, 5)
+    """First, and most, where the noise only bounds what is measured beside an optimum."""
+    rounding: float = 16.0
+    """Noise, in spacings of the values, that is rounding: more takes the most of those points."""
+    quiet: float = 1e-13
+    """Noise that is little enough for two points a line, and does not take them either."""
     spacings: float = 20.0
     """Change of the objective over the first step, in spacings of its floating-point numbers: the
     last digits change, and differences of third order are left with nothing but them."""
@@ -43,28 +47,40 @@ _TABLE = _Table()
 
 
 def measure_noise(objective: Objective, frame: Frame, few: bool = False) -> float:
-    """Estimate the standard deviation of the noise from close points on a diagonal line."""
+    """Estimate the standard deviation of the noise from close points on a line."""
     spare = objective.left - 4 * len(objective.directions()) - 2
     points = max(min(spare, int(np.clip(spare - 4, *_TABLE.points))), 2)
-    points = min(points, _TABLE.few) if few else points
-    diagonal = np.full(len(frame.axes), 1 / np.sqrt(len(frame.axes)))
+    first, most = (min(points, each) for each in _TABLE.few) if few else (points, points)
+    line = line_of_noise(len(frame.axes)) if few else np.ones(len(frame.axes))
+    line = line / np.linalg.norm(line)
     base = frame.turn(objective.base)
     spacings = _TABLE.spacings if points > 2 else 1
     step = max(float(np.sqrt(spacings * objective.resolution(base))), _TABLE.shortest)
-    step = min(step, frame.longest(diagonal) / _TABLE.within)
-    table = _tabulate(objective, frame, step * diagonal, points)
+    step = min(step, frame.longest(line) / _TABLE.within)
+    table = _tabulate(objective, frame, step * line, first)
     grown = False
     # Equal values mean a step below the grid that the values lie on, not the absence of noise.
     while len(np.unique(table, axis=0)) <= len(table) / 2 and step < _TABLE.longest:
         step *= _TABLE.growth
-        table = _tabulate(objective, frame, step * diagonal, points)
+        table = _tabulate(objective, frame, step * line, first)
         grown = True
-    if grown and points < _TABLE.points[1]:
+    if grown and first < _TABLE.points[1]:
         # On a grid a few values may lie on a line by chance, as if there were no noise.
         objective.budget += _TABLE.points[1]
-        table = _tabulate(objective, frame, step * diagonal, _TABLE.points[1])
-    rounding = max(objective.resolution(base), _turned_rounding(objective, frame)) / 3
-    return max(_read_noise(table), _read_ties(table), rounding)
+        table = _tabulate(objective, frame, step * line, _TABLE.points[1])
+    rounding = max(objective.resolution(base), _turned_rounding(objective, frame))
+    if few and not grown:
+        if _read(table) <= max(_TABLE.quiet, _TABLE.rounding * rounding):
+            # So few differences that all are small by chance are no sign of less than a spacing.
+            return max(_read(table), rounding)
+        table = _tabulate(objective, frame, step * line, most)
+    return max(_read(table), rounding / 3)
+
+
+def line_of_noise(size: int) -> Floats:
+    """Return a direction (size,) along no axis or diagonal, in which few points show the noise."""
+    along: Floats = np.cos(np.arange(1.0, size + 1))
+    return along / np.linalg.norm(along)
 
 
 def _turned_rounding(objective: Objective, frame: Frame) -> float:
@@ -72,6 +88,11 @@ def _turned_rounding(objective: Objective, frame: Frame) -> float:
     if objective.order == 2:
         return 0.0
     return float(np.max(np.linalg.norm(frame.axes * np.spacing(objective.base)[:, None], axis=0)))
+
+
+def _read(table: Floats) -> float:
+    """Return the noise that a table shows."""
+    return max(_read_noise(table), _read_ties(table))
 
 
 def _tabulate(objective: Objective, frame: Frame, step: Floats, points: int) -> Floats:

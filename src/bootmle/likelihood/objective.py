@@ -66,6 +66,7 @@ def read_likelihood(
     likelihood = Likelihood(fun, jac, data, parameters, n, per_observation, in_jax=in_jax)
     _check_finite(values, parameters)
     likelihood.calls.n = 2 if complete is None else 3
+    likelihood.calls.start = parameters.values, values
     likelihood = with_jac_form(replace(likelihood, fingerprint=checksums))
     scale = _scale_of_mean(likelihood, float(np.sum(values)))
     refuse_broadcasts(likelihood)

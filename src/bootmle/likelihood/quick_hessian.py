@@ -87,6 +87,8 @@ class Surroundings:
     rises: Floats  # (k,), infinite outside the domain
     slope_error: float = np.inf
     """Bound on the error of the gradient that was measured there, in standard errors."""
+    is_steady: bool = False
+    """Whether slopes there are the same over the shortest steps."""
 
     @property
     def rises_everywhere(self) -> bool:

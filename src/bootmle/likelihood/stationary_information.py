@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.differences import Frame, Measured, Objective, observe
+from bootmle.likelihood.differences import SAFETY, Frame, Measured, Objective, observe
 from bootmle.likelihood.frame import find_frame, frame_of
 from bootmle.likelihood.hessian import measure_hessian
 from bootmle.likelihood.information import Information, conclude
-from bootmle.likelihood.noise import measure_noise
+from bootmle.likelihood.noise import line_of_noise, measure_noise
 from bootmle.likelihood.quick_hessian import (
     Surroundings,
     look_around,
@@ -26,6 +26,12 @@ __all__ = ["measure_beside", "measure_stationary"]
 
 _SAFETY = 4.0
 """On third derivatives by rises to one standard error, which those at the point may exceed."""
+_CLOSE = 1e-4
+"""Longest step over which slopes are compared: a hundredth of those by which they are measured."""
+_BESIDE = 1e-12
+"""Distance from a line that is rounding."""
+_SLOPE = 2e-6
+"""Difference of slopes that shows a jump in curvature: no certified point has as much."""
 
 
 def measure_stationary(
@@ -89,15 +95,37 @@ def _at_stationary(
     if measured is None:
         return None
     moved = shift(measured)
-    measured = measured if moved is None else moved[1]
-    found = conclude(station.objective, station.frame, noise, measured, names)
+    there = measured if moved is None else moved[1]
+    found = conclude(station.objective, station.frame, noise, there, names)
     if moved is not None:
         found = replace(found, point=found.point + station.frame.axes @ moved[0])
     if around is not None and found.definiteness == "positive definite":
-        flattest = float(np.linalg.eigvalsh(measured.matrix)[0])
-        error = float(np.linalg.norm(measured.slope_error)) / np.sqrt(flattest)
-        around = replace(around, slope_error=error)
+        flattest = float(np.linalg.eigvalsh(there.matrix)[0])
+        error = float(np.linalg.norm(there.slope_error)) / np.sqrt(flattest)
+        steady = _is_steady(objective, frame, station, measured)
+        around = replace(around, slope_error=error, is_steady=steady)
     return found, around
+
+
+def _is_steady(objective: Objective, frame: Frame, station: Station, measured: Measured) -> bool:
+    """Whether the slope over the steps of the noise's table is the one measured at a station."""
+    # Beside a jump in curvature it is another, since that is measured by longer steps.
+    line = frame.axes @ line_of_noise(len(frame.axes))
+    steps = np.array([np.frombuffer(key) for key in objective.known])
+    places = steps @ line / (line @ line)
+    near = np.linalg.norm((steps - np.outer(places, line)) @ frame.inverse.T, axis=1) < _BESIDE
+    near &= np.abs(places) < _CLOSE
+    if not near.any():
+        return False
+    places, rises = places[near], np.array([float(each) for each in objective.known.values()])[near]
+    along = station.frame.inverse @ line
+    away = station.frame.inverse @ (objective.point - station.objective.point)
+    slope = float((measured.slope + measured.matrix @ away) @ along)
+    curvature = float(along @ measured.matrix @ along)
+    rises -= float(objective.base) + slope * places + curvature * places**2 / 2
+    size = float(places @ places)
+    off = abs(float(rises @ places)) / size + SAFETY * station.noise / np.sqrt(size)
+    return bool(off < _SLOPE)
 
 
 def _quick(station: Station, around: Surroundings) -> Measured | None:

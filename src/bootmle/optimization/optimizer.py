@@ -206,11 +206,15 @@ class Optimizer:
             inside, start, parameters, gradient=gradient or slope, unit=unit
         )
 
+    @property
+    def is_plain_bfgs(self) -> bool:
+        """Whether the method is BFGS, however it is spelled."""
+        return isinstance(self.method, str) and self.method.lower() == "bfgs"
+
     def _method(self, parameters: Parameters) -> Any:
         """Leave the choice to SciPy where BFGS does not support the bounds or constraints."""
         bounded = np.isfinite(parameters.bounds).any()
-        plain = isinstance(self.method, str) and self.method.lower() == "bfgs"
-        return None if plain and (bounded or self.constraints) else self.method
+        return None if self.is_plain_bfgs and (bounded or self.constraints) else self.method
 
     def _takes_workers(self, parameters: Parameters) -> bool:
         """Whether SciPy asks for the points of its finite differences all at once."""
