@@ -176,14 +176,16 @@ class Simulated:
         again = partial(redraw_as, boot.sampling, boot.seed)
         own = Intervals(self.names, self.quantities, data, weights, verified, again, self.scales)
         off = dict[str, float]()
+        derive, transform = self.study.derive, self.study.transform
+        parts = [boot] if derive is None else [boot, boot.derive(derive, transform=transform)]
         for kind in (each for each in self.study.methods if each in {*METHODS, "recommended"}):
-            ends = own.of(kind)[:, : data.p]
+            ends = own.of(kind)
             try:
-                found = boot.interval_where_possible(kind, 1 - 2 * TAIL)
-                theirs = np.array([found.low, found.high])
+                found = [each.interval_where_possible(kind, 1 - 2 * TAIL) for each in parts]
+                theirs = np.hstack([[each.low, each.high] for each in found])
             except ValueError:  # no parameter is calibrated
                 theirs = np.full_like(ends, np.nan)
-            off[kind] = float(np.nanmax(np.abs(ends - theirs) / data.error, initial=0.0))
+            off[kind] = float(np.nanmax(np.abs(ends - theirs) / own.error, initial=0.0))
             off[f"{kind} missing"] = float(np.isnan(ends).sum() - np.isnan(theirs).sum())
         return off
 

@@ -49,6 +49,7 @@ class Intervals:
         # resamples, given by their numbers and weights; ``scales`` are those of all quantities.
         self.names, self.quantities, self.data = tuple(names), quantities, data
         self.rng, self.redraw, self.scales = rng, redraw, scales
+        self.found = dict[str, Floats]()
         self.estimate = self.quantities(data.estimate[None])[0]
         fitted = data.fit(weights)
         self.known = np.flatnonzero(~np.isnan(fitted.params).any(axis=1))
@@ -78,6 +79,11 @@ class Intervals:
 
     def of(self, kind: str) -> Floats:
         """Return both ends of a kind of interval, (2, k)."""
+        if kind not in self.found:
+            self.found[kind] = self._computed(kind)
+        return self.found[kind]
+
+    def _computed(self, kind: str) -> Floats:
         made: dict[str, Callable[[], Floats]] = {
             "percentile": lambda: _ends(Percentile.of(self._arrays())),
             "bca": self._bca,
@@ -150,12 +156,9 @@ class Intervals:
 
     def _recommended(self) -> Floats:
         """Choose by the table of rules; alarms, which may withhold an interval, are not raised."""
-        made = {"percentile": self.of("percentile")}
 
         def shown(kind: str) -> Any:
-            if kind not in made:
-                made[kind] = self.of(kind)
-            served: Any = np.isfinite(made[kind]).all(axis=0)
+            served: Any = np.isfinite(self.of(kind)).all(axis=0)
             if kind == "studentized":
                 served &= np.isnan(self.errors).mean(axis=0) < FEW_LOST
                 derived = np.arange(served.size) >= self.data.p
@@ -163,7 +166,7 @@ class Intervals:
             return served
 
         kinds = choose_kinds(self.data.n, self._off_center(), shown)
-        return np.stack([made[kind][:, j] for j, kind in enumerate(kinds)], axis=1)
+        return np.stack([self.of(kind)[:, j] for j, kind in enumerate(kinds)], axis=1)
 
     def _off_center(self) -> Any:
         """Whether replicates are off center or skewed, (k,), as bootmle judges it."""
