@@ -77,28 +77,48 @@ class _State(NamedTuple):
     active: Any
     measured: Any
     """Whether the Hessian was measured nearby, and follows the third derivatives since."""
+    scores: Any
+    """Those (n, p) that the last gradient sums, where the meat is made of them."""
 
 
 class NewtonProgram:
     """The program for one kind of model: its scales, and what is asked for."""
 
-    def __init__(self, kernels: Kernels, curved: Curved, *, exact: bool, meats: bool) -> None:
-        """``exact`` says whether the last step has the exact Hessian."""
+    def __init__(
+        self, kernels: Kernels, curved: Curved, *, exact: bool, meats: bool, cubic: bool
+    ) -> None:
+        """``exact`` says whether the last step has the exact Hessian, ``cubic`` what models are."""
         self.kernels, self.curved, self.exact, self.meats = kernels, curved, exact, meats
+        # From a cubic model one gradient is mostly the only one: it sums the scores of the meat.
+        self.at_once = meats and kernels.by_rows and cubic and not exact
 
-    def all(self, shared: Shared, weights: Any, limits: Limits, _: Any) -> Refitted:
+    def prepare(self, shared: Shared, weights: Any) -> tuple[Any, Models]:
+        """Evaluate the contributions at z = 0, and combine their derivatives into b models."""
+        base = self.kernels.at(shared.params, shared.args).reshape(-1)
+        return base, _combine(shared, weights)
+
+    def all(
+        self, shared: Shared, prepared: tuple[Any, Models], weights: Any, limits: Limits, _: Any
+    ) -> Refitted:
         """Refit all replicates together, as an accelerator does."""
-        models, base = _combine(shared, weights), self.base(shared)
+        base, models = prepared
         found: Refitted = require_jax().vmap(
             lambda own, model: self.refit(shared, base, own, model, limits)
         )(weights, models)
         return found
 
-    def each(self, shared: Shared, weights: Any, limits: Limits, chosen: Any) -> Refitted:
+    def each(
+        self,
+        shared: Shared,
+        prepared: tuple[Any, Models],
+        weights: Any,
+        limits: Limits,
+        chosen: Any,
+    ) -> Refitted:
         """Refit one replicate after the other, from the first chosen one to before the last."""
         # A CPU's cache holds one of them, which then ends with its own last step.
         jax, jnp = require_jax(), numpy_of_jax()
-        models, base = _combine(shared, weights), self.base(shared)
+        base, models = prepared
 
         def refit(k: Any) -> Refitted:
             own, model = jax.tree_util.tree_map(lambda each: each[k], (weights, models))
@@ -118,10 +138,6 @@ class NewtonProgram:
         )
         return found
 
-    def base(self, shared: Shared) -> Any:
-        """Evaluate the contributions at z = 0."""
-        return self.kernels.at(shared.params, shared.args).reshape(-1)
-
     def refit(
         self, shared: Shared, base: Any, weights: Any, model: Models, limits: Limits
     ) -> Refitted:
@@ -133,6 +149,7 @@ class NewtonProgram:
         start = _State(
             *(z, jnp.zeros_like(z), jnp.zeros_like(z), none, none, none),
             *(jnp.inf, jnp.where(trusted, 0.0, jnp.inf), 0, False, good, False),
+            jnp.zeros((base.size if self.at_once else 0, shared.params.size)),
         )
         at = start
         if not self.exact or model.third is None:  # else the model's optimum is close enough
@@ -154,13 +171,13 @@ class NewtonProgram:
             lambda _: jnp.array(True),
             at.z,
         )
-        meat = self.meat(shared, weights, at.z) if self.meats else jnp.zeros((0, 0))
+        meat = self.meat(shared, weights, at) if self.meats else jnp.zeros((0, 0))
         return Refitted(at.z, done & low, at.distance, at.rounds, at.hessian, meat)
 
     def step(self, shared: Shared, weights: Any, model: Models, limits: Limits, at: _State) -> Any:
         """Measure the gradient, correct the model's Hessian, certify, and step."""
         jnp = numpy_of_jax()
-        gradient = require_jax().grad(self.total)(at.z, shared, weights)
+        gradient, scores = self.slopes(at.z, shared, weights)
         _, model_gradient, modelled = model_at(model, at.z)
         first, moved = at.rounds == 0, at.z - at.before
         # At first the model's error says what its Hessian lacks, and later the change of gradients.
@@ -184,6 +201,7 @@ class NewtonProgram:
             *(at.z + jnp.where(sound & (close | ~far), steps, 0.0), at.z),
             *(gradient, modelled, correction, hessian, distance),
             *(jnp.maximum(at.widest, distance), at.rounds + 1, close, ~(close | lost), False),
+            scores,
         )
 
     def polish(
@@ -228,15 +246,34 @@ class NewtonProgram:
         """Sum the weighted contributions."""
         return self.kernels.summed(self.params(z, shared), shared.args, weights)
 
-    def meat(self, shared: Shared, weights: Any, z: Any) -> Any:
-        """Sum weighted squares of the scores, (r, r)."""
-        jnp = numpy_of_jax()
-        scores = self.kernels.scores_of(self.params(z, shared), shared.args)
-        squares = weights if shared.prior is None else weights * shared.prior
+    def slopes(self, z: Any, shared: Shared, weights: Any) -> tuple[Any, Any]:
+        """Differentiate the weighted sum, (r,); also return what the meat is made of, if kept."""
+        jax, jnp = require_jax(), numpy_of_jax()
+        if not self.at_once:
+            return jax.grad(self.total)(z, shared, weights), jnp.zeros((0, shared.params.size))
+        params, by_z = jax.vjp(lambda z: self.params(z, shared), z)
+        roots = self.roots(shared, weights)
+        scores = self.scores(params, shared, roots)
+        return by_z(jnp.where(roots == 0, 0.0, weights / roots) @ scores)[0], scores
+
+    def roots(self, shared: Shared, weights: Any) -> Any:
+        """Return square roots (n,) of the weights of the scores' squares."""
+        return numpy_of_jax().sqrt(weights if shared.prior is None else weights * shared.prior)
+
+    def scores(self, params: Any, shared: Shared, roots: Any) -> Any:
+        """Differentiate the contributions times the roots, (n, p)."""
         # What is not drawn may lie outside its domain.
-        scaled = jnp.where(weights[:, None] == 0, 0.0, jnp.sqrt(squares)[:, None] * scores)
+        found = self.kernels.scores_of(params, shared.args)
+        return numpy_of_jax().where(roots[:, None] == 0, 0.0, roots[:, None] * found)
+
+    def meat(self, shared: Shared, weights: Any, at: _State) -> Any:
+        """Sum weighted squares of the scores, (r, r), at the last gradient's point or the end."""
+        z, scores = at.before, at.scores
+        if not self.at_once:
+            z, roots = at.z, self.roots(shared, weights)
+            scores = self.scores(self.params(z, shared), shared, roots)
         along = require_jax().jacfwd(self.params)(z, shared)
-        return along.T @ (scaled.T @ scaled) @ along
+        return along.T @ (scores.T @ scores) @ along
 
     def rise(self, shared: Shared, base: Any, weights: Any, z: Any) -> Any:
         """Evaluate how far the sum rises above its value at z = 0."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from joblib import cpu_count
+from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.compiled import (
@@ -21,6 +24,9 @@ from bootmle.likelihood.compiled_models import Limits
 from bootmle.likelihood.compiled_newton import Curved, NewtonProgram, Refitted, Shared
 
 __all__ = ["refit_on_device"]
+
+_LARGE = ("terms", "thirds", "pairs", "triples", "prior")
+"""What is moved to the device once for all chunks, besides the data."""
 
 
 def refit_on_device(
@@ -37,31 +43,47 @@ def refit_on_device(
     """Refit some of the replicates with weights (b, n), where their models are."""
     # Results are NumPy's arrays; what is not among the chosen ones may be missing.
     first, last, _ = chosen.indices(len(weights))
-    together = device().memory is not None
-    kind = "newton", curved, together, exact, meats
+    together, cubic = device().memory is not None, shared.thirds is not None
+    kind = "newton", curved, together, exact, meats, cubic
+    threads = 1 if together or kind not in kernels.loops else _threads()  # the first call compiles
     if kind not in kernels.loops:
-        program = NewtonProgram(kernels, curved, exact=exact, meats=meats)
-        kernels.loops[kind] = require_jax().jit(program.all if together else program.each)
-    large = shared.terms, shared.thirds, shared.pairs, shared.triples, shared.prior
+        program = NewtonProgram(kernels, curved, exact=exact, meats=meats, cubic=cubic)
+        jit = require_jax().jit
+        kernels.loops[kind] = jit(program.prepare), jit(program.all if together else program.each)
+    prepare, run = kernels.loops[kind]
     with double_precision():
-        terms, thirds, pairs, triples, prior = kernels.held("expansion", large, _moved)
+        large = kernels.held("expansion", tuple(getattr(shared, name) for name in _LARGE), _moved)
         shared = shared._replace(
-            args=kernels.on_device(shared.args),
-            terms=terms,
-            thirds=thirds,
-            pairs=pairs,
-            triples=triples,
-            prior=prior,
+            args=kernels.on_device(shared.args), **dict(zip(_LARGE, large, strict=True))
         )
-        run, ends = kernels.loops[kind], _parts(first, last, 1 if together else _threads())
-        # Calls return before they have computed, so that the parts run at the same time.
-        parts = [run(shared, weights, limits, np.array(part)) for part in pairwise(ends)]
-        found = [Refitted(*map(np.asarray, part)) for part in parts]
+        prepared = prepare(shared, weights)
+    ends = _parts(first, last, threads)
+    found = _side_by_side(
+        lambda part: Refitted(*map(np.asarray, run(shared, prepared, weights, limits, part))),
+        [np.array(part) for part in pairwise(ends)],
+    )
     merged = Refitted(*map(np.array, found[0]))
     for part, (start, stop) in zip(found[1:], pairwise(ends[1:]), strict=True):
         for every, own in zip(merged, part, strict=True):
             every[start:stop] = own[start:stop]
     return merged
+
+
+def _side_by_side(
+    refit: Callable[[NDArray[np.int_]], Refitted], parts: Sequence[NDArray[np.int_]]
+) -> list[Refitted]:
+    """Refit each part on a thread of its own: what one thread asks for is computed in turn."""
+    jax = require_jax()
+    chosen = jax.config.jax_default_device
+
+    def in_context(part: NDArray[np.int_]) -> Refitted:
+        with double_precision(), jax.default_device(chosen):  # which belong to the caller's thread
+            return refit(part)
+
+    if len(parts) == 1:
+        return [in_context(parts[0])]
+    with ThreadPoolExecutor(len(parts)) as threads:
+        return list(threads.map(in_context, parts))
 
 
 def _threads() -> int:
