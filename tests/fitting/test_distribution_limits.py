@@ -80,7 +80,7 @@ def test_extreme_values_are_reached_at_infinity() -> None:
 def test_a_shape_of_either_sign_may_be_infinite() -> None:
     # sinh(u) is exp(u)/2 for large u: Johnson's SU becomes a lognormal with s = 1 / b.
     where = "a → −∞, scale → 0"
-    mle = at_infinity(stats.johnsonsu, RIGHT, where, "another distribution")
+    mle = at_infinity(stats.johnsonsu, RIGHT, where, "lognorm")
     lognormal = fit_distribution(stats.lognorm, RIGHT)
     assert mle.nll == pytest.approx(lognormal.nll, abs=1e-4)
     assert mle.estimate[1] == pytest.approx(1 / lognormal.estimate[0], rel=1e-3)
@@ -89,7 +89,7 @@ def test_a_shape_of_either_sign_may_be_infinite() -> None:
 def test_a_limit_with_a_shape_is_that_distribution() -> None:
     # burr12 has the Weibull, d → ∞; F with a scale has the gamma of shape dfn / 2, dfd → ∞.
     where = "d → +∞, scale → +∞"
-    burr = at_infinity(stats.burr12, LEFT - 10, where, "another distribution", floc=0)
+    burr = at_infinity(stats.burr12, LEFT - 10, where, "weibull_min", floc=0)
     weibull = fit_distribution(stats.weibull_min, LEFT - 10, floc=0)
     assert burr.nll == pytest.approx(weibull.nll, abs=1e-3)
     assert burr.estimate[0] == pytest.approx(weibull.estimate[0], rel=1e-3)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from bootmle import Status, fit_distribution
+from bootmle.fitting.distribution_densities import Density
 from bootmle.fitting.distribution_families import FAMILIES, FamilyLimit
 
 POINTS = (np.arange(100) + 0.5) / 100
@@ -14,13 +15,17 @@ LEFT = 10 + stats.weibull_min.ppf(POINTS, 8)  # skewed to the left, with tails l
 
 MEMBERS = {
     "gamma": (3.0,),
+    "gengamma": (3.0, -2.0),
     "geninvgauss": (1.3, 0.8),
     "invgamma": (4.0,),
+    "genlogistic": (1.7,),
     "invgauss": (0.7,),
+    "invweibull": (3.0,),
     "loggamma": (2.0,),
     "lognorm": (0.5,),
     "ncx2": (5.0, 1.5),
     "powernorm": (2.0,),
+    "weibull_min": (1.5,),
 }
 KNOWN = [(family, limit) for family, limits in FAMILIES.items() for limit in limits]
 
@@ -38,11 +43,11 @@ def test_densities_approach_the_limit(family: str, limit: FamilyLimit) -> None:
         errors = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for distance in (1e-1, 1e-2, 1e-3, 1e-4):
+            for distance in (1e-1, 1e-2, 2e-3, 1e-3, 1e-4):
                 at = limit.on(path, distance, params)
                 found = getattr(stats, family).logpdf(sign * x, *at)
                 errors.append(np.abs(found - expected).max())
-        assert np.nanmin(errors) < min(0.02, errors[0] / 8)
+        assert np.nanmin(errors) <= min(0.03, errors[0] / 8)
 
 
 def test_an_exponentially_modified_normal_without_skewness_is_normal() -> None:
@@ -64,3 +69,10 @@ def test_a_normal_inverse_gaussian_with_light_tails_is_inverse_gaussian() -> Non
     assert 1 / np.sqrt((a - b) * (a + b)) == pytest.approx(limit.estimate[0], rel=1e-3)
     assert loc == pytest.approx(-limit.estimate[1], rel=1e-3)
     assert mle.n_evaluations < 3000  # 25,000 without knowledge of the limit, and no certificate
+
+
+def test_a_noncentral_t_does_not_end_the_process() -> None:
+    # SciPy's density of 1e-16 degrees of freedom calls abort: a fit must not go there.
+    density = Density(stats.nct)
+    assert np.isnan(density(np.array([1e-20, -4.0, 0.0, 1.0]), LEFT)).all()
+    assert np.isfinite(density(np.array([1e-3, -4.0, 0.0, 1.0]), LEFT)).all()

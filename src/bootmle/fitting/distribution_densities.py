@@ -14,6 +14,9 @@ __all__ = ["BY_NAME", "CensoredDensity", "Density", "read_ends"]
 
 
 BY_NAME = "fit_distribution(..., floc=0), or fscale=1, or fa=2 for a shape a"
+_LEAST_DF = 1e-14
+"""Degrees of freedom below which SciPy's noncentral t ends the process: at 1e-16 its gamma function
+has a pole, and Boost's exception is not caught (SciPy 1.17.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Density:
 
     def __call__(self, params: Floats, values: Floats) -> Floats:
         """Return the contributions, (n,)."""
+        if getattr(self.distribution, "name", "") == "nct" and params[0] < _LEAST_DF:
+            return np.full(np.shape(values), np.nan)
         discrete = hasattr(self.distribution, "logpmf")
         log_density = self.distribution.logpmf if discrete else self.distribution.logpdf
         return -np.asarray(log_density(values, *params))

@@ -19,6 +19,7 @@ from bootmle.fitting.distribution_domains import Domain, is_discrete
 from bootmle.fitting.distribution_ratio import by_ratio
 from bootmle.fitting.distribution_starts import Model
 from bootmle.fitting.fit import Fit, fit
+from bootmle.fitting.known_limits import known_ends
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Log, Logit
 from bootmle.optimization.status import Status
@@ -114,7 +115,11 @@ def _find_limit(model: Model, start: Floats) -> Limit | None:
         return None
     fits = Station(start, level), coordinates.fit(start)
     best, suspected = min(fits, key=lambda each: each.value), False
+    looked_at = known_ends(model)
     for held, sign, far in _far_shapes(coordinates, best, 1):
+        if (model.names[held], sign) in looked_at:
+            suspected = True
+            continue
         stations = list(_walk(coordinates, best.params, held, far))
         values = np.array([each.value for each in stations])
         if _falls_to_end(values, best.value, level):

@@ -22,6 +22,7 @@ __all__ = [
     "candidates",
     "end_at_extreme",
     "first_finite",
+    "is_lost",
     "read_start",
     "starts_inside",
 ]
@@ -38,10 +39,10 @@ _SHARES = (1 / 2, 1 / 10, 2.0)
 
 
 _BESIDE = 1e-7
-"""Relative steps between shapes, over which only rounding sets third differences apart."""
+"""Relative steps of shapes and scale, over which only rounding sets third differences apart."""
 
 _LOST = 0.1
-"""Noise of the nll at which no search can start: a fifth of its rise over a standard error."""
+"""Noise of the nll at which it says nothing: a fifth of its rise over a standard error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +137,7 @@ def first_finite(model: Model, starts: Iterator[Floats]) -> Floats:
     for start in starts:
         finite = np.isfinite(model.nll(start, *model.args))
         if finite.all():
-            if not _is_lost(model, start):
+            if not is_lost(model, start):
                 return start
             noisy = start if noisy is None else noisy
     if noisy is not None:
@@ -153,10 +154,10 @@ def first_finite(model: Model, starts: Iterator[Floats]) -> Floats:
     )
 
 
-def _is_lost(model: Model, start: Floats) -> bool:
+def is_lost(model: Model, start: Floats) -> bool:
     """Whether the likelihood is lost in rounding, as that of an F with df of 1e15 is."""
-    shapes = np.arange(start.size) < start.size - 2
-    steps = 1 + _BESIDE * np.arange(8)[:, None] * shapes
+    moved = np.arange(start.size) != start.size - 2  # all but loc
+    steps = 1 + _BESIDE * np.arange(8)[:, None] * moved
     with np.errstate(all="ignore"):
         values = np.array([np.sum(model.nll(point, *model.args)) for point in start * steps])
     return bool(np.isfinite(values).all() and noise_in(values) > _LOST)

@@ -17,10 +17,12 @@ from bootmle.fitting.distribution_densities import read_ends
 from bootmle.fitting.distribution_domains import is_discrete, read_domains, read_fixed
 from bootmle.fitting.distribution_limits import Limit, find_limit
 from bootmle.fitting.distribution_starts import (
+    End,
     Model,
     candidates,
     end_at_extreme,
     first_finite,
+    is_lost,
     read_start,
     starts_inside,
 )
@@ -44,6 +46,11 @@ within 1,800, measured."""
 _NO_WORSE = 1e-6
 """Difference in nll that is no loss: 0.001 standard errors off the optimum cost 5e-7."""
 
+
+_LOST = (
+    "no optimum was certified: SciPy's log density is lost in rounding where the search went; the "
+    "lowest point before is shown"
+)
 
 _BESIDE = 0.1
 """Difference in nll between a start and the end of a range next to it: 0.4 standard errors."""
@@ -136,11 +143,17 @@ def _find(model: Model, data: Any, known: dict[str, float], limits: dict[Any, Fi
             return _at_limit(model, limit)
         first = first if limit is None else limit.params
     end = end_at_extreme(model, first)
-    if end is None:
-        if limit is not None and limit.inner is not None:
-            return _inside(model, limit, limit.inner)
-        return _or_at_closed_end(model, first)
-    for other in starts_inside(model, data, end) if not known else ():
+    if end is not None:
+        return _from_inside(model, data, end, bool(known))
+    if limit is not None and limit.inner is not None:
+        return _inside(model, limit, limit.inner)
+    mle = _or_at_closed_end(model, first)
+    return _lost(model, first) if is_lost(model, mle.estimate) else mle
+
+
+def _from_inside(model: Model, data: Any, end: End, has_start: bool) -> Fit:
+    """Look for an optimum with the end of the support outside of the data; raise without one."""
+    for other in starts_inside(model, data, end) if not has_start else ():
         if (given := budget()) is not None and given.is_spent:
             break
         try:
@@ -150,6 +163,13 @@ def _find(model: Model, data: Any, known: dict[str, float], limits: dict[Any, Fi
         if mle.converged and end_at_extreme(model, mle.estimate) is None:
             return mle
     raise ValueError(end.message)
+
+
+def _lost(model: Model, params: Floats) -> Fit:
+    """Stand at the last point whose likelihood is known, where the search went on to rounding."""
+    search = _stand_at(model, params)
+    search.notes.append(_LOST)
+    return conclude(search.likelihood, search)
 
 
 def _fit(model: Model, start: Floats, bounded: Collection[str] = ()) -> Fit:
@@ -167,7 +187,7 @@ def _fit(model: Model, start: Floats, bounded: Collection[str] = ()) -> Fit:
 
 def _at_limit(model: Model, limit: Limit) -> Fit:
     """Report a supremum that the likelihood has where a shape is at an end of its range."""
-    search = _stand_at(model, limit)
+    search = _stand_at(model, limit.params)
     parameters = search.parameters
     signs = limit.diverging[parameters.free]
     columns = np.flatnonzero(signs)
@@ -179,7 +199,7 @@ def _at_limit(model: Model, limit: Limit) -> Fit:
 
 def _inside(model: Model, limit: Limit, inner: Fit) -> Fit:
     """Report an optimum that was certified in center and spread in the distribution's own terms."""
-    search = _stand_at(model, limit)
+    search = _stand_at(model, limit.params)
     search.status, search.decrement = inner.status, inner.decrement
     search.notes = list(inner.notes) if inner.status.failed else []
     if np.isfinite(search.information.matrix).all():
@@ -187,15 +207,15 @@ def _inside(model: Model, limit: Limit, inner: Fit) -> Fit:
     return conclude(search.likelihood, search)
 
 
-def _stand_at(model: Model, limit: Limit) -> Search:
-    """Return a search that stands where a limit, or an optimum, was found."""
-    start = dict(zip(model.names, limit.params.tolist(), strict=True))
+def _stand_at(model: Model, params: Floats) -> Search:
+    """Return a search that stands at parameters that were found otherwise."""
+    start = dict(zip(model.names, params.tolist(), strict=True))
     scales = {domain.name: domain.scale for domain in model.free}
     parameters = read_parameters(start, None, model.fixed, None, scales)
     rest = (None, "raise", "importance")
     likelihood = read_by_name_too(model.nll, model.args, None, False, parameters, rest)
     search = Search(likelihood, Optimizer("BFGS", (), None, None))
-    search.stand_at(limit.params)
+    search.stand_at(params)
     return search
 
 

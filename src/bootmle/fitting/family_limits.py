@@ -12,11 +12,12 @@ import scipy
 from bootmle.execution.budget import at_most, budget
 from bootmle.fitting.distribution_coordinates import coordinates_at
 from bootmle.fitting.distribution_domains import read_domains
-from bootmle.fitting.distribution_families import FAMILIES, FamilyLimit, Path
+from bootmle.fitting.distribution_families import FamilyLimit, Path
 from bootmle.fitting.distribution_limits import Limit, limit_message
 from bootmle.fitting.distribution_ratio import by_ratio
 from bootmle.fitting.distribution_starts import Model
 from bootmle.fitting.fit import Fit
+from bootmle.fitting.known_limits import known_limits
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 
@@ -57,10 +58,10 @@ def find_family_limit(model: Model, first: Floats, find: Callable[[Model], Fit])
     """Fit the limits that the family is known to have, and look beside the one that fits best."""
     # At the limit the nll does not depend on the other parameters to first order: whether it rises
     # from there shows without fitting them anew.
-    known = FAMILIES.get(model.distribution.name, ())
-    if not known or len(model.args) > 1 or {*model.fixed} - {"loc"} or not _is_scipys(model):
+    known = known_limits(model)
+    if not known:
         return None
-    best = min(first, _nearby(model, first), key=model.total)
+    best = _lowest_nearby(model, first)
     side = float(scipy.stats.skew(model.args[0]))
     looked = [_look(model, limit, find) for limit in known if limit.skewed * side >= 0]
     # One that fits much better, and has no optimum, is on its way to an infinite density.
@@ -79,20 +80,20 @@ def find_family_limit(model: Model, first: Floats, find: Callable[[Model], Fit])
     return Limit(where, np.array(ends), limit_message(name, limit.fit))
 
 
-def _nearby(model: Model, first: Floats) -> Floats:
-    """Return a lower point of the family near a start, by center and spread."""
+def _lowest_nearby(model: Model, first: Floats) -> Floats:
+    """Fit the family from a start, and from the data's center and spread; return the lowest."""
     free = by_ratio(model)
     seen, start = (model, first) if free is None else (free, free.distribution.seen(first))
-    coordinates = coordinates_at(seen, start)
-    if coordinates is None:
-        return first
-    found = coordinates.fit(start).params
-    return found if free is None else np.asarray(free.distribution.own(found))
-
-
-def _is_scipys(model: Model) -> bool:
-    """Whether the distribution is SciPy's own, rather than another one of that name."""
-    return getattr(scipy.stats, model.distribution.name, None) is model.distribution
+    inside = np.array([domain.inside for domain in seen.domains])
+    found = [start]
+    for shapes in (start, inside):
+        coordinates = coordinates_at(seen, shapes)
+        if coordinates is not None:
+            there = coordinates.at(shapes[:-2], *coordinates.place_of_data(shapes))
+            lower = min(there, start, key=seen.total) if shapes is start else there
+            found.append(coordinates.fit(lower).params)
+    lowest = min(found, key=seen.total)
+    return lowest if free is None else np.asarray(free.distribution.own(lowest))
 
 
 def _look(model: Model, known: FamilyLimit, find: Callable[[Model], Fit]) -> _Seen | None:
@@ -102,7 +103,7 @@ def _look(model: Model, known: FamilyLimit, find: Callable[[Model], Fit]) -> _Se
         return None
     sign = -1.0 if known.mirrored else 1.0
     distribution = getattr(scipy.stats, known.name)
-    fixed = {name: sign * value for name, value in model.fixed.items()}
+    fixed = {**known.held, **{name: sign * value for name, value in model.fixed.items()}}
     values = (sign * model.args[0],)
     try:
         with at_most(_RULES.most):
@@ -121,7 +122,7 @@ def _look(model: Model, known: FamilyLimit, find: Callable[[Model], Fit]) -> _Se
 def _approach(model: Model, known: FamilyLimit, path: Path, mle: Fit) -> Iterator[Floats]:
     """Go along a path as long as that leads nearer to the limit: then rounding takes over."""
     left = np.inf
-    for distance in _RULES.distances:
+    for distance in (each for each in _RULES.distances if each >= known.nearest):
         point = known.on(path, distance, mle.estimate)
         away = abs(model.total(point) - mle.nll)
         if away < left:
