@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -56,7 +57,8 @@ def refit_on_device(
         shared = shared._replace(
             args=kernels.on_device(shared.args), **dict(zip(_LARGE, large, strict=True))
         )
-        prepared = prepare(shared, weights)
+        of_chunk = partial(prepare, shared, weights)
+        prepared = of_chunk() if together else _kept(kernels, large[0], weights, of_chunk)
     ends = _parts(first, last, threads)
     found = _side_by_side(
         lambda part: Refitted(*map(np.asarray, run(shared, prepared, weights, limits, part))),
@@ -67,6 +69,15 @@ def refit_on_device(
         for every, own in zip(merged, part, strict=True):
             every[start:stop] = own[start:stop]
     return merged
+
+
+def _kept(kernels: Kernels, terms: Any, weights: Floats, prepare: Callable[[], Any]) -> Any:
+    """Prepare a chunk, unless it is the one that was prepared last: it may come in parts."""
+    (known, before), prepared = kernels.moved.get("chunk", ((None, None), None))
+    if known is not terms or not np.array_equal(before, weights):
+        prepared = prepare()
+        kernels.moved["chunk"] = (terms, weights), prepared
+    return prepared
 
 
 def _side_by_side(
