@@ -62,6 +62,7 @@ _VANISHES = "the curvature vanishes at the optimum, as that of x⁴ does: no sta
 class Descent(Falls):
     """A search's descent over the free parameters."""
 
+    is_brief: bool = False  # whether flat lines and bending valleys are left alone
     n_damped: int = 0  # legs of damped steps from where full ones do not converge
 
     def converge(self) -> None:
@@ -162,7 +163,7 @@ class Descent(Falls):
         if not self._stands_in_valley(ray) and self._diverges(ray):
             return True
         self._update()
-        return follow_valley(self)
+        return not self.is_brief and follow_valley(self)
 
     def _update(self) -> None:
         """Measure the information, if that was elsewhere."""
@@ -218,7 +219,8 @@ class Descent(Falls):
         self.status = self._verdict()
         undecided = self.information.definiteness == "undecided"
         flat = undecided or self.information.definiteness == "singular"
-        flat &= self.information.limit is None  # there the curvature is known to vanish
+        # Where there is a limit the curvature is known to vanish.
+        flat &= self.information.limit is None and not self.is_brief
         if flat and self.status.has_optimum and leaves_flat_line(self):
             self.status, target = Status.NOT_CERTIFIED, self.target()
             self._minimize_again(target, np.zeros(self.working.size))

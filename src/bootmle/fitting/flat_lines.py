@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -41,6 +42,8 @@ class _Rules:
     """Way from the start, in sizes of 1 at least, that is none."""
     points: int = 77
     """Up to 14 sizes."""
+    stride: int = 4
+    """Most of them from one look across the line to the next, where curvatures stay."""
 
 
 _RULES = _Rules()
@@ -95,20 +98,76 @@ def _lower_along(search: Position, direction: Floats) -> Floats | None:
     sides = [side * unit for side in (1.0, -1.0)]
     if all(_is_same(search, share * side) for side in sides for share in _RULES.probes):
         return None
-    for side in sides:
-        for k in range(_RULES.points):
-            there = search.working + _RULES.first * _RULES.ratio**k * side
-            rise = _rise(search, there)
-            if rise < -_RULES.visible:
-                return there
-            if not rise < FLAT:
-                break
-            information = _measure(search, there)
-            if information.definiteness == "indefinite":
-                lower = _beside(search, information)
-                if lower is not None:
-                    return lower
+    across = _across(search, direction, sizes)
+    return next(
+        (lower for side in sides if (lower := _lower_on(search, side, across)) is not None), None
+    )
+
+
+def _lower_on(search: Position, side: Floats, across: Floats) -> Floats | None:
+    """Follow one side (q,) of a flat line, and look across it where that may show a fall."""
+    looked: tuple[int, float] | None = None  # where the last look was, and what it showed
+    due = 0
+    for k in range(_RULES.points):
+        there = search.working + _RULES.first * _RULES.ratio**k * side
+        rise = _rise(search, there)
+        if rise < -_RULES.visible:
+            return there
+        if not rise < FLAT:
+            break
+        if k < due:
+            continue
+        lower, lowest = _lower_across(search, there, rise, across)
+        if lower is not None:
+            return lower
+        due = k + _stride(looked, k, lowest)
+        looked = k, lowest
     return None
+
+
+def _stride(looked: tuple[int, float] | None, k: int, lowest: float) -> int:
+    """Return how many points on the lowest curvature is half of what it is, as it goes."""
+    if looked is None:
+        return 1
+    fall = (looked[1] - lowest) / (k - looked[0])
+    return int(np.clip(lowest / fall / 2, 1, _RULES.stride)) if fall > 0 else _RULES.stride
+
+
+def _across(search: Position, direction: Floats, sizes: Floats) -> Floats:
+    """Return steps (q, r) across a flat line, of which curvature shows: along other ones, too."""
+    information = search.information
+    flat = _flat_directions(information)
+    whitening = Whitening.from_curvature(search.working, information.matrix, flat.shape[1])
+    others = [each for each in flat.T if not np.array_equal(each, direction)]
+    steps = [_RULES.first * each / np.max(np.abs(each) / sizes) for each in others]
+    factor = search.step_sizes.hessian_step * whitening.factor
+    return np.column_stack([factor, *steps]) if steps else factor
+
+
+def _lower_across(
+    search: Position, there: Floats, rise: Floats | float, across: Floats
+) -> tuple[Floats | None, float]:
+    """Look across a line (q, r) for a lower point (q,); return the lowest curvature there, too."""
+    size = across.shape[1]
+    target, pairs = search.target(), list(combinations(range(size), 2))
+    steps = np.vstack([np.eye(size), *(np.eye(size)[[i]] + np.eye(size)[[j]] for i, j in pairs)])
+    points = np.concatenate([there + steps @ across.T, there - steps @ across.T])
+    values = np.array([target.value_at(each) for each in points]).reshape(2, -1) - rise
+    if not np.isfinite(values).all():
+        return None, 0.0
+    slope, seconds = (values[0] - values[1])[:size] / 2, values.sum(axis=0)
+    hessian = np.diag(seconds[:size])
+    for (i, j), second in zip(pairs, seconds[size:], strict=True):
+        hessian[i, j] = hessian[j, i] = (second - seconds[i] - seconds[j]) / 2
+    lowest = float(np.linalg.eigvalsh(hessian)[0]) if size else np.inf
+    if not lowest > 0:
+        information = _measure(search, there)
+        indefinite = information.definiteness == "indefinite"
+        return _beside(search, information) if indefinite else None, 0.0
+    step = -np.linalg.solve(hessian, slope)
+    lower = there + across @ step
+    falls = rise + slope @ step / 2 < -_RULES.visible
+    return lower if falls and _rise(search, lower) < -_RULES.visible else None, lowest
 
 
 def _rise(search: Position, working: Floats) -> float:

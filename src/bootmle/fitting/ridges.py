@@ -103,14 +103,15 @@ def _is_ridge(search: Descent, direction: Floats) -> bool:
     shares = np.abs(direction / scales)
     for column in np.flatnonzero(shares > _RULES.involved * shares.max()):
         along = direction * scales[column] / direction[column]
-        if all(_is_level(search, int(column), side * along) for side in (1.0, -1.0)):
+        if _is_level(search, int(column), along):
             return True
     return False
 
 
 def _is_level(search: Descent, column: int, direction: Floats) -> bool:
     """Whether the nll is the same some distance on, as far as its domain, or the curve, goes."""
-    # A Hessian that is positive definite is not doubted where its rise could not be seen.
+    # To both sides. A Hessian that is positive definite is not doubted where its rise could not be
+    # seen.
     information = search.information
     definite = information.definiteness == "positive definite"
     allowed = 2 * SAFETY * information.noise + _RULES.unfinished
@@ -121,9 +122,14 @@ def _is_level(search: Descent, column: int, direction: Floats) -> bool:
             seen = min(seen, _RULES.claimed * claimed)
         if not allowed < seen:
             return False
-        rise = _rise(search, column, search.working + distance * direction)
-        if abs(rise) < _RULES.ended:
-            return abs(rise) <= allowed
+        for side in (1.0, -1.0):
+            rise = _rise(search, column, search.working + side * distance * direction)
+            if allowed < abs(rise) < _RULES.ended:
+                return False
+            if not abs(rise) < _RULES.ended:
+                break
+        else:
+            return True
     return False
 
 
@@ -138,6 +144,7 @@ def _rise(search: Descent, column: int, working: Floats) -> float:
         likelihood.holding(held, user[likelihood.parameters.free[held]]),
         search.optimizer,
         lowest=search.lowest,
+        is_brief=True,
     )
     rest.working = np.delete(working, column)
     try:

@@ -73,8 +73,8 @@ class Search(ScipySearch):
     def _run(self) -> None:
         """Search from the start, and from SciPy's own end where that led to no optimum."""
         self._search()
-        if self.scipy.ended_early and self.status is not Status.CERTIFIED:
-            # From SciPy's own end where none is from where its search paused.
+        if self.scipy.ended_early and not self.status.converged:
+            # From SciPy's own end where no optimum is found from where its search paused.
             other = Search(self.scipy.likelihood, self.optimizer)
             other.scipy = self.scipy
             other.scipy.finish()

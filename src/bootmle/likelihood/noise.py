@@ -114,8 +114,10 @@ def _read_noise(table: Floats) -> float:
         variance *= order / (4 * order - 2)
         if order >= min(_TABLE.lowest_order, count):
             levels.append(float(np.sqrt(variance * np.max(np.mean(table**2, axis=0)))))
-    # A few differences can all be small by chance.
-    return max(levels) * (1 + 2 / max(count - 2, 1))
+    # A few differences can all be small by chance. Three points stand beside an optimum, where the
+    # bounds on truncation leave room.
+    fewest = 2 if count == _TABLE.few[0] else 1
+    return max(levels) * (1 + 2 / max(count - 2, fewest))
 
 
 def _read_ties(table: Floats) -> float:
