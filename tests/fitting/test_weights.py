@@ -310,7 +310,8 @@ def test_importance_weights_are_said_and_draw_rows() -> None:
     [
         (COUNTS + 0.5, "frequency", ["weights_kind='frequency'", "whole", "importance"]),
         (COUNTS - 1, "frequency", ["not negative", "-1"]),
-        (COUNTS * 2.0**32, "frequency", ["weights_kind='frequency'", "2,147,483,648"]),
+        (COUNTS * 2.0**32, "frequency", ["weights_kind='frequency'", "67,108,864", "divided by k"]),
+        (np.ma.masked_equal(COUNTS, COUNTS[0]), "importance", ["masked", "missing"]),
         (0 * COUNTS, "frequency", ["zeros only"]),
         (COUNTS[1:], "frequency", [f"{N_ROWS - 1} weights", f"{N_ROWS} contributions"]),
         (None, "frequency", ["weights_kind", "pass weights="]),

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from bootmle import Bootstrap, Status, bootstrap, fit
 
 BootOf = Callable[..., Bootstrap]
+NOISE = np.random.default_rng(0)
 UNITS = np.array([1e-3, 1.0, 1e3])
 
 
@@ -27,6 +28,17 @@ def test_a_linear_function_has_the_error_that_the_covariance_gives(boot: Bootstr
     assert_allclose(derived.standard_error[0], np.sqrt(a @ boot.covariance @ a), rtol=1e-12)
     assert_allclose(derived.bias[0], a @ boot.bias, rtol=1e-9)
     assert derived.names == ("derived1",)
+
+
+def test_parameters_are_read_by_name_too(boot: Bootstrap) -> None:
+    first, _, last = boot.names
+    named = boot.derive(lambda p: p[last] / p[first])
+    assert_array_equal(named.replicates, boot.derive(lambda p: p[2] / p[0]).replicates)
+    columns = boot.derive(lambda p: p[last] / p[first], vectorized=True)
+    assert_array_equal(columns.replicates, named.replicates)
+    assert named.derive(lambda p: p["derived1"]).standard_error == named.standard_error
+    with pytest.raises(KeyError, match="params has no 'slope'; the names are"):
+        boot.derive(lambda p: p["slope"])
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
@@ -112,6 +124,7 @@ def test_a_quantity_without_a_value_at_some_replicates_says_so(boot_of: Any) -> 
         (lambda p: p[0], ["a", "b"], ValueError, "names: .* for 1 derived"),
         (lambda p: None, None, TypeError, "function: returned None"),
         (3, None, TypeError, "function: 3 is not callable"),
+        (NOISE.normal, None, ValueError, r"function: returned .* at the same parameters; .* seed"),
         (lambda p: p[: 1 + (p[0] > 10e-3)], None, ValueError, "quantities at different replicates"),
     ],
 )

@@ -47,6 +47,7 @@ YIELDS = np.array([40.0, 20.0])
 OBJECTIVES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Additivity]] = {
     "sum": (squares, (X, Y), Additivity.ADDITIVE),
     "constant": (lambda b, X, y: squares(b, X, y) + 99.0, (X, Y), Additivity.CONSTANT_TERM),
+    "huge constant": (lambda b, X, y: squares(b, X, y) + 1e12, (X, Y), Additivity.CONSTANT_TERM),
     "log factorial": (
         lambda b, X, y: squares(b, X, y) + gammaln(len(y) + 1),
         (X, Y),

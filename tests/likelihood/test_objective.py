@@ -43,6 +43,13 @@ def test_means_and_shares_have_the_standard_errors_of_the_sum(form: str) -> None
     assert_allclose(own[1], expected[1], rtol=1e-3)
 
 
+def test_a_sum_with_a_huge_constant_is_no_mean() -> None:
+    mle = fit(lambda p, y: total(p, y) + 1e12, START, Y)
+    assert "mean over rows" not in str(mle)
+    assert mle.nll == pytest.approx(1e12, rel=1e-9)
+    assert_allclose(mle.estimate, [Y.mean(), np.log(Y.std())], atol=0.05)
+
+
 def test_contributions_over_n_keep_their_prior_weights() -> None:
     prior = np.random.default_rng(4).uniform(0.5, 2.0, 80)
     shares, whole = (

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -37,15 +38,43 @@ def test_members_are_the_rows_of_each_number_in_order() -> None:
         assert_array_equal(rows, np.flatnonzero(codes == number))
 
 
-@pytest.mark.parametrize("missing", [[1.0, np.nan], ["a", None], np.array(["NaT"], "M8[D]")])
+MASKED = np.ma.masked_equal([1, 2, 1], 2)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        [1.0, np.nan],
+        ["a", None],
+        ["a", np.nan],
+        np.array(["NaT"], "M8[D]"),
+        MASKED,
+        pd.Series(["a", None], dtype="string"),
+        pd.Series([1, None], dtype="Int64"),
+    ],
+)
 def test_missing_labels_are_refused_under_the_name_of_their_argument(missing: Any) -> None:
     with pytest.raises(ValueError, match=r"groups: labels are missing \(NaN or None\)"):
         read_codes("groups", missing)
 
 
-def test_labels_of_types_without_an_order_are_refused() -> None:
+@pytest.mark.parametrize("text", ["nan", "None", "<NA>", " "])
+def test_labels_that_were_missing_before_they_became_text_are_refused(text: str) -> None:
+    for labels in (["a", text], np.array([text, "a"]), np.array(["a", text], dtype=object)):
+        with pytest.raises(ValueError, match=rf"groups: labels are missing \(as text: '{text}'\)"):
+            read_codes("groups", labels)
+
+
+@pytest.mark.parametrize("labels", [np.array([1, "a", 1], dtype=object), [1, "1", 1]])
+def test_labels_of_types_without_an_order_are_refused(labels: Any) -> None:
     with pytest.raises(ValueError, match="groups: labels are int and str, which have no common"):
-        read_codes("groups", np.array([1, "a", 1], dtype=object))
+        read_codes("groups", labels)
+
+
+def test_labels_that_are_only_partly_ordered_are_told_apart() -> None:
+    numbers = np.random.default_rng(0).integers(8, size=60)
+    sets = np.array([frozenset(np.flatnonzero([k & 4, k & 2, k & 1])) for k in numbers] + [None])
+    assert_array_equal(read_codes("groups", sets[:-1]), read_codes("groups", numbers))
 
 
 @pytest.mark.parametrize(("labels", "shown"), [(np.ones((2, 2)), r"\(2, 2\)"), ([], r"\(0,\)")])

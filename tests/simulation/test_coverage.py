@@ -298,7 +298,7 @@ def test_a_warp_study_of_derived_quantities_keeps_them_apart() -> None:
         simulate,
         n_datasets=60,
         warp=True,
-        derive=lambda params: {"rate": 1000 * np.exp(params[0])},
+        derive=lambda params: {"rate": 1000 * np.exp(params[mle.names[0]])},
         rng=0,
     )
     assert study.n_failed == 0

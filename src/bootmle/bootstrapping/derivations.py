@@ -16,10 +16,10 @@ from bootmle.bootstrapping.pictures import Pictures
 from bootmle.display.checks import check_flag, check_names
 from bootmle.inference.correction import Correction
 from bootmle.inference.derived import (
-    check_columns,
     derive_all,
     derive_at,
     differentiate,
+    read_function,
     shape_at,
     undefined,
 )
@@ -38,7 +38,7 @@ class Derivations(Pictures):
 
     def derive(
         self,
-        function: Callable[[Floats], Any],
+        function: Callable[[Any], Any],
         names: Sequence[str] | None = None,
         *,
         vectorized: bool = False,
@@ -49,8 +49,9 @@ class Derivations(Pictures):
         Parameters
         ----------
         function : callable
-            ``function(params)`` of the full parameter vector (p,) returns a number, an array of any
-            shape, a mapping or a Series: a ratio, a prediction, a curve on a grid (see `band`).
+            ``function(params)`` of the full parameter vector (p,), which also takes names
+            (``params["slope"]``), returns a number, an array of any shape, a mapping or a Series: a
+            ratio, a prediction, a curve on a grid (see `band`). The same one at the same params.
         names : sequence of str, optional
             Names of the k quantities; by default those of a mapping or Series.
         vectorized : bool
@@ -70,8 +71,8 @@ class Derivations(Pictures):
         Raises
         ------
         TypeError, ValueError
-            If the function does not return numbers that are finite at the estimate, or for an
-            unknown scale, or one whose range does not hold the estimate.
+            If the function does not return numbers that are finite at the estimate, or other ones
+            when called again; for an unknown scale, or one whose range does not hold the estimate.
 
         Examples
         --------
@@ -84,8 +85,8 @@ class Derivations(Pictures):
         ('variation',)
         """
         given = check_names(names, "derived quantity")
-        if check_flag("vectorized", vectorized):
-            function = check_columns(function, self.estimate)
+        by_columns = check_flag("vectorized", vectorized)
+        function = read_function(function, self.estimate, self.names, by_columns)
         estimate, labels = derive_at(function, self.estimate, given)
         scales = DerivedScales.read(transform, labels, estimate)
         derived, correction, own_errors = self._values_of(function)

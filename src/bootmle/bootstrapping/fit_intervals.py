@@ -16,7 +16,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.fitting.fit_views import INTERVALS
 from bootmle.inference.abc import ABC
 from bootmle.inference.cluster_robust import CR1, CR2, CR3
-from bootmle.inference.derived import derive_at, derive_in_turn, differentiate
+from bootmle.inference.derived import derive_at, derive_in_turn, differentiate, read_function
 from bootmle.inference.intervals import (
     ConfidenceInterval,
     IntervalMethod,
@@ -122,8 +122,9 @@ def interval_of_fit(
         prepared = plan.prepared(fit)
         clustered = Need.CLUSTERS in kind.needs
         _check_available(fit, kind, prepared, str(plan))
-        functions = () if derive is None else (derive,)
         estimate, names = fit.estimate, fit.names
+        derive = None if derive is None else read_function(derive, estimate, names)
+        functions = () if derive is None else (derive,)
         if derive is not None:
             estimate, names = derive_at(derive, estimate, None)
         parts = (fit, prepared, functions, slice(None))

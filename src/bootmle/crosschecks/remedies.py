@@ -162,7 +162,7 @@ def _hessians(fit: Fit, boot: Bootstrap) -> Floats | None:
         return None
     drawn = np.array([draw_resample(plan, fit.n, boot.seed, int(k)).weights for k in usable])
     weights = likelihood.weights_of(drawn)
-    inverse = np.linalg.pinv(fit.whitening.factor)
+    inverse = fit.whitening.inverse
     hessians: Floats = inverse.T @ expansion.models(weights).hessian(z[usable]) @ inverse
     # Near a plateau standard errors are large, and the objective overflows within the expansion.
     finite = np.isfinite(hessians).all(axis=(1, 2))

@@ -87,7 +87,7 @@ class FitViews(Optimum):
         alternative: str = "two-sided",
         *,
         sampling: Any = None,
-        derive: Callable[[Floats], Any] | None = None,
+        derive: Callable[[Any], Any] | None = None,
         refit: bool = True,
     ) -> Any:
         """Compute confidence intervals without any resample.

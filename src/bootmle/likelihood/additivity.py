@@ -18,7 +18,7 @@ from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters
 from bootmle.likelihood.response import Additivity, Response
 
-__all__ = ["beside", "constant_message", "measure_response", "square_message"]
+__all__ = ["beside", "constant_message", "is_sum", "measure_response", "square_message"]
 
 Units = NDArray[np.intp]
 
@@ -102,6 +102,12 @@ class _Values:
         return self.whole[point] - self.half(point) - self.rest(point)
 
     @property
+    def hides_sum(self) -> bool:
+        """Whether a half rises as much twice as a sum does, below a constant that is huge."""
+        rises = [at(1) - at(0) for at in (self.half, self.twice)]
+        return is_sum(*rises)
+
+    @property
     def tiny(self) -> float:
         """Difference that rounding makes."""
         sizes = np.abs([*self.known.values(), *self.whole])
@@ -135,7 +141,7 @@ def _judge(values: _Values, n_rows: int) -> Additivity:
         return Additivity.UNTESTED
     if half == twice == values.whole[1] and values.rest(1) in {half, np.nan}:
         return Additivity.CONSTANT
-    if abs(twice - half) <= values.tiny < abs(half):
+    if abs(twice - half) <= values.tiny < abs(half) and not values.hides_sum:
         return Additivity.MEAN
     if abs(twice - 4 * half) <= values.tiny < abs(half):
         return Additivity.SQUARE
@@ -190,6 +196,11 @@ def _evidence(kind: Additivity, values: _Values, n_rows: int) -> str:
         halves = values.half(1) + values.rest(1)
         return f"it is {values.whole[1]:.6g} on all units, {halves:.6g} on two halves together"
     return ""
+
+
+def is_sum(half: float, twice: float) -> bool:
+    """Whether the change on units twice is nearer to a sum's, twice that on them, than a mean's."""
+    return abs(twice - 2 * half) < abs(twice - half)
 
 
 def beside(

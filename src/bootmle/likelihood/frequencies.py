@@ -15,8 +15,9 @@ __all__ = ["Frequencies", "observed_rows"]
 
 _KINDS = ("importance", "frequency")
 
-_MOST = 2**31
-"""Observations that rows may stand for: each resample holds a number for every one (16 GiB)."""
+_MOST = 2**26
+"""Observations that rows may stand for: measured at 10 million, a run holds 210 bytes for each, and
+a resample of 64 million takes a minute."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +48,14 @@ class Frequencies:
         wrong = weights[weights != np.round(weights)]
         if wrong.size or weights.sum() > _MOST:
             shown = f"got {wrong[:3]}" if wrong.size else f"they add up to {weights.sum():.4g}"
+            advice = (
+                "use weights_kind='importance' for weights of any other size"
+                if wrong.size
+                else "divided by k and rounded, they give √k times the standard errors"
+            )
             raise ValueError(
                 f"weights: with weights_kind='frequency' they are whole numbers of observations, "
-                f"at most {_MOST:,} together; {shown}: use weights_kind='importance' for weights "
-                f"of any other size"
+                f"at most {_MOST:,} together; {shown}: {advice}"
             )
         if kept is None and np.all(weights == 1):
             return None

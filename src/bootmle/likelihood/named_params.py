@@ -43,6 +43,12 @@ class ByName:
     function: Callable[..., Any]
     names: tuple[str, ...]
 
+    @property
+    def __name__(self) -> str:
+        """Name of the function."""
+        named = getattr(self.function, "__qualname__", None)
+        return str(named or type(self.function).__qualname__)
+
     def __call__(self, params: Floats, *args: Any) -> Any:
         """Call the function; its arguments after the first are passed on."""
         return self.function(NamedParams.of(params, self.names), *args)

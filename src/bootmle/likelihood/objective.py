@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.display.text import brief
-from bootmle.likelihood.additivity import beside, constant_message, square_message
+from bootmle.likelihood.additivity import beside, constant_message, is_sum, square_message
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic import Automatic, is_jax_array, read_automatic
 from bootmle.likelihood.broadcasting import refuse_broadcasts
@@ -167,7 +167,7 @@ def _weighted(
     likelihood: Likelihood, weights: Any, kind: str, kept: NDArray[np.intp] | None
 ) -> Likelihood:
     """Weight the contributions of the rows kept."""
-    prior = _read_weights(weights if kept is None else np.asarray(weights)[kept], likelihood)
+    prior = _read_weights(weights if kept is None else np.asanyarray(weights)[kept], likelihood)
     if prior is None or kind == "importance":
         return replace(likelihood, weights=prior)
     frequencies = Frequencies.read(prior, weights, kept)
@@ -180,6 +180,11 @@ def _read_weights(weights: Any, likelihood: Likelihood) -> Floats | None:
     """Read prior weights."""
     if weights is None:
         return None
+    masked = np.sum(np.ma.getmask(weights))
+    if masked:
+        raise ValueError(
+            f"weights: {masked} are masked, which reads as missing; give every row one"
+        )
     try:
         values = np.asarray(weights, dtype=float)
     except (TypeError, ValueError):
@@ -235,7 +240,14 @@ def _scale_of_mean(likelihood: Likelihood, value: float) -> float:
         )
     if abs(half) > 0 and abs(twice - 4 * half) <= AGREE * abs(twice):
         raise ValueError(square_message(half, twice, likelihood.args))
-    return float(n) if abs(twice - half) <= AGREE * abs(half) < abs(twice - 2 * half) else 1.0
+    if not abs(twice - half) <= AGREE * abs(half) < abs(twice - 2 * half):
+        return 1.0
+    point = beside(likelihood.parameters)  # a huge constant hides a sum, though not its changes
+    rises = (
+        likelihood.resampled(rows).total(point) - half,
+        likelihood.resampled(np.tile(rows, 2)).total(point) - twice,
+    )
+    return 1.0 if is_sum(*rises) else float(n)
 
 
 def _is_constant(likelihood: Likelihood, n: int) -> bool:

@@ -63,6 +63,11 @@ class Whitening:
         lengths = np.linalg.norm(self.factor, axis=1)
         return np.where(lengths > 0, lengths, 1.0)
 
+    @property
+    def inverse(self) -> Floats:
+        """Inverse (r, q) of the factor; its rows in their own units, so that none is small."""
+        return np.asarray(np.linalg.pinv(self.factor / self.units[:, None]) / self.units)
+
     def to_working(self, z: Floats) -> Floats:
         """Map whitened points (..., r) to the working scale, each by a product of its own."""
         # The last bits of a product of matrices depend on their number of rows.

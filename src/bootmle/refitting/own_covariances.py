@@ -150,7 +150,7 @@ def _measured(
     if not held.any():
         return _covariances(fit, z[None], hessian[None], meat[None])
     # In the working parameters themselves, without those that are held.
-    inverse, free = np.linalg.pinv(fit.whitening.factor), np.flatnonzero(~held)
+    inverse, free = fit.whitening.inverse, np.flatnonzero(~held)
     unheld = np.ix_(np.zeros(1, dtype=np.intp), free, free)
     of_free = [(inverse.T @ each @ inverse)[None][unheld] for each in (hessian, meat)]
     found = np.zeros((1, held.size, held.size))

@@ -38,7 +38,7 @@ def mark_open(target: WhitenedObjective, found: Outcome) -> Outcome:
     if found.seen is None or endless or np.isnan(ends).any():
         return found
     here, sizes = parameters.to_working(found.seen), target.whitening.units
-    units = 1 / np.linalg.norm(np.linalg.pinv(target.whitening.factor), axis=0)
+    units = 1 / np.linalg.norm(target.whitening.inverse, axis=0)
     moved = ends != found.seen[parameters.free]
     further = here + _ONWARD * np.where(moved, here - target.whitening.center, 0.0)
     columns = open_columns(target, here, further, np.flatnonzero(~moved), sizes, units)

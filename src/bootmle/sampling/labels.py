@@ -15,6 +15,9 @@ __all__ = ["members_of", "read_codes", "resolve_labels"]
 
 Codes = NDArray[np.intp]
 
+_MISSING = frozenset({"", "nan", "NaN", "None", "NaT", "<NA>"})
+"""What a missing label is once it is text, as by astype(str) or in a file."""
+
 
 def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
     """Look up a column by its name; return labels of any other form as they are."""
@@ -35,23 +38,50 @@ def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
 def read_codes(argument: str, labels: Any) -> Codes:
     """Return the labels' numbers from 0, in order of first appearance."""
     values = np.asarray(labels)
+    if values.dtype.kind in "US" and not hasattr(labels, "dtype"):
+        values = np.array(list(labels), dtype=object)  # before NaN, None or 1 became text
     if values.ndim != 1 or values.size == 0:
         shown = brief(labels) if values.ndim == 0 else f"shape {values.shape}"
         raise ValueError(f"{argument}: {shown}; pass one label for each observation, (n,)")
-    missing = values != values
-    if np.any(missing) or any(label is None for label in values.tolist()):
+    if np.any(np.ma.getmask(labels)) or any(map(_is_missing, values.tolist())):
         raise ValueError(f"{argument}: labels are missing (NaN or None); give every row a label")
-    try:
-        _, first, codes = np.unique(values, return_index=True, return_inverse=True)
-    except TypeError:
-        kinds = " and ".join(sorted({type(label).__name__ for label in values.tolist()}))
+    names, codes = _number(argument, values)
+    as_text = [name for name in names if isinstance(name, str) and name.strip() in _MISSING]
+    if as_text:
         raise ValueError(
-            f"{argument}: labels are {kinds}, which have no common order; pass labels of one type, "
-            f"such as [str(label) for label in labels]"
-        ) from None
-    rank = np.empty(first.size, dtype=np.intp)
-    rank[np.argsort(first)] = np.arange(first.size)
-    return np.asarray(rank[codes], dtype=np.intp)
+            f"{argument}: labels are missing (as text: {as_text[0]!r}); give every row a label, or "
+            f"another name to that group"
+        )
+    return codes
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is None, or is not equal to itself, as NaN, NaT and pandas' NA."""
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas' NA is neither
+        return True
+
+
+def _number(argument: str, values: NDArray[Any]) -> tuple[list[Any], Codes]:
+    """Return the labels as they first appear, each once, and the number of each row's."""
+    if values.dtype != object:
+        unique, first, codes = np.unique(values, return_index=True, return_inverse=True)
+        rank = np.empty(first.size, dtype=np.intp)
+        rank[np.argsort(first)] = np.arange(first.size)
+        return unique[np.argsort(first)].tolist(), np.asarray(rank[codes], dtype=np.intp)
+    kinds = {type(label).__name__ for label in values}
+    try:
+        numbers = {label: code for code, label in enumerate(dict.fromkeys(values))}
+    except TypeError:
+        numbers = {}
+    mixed = len({isinstance(label, str) for label in numbers}) > 1
+    if mixed or not numbers:  # 1 and "1" would be two groups
+        raise ValueError(
+            f"{argument}: labels are {' and '.join(sorted(kinds))}, which have no common order; "
+            f"pass labels of one type, such as [str(label) for label in labels]"
+        )
+    return list(numbers), np.array([numbers[label] for label in values], dtype=np.intp)
 
 
 def members_of(codes: Codes) -> tuple[Codes, ...]:

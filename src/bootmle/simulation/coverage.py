@@ -27,6 +27,7 @@ from bootmle.execution.stopping import Deadline, Interrupted, read_deadline, rea
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.inference.derived import read_function
 from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Cases, Plan
@@ -51,7 +52,7 @@ def coverage(
     methods: Sequence[str] = DEFAULT_METHODS,
     confidence_level: float = 0.95,
     truth: ArrayLike | Mapping[str, float] | None = None,
-    derive: Callable[[Floats], Any] | None = None,
+    derive: Callable[[Any], Any] | None = None,
     transform: Any = None,
     warp: bool = False,
     refit: str = "verified",
@@ -133,6 +134,7 @@ def coverage(
     check_plan(fit, sampling)
     sampling = sampling.labeled(fit, look_up=False)  # simulated data have a row per observation
     check_functions(fit, simulate, derive, transform)
+    derive = None if derive is None else read_function(derive, fit.estimate, fit.names)
     warp = read_warp(fit, sampling, refit, warp)
     chosen, left_out = read_methods(methods, warp, sampling, fit, refit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
