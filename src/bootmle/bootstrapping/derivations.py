@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from bootmle.bootstrapping.calibrating import Calibrations
+from bootmle.bootstrapping.derived_functions import read_function
 from bootmle.bootstrapping.fit_intervals import of_derived
 from bootmle.bootstrapping.own_errors import OwnErrors
 from bootmle.bootstrapping.pictures import Pictures
@@ -19,7 +20,6 @@ from bootmle.inference.derived import (
     derive_all,
     derive_at,
     differentiate,
-    read_function,
     shape_at,
     undefined,
 )

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from bootmle.bootstrapping.arguments import check_plan
+from bootmle.bootstrapping.derived_functions import read_function
 from bootmle.display.text import rounded
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
 from bootmle.fitting.fit_views import INTERVALS
 from bootmle.inference.abc import ABC
 from bootmle.inference.cluster_robust import CR1, CR2, CR3
-from bootmle.inference.derived import derive_at, derive_in_turn, differentiate, read_function
+from bootmle.inference.derived import derive_at, derive_in_turn, differentiate
 from bootmle.inference.intervals import (
     ConfidenceInterval,
     IntervalMethod,

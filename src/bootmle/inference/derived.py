@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 
 from bootmle.display.checks import as_name
-from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats, read_estimates
-from bootmle.likelihood.named_params import ByName, reads_by_name
 
 __all__ = [
+    "check_columns",
     "delta_errors",
     "derive_all",
     "derive_at",
     "derive_in_turn",
     "differentiate",
-    "read_function",
     "shape_at",
     "undefined",
 ]
@@ -45,36 +43,14 @@ class Columns:
         return np.asarray(self.function(params[:, None]))[..., 0]
 
 
-def read_function(
-    function: Callable[[Any], Any], params: Floats, names: Sequence[str], vectorized: bool = False
-) -> Callable[[Any], Any]:
-    """Pass a function names where it reads them; refuse one that returns noise of its own."""
-    if not callable(function):
-        raise TypeError(f"function: {function!r} is not callable; pass function(params)")
-    try:
-        function(params[:, None].copy() if vectorized else params.copy())
-    except Exception as error:  # any other is raised again below, where its point is named
-        if reads_by_name(error):
-            function = ByName(function, tuple(names))
-    if vectorized:
-        function = check_columns(function, params)
-    once, again = (_read(function(params.copy()))[0] for _ in range(2))
-    same = once.shape == again.shape
-    if not same or not np.allclose(once, again, rtol=_SAME, atol=0.0, equal_nan=True):
-        raise ValueError(
-            f"function: returned {brief(once.tolist())} and then {brief(again.tolist())} at the "
-            f"same parameters; if it simulates, seed a generator inside it, and add the noise of "
-            f"new observations to what boot.replicates predict"
-        )
-    return function
-
-
 def derive_at(
     function: Callable[[Floats], Any], params: Floats, names: Sequence[str] | None
 ) -> tuple[Floats, tuple[str, ...]]:
     """Evaluate a function at one parameter vector: its k finite values, and their names."""
     # Names are those given, else those of the mapping or Series returned, else derived1 ...
     # derivedk.
+    if not callable(function):
+        raise TypeError(f"function: {function!r} is not callable; pass function(params)")
     values, own = _read(function(params.copy()))
     plain = tuple(f"derived{k + 1}" for k in range(values.size))
     labels = own or plain if names is None else tuple(map(str, names))

@@ -17,6 +17,7 @@ from bootmle.bootstrapping.arguments import (
     read_directory,
     read_shard,
 )
+from bootmle.bootstrapping.derived_functions import read_function
 from bootmle.bootstrapping.resuming import StartedRun, open_checkpoint, start_or_resume
 from bootmle.display.known_names import refuse_keywords
 from bootmle.execution.checkpoint import Checkpoint, is_run
@@ -27,7 +28,6 @@ from bootmle.execution.stopping import Deadline, Interrupted, read_deadline, rea
 from bootmle.execution.threads import computation
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.inference.derived import read_function
 from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Cases, Plan
