@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from bootmle.fitting.distribution_densities import BY_NAME
-from bootmle.fitting.distribution_domains import Domain
+from bootmle.fitting.distribution_domains import Domain, own_methods
 from bootmle.fitting.distribution_starts import Model
 from bootmle.likelihood.arrays import Floats
 
@@ -136,17 +136,9 @@ class Centered:
 
 def coordinates_at(model: Model, start: Floats) -> Coordinates | None:
     """Return coordinates by moments, or quartiles; None without either, but by quadrature."""
-    own = _own_methods(getattr(model.distribution, "family", model.distribution))
+    own = own_methods(getattr(model.distribution, "family", model.distribution))
     for by_moments, needed in ((True, {"_stats", "_munp"}), (False, {"_ppf"})):
         coordinates = Coordinates(model, by_moments)
         if own & needed and np.isfinite(coordinates.standard(start[:-2])).all():
             return coordinates
     return None
-
-
-def _own_methods(distribution: Any) -> set[str]:
-    """List what a distribution has of its own, rather than of all."""
-    general = scipy.stats.rv_continuous.__mro__
-    return {
-        name for kind in type(distribution).__mro__ if kind not in general for name in vars(kind)
-    }

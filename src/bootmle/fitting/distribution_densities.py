@@ -14,9 +14,10 @@ __all__ = ["BY_NAME", "CensoredDensity", "Density", "read_ends"]
 
 
 BY_NAME = "fit_distribution(..., floc=0), or fscale=1, or fa=2 for a shape a"
-_LEAST_DF = 1e-14
-"""Degrees of freedom below which SciPy's noncentral t ends the process: at 1e-16 its gamma function
-has a pole, and Boost's exception is not caught (SciPy 1.17.1)."""
+_KNOWN = {"nct": (0, 1e-14, np.inf), "ncf": (2, 0.0, 1e4)}
+"""Position of a shape, and its range in which SciPy's density is usable (SciPy 1.17.1): with 1e-16
+degrees of freedom the noncentral t ends the process, as Boost's exception is not caught; a
+noncentral F of 100 values takes 1 ms with nc of 1e4, 40 with 1e5, and 6 s with 3e8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,10 @@ class Density:
 
     def __call__(self, params: Floats, values: Floats) -> Floats:
         """Return the contributions, (n,)."""
-        if getattr(self.distribution, "name", "") == "nct" and params[0] < _LEAST_DF:
+        position, low, high = _KNOWN.get(
+            getattr(self.distribution, "name", ""), (0, -np.inf, np.inf)
+        )
+        if not low <= params[position] <= high:
             return np.full(np.shape(values), np.nan)
         discrete = hasattr(self.distribution, "logpmf")
         log_density = self.distribution.logpmf if discrete else self.distribution.logpdf

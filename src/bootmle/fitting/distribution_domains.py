@@ -13,7 +13,7 @@ import scipy
 from bootmle.display.text import brief
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale
 
-__all__ = ["Domain", "is_discrete", "read_domains", "read_fixed"]
+__all__ = ["Domain", "is_discrete", "own_methods", "read_domains", "read_fixed"]
 
 _INSIDE = 2.0
 """Distance of a start from the one end of a domain: a gamma or beta density, say, is smooth at the
@@ -68,6 +68,14 @@ def is_discrete(distribution: Any) -> bool:
     return isinstance(distribution, scipy.stats.rv_discrete)
 
 
+def own_methods(distribution: Any) -> set[str]:
+    """List what a distribution has of its own, rather than of all."""
+    general = scipy.stats.rv_continuous.__mro__
+    return {
+        name for kind in type(distribution).__mro__ if kind not in general for name in vars(kind)
+    }
+
+
 def read_domains(distribution: Any) -> list[Domain]:
     """Read the parameters: shapes, loc, and the scale of a continuous distribution."""
     if not isinstance(distribution, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
@@ -118,6 +126,8 @@ def read_fixed(
         if not by_name[meant[key]].holds(value):
             raise ValueError(f"{key}: {value!r}; {by_name[meant[key]]}")
         values[meant[key]] = float(value)
+    if distribution.name == "dpareto_lognorm" and not {"u", "scale"} & set(values):
+        values["u"] = 0.0  # exp(u) multiplies the scale
     for domain in domains:
         if domain.whole and domain.name not in values:
             raise ValueError(f"f{domain.name}: {domain}, which cannot be fitted; pass its value")

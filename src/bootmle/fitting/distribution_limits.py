@@ -117,7 +117,7 @@ def _find_limit(model: Model, start: Floats) -> Limit | None:
     best, suspected = min(fits, key=lambda each: each.value), False
     looked_at = known_ends(model)
     for held, sign, far in _far_shapes(coordinates, best, 1):
-        if (model.names[held], sign) in looked_at:
+        if (model.names[held], sign) in looked_at or _is_spent():
             suspected = True
             continue
         stations = list(_walk(coordinates, best.params, held, far))
@@ -136,11 +136,15 @@ def _fit_inside(coordinates: Coordinates, start: Floats) -> Limit:
         inner = _fit_coordinates(coordinates, start)
     except ValueError:  # unbounded on the way
         return Limit(start, np.zeros(start.size), "")
-    given = budget()
-    ends = inner.status in {Status.CERTIFIED, Status.NOISE_LIMITED}
-    ends |= given is not None and given.is_spent
+    ends = inner.status in {Status.CERTIFIED, Status.NOISE_LIMITED} or _is_spent()
     params = coordinates.at(inner.estimate[:-2], *inner.estimate[-2:]) if ends else start
     return Limit(params, np.zeros(start.size), "", inner if ends else None)
+
+
+def _is_spent() -> bool:
+    """Whether no evaluations are left."""
+    given = budget()
+    return given is not None and given.is_spent
 
 
 def _far_shapes(

@@ -12,7 +12,7 @@ import scipy
 
 from bootmle.execution.budget import budget
 from bootmle.fitting.distribution_densities import CensoredDensity, Density
-from bootmle.fitting.distribution_domains import Domain, is_discrete
+from bootmle.fitting.distribution_domains import Domain, is_discrete, own_methods
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.flat_spaces import noise_in
 
@@ -112,7 +112,11 @@ def candidates(model: Model, data: Any, known: Mapping[str, float]) -> Iterator[
     """List places to start from: SciPy's fits, then a point inside the domain."""
     fixed = {**model.fixed, **known}
     methods = [] if is_discrete(model.distribution) or len(fixed) == len(model.names) else ["MLE"]
-    if methods and not isinstance(data, scipy.stats.CensoredData):
+    moments = own_methods(model.distribution) & {
+        "_stats",
+        "_munp",
+    }  # by quadrature it takes minutes
+    if methods and moments and not isinstance(data, scipy.stats.CensoredData):
         methods.append("MM")
     for method in methods:
         with warnings.catch_warnings():
@@ -122,7 +126,23 @@ def candidates(model: Model, data: Any, known: Mapping[str, float]) -> Iterator[
             except (ValueError, RuntimeError, ArithmeticError):  # no fit, and no start
                 continue
         yield np.array(found, dtype=float)
+    if not is_discrete(model.distribution):
+        yield _around_data(model, fixed)
     yield np.array([fixed.get(domain.name, domain.inside) for domain in model.domains])
+
+
+def _around_data(model: Model, fixed: Mapping[str, float]) -> Floats:
+    """Return shapes inside their domains, with a loc and scale whose support holds the data."""
+    shapes = [fixed.get(domain.name, domain.inside) for domain in model.domains[:-2]]
+    values = np.concatenate(model.args)
+    low, high = np.quantile(values[np.isfinite(values)], [0.0, 1.0])
+    margin = _OUTSIDE[0] * (high - low)
+    ends = np.array(model.distribution.support(*shapes))
+    first, last = np.where(np.isfinite(ends), ends, (-1.0, 1.0))
+    if np.isfinite(ends).sum() == 1:
+        first, last = (first, first + 2) if np.isfinite(ends[0]) else (last - 2, last)
+    scale = fixed.get("scale", (high - low + 2 * margin) / (last - first))
+    return np.array([*shapes, fixed.get("loc", low - margin - scale * first), scale])
 
 
 def _keywords(model: Model, fixed: Mapping[str, float]) -> dict[str, float]:
@@ -154,9 +174,10 @@ def first_finite(model: Model, starts: Iterator[Floats]) -> Floats:
     )
 
 
-def is_lost(model: Model, start: Floats) -> bool:
+def is_lost(model: Model, start: Floats, with_scale: bool = False) -> bool:
     """Whether the likelihood is lost in rounding, as that of an F with df of 1e15 is."""
-    moved = np.arange(start.size) != start.size - 2  # all but loc
+    moved = np.arange(start.size) < start.size - 2
+    moved[-1] = with_scale
     steps = 1 + _BESIDE * np.arange(8)[:, None] * moved
     with np.errstate(all="ignore"):
         values = np.array([np.sum(model.nll(point, *model.args)) for point in start * steps])

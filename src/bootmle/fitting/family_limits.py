@@ -31,6 +31,8 @@ class _Rules:
     distances: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
     """Along a path, until rounding takes over: log densities are off by these, or by their square
     roots."""
+    far: float = 0.1
+    """Where an optimum further inside is looked for: an F has 10 degrees of freedom there."""
     reached: float = 0.5
     """Largest difference from the limit's nll at the nearest: with 1e6 degrees of freedom an F is
     0.1 away from the normal of 100 values."""
@@ -61,7 +63,8 @@ def find_family_limit(model: Model, first: Floats, find: Callable[[Model], Fit])
     known = known_limits(model)
     if not known:
         return None
-    best = _lowest_nearby(model, first)
+    inside = np.array([domain.inside for domain in model.domains])
+    best = min(_fit_from(model, first), _fit_from(model, inside), key=model.total)
     side = float(scipy.stats.skew(model.args[0]))
     looked = [_look(model, limit, find) for limit in known if limit.skewed * side >= 0]
     # One that fits much better, and has no optimum, is on its way to an infinite density.
@@ -70,29 +73,31 @@ def find_family_limit(model: Model, first: Floats, find: Callable[[Model], Fit])
         each for each in looked if each and (each.fit.status.has_optimum or each.fit.nll > least)
     ]
     limit = min(seen, key=lambda each: each.fit.nll, default=None)
-    if limit is None or limit.fit.nll > model.total(best) + _RULES.level:
+    if limit is None:
         return Limit(best, np.zeros(best.size), "")
-    if limit.lowest is not None and model.total(limit.lowest) < limit.fit.nll - _RULES.level:
-        return Limit(min(best, limit.lowest, key=model.total), np.zeros(best.size), "")
+    level = limit.fit.nll - _RULES.level
+    if model.total(best) >= level:
+        far = [limit.known.on(path, _RULES.far, limit.fit.estimate) for path in limit.known.paths]
+        beside = [] if limit.lowest is None else [limit.lowest]
+        best = min([best, *beside, *(_fit_from(model, each) for each in far)], key=model.total)
+    if model.total(best) < level:
+        return Limit(best, np.zeros(best.size), "")
     where = best if limit.nearest is None else min(limit.nearest, best, key=model.total)
     name = f"{limit.known.name}{' of the negated values' if limit.known.mirrored else ''}"
     ends = [limit.known.ends.get(domain.name, 0.0) for domain in model.domains]
     return Limit(where, np.array(ends), limit_message(name, limit.fit))
 
 
-def _lowest_nearby(model: Model, first: Floats) -> Floats:
-    """Fit the family from a start, and from the data's center and spread; return the lowest."""
+def _fit_from(model: Model, start: Floats) -> Floats:
+    """Fit the family from a start, by center and spread, those of the data if that is better."""
     free = by_ratio(model)
-    seen, start = (model, first) if free is None else (free, free.distribution.seen(first))
-    inside = np.array([domain.inside for domain in seen.domains])
-    found = [start]
-    for shapes in (start, inside):
-        coordinates = coordinates_at(seen, shapes)
-        if coordinates is not None:
-            there = coordinates.at(shapes[:-2], *coordinates.place_of_data(shapes))
-            lower = min(there, start, key=seen.total) if shapes is start else there
-            found.append(coordinates.fit(lower).params)
-    lowest = min(found, key=seen.total)
+    seen, point = (model, start) if free is None else (free, free.distribution.seen(start))
+    coordinates = coordinates_at(seen, point) if np.isfinite(point).all() else None
+    if coordinates is None:
+        return start
+    there = coordinates.at(point[:-2], *coordinates.place_of_data(point))
+    found = coordinates.fit(min(point, there, key=seen.total)).params
+    lowest = min(point, found, key=seen.total)
     return lowest if free is None else np.asarray(free.distribution.own(lowest))
 
 
@@ -103,7 +108,7 @@ def _look(model: Model, known: FamilyLimit, find: Callable[[Model], Fit]) -> _Se
         return None
     sign = -1.0 if known.mirrored else 1.0
     distribution = getattr(scipy.stats, known.name)
-    fixed = {**known.held, **{name: sign * value for name, value in model.fixed.items()}}
+    fixed = {**known.held, **{key: sign * model.fixed[key] for key in {"loc"} & set(model.fixed)}}
     values = (sign * model.args[0],)
     try:
         with at_most(_RULES.most):

@@ -17,7 +17,9 @@ def known_limits(model: Model) -> tuple[FamilyLimit, ...]:
     family = distribution.family if isinstance(distribution, ByRatio) else distribution
     own = getattr(scipy.stats, family.name or "", None) is family
     known = FAMILIES.get(family.name, ()) if own else ()
-    return known if len(model.args) == 1 and {*model.fixed} <= {"loc"} else ()
+    # The double Pareto-lognormal's u is 0, as scale says the same.
+    free = {*model.fixed} <= {"loc", "u"} and model.fixed.get("u", 0.0) == 0
+    return known if len(model.args) == 1 and free else ()
 
 
 def known_ends(model: Model) -> set[tuple[str, float]]:
