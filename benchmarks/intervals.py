@@ -1,9 +1,10 @@
 """How long intervals are, and on which side they miss: a row for each parameter and method.
 
-Run ``python benchmarks/intervals.py`` for tables of results/intervals.csv, which validation.py
-writes: for each kind of interval the lowest and the highest coverage of 95% intervals over models
-and parameters, in percent, by the number of clusters and by the size of regular samples, with the
-fewest data sets that one of them rests on. In bold where one misses what is asked: coverage within
+Run ``python benchmarks/intervals.py`` for tables of results/intervals.csv, which validation.py and
+batched_intervals.py write, and of validation.csv at sizes that it lacks: for each kind of interval
+the lowest and the highest coverage of 95% intervals over models and parameters, in percent, by the
+number of clusters and by the size of regular samples, with the fewest data sets that one of them
+rests on. In bold where one misses what is asked: coverage within
 1.5 points of 95% (2.5 with few clusters or fewer than 50 rows), 2 Monte Carlo errors allowed. The
 package recommends no kind as reliable where it misses: see `bootmle.bootstrapping.choosing`.
 """
@@ -123,6 +124,8 @@ def main() -> None:
     """Print the tables."""
     with (RESULTS / "intervals.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    drawn = {row["study"] for row in rows if row["method"] == "percentile"}
+    rows += _of_validation({row["study"] for row in rows} - drawn)
     clustered = [row for row in rows if " clusters, " in row["model"]]
     derived = [row for row in rows if row["parameter"] in {"ratio", "quantile", "probability"}]
     regular = [row for row in rows if row["regular"] == "yes" and row not in [*clustered, *derived]]
@@ -132,6 +135,26 @@ def main() -> None:
         ("derived quantities, n", derived, lambda row: int(row["n"])),
     ):
         print("\n".join(f"| {' | '.join(line)} |" for line in _table(title, chosen, key)), "\n")
+
+
+def _of_validation(studies: set[str]) -> Iterator[dict[str, str]]:
+    """Take intervals of validation.csv; of few units studentized ones are recommended."""
+    with (RESULTS / "validation.csv").open(newline="") as file:
+        found = [row for row in csv.DictReader(file) if row["study"] in studies]
+    for row in found:
+        for method in ("percentile", "bca", "studentized", "hessian", "recommended"):
+            source = "studentized" if method == "recommended" else method
+            if row[source]:
+                withheld = float(row[f"withheld_{source}"])
+                count = (int(row["datasets"]) - int(row["failed"])) * (1 - withheld / 100)
+                yield {
+                    **{key: row[key] for key in ("study", "model", "n", "regular", "parameter")},
+                    "method": method,
+                    "datasets": str(round(count)),
+                    "covers": row[source],
+                    "mcse": row[f"{source}_mcse"],
+                    "withheld": row[f"withheld_{source}"],
+                }
 
 
 def _table(
