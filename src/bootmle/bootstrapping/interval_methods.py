@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.bootstrapping.choosing import (
     FEW_LOST,
+    FEW_UNITS,
     LEVEL,
     NONE,
     QUICK,
@@ -43,6 +44,7 @@ from bootmle.inference.intervals import (
 )
 from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
+from bootmle.inference.signed_root import SignedRoot
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
@@ -75,7 +77,9 @@ class Inference(Doubled):
             quantities), or what an `Estimator`'s ``standard_error`` returns; "abc", BCa's without
             replicates (see `Fit.confidence_interval`); "calibrated" and "calibrated-basic",
             percentile and basic ones at levels chosen by the double bootstrap (see `calibration`);
-            "cr1", "cr2" and "cr3", t intervals by the cluster-robust sandwich with a correction
+            "signed-root", where the profile likelihood's signed root is between the quantiles that
+            it has in the replicates at the estimate (three to ten more refits for each, when first
+            asked for); "cr1", "cr2" and "cr3", t intervals by the cluster-robust sandwich with a correction
             for few clusters: G/(G − 1), or the clusters' leverage (Bell and McCaffrey 2002, with
             Satterthwaite's degrees of freedom; MacKinnon, Nielsen and Webb 2023); "recommended",
             for each parameter the kind of `recommended_kinds`. In any case.
@@ -182,6 +186,10 @@ class Inference(Doubled):
         nothing, lost = np.zeros(len(self.names), dtype=bool), np.zeros(len(self.names))
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
             return nothing
+        if kind == SignedRoot.name:
+            # Of clusters there is no study.
+            if is_clustered(self) or not self.own_errors.ratios_are_quick(self):
+                return nothing
         if kind == Studentized.name:
             if self.unmeasured() and not (self.derived and self.own_errors.is_quick(self)):
                 return nothing
@@ -189,14 +197,19 @@ class Inference(Doubled):
             lost = np.isnan(data.standard_errors[~data.failed]).mean(axis=0)
             # Of a ratio whose denominator may be 0, say, the delta method knows nothing.
             lost = np.where(self.derived & self.heavy_tails, 1.0, lost)
-        ends = self.interval_where_possible(kind, LEVEL)
-        return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0) & (lost < FEW_LOST))
+        bounds = self.interval_where_possible(kind, LEVEL)
+        ends = np.array([bounds.low, bounds.high])
+        # A likelihood that never falls so far does not limit its parameter.
+        shown = ~np.isnan(ends) if kind == SignedRoot.name else np.isfinite(ends)
+        return np.asarray(shown.all(axis=0) & (lost < FEW_LOST))
 
     def _recommended(self) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""
         if self.derived and self.unmeasured() and not self.lacks(Need.STANDARD_ERRORS):
             # Those of a total take refits, as the parameters' own do, and wait until asked for.
             _ = self.origin.unmeasured() or self.with_own_errors()
+        if self._wants_ratios():
+            self.own_errors.roots_of(self)
         kinds = self.recommended_kinds()[~self.flat()]
         if kinds.size and (kinds == NONE).all():
             raise ValueError(
@@ -204,6 +217,13 @@ class Inference(Doubled):
             )
         made = [name for name in np.unique(kinds).tolist() if name != NONE]
         return Mixed({name: self._prepared(name) for name in made}, kinds)
+
+    def _wants_ratios(self) -> bool:
+        """Whether some parameter's interval is recommended to be by the likelihood ratio."""
+        if not self.supports_quantiles or is_clustered(self) or self.lacks(Need.ROOTS):
+            return False
+        wanted = self._n_units <= FEW_UNITS and not withheld(self).all()
+        return bool(wanted and (~self.serves(Studentized.name) & ~self.flat()).any())
 
     @property
     def _n_units(self) -> float:
@@ -239,6 +259,9 @@ class Inference(Doubled):
         if Need.CLUSTERS in needs:
             robust = self._cluster_robust()
             known["cluster_errors"] = cluster_errors_of(robust, chosen, chosen.size)
+        if Need.ROOTS in needs:
+            roots, profile = self.own_errors.roots_of(self)
+            known["roots"], known["profile"] = roots[:, chosen], profile.take(chosen)
         if Need.LEVELS in needs:
             known["levels"] = self.calibration().take(chosen)
         return ReplicateArrays(
@@ -281,6 +304,8 @@ class Inference(Doubled):
             known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
             if known and not (self.unmeasured() and self.without_samples()):
                 return ""
+        if need is Need.ROOTS and (reason := self._lacks_roots()):
+            return reason
         if self.fit is None or isinstance(self.sampling, str):
             use = "load(path, fit=mle)"
             restored = self.labels is not None or read_plan(str(self.sampling)) is not None
@@ -292,6 +317,16 @@ class Inference(Doubled):
         if need is Need.STANDARD_ERRORS and not reason:
             return "the fit is at a bound, or its Hessian is not positive definite"
         return reason
+
+    def _lacks_roots(self) -> str:
+        """Say why these replicates have no likelihood ratios, whatever the plan and the fit."""
+        if self.derived:
+            return "derived quantities have no profile likelihood"
+        if (self.status == Status.AT_BOUND).any():
+            return "replicates lie at a bound, which their profiles would not keep to"
+        if self.center is not None:
+            return "the replicates' center is not the estimate"
+        return "several runs are merged; load one path" if len(self.seeds) > 1 else ""
 
     def jackknife(self) -> tuple[Floats, NDArray[np.intp]]:
         """Estimate without each unit that the plan draws: (G, p), and the units' strata, (G,).
