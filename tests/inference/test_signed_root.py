@@ -66,7 +66,7 @@ def test_of_an_exponential_mean_it_is_known_in_closed_form() -> None:
 
 def test_replicates_without_a_finite_optimum_have_one(tmp_path: Path) -> None:
     mle = separable()
-    boot = bootstrap(mle, n_resamples=199, rng=0)
+    boot = bootstrap(mle, n_resamples=119, rng=0)
     assert 5 < boot.data.divergent.sum() < 100
     found = boot.confidence_interval("signed-root")
     assert np.isfinite([found.low, found.high]).all()
