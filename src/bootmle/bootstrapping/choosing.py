@@ -86,7 +86,7 @@ _RULES = (
     # n = 50:  studentized 92.8 to 96.3, bca 92.3 to 98.0, percentile 86.8 to 94.8
     # n = 200: studentized 93.4 to 95.6, bca 93.4 to 96.2, percentile 92.4 to 95.2
     # n = 1,500: studentized 95.0 to 95.8, bca 94.8 to 95.9, percentile 94.5 to 95.6
-    # Recommended with signed-root, which serves replicates without a finite optimum, in place of bca
+    # Recommended with signed-root, which serves replicates with no finite optimum, instead of bca
     # and percentile (150 to 600 data sets); in brackets without it:
     # n = 20: logit 96.0 to 97.2 (89.2), probit 97.0 to 97.5 (86.6)
     # n = 50: signed-root of an NB2 94.6 to 95.9, log alpha 95.3, tails 2.7 and 2.0 (85.8, 12.1)
