@@ -110,8 +110,22 @@ def test_replicates_are_those_of_a_gradient_by_hand_whatever_n_jobs() -> None:
 
 
 def test_a_replicate_is_the_same_alone_and_among_others() -> None:
-    long, short = (bootstrap(MLE, n_resamples=count, rng=5) for count in (70, 66))
+    # With more than four parameters the scores of its sandwich are those of the last gradient.
+    rng = np.random.default_rng(4)
+    wide, prior = np.column_stack([X, rng.normal(size=(N, 2))]), rng.integers(1, 4, N)
+    mle = fit(poisson, np.zeros(5), (wide, Y), jac="jax", weights=prior)
+    long, short = (bootstrap(mle, n_resamples=count, rng=5) for count in (70, 66))
     assert_array_equal(long.replicates[:66], short.replicates)
+    own = long.data.standard_errors
+    assert_array_equal(own[:66], short.data.standard_errors)
+    for k, params in enumerate(long.replicates):
+        drawn = draw_resample(Cases(), N, 5, k).weights
+        mu = np.exp(wide @ params)
+        bread = np.linalg.inv(wide.T @ ((drawn * prior * mu)[:, None] * wide))
+        meat = wide.T @ ((drawn * prior**2 * (mu - Y) ** 2)[:, None] * wide)
+        own[k] /= np.sqrt(np.diag(bread @ meat @ bread))
+    assert np.median(np.abs(own - 1)) < 0.02  # the Hessian is modeled
+    assert np.abs(own - 1).max() < 0.15
 
 
 def test_all_replicates_are_certified_in_the_compiled_iteration() -> None:
@@ -355,6 +369,22 @@ def test_what_cannot_be_traced_is_refused_with_the_way_back() -> None:
     frame = pd.Series(["a", "b"] * 60, dtype="category")
     with pytest.raises(TypeError, match=r"holds category.*codes for categories"):
         fit(lambda params, y, g: (y - params[0]) ** 2, [1.0], (Y, frame), jac="jax")
+
+    @jax.custom_vjp  # type: ignore[untyped-decorator, unused-ignore]
+    def square(value: Any) -> Any:
+        return value**2
+
+    square.defvjp(lambda value: (value**2, value), lambda value, seed: (2 * value * seed,))
+
+    def halved(params: Any, y: Any) -> Any:
+        return jax.lax.while_loop(lambda v: (v > 1).any(), lambda v: v / 2, (y - params[0]) ** 2)
+
+    for forward, reason in (
+        (lambda params, y: square(y - params[0]), "custom_vjp"),
+        (halved, "Rev"),
+    ):
+        with pytest.raises(TypeError, match=rf"cannot differentiate fun.*{reason}.*leave jac out"):
+            fit(forward, [1.0], Y, jac="jax")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,10 @@ class Automatic:
         """Evaluate the Hessian (p, p) of the weighted sum, by forward over reverse mode."""
         return self._kernels.call("hessian", params, args, weights)
 
+    def trace_hessian(self, params: Floats, args: tuple[Any, ...]) -> None:
+        """Raise JAX's error where forward over reverse mode does not work."""
+        self._kernels.trace_hessian(params, args)
+
     def gradients(
         self, points: Floats, weights: Sequence[Floats | None], args: tuple[Any, ...]
     ) -> Floats:
@@ -182,7 +186,6 @@ def read_automatic(
     params = parameters.values
     try:
         found = objective(params.copy(), *args)
-        objective.scores(params, *args)
     except Exception as error:  # JAX has a class for each way in which tracing fails
         if "PRNG key" in str(error):
             for label, leaf in walk_leaves(args):
@@ -190,9 +193,8 @@ def read_automatic(
                     raise TypeError(key_message(label)) from error
         if not type(error).__module__.startswith("jax"):
             raise
-        reason = str(error).strip().splitlines()[0]
         raise TypeError(
-            f"jac: 'jax' cannot trace fun ({type(error).__name__}: {reason}); write it in "
+            f"jac: 'jax' cannot trace fun ({_reason(error)}); write it in "
             f"jax.numpy, with jnp.where or jax.lax.cond in place of Python's if, or leave jac out "
             f"for derivatives by differences"
         ) from error
@@ -201,6 +203,7 @@ def read_automatic(
             f"jac: 'jax' needs fun to return double precision, not {found.dtype} ({brief(found)}); "
             f"remove conversions to another precision from fun, or leave jac out"
         )
+    _differentiate(objective, params, args)
     n, note = count_rows(args), ""
     if found.size == 1 and n is not None and n > 1:
         objective, note = _taken_apart(objective, params, args, n)
@@ -209,6 +212,24 @@ def read_automatic(
     parameters, notes = trace_scales(parameters)
     objective = replace(objective, notes=(*([note] if note else []), *notes))
     return objective, AutomaticGradient(objective), parameters
+
+
+def _differentiate(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> None:
+    """Differentiate an objective that has been evaluated; TypeError where JAX cannot, and why."""
+    try:
+        objective.scores(params, *args)
+        objective.trace_hessian(params, args)
+    except Exception as error:  # of JAX, whatever its class
+        raise TypeError(
+            f"jac: 'jax' cannot differentiate fun forward and in reverse ({_reason(error)}); "
+            f"write loops with a known number of turns (jax.lax.scan or fori_loop) and functions "
+            f"without jax.custom_vjp, or leave jac out for derivatives by differences"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the class of an error and the first line of its message."""
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
 
 
 def _taken_apart(

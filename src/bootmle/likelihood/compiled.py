@@ -51,6 +51,11 @@ class Kernels:
         with double_precision():
             return np.asarray(getattr(self, kernel)(params, self.on_device(args), *more))
 
+    def trace_hessian(self, params: Floats, args: Any) -> None:
+        """Trace the Hessian of the sum without compiling it."""
+        with double_precision():
+            require_jax().eval_shape(self.hessian, params, self.on_device(args), None)
+
     def bytes_of_gradient(self, params: Floats, args: Any) -> int:
         """Return the device memory that one gradient takes besides the data, as compiled."""
         with double_precision():
