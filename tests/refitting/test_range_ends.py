@@ -39,6 +39,26 @@ def test_a_replicate_without_a_scale_ends_as_a_fit_does(nll: Any, bounds: Any) -
     assert mle.status is Status.CERTIFIED
     assert (boot.status == Status.AT_BOUND).all()
     meet = 2.0 if nll is dose_response else 1.0
-    assert abs(boot.replicates[0, 0] - meet) < 0.05 * mle.information.standard_errors[0]
+    assert abs(boot.replicates[0, 0] - meet) < 1e-5
     assert boot.replicates[0, 1] <= 1e-6
     assert refit.status is Status.AT_BOUND
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
+@pytest.mark.parametrize("events", [2, 5, 7])
+def test_a_midpoint_beside_an_infinite_log_slope_is_the_dose_with_both(
+    unit: float, events: int
+) -> None:
+    # As the slope grows the midpoint goes to dose 2 so fast that the odds there stay what they are.
+    def nll(params: Any, dose: Any, event: Any) -> Any:
+        eta = (dose - params["mid"]) * np.exp(params["log_slope"])
+        return np.logaddexp(0, eta) - event * eta
+
+    none, some = np.zeros(10), np.r_[np.full(10 - events, 10), np.full(events, 15)]
+    rows = np.array([np.r_[none, some, np.full(10, 21)]] * 2).astype(int)
+    mle = fit(nll, {"mid": 1.8 * unit, "log_slope": -np.log(unit)}, (DOSE * unit, EVENT))
+    boot = bootstrap(mle, sampling=Given(indices=rows), n_resamples=2)
+    assert (boot.status == Status.NO_FINITE_OPTIMUM).all()
+    assert abs(boot.replicates[0, 0] / unit - 2) < 1e-3
+    assert boot.replicates[0, 1] == np.inf
+    assert boot.data.n_evaluations.max() <= 270  # 15 times a regular one's 18

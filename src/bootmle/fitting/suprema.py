@@ -19,6 +19,7 @@ from bootmle.fitting.ridges import find_ridge
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.bounds import Columns, stays_inside
+from bootmle.optimization.divergence import domain_ends
 from bootmle.optimization.flat_spaces import noise_at
 from bootmle.optimization.outcome import UNBOUNDED, Outcome, divergence_signs
 from bootmle.optimization.plateaus import SAME_SUPREMUM, at_plateau
@@ -171,9 +172,8 @@ class SupremumSearch(Descent, ABC):
             return False
         seen = self.parameters.to_working(found.params if found.seen is None else found.seen)
         seen = np.where(finite | np.isfinite(seen), seen, self.working)
-        further = np.where(finite, seen, 2 * seen - self.start())
-        if not np.isfinite(self.likelihood.total(self.parameters.to_user(further))):
-            return False  # the domain ends before they get there
+        if domain_ends(self._value_at, self.start(), seen, ~finite):
+            return False
         if self.leaves_plateau(~finite) or self.leaves_plateau(self.without_effect()):
             return False
         point = self.nearest_on_way(seen, finite, hidden)
@@ -181,6 +181,10 @@ class SupremumSearch(Descent, ABC):
             return False
         self.working = point
         return self.has_no_optimum(found.message, np.flatnonzero(~finite))
+
+    def _value_at(self, working: Floats) -> float:
+        """Evaluate the nll on the working scale."""
+        return self.likelihood.total(self.parameters.to_user(working))
 
     def _is_far_away(self) -> bool:
         """Walk on where a parameter went far from its start, to where the nll is lowest."""

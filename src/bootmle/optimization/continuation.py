@@ -5,83 +5,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Log
+from bootmle.optimization.approach import Approach
 from bootmle.optimization.bounds import scale_ends
 from bootmle.optimization.flat_spaces import noise_in, table_along
-from bootmle.optimization.others_fit import OthersFit, extrapolate
+from bootmle.optimization.others_fit import OthersFit
 from bootmle.optimization.outcome import UNBOUNDED, Outcome, at_scale_ends, no_finite_optimum
+from bootmle.optimization.path_rules import RULES
 from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
+from bootmle.optimization.stations import Station, guesses, shrinkage
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["RULES", "Path", "Station"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How a path is continued, and when it has reached a supremum."""
-
-    first: float = 0.1
-    """First step, as a share of the way that the search went with the parameter."""
-    longest: float = 0.5
-    """Longest first step, in sizes of the parameter or of 1: a logarithm may have gone far."""
-    growth: float = 1.5
-    """Of a step after one that succeeded."""
-    halvings: int = 6
-    """Of a step, until the others can be followed."""
-    evaluations: int = 100
-    """At most, times (q + 1)²: a station takes about twice that square."""
-    legs: int = 4
-    """Times that the others are fitted at a station."""
-    level: float = 1e-5
-    """Change of the nll that is none: what errors of 1e-3 standard errors of 20 others make."""
-    spacings: tuple[float, ...] = (1.0, 0.1, 1e-2, 1e-3)
-    """Of points whose differences show noise, in shares of 1e-4 of a step: the first over which the
-    nll hardly changes."""
-    smooth: float = 1e-6
-    """By so much: of a quadratic, third differences are 1e-11 then."""
-    nearer: float = 1 / 4
-    """Share of the way, from which on the nll is level where there is a supremum."""
-    gradual: int = 3
-    """Stations from which it fell at least: onto a ridge it does so at once."""
-    saturating: float = 0.01
-    """Share of the whole fall that is left over the last doubling, where noise hides the rest."""
-    hidden: float = 5.0
-    """Noise levels up to which a fall is none: others that are fitted find where it is lowest."""
-    back: int = 12
-    """Stations back from the start at most, where the nll is as low there already."""
-    least: int = 5
-    """Stations of a path that ends in noise."""
-    endless: tuple[int, float] = (5, 0.8)
-    """Last stations over which the nll has fallen at the same pace, within this share, where there
-    is no supremum: over a doubling of the distance, the fall to one has died out."""
-    beyond: float = 1.0
-    """Distance, of a logarithm, from where the search ended; as far again of anything else."""
-    diverging: float = 0.85
-    """Ratio of another parameter's last two moves, each over a doubling of the distance, from which
-    on it diverges, too: a logarithm has 1, a square root 1.4, what converges as 1/√t has 0.7."""
-    moved: float = 0.1
-    """Last move, in standard errors, of one that has converged."""
-    further: float = 0.2
-    """First step from the end, as a share of the way to it."""
-
-
-RULES = Rules()
-
-
-class Station(NamedTuple):
-    """How far the parameter went, the others (q - 1,) and their standard errors, and the nll."""
-
-    distance: float
-    others: Floats
-    units: Floats
-    value: float
+__all__ = ["Path"]
 
 
 @dataclass(slots=True)
@@ -93,14 +35,19 @@ class Path:
     end: Floats
     way: float
     """The way that the parameter goes, with its sign."""
+    near: bool = False
+    """Whether the path begins where the others are fitted at the end, rather than at the center."""
     most: int = field(init=False)
     """Evaluations of the target from which on the path is given up."""
     fits: OthersFit = field(init=False)
     stations: list[Station] = field(default_factory=list)
+    highest: float = -np.inf
+    """The nll at the center, where the path does not begin there."""
 
     def __post_init__(self) -> None:
         """Begin in the center's units."""
-        self.most = self.target.n_evaluations + RULES.evaluations * (self.end.size + 1) ** 2
+        most = RULES.near_evaluations if self.near else RULES.evaluations
+        self.most = self.target.n_evaluations + most * (self.end.size + 1) ** 2
         units = np.delete(self.target.whitening.units, self.column)
         self.fits = OthersFit(self.target, self.column, np.diag(units), RULES.legs)
 
@@ -132,20 +79,23 @@ class Path:
         Noise, which is measured at each station, may hide what little is left to fall. Where the
         others cannot be followed any more, half of that way is enough.
         """
-        if not self._begin(step_sizes):
+        if not (self._begin_near(step_sizes) if self.near else self._begin(step_sizes)):
             return False
-        step = self.first_step
+        step = RULES.nearby * abs(self.way) if self.near else self.first_step
         while self.fits.target.n_evaluations < self.most:
-            station, step = self.next(self.stations[-2:], step, step_sizes)
+            station, step = self.next(self.stations[-3:], step, step_sizes)
             if station is None:
-                return self._has_fallen(0.5, 0.0)
-            fall, noise = self.stations[-1].value - station.value, self._noise(station, step)
-            if fall < -max(RULES.level, noise):
+                return self._has_fallen(0.5, 0.0, step_sizes)
+            fall = self.stations[-1].value - station.value
+            noise = self._noise(station, step) if fall < RULES.visible else step_sizes.noise
+            if self.near and -RULES.rise < fall < -RULES.level:
+                return self._saturates(step_sizes)
+            if fall < -max(RULES.level, RULES.hidden * noise):
                 return False
             if noise > RULES.level and fall < RULES.hidden * noise:
-                return self._saturates()
+                return self._saturates(step_sizes)
             self.stations.append(station)
-            if self._is_level() or self.is_endless():
+            if self._is_level(step_sizes) or self.is_endless():
                 return not self.is_endless()
             step_sizes = StepSizes.from_noise(max(step_sizes.noise, noise))
             step *= RULES.growth
@@ -161,7 +111,7 @@ class Path:
         self.stations.append(Station(distance, others, units, lowest))
         step = RULES.further * distance
         while self.stations[-1].distance < 2 * distance:
-            station, step = self.next(self.stations[-2:], step, step_sizes)
+            station, step = self.next(self.stations[-3:], step, step_sizes)
             if station is None or abs(station.value - lowest) > RULES.level:
                 return False
             self.stations.append(station)
@@ -181,21 +131,45 @@ class Path:
         lowest = self.target.value_at(self.end)
         step = -self.first_step
         while len(self.stations) < RULES.back and self.stations[0].value < lowest + SAME_SUPREMUM:
-            station, step = self.next(self.stations[1::-1], step, step_sizes)
+            station, step = self.next(self.stations[2::-1], step, step_sizes)
             if station is None:
                 break
             self.stations.insert(0, station)
             step *= RULES.growth
         return True
 
+    def _begin_near(self, step_sizes: StepSizes) -> bool:
+        """Fit the others where the parameter is at the end."""
+        station = self.fit(abs(self.way), np.delete(self.end, self.column), step_sizes)
+        if station is None:
+            return False
+        self.stations.append(station)
+        self.highest = self.target.value_at(self.target.whitening.center)
+        return True
+
+    def _go_back(self, step_sizes: StepSizes) -> None:
+        """Go back from where the path began until the nll is higher at enough stations."""
+        step = -RULES.back_near * abs(self.way)
+        while self._higher() < RULES.near_gradual and self.stations[0].distance > -step:
+            station, step = self.next(self.stations[2::-1], step, step_sizes)
+            if station is None or station.value < self.stations[0].value - RULES.level:
+                break
+            self.stations.insert(0, station)
+
+    def _higher(self) -> int:
+        """Count the stations at which the nll is higher than at the last."""
+        last = self.stations[-1].value
+        return sum(each.value > last + RULES.level for each in self.stations)
+
     def next(
         self, before: list[Station], step: float, step_sizes: StepSizes
     ) -> tuple[Station | None, float]:
-        """Continue from two stations by a step, halved until the others can be followed."""
+        """Continue from the last stations by a step, halved until the others can be followed."""
         # Return that step, too.
         for _ in range(RULES.halvings if self.target.n_evaluations < self.most else 0):
             distance = before[-1].distance + step
             others = self._predict(before, distance)
+            self.fits.factor = self.fits.factor * shrinkage(before, distance)[:, None]
             station = self.fit(distance, others, step_sizes)
             station = station or self._as_low(before[-1], distance, others)
             if station is not None:
@@ -204,16 +178,11 @@ class Path:
         return None, step
 
     def _predict(self, before: list[Station], distance: float) -> Floats:
-        """Say where the others will be, as functions of the distance, or of its logarithm."""
-        distances = np.array([each.distance for each in before])
-        others = np.array([each.others for each in before])
-        last: Floats = others[-1]
-        found = [extrapolate(distances, others, distance), last]
-        if min(*distances, distance) > 0:
-            found.append(extrapolate(np.log(distances), others, float(np.log(distance))))
+        """Say where the others will be: that of several guesses at which the nll is lowest."""
+        found = guesses(before, distance)
         points = [self.fits.point(self.place(distance), each) for each in found]
         values = [self.target.value_at(point) for point in points]
-        return found[int(np.argmin(values))]
+        return found[int(np.argmin(np.nan_to_num(values, nan=np.inf, posinf=np.inf)))]
 
     def fit(self, distance: float, others: Floats, step_sizes: StepSizes) -> Station | None:
         """Fit the others at a distance, from a point; None where they do not converge."""
@@ -239,7 +208,10 @@ class Path:
             values = table_along(here, np.zeros(1), np.ones(1))
             self.target.n_evaluations += here.n_evaluations
             if np.isfinite(values).all():
-                found = noise_in(values)
+                before, found = found, noise_in(values)
+                if found > RULES.alike * before:
+                    found = before  # far out noise is alike over short distances
+                    break
                 if np.ptp(values) < RULES.smooth:
                     break
         # The others' optimum may lie between two floating-point numbers.
@@ -252,15 +224,21 @@ class Path:
         limit = first + share * (station.distance - first)
         return [each for each in self.stations if each.distance <= limit][-1]
 
-    def _has_fallen(self, share: float, allowed: float) -> bool:
+    def _has_fallen(self, share: float, allowed: float, step_sizes: StepSizes) -> bool:
         """Whether the nll has fallen, but not since a share of the way, except by so much."""
         last = self.stations[-1].value
-        falls = np.array([each.value - last for each in self.stations])
-        gradual = int((falls > RULES.level).sum()) >= RULES.gradual
-        if not (gradual and falls.max() > SAME_SUPREMUM):
-            return False
+        most = max(max(each.value for each in self.stations), self.highest) - last
         lately = self._before(self.stations[-1], share).value - last
-        return bool(lately <= max(allowed * falls.max(), RULES.level))
+        left = max(min(allowed * most, RULES.visible) if self.near else allowed * most, RULES.level)
+        if not lately <= left:
+            return False
+        if self.near and self._higher() < RULES.near_gradual:
+            self._go_back(step_sizes)
+            self.most = 0  # further on there is nothing to see
+            if allowed:
+                lately = self._before(self.stations[-1], share).value - last
+        least = RULES.near_gradual if self.near else RULES.gradual
+        return self._higher() >= least and most > SAME_SUPREMUM and lately <= left
 
     def is_endless(self) -> bool:
         """Whether the nll has fallen at the same pace, by much, beyond where the search ended."""
@@ -278,14 +256,14 @@ class Path:
         steady = values[0] - values[-1] > 1 and paces.min() > share * paces.max()
         return bool(steady and values[-1] < self.target.value_at(self.end))
 
-    def _is_level(self) -> bool:
+    def _is_level(self, step_sizes: StepSizes) -> bool:
         """Whether the nll, which has fallen, does so no more."""
-        return self._has_fallen(RULES.nearer, 0.0)
+        return self._has_fallen(RULES.nearer, 0.0, step_sizes)
 
-    def _saturates(self) -> bool:
+    def _saturates(self, step_sizes: StepSizes) -> bool:
         """Whether it has fallen by next to nothing lately, before noise hides the rest."""
-        enough = len(self.stations) >= RULES.least
-        return enough and self._has_fallen(0.5, RULES.saturating)
+        enough = self.near or len(self.stations) >= RULES.least
+        return enough and self._has_fallen(0.5, RULES.saturating, step_sizes)
 
     def without_bound(self) -> Outcome:
         """Report that the nll falls without end, as seen at the last station."""
@@ -297,12 +275,12 @@ class Path:
     def outcome(self, step_sizes: StepSizes) -> Outcome:
         """Report where the nll is level, which parameters diverge, and others' errors."""
         last = self.stations[-1]
-        half = self._before(last)
-        quarter = self._before(half)
-        move, before = last.others - half.others, half.others - quarter.others
-        diverges = np.abs(move) > RULES.diverging * np.abs(before)
-        diverges &= np.abs(move) > RULES.moved * last.units
-        signs = np.insert(np.where(diverges, np.sign(move), 0.0), self.column, np.sign(self.way))
+        diverges, limits = self._others_ends()
+        signs = np.insert(
+            np.where(diverges, np.sign(last.others - self._before(last).others), 0.0),
+            self.column,
+            np.sign(self.way),
+        )
         level = [each for each in self.stations if each.value <= last.value + RULES.level]
         middle = level[len(level) // 2]
         columns, point = np.flatnonzero(signs), self.point(middle)
@@ -312,4 +290,30 @@ class Path:
         self.target.n_evaluations += here.n_evaluations
         nothing = np.full(point.size, np.nan)
         errors = nothing if fitted is None else fitted.errors
-        return at_scale_ends(self.target, point, columns, signs[columns], errors)
+        found = at_scale_ends(self.target, point, columns, signs[columns], errors)
+        parameters = self.target.likelihood.parameters
+        ends = parameters.to_user(np.insert(limits, self.column, point[self.column]))
+        finite = np.setdiff1d(parameters.free, parameters.free[columns])
+        return replace(
+            found, params=np.where(np.isin(np.arange(ends.size), finite), ends, found.params)
+        )
+
+    def _others_ends(self) -> tuple[NDArray[np.bool_], Floats]:
+        """Say which of the others (q - 1,) diverge, and what those that do not converge to."""
+        last = self.stations[-1]
+        half = self._before(last)
+        quarter = self._before(half)
+        move, before = last.others - half.others, half.others - quarter.others
+        diverges = np.abs(move) > RULES.diverging * np.abs(before)
+        diverges &= np.abs(move) > RULES.moved * last.units
+        seen = self.stations[-3:]
+        if len(seen) < 3:
+            return diverges, last.others
+        approach = Approach(
+            np.array([each.distance for each in seen]), np.array([each.others for each in seen])
+        )
+        limits = approach.limits()
+        rest = approach.rates * (seen[-1].distance - seen[0].distance) > RULES.resting
+        diverges &= ~rest
+        moved = np.abs(seen[-1].others - seen[-2].others) > RULES.moved * last.units
+        return diverges, np.where(rest & moved & np.isfinite(limits), limits, last.others)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.continuation import RULES, Path
+from bootmle.optimization.continuation import Path
 from bootmle.optimization.outcome import Outcome
+from bootmle.optimization.path_rules import RULES
 from bootmle.optimization.plateaus import SAME_SUPREMUM
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -30,7 +31,12 @@ _RULES = _Rules()
 
 
 def along_curve(
-    target: WhitenedObjective, z: Floats, step_sizes: StepSizes, *, from_end: bool = False
+    target: WhitenedObjective,
+    z: Floats,
+    step_sizes: StepSizes,
+    *,
+    from_end: bool = False,
+    near: bool = False,
 ) -> Outcome | Floats | None:
     """Continue with a parameter that went far, the others fitted at each station."""
     # From the center, or from z, to see whether that is an optimum. Return that there is no finite
@@ -38,11 +44,13 @@ def along_curve(
     whitening = target.whitening
     end, lowest, point = whitening.to_working(z), target.value(z), None
     for column, way in _drivers(target, end):
-        path = Path(target, column, end, way)
+        path = Path(target, column, end, way, near)
         if np.isfinite(path.limit):
             continue
         if path.stays_level(step_sizes) if from_end else path.reaches_supremum(step_sizes):
             return path.outcome(step_sizes)
+        if near and path.stations:
+            break
         if from_end:
             continue
         if path.is_endless():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
@@ -24,7 +26,7 @@ from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
-__all__ = ["Ray", "divergence_along", "follow_curvature", "probe_rays"]
+__all__ = ["Ray", "divergence_along", "domain_ends", "follow_curvature", "probe_rays"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,13 @@ class Ray:
                 break
             lowest, distance = value, 4 * distance
         return self.origin + distance * self.direction, lowest
+
+
+def domain_ends(
+    value_at: Callable[[Floats], float], origin: Floats, here: Floats, diverging: NDArray[np.bool_]
+) -> bool:
+    """Whether the domain ends within as far again as diverging parameters (q,) went until here."""
+    return not np.isfinite(value_at(np.where(diverging, 2 * here - origin, here)))
 
 
 def probe_rays(

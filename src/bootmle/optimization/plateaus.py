@@ -223,9 +223,11 @@ def fit_others(
     step_sizes: StepSizes,
     *,
     patient: bool = False,
+    goal: float = np.inf,
 ) -> Others | None:
     """Fit the parameters that are not held, from a point (q,); None where they do not converge."""
-    # Slow steps are taken for a divergence, unless patient: in a bending valley they arrive.
+    # Slow steps are taken for a divergence, unless patient: in a bending valley they arrive. A fit
+    # that cannot end as low as a goal is given up.
     errors = np.full(working.size, np.nan)
     parameters = target.likelihood.parameters
     others = np.setdiff1d(np.arange(working.size), held)
@@ -235,7 +237,7 @@ def fit_others(
     center = working[others]
     for _ in range(_RULES.legs):
         start = here.whitening.to_whitened(center)
-        run = descend(here, start, step_sizes, rounds=_RULES.steps, ceiling=np.inf)
+        run = descend(here, start, step_sizes, rounds=_RULES.steps, ceiling=np.inf, goal=goal)
         target.n_evaluations += here.n_evaluations
         center = here.whitening.to_working(run.z[0])
         if run.done[0]:
@@ -243,6 +245,7 @@ def fit_others(
             fitted[others], errors[others] = center, run.standard_errors()[0]
             return Others(fitted, errors)
         slow = run.diverges and not patient
+        slow |= bool(run.stuck[0]) and np.isfinite(goal)
         if slow or not np.isfinite(run.hessian[0]).all():
             return None
         here = here.seen_in(here.whitening.rewhitened(center, run.hessian[0]))

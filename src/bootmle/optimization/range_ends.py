@@ -12,8 +12,10 @@ import numpy as np
 
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.scales import Identity, Log
-from bootmle.optimization.continuation import Path, Station
-from bootmle.optimization.others_fit import extrapolate
+from bootmle.optimization.continuation import Path
+from bootmle.optimization.others_fit import OthersFit
+from bootmle.optimization.path_rules import RULES
+from bootmle.optimization.stations import guesses
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
 
@@ -58,9 +60,12 @@ class RangeEnd:
 
 
 def toward_range_end(
-    target: WhitenedObjective, working: Floats, step_sizes: StepSizes
+    target: WhitenedObjective, working: Floats, step_sizes: StepSizes, *, near: bool = False
 ) -> RangeEnd | None:
-    """Continue from a point (q,) to the ends of ranges that it is nearer to than the center is."""
+    """Continue from a point (q,) to the ends of ranges that it is nearer to than the center is.
+
+    On a path from the center, or from near the point.
+    """
     for column, side, limit in _ends(target, working):
         on_log = _on_log_scale(target, column, side, limit)
         parameters = on_log.likelihood.parameters
@@ -69,7 +74,7 @@ def toward_range_end(
             end = parameters.to_working(target.likelihood.parameters.to_user(working))
         if not np.isfinite(end[column]):
             end[column] = center[column] - _RULES.furthest
-        path = Path(on_log, column, end, float(end[column] - center[column]))
+        path = Path(on_log, column, end, float(end[column] - center[column]), near)
         found = path.reaches_supremum(step_sizes)
         target.n_evaluations += on_log.n_evaluations
         if found:
@@ -127,38 +132,32 @@ def _at_end(
     bounded = np.isfinite(target.likelihood.parameters.bounds[path.column, side])
     for _ in range(_RULES.further):
         last = path.stations[-1]
-        for place in (limit, limit + _RULES.beside * (start - limit)):
-            params, value = min(
-                ((each, target.value_of(each)) for each in _extrapolated(path, place, limit)),
-                key=lambda pair: pair[1],
-            )
-            if place == limit and np.isfinite(value) and not bounded:
+        fits = OthersFit(target, path.column, np.diag(last.units), RULES.legs)
+        for share in (0.0, _RULES.beside):
+            place = limit + share * (start - limit)
+            guess = _guessed(target, path, place, share)
+            others, value = fits.at(place, guess, step_sizes)
+            at_guess = target.value_at(fits.point(place, guess))
+            if share == 0 and np.isfinite(at_guess) and not bounded:
                 return None  # the domain goes on
+            if at_guess <= min(value, last.value + _RULES.same):
+                others, value = guess, at_guess
             if value <= last.value + _RULES.same:
+                params = target.likelihood.parameters.to_user(fits.point(place, others))
                 errors = np.insert(last.units, path.column, 0.0)
                 return RangeEnd(
                     path.column, side, params, target.likelihood.parameters.in_all(errors)
                 )
-        distance = last.distance + _RULES.step
-        place = limit + (start - limit) * np.exp(-distance)
-        ahead = path.target.likelihood.parameters.to_working(_extrapolated(path, place, limit)[0])
-        others = np.delete(ahead, path.column)
-        station = path.fit(distance, others, step_sizes)
+        station, _ = path.next(path.stations[-3:], _RULES.step, step_sizes)
         if station is None or station.value > last.value + _RULES.same:
             break
         path.stations.append(station)
     return None
 
 
-def _extrapolated(path: Path, place: float, limit: float) -> list[Floats]:
-    """Return full parameters (p,) with one at a place: the others linear, or as they were last."""
-    before: list[Station] = path.stations[-2:]
-    away = np.exp([path.place(station.distance) for station in before])
-    others = np.array([station.others for station in before])
-    parameters = path.target.likelihood.parameters
-    found = []
-    for each in (extrapolate(away, others, abs(place - limit)), others[-1]):
-        params = parameters.to_user(path.point(before[-1]._replace(others=each)))
-        params[parameters.free[path.column]] = place
-        found.append(params)
-    return found
+def _guessed(target: WhitenedObjective, path: Path, place: float, share: float) -> Floats:
+    """Say where the others (q - 1,) are with one at a place, at this share of its distance."""
+    distance = -float(np.log(share)) if share else np.inf
+    found = guesses(path.stations[-3:], distance)
+    values = [target.value_at(path.fits.point(place, each)) for each in found]
+    return found[int(np.argmin(np.nan_to_num(values, nan=np.inf, posinf=np.inf)))]

@@ -34,6 +34,7 @@ from bootmle.optimization.plateaus import at_plateau, off_plateau
 from bootmle.optimization.profile_walk import along_profile
 from bootmle.optimization.range_ends import toward_range_end
 from bootmle.optimization.recession import along_recession
+from bootmle.optimization.refit_rules import RULES
 from bootmle.optimization.status import Status
 from bootmle.optimization.step_sizes import StepSizes
 from bootmle.optimization.whitening import WhitenedObjective
@@ -44,8 +45,10 @@ __all__ = ["fall_back"]
 _STEPS = 6
 """Newton steps with measured Hessians before divergence is probed for; measured: a regular refit
 takes 1 to 7 with any Hessian."""
+_FIRST = 3
+"""Of those, steps after which they have to contract: where they do not, a curve may lead on."""
 _AS_LOW = 1e-5
-"""Rise from a point to a supremum beyond it that does not count, as continuation.Rules.level."""
+"""Rise from a point to a supremum beyond it that does not count, as path_rules.RULES.level."""
 _ALLOWANCE = 1e-4
 """Change of the nll that does not count on a plateau, where following the curvature failed: 2e-4 of
 what it rises by over one standard error."""
@@ -187,16 +190,22 @@ class _Fallback:
         if at_infinity is not None:
             return at_infinity
         ray = probe_rays(target, z, value, step, step_sizes) if z.any() else None
-        if ray is None and z.any():
+        if ray is None and z.any() and not target.likelihood.per_observation:
             at_infinity = along_recession(target, z, step, step_sizes)
             if at_infinity is not None:
                 return at_infinity
         for start in (z, np.zeros_like(z)) if z.any() else (z,):
             if ray is not None:
                 break
-            run = descend(target, start, step_sizes, rounds=_STEPS)
+            run = descend(target, start, step_sizes, rounds=_FIRST)
+            if not (run.done[0] or run.stuck[0] or run.contraction[0] > RULES.slow):
+                run.run(_STEPS - _FIRST)
             if run.done[0]:
                 return certified(target, run)
+            if start is z:
+                found = self.along_curves(run.z[0], near=True)
+                if found is not None:
+                    return found
             stopped, value = run.z[0], float(run.value[0])
             ray = probe_rays(target, stopped, value, run.steps[0], step_sizes)
             if ray is not None:
@@ -219,11 +228,13 @@ class _Fallback:
         end = _whitened(self.target, found.params)
         return self.along_curves(end, from_end=True) or found
 
-    def along_curves(self, z: Floats, *, from_end: bool = False) -> Outcome | None:
+    def along_curves(
+        self, z: Floats, *, from_end: bool = False, near: bool = False
+    ) -> Outcome | None:
         """Find an optimum at an end of a range, or at infinity, on a curve past a point."""
-        found = self._as_low(self._at_range_end(z), z)
+        found = self._as_low(self._at_range_end(z, near=near), z)
         return found or self._as_low(
-            along_curve(self.target, z, self.step_sizes, from_end=from_end), z
+            along_curve(self.target, z, self.step_sizes, from_end=from_end, near=near), z
         )
 
     def _as_low(self, found: Outcome | Floats | None, z: Floats) -> Outcome | None:
@@ -235,10 +246,11 @@ class _Fallback:
         passes = low and passes_infinity(self.target, found, seen, self.step_sizes)
         return found if low and not passes else None
 
-    def _at_range_end(self, z: Floats) -> Outcome | None:
+    def _at_range_end(self, z: Floats, *, near: bool = False) -> Outcome | None:
         """Find an optimum at an end of a parameter's range, past a point."""
         target = self.target
-        found = toward_range_end(target, target.whitening.to_working(z), self.step_sizes)
+        working = target.whitening.to_working(z)
+        found = toward_range_end(target, working, self.step_sizes, near=near)
         if found is None:
             return None
         column = np.array([found.column])

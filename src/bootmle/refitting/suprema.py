@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.divergence import domain_ends
 from bootmle.optimization.open_values import open_columns
 from bootmle.optimization.outcome import SUPREMUM, UNBOUNDED, Outcome
 from bootmle.optimization.plateaus import SAME_SUPREMUM, fit_others
@@ -22,12 +23,12 @@ _ONWARD = 0.5
 
 def leaves_domain(target: WhitenedObjective, found: Outcome) -> bool:
     """Whether the domain ends before infinite parameters get there."""
-    parameters, center = target.likelihood.parameters, target.whitening.center
-    infinite = np.isinf(found.params[parameters.free])
-    if found.seen is None or not infinite.any():
+    parameters = target.likelihood.parameters
+    diverging = ~np.isfinite(found.params[parameters.free])
+    if found.seen is None or not diverging.any():
         return False
     here = parameters.to_working(found.seen)
-    return not np.isfinite(target.value_at(np.where(infinite, 2 * here - center, here)))
+    return domain_ends(target.value_at, target.whitening.center, here, diverging)
 
 
 def mark_open(target: WhitenedObjective, found: Outcome) -> Outcome:
@@ -59,8 +60,8 @@ def passes_infinity(
     level = target.value_at(here) + SAME_SUPREMUM
     held = np.flatnonzero(infinite)
     for side in (1.0, -1.0) if held.size else ():
-        point = np.where(infinite, -here, side * here)
-        fitted = fit_others(target, held, point, step_sizes, patient=True)
+        point = np.where(infinite, 2 * target.whitening.center - here, side * here)
+        fitted = fit_others(target, held, point, step_sizes, patient=True, goal=level)
         if fitted is not None and target.value_at(fitted.working) <= level:
             return True
     return False
