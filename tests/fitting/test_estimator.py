@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bootmle import Bayesian, Bootstrap, Cases, Estimator, Given, Status, bootstrap
+from bootmle import Bayesian, Blocks, Bootstrap, Cases, Estimator, Given, Status, bootstrap
 from bootmle.refitting.estimator_refit import EstimatorRefit
 from bootmle.sampling.resample import Resample
 from bootmle.sampling.streams import draw_numbers, stream_of
@@ -395,3 +395,32 @@ def test_a_function_that_changes_its_data_in_place_is_refused() -> None:
 
     with pytest.raises(ValueError, match="function: changed its data in place; work on copies"):
         Estimator(sorting, Y.copy())
+
+
+WALK = np.cumsum(np.random.default_rng(3).normal(size=60))
+
+
+def lag_and_mean(y: Any) -> dict[str, float]:
+    return {"lag": float(np.corrcoef(y[1:], y[:-1])[0, 1]), "mean": 1e3 * float(np.mean(y))}
+
+
+def test_estimates_that_depend_on_the_order_of_the_rows_are_named() -> None:
+    series = Estimator(lag_and_mean, args=WALK)
+    found = [
+        each for each in bootstrap(series, n_resamples=50, rng=0).alarms if "order" in str(each)
+    ]
+    assert [each.names for each in found] == [("lag",)]
+    assert "sampling=Blocks()" in str(found[0])
+    assert not any(
+        "order" in str(each)
+        for boot in (
+            bootstrap(series, sampling=Blocks(5), n_resamples=50, rng=0),
+            bootstrap(Estimator(moments, args=Y), n_resamples=50, rng=0),
+        )
+        for each in boot.alarms
+    )
+
+
+def test_parts_of_unequal_length_are_no_estimates() -> None:
+    with pytest.raises(TypeError, match=r"function: returned .*; return an array, a mapping"):
+        Estimator(lambda y: [y.mean(), np.array([y.std()])], args=Y)

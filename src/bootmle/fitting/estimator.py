@@ -204,7 +204,7 @@ class Estimator(Fitted):
     def description(self, seed: int) -> dict[str, Any]:
         """Describe the data and the estimates in a form that JSON holds."""
         errors = [] if self.errors is None else [self.errors]
-        resampled = [self._on_rows(rows) for rows in _few_resamples(self.n, seed)]
+        resampled = [self.on_rows(rows) for rows in _few_resamples(self.n, seed)]
         estimates = [self.estimate, *(values for values, _ in resampled)]
         errors += [] if self.errors is None else [each for _, each in resampled]
         return {
@@ -215,7 +215,7 @@ class Estimator(Fitted):
             "standard_error": _plain(np.concatenate(errors)) if errors else None,
         }
 
-    def _on_rows(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    def on_rows(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Return estimates and own errors on some of the rows; NaN where there are none."""
         nothing = np.full(self.estimate.size, np.nan)
         try:

@@ -27,17 +27,19 @@ def read_estimates(raw: Any, argument: str = "function") -> tuple[Floats, tuple[
     raw = unmasked(raw)
     if raw is None:
         raise TypeError(f"{argument}: returned None; return an array, a mapping or a Series")
-    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in np.atleast_1d(raw)):
-        raise TypeError(f"{argument}: returned complex numbers ({brief(raw)}); estimates are real")
+    no_numbers = f"{argument}: returned {brief(raw)}; return an array, a mapping or a Series"
     try:
         plain = np.atleast_1d(np.asarray(raw))
+    except ValueError:  # parts of unequal length
+        raise TypeError(no_numbers) from None
+    if np.iscomplexobj(raw) or any(np.iscomplexobj(each) for each in plain):
+        raise TypeError(f"{argument}: returned complex numbers ({brief(raw)}); estimates are real")
+    try:
         if plain.dtype.kind not in "biufO" or any(isinstance(one, str) for one in plain.flat):
             raise TypeError("dates and text are no numbers, though NumPy makes numbers of them")
         values = plain.astype(float)
     except (TypeError, ValueError):
-        raise TypeError(
-            f"{argument}: returned {brief(raw)}; return an array, a mapping or a Series"
-        ) from None
+        raise TypeError(no_numbers) from None
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"{argument}: returned shape {values.shape}; return a vector")
     return values, own

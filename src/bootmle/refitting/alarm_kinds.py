@@ -29,6 +29,7 @@ class AlarmKind(Enum):
     NO_SPREAD = "replicates do not vary"
     OFF_CENTER = "replicates lie around another value than the estimate"
     DEPENDENT_ROWS = "the scores of neighboring rows are correlated"
+    ORDERED = "the estimates depend on the order of the rows"
     EXPANSION_ERROR = "the expansion is not accurate enough"
 
 

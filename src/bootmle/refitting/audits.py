@@ -19,7 +19,12 @@ from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.alarms import likelihood_alarms
 from bootmle.refitting.modes import mode_alarms
-from bootmle.refitting.plausibility import IN_DOUBT, correlation_alarms, replicate_alarms
+from bootmle.refitting.plausibility import (
+    IN_DOUBT,
+    correlation_alarms,
+    order_alarms,
+    replicate_alarms,
+)
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.score_steps import ScoreSteps
@@ -232,6 +237,8 @@ def examine(
     alarms = [alarm for audit in audits for alarm in audit.alarms()]
     if task.sampling.is_random:
         alarms += replicate_alarms(fit.names, fit.estimate, fit.hessian_errors, replicates)
+    if isinstance(fit, Estimator) and task.sampling.independent_rows:
+        alarms += order_alarms(fit, replicates)
     in_doubt = any(alarm.kind in IN_DOUBT for alarm in alarms)
     if fit.likelihood is not None and isinstance(task.refit, LikelihoodRefit):
         correlated: list[Alarm] = []

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.display.text import rounded
+from bootmle.fitting.estimator import Estimator
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
@@ -22,6 +23,7 @@ __all__ = [
     "autocorrelation",
     "correlation_alarms",
     "correlation_message",
+    "order_alarms",
     "replicate_alarms",
 ]
 
@@ -46,9 +48,14 @@ class _Thresholds:
     """The same in Monte Carlo errors, which are the larger ones below B = 12."""
     fewest: int = 5
     """Replicates below which neither is judged."""
+    order: float = 0.5
+    """Standard errors by which shuffled rows move an estimate: rounding and tolerances move it by
+    far less than a tenth, a random walk's or an AR's by one and more."""
 
 
 _THRESHOLDS = _Thresholds()
+_SHUFFLES, _SEED = 2, 20_260_929
+"""Calls that tell whether the order of rows matters, and any fixed choice of it."""
 
 
 def replicate_alarms(
@@ -86,6 +93,29 @@ def replicate_alarms(
             f"standard errors",
             tuple(name for name, _ in elsewhere),
         )
+
+
+def order_alarms(fit: Estimator, replicates: Replicates) -> Iterator[Alarm]:
+    """Name the estimates that move when rows are shuffled, which rows drawn one by one are."""
+    estimates = np.where(np.isfinite(replicates.estimates), replicates.estimates, np.nan)
+    few = np.isfinite(estimates).sum(axis=0).min() < _THRESHOLDS.fewest
+    if few or fit.takes_weights:  # with weights, rows stay where they are
+        return
+    rng, errors = np.random.default_rng(_SEED), np.nanstd(estimates, axis=0, ddof=1)
+    shuffled = np.array([fit.on_rows(rng.permutation(fit.n))[0] for _ in range(_SHUFFLES)])
+    moved = np.sqrt(((shuffled - fit.estimate) ** 2).mean(axis=0))
+    found = np.flatnonzero((moved > _THRESHOLDS.order * errors) & (errors > 0))
+    if not found.size:
+        return
+    shown = ", ".join(f"{fit.names[j]} by {rounded(moved[j] / errors[j], 2)}" for j in found)
+    yield Alarm(
+        AlarmKind.ORDERED,
+        f"the estimates depend on the order of the rows ({shown} of their standard errors where "
+        f"rows are shuffled), which rows drawn one by one do not keep: for a time series use "
+        f"sampling=Blocks(), for groups of rows Clustered(labels); folds or splits inside of the "
+        f"function belong in args, as a column",
+        tuple(fit.names[j] for j in found),
+    )
 
 
 def correlation_alarms(refit: LikelihoodRefit) -> Iterator[Alarm]:
