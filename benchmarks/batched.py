@@ -52,6 +52,7 @@ class Batched:
         self.pairs = np.array(both).reshape(m * m * n, p * p)
         self.slopes = self.design.reshape(m * n, p)
         self.n, self.p = n, p
+        self.held: int | None = None
         self.scale = np.eye(p)
         self.estimate, self.error = np.asarray(start, float), np.full(p, np.inf)
         whole = np.ones((1, n))
@@ -71,7 +72,11 @@ class Batched:
         total = (np.broadcast_to(value, weights.shape) * weights).sum(axis=1)
         gradient = (slope * weights[:, None]).reshape(count, -1) @ self.slopes
         hessian = (curve * weights[:, None, None]).reshape(count, -1) @ self.pairs
-        return total, gradient, hessian.reshape(count, self.p, self.p)
+        hessian = hessian.reshape(count, self.p, self.p)
+        if self.held is not None:
+            gradient[:, self.held] = hessian[:, self.held] = hessian[:, :, self.held] = 0.0
+            hessian[:, self.held, self.held] = 1.0
+        return total, gradient, hessian
 
     def scores(self, params: Floats) -> Floats:
         """Return every contribution's gradient, (R, n, p)."""
@@ -129,6 +134,19 @@ class Batched:
         slope = np.linalg.solve(own, np.moveaxis(slope, 1, 2)[..., None])[..., 0]
         scores = np.einsum("rnm,mnp->rnp", slope, self.design)
         return np.asarray(np.matmul(scores, inverse))
+
+    def lowest(
+        self, weights: Floats, held: tuple[int, Floats] | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return the lowest totals (R,) that Newton steps reach, and where; with a value held."""
+        start = np.tile(self.estimate, (len(weights), 1))
+        if held is not None:
+            self.held = held[0]
+            start[:, self.held] = held[1]
+        reached, _ = self._newton(start, weights)
+        total, _, _ = self.derivatives(reached, weights)
+        self.held = None
+        return total, reached
 
     def optima(self, weights: Floats, start: Floats) -> Floats:
         """Return the optima of rows of weights, (R, p); infinite if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import stats
 
 from batched import Batched
 from batched_double import Redrawn, calibrate
+from batched_roots import BatchedProfile, signed_roots
 from bootmle.bootstrapping.choosing import FEW_LOST, choose_kinds, is_off_center
 from bootmle.inference.abc import ABC
 from bootmle.inference.bca import BCa
@@ -18,6 +20,7 @@ from bootmle.inference.calibrated import Calibrated
 from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.inference.percentile import Percentile
+from bootmle.inference.signed_root import SignedRoot
 from bootmle.inference.standard_errors import has_heavy_tails
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
@@ -88,6 +91,7 @@ class Intervals:
             "percentile": lambda: _ends(Percentile.of(self._arrays())),
             "bca": self._bca,
             "studentized": lambda: self._studentized(self.errors, self.error),
+            "signed-root": self._signed_root,
             "studentized-cr3": self._studentized_cr3,
             "row-cr3": self._row_cr3,
             "abc": self._abc,
@@ -118,6 +122,15 @@ class Intervals:
         )
         found = np.full((2, self.estimate.size), np.nan)
         found[:, :k] = _ends(Studentized.of(arrays))
+        return found
+
+    def _signed_root(self) -> Floats:
+        """Invert the profile of the parameters; derived quantities have none."""
+        roots = signed_roots(self.data, self.kept, self.params)
+        p, found = self.data.p, np.full((2, self.estimate.size), np.nan)
+        profile = BatchedProfile(self.data)
+        nothing = ReplicateArrays(self.names[:p], self.estimate[:p], self.params, np.zeros(p))
+        found[:, :p] = _ends(SignedRoot.of(replace(nothing, roots=roots, profile=profile)))
         return found
 
     def _studentized_cr3(self) -> Floats:
@@ -158,7 +171,9 @@ class Intervals:
         """Choose by the table of rules; alarms, which may withhold an interval, are not raised."""
 
         def shown(kind: str) -> Any:
-            served: Any = np.isfinite(self.of(kind)).all(axis=0)
+            ends = self.of(kind)
+            endless = kind == SignedRoot.name and np.isinf(ends)
+            served: Any = (np.isfinite(ends) | endless).all(axis=0)
             if kind == "studentized":
                 served &= np.isnan(self.errors).mean(axis=0) < FEW_LOST
                 derived = np.arange(served.size) >= self.data.p

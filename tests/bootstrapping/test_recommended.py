@@ -32,8 +32,10 @@ def boot() -> Bootstrap:
     ("n_units", "lacking", "expected"),
     [
         (40, "", ["studentized", "studentized"]),
-        (40, "studentized", ["bca", "bca"]),
-        (40, "studentized bca", ["percentile", "percentile"]),
+        (40, "studentized", ["signed-root", "signed-root"]),
+        (40, "studentized signed-root", ["bca", "bca"]),
+        (40, "studentized signed-root bca", ["percentile", "percentile"]),
+        (400, "studentized", ["bca", "bca"]),
         (5000, "", ["studentized", "percentile"]),
         (np.inf, "studentized", ["bca", "percentile"]),
     ],
@@ -99,7 +101,7 @@ def test_one_parameter_without_endpoints_takes_the_next_kind() -> None:
         return np.array([kind != "studentized", True])
 
     chosen = choose_kinds(40, np.array([True, True]), shown)
-    assert chosen.tolist() == ["bca", "studentized"]
+    assert chosen.tolist() == ["signed-root", "studentized"]
 
 
 @pytest.mark.parametrize("level", [0.9, 0.95])
@@ -139,7 +141,8 @@ def test_no_bca_interval_of_a_parameter_with_replicates_at_infinity() -> None:
 
     # A resample without the one event, a third of them, has its log rate at minus infinity.
     y = np.column_stack([np.arange(40) < 1, np.random.default_rng(2).exponential(1.0, 40) ** 2])
-    boot = bootstrap(fit(total, [-2.0, 0.0], args=y, names=["a", "b"]), n_resamples=399, rng=0)
+    mle = fit(total, [-2.0, 0.0], args=y, names=["a", "b"])
+    boot = bootstrap(mle, sampling=Clustered(np.arange(40)), n_resamples=399, rng=0)
     assert "use bca intervals for b; those of a have no finite end" in str(boot)
     ends = boot.interval_where_possible("bca", 0.95)
     assert np.isfinite([ends.low[1], ends.high[1]]).all()

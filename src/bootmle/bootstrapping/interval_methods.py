@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.bootstrapping.choosing import (
     FEW_LOST,
+    FEW_UNITS,
     LEVEL,
     NONE,
     QUICK,
@@ -20,41 +21,26 @@ from bootmle.bootstrapping.choosing import (
     off_center,
     withheld,
 )
-from bootmle.bootstrapping.double_bootstrap import Doubled
-from bootmle.bootstrapping.fit_intervals import cluster_errors_of, cluster_robust_of, family_of
+from bootmle.bootstrapping.interval_inputs import Inputs
 from bootmle.bootstrapping.interval_kinds import METHODS, read_kind, why_not
-from bootmle.bootstrapping.interval_needs import (
-    why_lacking,
-    why_no_derived_errors,
-    why_no_quantiles,
-)
 from bootmle.display.known_names import refuse_keywords
-from bootmle.execution.threads import computation
-from bootmle.fitting.fit import Fit
 from bootmle.inference.bca import BCa
-from bootmle.inference.derived import derive_in_turn
-from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import (
     ConfidenceInterval,
     IntervalMethod,
     Need,
-    ReplicateArrays,
     read_level,
 )
 from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
+from bootmle.inference.signed_root import SignedRoot
 from bootmle.inference.studentized import Studentized
-from bootmle.likelihood.arrays import Floats
-from bootmle.optimization.status import Status
-from bootmle.refitting.cluster_robust import ClusterRobust
-from bootmle.refitting.leave_one_out import LeaveOneOut
-from bootmle.sampling import read_plan
 
 __all__ = ["Inference"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inference(Doubled):
+class Inference(Inputs):
     """Replicates of a fit, and their intervals; attributes as of `Spread`."""
 
     def confidence_interval(
@@ -75,6 +61,8 @@ class Inference(Doubled):
             quantities), or what an `Estimator`'s ``standard_error`` returns; "abc", BCa's without
             replicates (see `Fit.confidence_interval`); "calibrated" and "calibrated-basic",
             percentile and basic ones at levels chosen by the double bootstrap (see `calibration`);
+            "signed-root", where the profile likelihood's signed root lies between quantiles that it
+            has in the replicates at the estimate (some refits for each when first asked for);
             "cr1", "cr2" and "cr3", t intervals by the cluster-robust sandwich with a correction
             for few clusters: G/(G − 1), or the clusters' leverage (Bell and McCaffrey 2002, with
             Satterthwaite's degrees of freedom; MacKinnon, Nielsen and Webb 2023); "recommended",
@@ -161,7 +149,7 @@ class Inference(Doubled):
             raise ValueError(
                 f"method: {kind.name!r} is not available, as {reason}; use {' or '.join(others)}"
             )
-        return kind.of(self._arrays(kind.needs))
+        return kind.of(self.arrays(kind.needs))
 
     def recommended_kinds(self) -> NDArray[np.str_]:
         """Name the kind of interval that is recommended for each parameter, (p,).
@@ -182,6 +170,10 @@ class Inference(Doubled):
         nothing, lost = np.zeros(len(self.names), dtype=bool), np.zeros(len(self.names))
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
             return nothing
+        # Of clusters there is no study.
+        known = not is_clustered(self) and self.own_errors.ratios_are_quick(self)
+        if kind == SignedRoot.name and not known:
+            return nothing
         if kind == Studentized.name:
             if self.unmeasured() and not (self.derived and self.own_errors.is_quick(self)):
                 return nothing
@@ -189,14 +181,19 @@ class Inference(Doubled):
             lost = np.isnan(data.standard_errors[~data.failed]).mean(axis=0)
             # Of a ratio whose denominator may be 0, say, the delta method knows nothing.
             lost = np.where(self.derived & self.heavy_tails, 1.0, lost)
-        ends = self.interval_where_possible(kind, LEVEL)
-        return np.asarray(np.isfinite([ends.low, ends.high]).all(axis=0) & (lost < FEW_LOST))
+        bounds = self.interval_where_possible(kind, LEVEL)
+        ends = np.array([bounds.low, bounds.high])
+        # A likelihood that never falls so far does not limit its parameter.
+        shown = ~np.isnan(ends) if kind == SignedRoot.name else np.isfinite(ends)
+        return np.asarray(shown.all(axis=0) & (lost < FEW_LOST))
 
     def _recommended(self) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""
         if self.derived and self.unmeasured() and not self.lacks(Need.STANDARD_ERRORS):
             # Those of a total take refits, as the parameters' own do, and wait until asked for.
             _ = self.origin.unmeasured() or self.with_own_errors()
+        if self._wants_ratios():
+            self.own_errors.roots_of(self)
         kinds = self.recommended_kinds()[~self.flat()]
         if kinds.size and (kinds == NONE).all():
             raise ValueError(
@@ -204,6 +201,13 @@ class Inference(Doubled):
             )
         made = [name for name in np.unique(kinds).tolist() if name != NONE]
         return Mixed({name: self._prepared(name) for name in made}, kinds)
+
+    def _wants_ratios(self) -> bool:
+        """Whether some parameter's interval is recommended to be by the likelihood ratio."""
+        if not self.supports_quantiles or is_clustered(self) or self.lacks(Need.ROOTS):
+            return False
+        wanted = self._n_units <= FEW_UNITS and not withheld(self).all()
+        return bool(wanted and (~self.serves(Studentized.name) & ~self.flat()).any())
 
     @property
     def _n_units(self) -> float:
@@ -214,103 +218,9 @@ class Inference(Doubled):
         """Whether the jackknife is known, or takes a tenth of the replicates' time at most."""
         return self._jackknife().is_at_hand or self._n_units <= QUICK * len(self.data)
 
-    def _arrays(self, needs: frozenset[Need]) -> ReplicateArrays:
-        """Collect what kinds of intervals are computed from."""
-        chosen = ~self.flat()
-        known: dict[str, Any] = {}
-        if Need.JACKKNIFE in needs:
-            estimates, known["strata"] = self.jackknife()
-            known["jackknife"] = estimates[:, chosen]
-        if Need.STANDARD_ERRORS in needs:
-            data, correction, own = self.with_own_errors()
-            assert own is not None
-            known["errors"] = data.standard_errors[~data.failed][:, chosen]
-            known["own_error"] = own[chosen]
-            if self.scales:
-                known["scales"] = DerivedScales(self.scales).take(chosen)
-            if correction is not None:
-                known["correction"] = correction.take(chosen)
-                known["corrected"] = data.status[~data.failed] == Status.EXPANDED
-        if Need.EXPANSION in needs:
-            assert isinstance(self.fit, Fit)
-            assert not isinstance(self.sampling, str)
-            with computation():
-                known["family"] = family_of(self.fit, self.sampling, self.derivation, chosen)
-        if Need.CLUSTERS in needs:
-            robust = self._cluster_robust()
-            known["cluster_errors"] = cluster_errors_of(robust, chosen, chosen.size)
-        if Need.LEVELS in needs:
-            known["levels"] = self.calibration().take(chosen)
-        return ReplicateArrays(
-            tuple(self.names[j] for j in np.flatnonzero(chosen)),
-            self.estimate[chosen],
-            self.kept()[:, chosen],
-            self.bias[chosen],
-            self.linear_part(self.kept())[:, chosen],
-            self.is_random,
-            **known,
-        )
-
-    def _cluster_robust(self) -> ClusterRobust | None:
-        """Return what cluster-robust errors take, as kept with the run, or from the fit."""
-        if self.cluster_robust is not None:
-            return self.cluster_robust
-        assert isinstance(self.fit, Fit)
-        assert not isinstance(self.sampling, str)
-        with computation():
-            return cluster_robust_of(self.fit, self.sampling, self.derivation)
-
     def _expanded(self, bounds: ConfidenceInterval) -> ConfidenceInterval:
         """Give the whole line to parameters that the data do not identify."""
         ends = np.full((4, len(self.names)), np.nan)
         ends[:2] = [[-np.inf], [np.inf]]
         ends[:, ~self.flat()] = [bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse]
         return ConfidenceInterval(*ends)
-
-    def lacks(self, need: Need) -> str:
-        """Say why these replicates lack what an interval needs; empty where they have it."""
-        if need is Need.QUANTILES:
-            return "" if self.supports_quantiles else why_no_quantiles(str(self.sampling))
-        if need is Need.JACKKNIFE and self._jackknife().is_at_hand:
-            return ""
-        if need is Need.CLUSTERS and self.cluster_robust is not None:
-            return ""
-        if need is Need.STANDARD_ERRORS:
-            if self.derived and self.own_standard_error is None:
-                return why_no_derived_errors(self)
-            known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
-            if known and not (self.unmeasured() and self.without_samples()):
-                return ""
-        if self.fit is None or isinstance(self.sampling, str):
-            use = "load(path, fit=mle)"
-            restored = self.labels is not None or read_plan(str(self.sampling)) is not None
-            if need in {Need.CLUSTERS, Need.EXPANSION} and not restored:
-                use = "mle.confidence_interval(..., sampling=plan), with the plan's labels"
-            before = ", or call jackknife() before save()" if need is Need.JACKKNIFE else ""
-            return f"the file does not hold {need.value} (use {use}{before})"
-        reason = why_lacking(need, self.fit, self.sampling, str(self.sampling), self.refit)
-        if need is Need.STANDARD_ERRORS and not reason:
-            return "the fit is at a bound, or its Hessian is not positive definite"
-        return reason
-
-    def jackknife(self) -> tuple[Floats, NDArray[np.intp]]:
-        """Estimate without each unit that the plan draws: (G, p), and the units' strata, (G,).
-
-        Computed once. Solved on the expansion where the objective returns contributions, and
-        certified where a deletion moves the estimate by more than a tenth of a standard error.
-
-        Raises
-        ------
-        ValueError
-            If the plan draws no units that can be left out, or the fit is not available.
-        """
-        if reason := self.lacks(Need.JACKKNIFE):
-            raise ValueError(f"jackknife: {reason}")
-        estimates, strata = self._jackknife().found
-        return derive_in_turn(self.derivation, estimates), strata
-
-    def _jackknife(self) -> LeaveOneOut:
-        """Return the estimates without each unit, computed or yet to be."""
-        return self.leave_one_out or LeaveOneOut(
-            self.fit, self.sampling, len(self.data), apart=self.apart
-        )

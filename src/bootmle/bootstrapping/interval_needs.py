@@ -26,6 +26,8 @@ def why_lacking(
         return why_not_calibrated(fit, plan, shown)
     if need is Need.CLUSTERS:
         return why_not_cluster_robust(fit, plan, shown)
+    if need is Need.ROOTS:
+        return _why_no_roots(fit, plan, shown, refit)
     if need is Need.EXPANSION:
         if fit.likelihood is None:
             return "an Estimator has no likelihood to expand"
@@ -71,6 +73,22 @@ def _why_no_errors_of_estimator(fit: Estimator, plan: Plan, shown: str) -> str:
         )
     if plan.rescaling(fit.n) != (1.0, 1.0):
         return f"{shown} draws samples of another size than the data"
+    return ""
+
+
+def _why_no_roots(fit: Fit | Estimator, plan: Plan, shown: str, refit: str) -> str:
+    """Say why replicates have no likelihood ratio at their optima; empty where they have."""
+    if fit.likelihood is None:
+        return "an Estimator has no likelihood"
+    if plan.linear:
+        return f"the replicates of {shown} are steps along scores, not optima"
+    if refit != "verified":
+        return f"refit={refit!r} does not go to the optima (bootstrap with refit='verified')"
+    if type(plan).rescaling is not Plan.rescaling:  # whose factor is 1 for halves of the data
+        return f"{shown} draws samples of another size than the data"
+    assert isinstance(fit, Fit)
+    if fit.optimizer.constraints or fit.at_bound:
+        return "profiles do not follow constraints, or bounds that hold"
     return ""
 
 

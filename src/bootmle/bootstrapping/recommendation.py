@@ -23,6 +23,7 @@ from bootmle.inference.bca import BCa, acceleration
 from bootmle.inference.cluster_robust import CR3
 from bootmle.inference.intervals import Need
 from bootmle.inference.mixed import Mixed
+from bootmle.inference.signed_root import SignedRoot
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["describe_recommendation", "recommend_interval", "unreliable"]
@@ -71,7 +72,7 @@ def recommend_interval(boot: Sensitivity) -> str:
     if (kinds == CR3.name).any():
         kind = CR3.name if (kinds == CR3.name)[~boot.flat()].all() else Mixed.name
         return f"use confidence_interval({kind!r})"
-    for_some = "studentized" in kinds
+    for_some = np.isin(("studentized", SignedRoot.name), kinds).any()
     if not (((off_center(boot) | (kinds == BCa.name)) & ~out).any() or for_some):
         return "report the percentile interval"
     if boot.serves("studentized")[~boot.flat()].all() and not withheld(boot).any():

@@ -33,11 +33,11 @@ from bootmle.sampling import Plan
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("apart", "blank", "calibrations", "center", "chosen", "correction", "derivation", "derived"),
-    *("check_interval", "diverges", "finite", "flat", "from_json", "holding", "identified"),
-    *("interval_where_possible", "is_random", "joined", "lacks", "leave_one_out", "linear_part"),
-    *("cluster_robust", "labels", "moved_along_flat", "moved_inward", "numbers", "ordered"),
-    *("origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
+    *("apart", "arrays", "blank", "calibrations", "center", "chosen", "correction", "derivation"),
+    *("derived", "check_interval", "diverges", "finite", "flat", "from_json", "holding"),
+    *("identified", "interval_where_possible", "is_random", "joined", "lacks", "leave_one_out"),
+    *("linear_part", "cluster_robust", "labels", "moved_along_flat", "moved_inward", "numbers"),
+    *("ordered", "origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
     *("rescaling", "scales", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
     *("unmeasured", "with_own_errors", "without_samples"),
 }

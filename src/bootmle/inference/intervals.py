@@ -26,6 +26,7 @@ __all__ = [
     "PartialMethod",
     "PivotCorrection",
     "ReplicateArrays",
+    "RootProfile",
     "check_level",
     "fewest_replicates",
     "read_alternative",
@@ -72,6 +73,7 @@ class Need(Enum):
     EXPANSION = "the units' derivatives at the estimate"
     LEVELS = "resamples of the resamples"
     CLUSTERS = "clusters, with their shares of the information"
+    ROOTS = "the likelihood ratio of each replicate"
 
 
 class Family(Protocol):
@@ -95,6 +97,18 @@ class Family(Protocol):
     @property
     def estimate_at(self) -> Callable[[Floats], Floats]:
         """Estimates at steps along the influences over their errors, (k,) -> (k,)."""
+        ...
+
+
+class RootProfile(Protocol):
+    """The profile likelihood of k parameters: its signed roots, positive below the estimate."""
+
+    def values_at(self, roots: Floats, /) -> Floats:
+        """Return the values (k,) with these roots."""
+        ...
+
+    def roots_at(self, values: Floats, /) -> Floats:
+        """Return the roots (k,) at values."""
         ...
 
 
@@ -143,6 +157,8 @@ class ReplicateArrays:
     cluster_errors : callable
         ``cluster_errors(correction)``: cluster-robust standard errors and their degrees of
         freedom, (p,) each.
+    roots, profile : (B, p) array and RootProfile
+        Signed roots of each replicate's likelihood ratio at the estimate, and those of the data.
     """
 
     names: tuple[str, ...]
@@ -161,6 +177,8 @@ class ReplicateArrays:
     family: Family | None = None
     levels: Calibration | None = None
     cluster_errors: Callable[[str], tuple[Floats, Floats]] | None = None
+    roots: Floats | None = None
+    profile: RootProfile | None = None
 
 
 class IntervalMethod(ABC):

@@ -1,0 +1,105 @@
+"""Intervals by the likelihood ratio, with the quantiles that its signed root has in replicates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import brentq
+
+from bootmle import Estimator, Fit, Subsample, Wild, bootstrap, fit, load
+from bootmle.sampling import Cases, draw_resample
+
+N = 20
+SCALE = 1000.0
+
+
+def normal(params: Any, y: Any) -> Any:
+    return params[1] + 0.5 * ((y - params[0]) / np.exp(params[1])) ** 2
+
+
+def draw() -> Any:
+    return np.random.default_rng(5).normal(2.0, 1.0, N) * SCALE
+
+
+def separable() -> Fit:
+    """A logit of which a resample without two of its rows is separated, its slope per 1,000."""
+    x = np.linspace(-2, 2, N)
+    y = (x > 0).astype(float)
+    y[[7, 13]] = 1 - y[[7, 13]]
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        return np.logaddexp(0, (1 - 2 * y) * (params[0] + params[1] * x))
+
+    return fit(nll, {"const": 0.0, "slope": 0.0}, (SCALE * x, y))
+
+
+def test_of_a_normal_mean_it_is_the_studentized_interval() -> None:
+    """Its root is ±√(n log(1 + t²/n)), and both intervals take the same order statistics."""
+    mle = fit(normal, {"mu": 1900.0, "log_sigma": 7.0}, draw())
+    boot = bootstrap(mle, n_resamples=199, rng=0)
+    for level in (0.9, 0.95):
+        root, student = (boot.confidence_interval(k, level) for k in ("signed-root", "studentized"))
+        assert_allclose([root.low[0], root.high[0]], [student.low[0], student.high[0]], rtol=1e-3)
+        assert np.isfinite([root.low_mcse, root.high_mcse]).all()
+
+
+def test_of_an_exponential_mean_it_is_known_in_closed_form() -> None:
+    y = np.random.default_rng(1).exponential(SCALE, N)
+    mle = fit(lambda p, y: p[0] + y / np.exp(p[0]), {"log_mean": 7.0}, y)
+    boot = bootstrap(mle, n_resamples=199, rng=0)
+
+    def root(mean: Any, at: Any) -> Any:
+        return np.sign(mean - at) * np.sqrt(2 * N * (np.log(at / mean) + mean / at - 1))
+
+    means = [y @ draw_resample(Cases(), N, 0, k).weights / N for k in range(199)]
+    roots = np.sort([root(mean, y.mean()) for mean in means])
+    found = boot.confidence_interval("signed-root", 0.9)
+    for end, wanted in ((found.low[0], roots[189]), (found.high[0], roots[9])):
+        expected = brentq(lambda at, r=wanted: root(y.mean(), at) - r, 10.0, 1e5)
+        assert_allclose(np.exp(end), expected, rtol=1e-3)
+    assert_allclose(boot.p_value(found.low, "signed-root", "greater"), [0.05], rtol=0.02)
+
+
+def test_replicates_without_a_finite_optimum_have_one(tmp_path: Path) -> None:
+    mle = separable()
+    boot = bootstrap(mle, n_resamples=119, rng=0)
+    assert 5 < boot.data.divergent.sum() < 100
+    found = boot.confidence_interval("signed-root")
+    assert np.isfinite([found.low, found.high]).all()
+    assert np.isinf(boot.confidence_interval("percentile").high[1])
+    assert boot.recommended_kinds().tolist() == ["signed-root"] * 2
+    assert "use confidence_interval('recommended')" in str(boot)
+    # At an end the likelihood ratio is a quantile of the replicates': the p-value is 5%.
+    assert_allclose(boot.p_value(found.high, "signed-root"), [0.05, 0.05], atol=2e-3)
+    boot.save(tmp_path / "run")
+    again = load(tmp_path / "run", fit=mle).confidence_interval("recommended")
+    assert_array_equal([again.low, again.high], [found.low, found.high])
+    with pytest.raises(ValueError, match="the file does not hold the likelihood ratio of each"):
+        load(tmp_path / "run").confidence_interval("signed-root")
+
+
+def test_a_fixed_parameter_has_an_interval_of_no_length() -> None:
+    mle = fit(normal, {"mu": 1900.0, "log_sigma": 7.0}, draw(), fixed={"mu": 2000.0})
+    found = bootstrap(mle, n_resamples=99, rng=0).confidence_interval("signed-root", 0.9)
+    assert found.low[0] == found.high[0] == 2000.0
+    assert found.low[1] < mle.estimate[1] < found.high[1]
+
+
+def test_what_has_no_likelihood_ratio_is_refused_by_its_reason() -> None:
+    mle = fit(normal, {"mu": 1900.0, "log_sigma": 7.0}, draw())
+    boot = bootstrap(mle, n_resamples=49, rng=0)
+    mean = Estimator(np.mean, draw())
+    refused = {
+        "derived quantities have no profile": boot.derive(lambda p: p[0]),
+        "an Estimator has no likelihood": bootstrap(mean, n_resamples=49, rng=0),
+        "steps along scores": bootstrap(mle, sampling=Wild(np.arange(N) % 5), n_resamples=49),
+        "'expansion' does not go to the": bootstrap(mle, n_resamples=49, refit="expansion"),
+        "samples of another size": bootstrap(mle, sampling=Subsample(0.5), n_resamples=49),
+    }
+    for message, each in refused.items():
+        with pytest.raises(ValueError, match=f"'signed-root' is not available, as .*{message}"):
+            each.confidence_interval("signed-root", 0.9)
