@@ -44,6 +44,8 @@ class _Rules:
     """Up to 14 sizes."""
     stride: int = 4
     """Most of them from one look across the line to the next, where curvatures stay."""
+    falls: float = 1e-2
+    """Most that a curvature is taken to have fallen from look to look: less may be noise."""
 
 
 _RULES = _Rules()
@@ -106,8 +108,7 @@ def _lower_along(search: Position, direction: Floats) -> Floats | None:
 
 def _lower_on(search: Position, side: Floats, across: Floats) -> Floats | None:
     """Follow one side (q,) of a flat line, and look across it where that may show a fall."""
-    looked: tuple[int, float] | None = None  # where the last look was, and what it showed
-    due = 0
+    looked, due = 0, 0
     for k in range(_RULES.points):
         there = search.working + _RULES.first * _RULES.ratio**k * side
         rise = _rise(search, there)
@@ -117,57 +118,56 @@ def _lower_on(search: Position, side: Floats, across: Floats) -> Floats | None:
             break
         if k < due:
             continue
-        lower, lowest = _lower_across(search, there, rise, across)
+        lower, hessian = _lower_across(search, there, rise, across)
         if lower is not None:
             return lower
-        due = k + _stride(looked, k, lowest)
-        looked = k, lowest
+        stride = 1
+        if hessian is not None:
+            # The steps of the next look follow the curvature, which is one by them here.
+            values, vectors = np.linalg.eigh(hessian)
+            fall = (1 - values[0]) / max(k - looked, 1)  # from point to point
+            halved = values[0] / fall / 2 if fall > 0 else np.inf
+            stride = int(np.clip(halved, 1, _RULES.stride)) if k else 1
+            across = across @ vectors / np.sqrt(np.maximum(values, _RULES.falls))
+        looked, due = k, k + stride
     return None
 
 
-def _stride(looked: tuple[int, float] | None, k: int, lowest: float) -> int:
-    """Return how many points on the lowest curvature is half of what it is, as it goes."""
-    if looked is None:
-        return 1
-    fall = (looked[1] - lowest) / (k - looked[0])
-    return int(np.clip(lowest / fall / 2, 1, _RULES.stride)) if fall > 0 else _RULES.stride
-
-
 def _across(search: Position, direction: Floats, sizes: Floats) -> Floats:
-    """Return steps (q, r) across a flat line, of which curvature shows: along other ones, too."""
+    """Return directions (q, r) across a flat line, in standard errors, and along other ones."""
     information = search.information
     flat = _flat_directions(information)
     whitening = Whitening.from_curvature(search.working, information.matrix, flat.shape[1])
     others = [each for each in flat.T if not np.array_equal(each, direction)]
     steps = [_RULES.first * each / np.max(np.abs(each) / sizes) for each in others]
-    factor = search.step_sizes.hessian_step * whitening.factor
-    return np.column_stack([factor, *steps]) if steps else factor
+    step = search.step_sizes.hessian_step
+    return np.column_stack([whitening.factor, *(each / step for each in steps)])
 
 
 def _lower_across(
-    search: Position, there: Floats, rise: Floats | float, across: Floats
-) -> tuple[Floats | None, float]:
-    """Look across a line (q, r) for a lower point (q,); return the lowest curvature there, too."""
-    size = across.shape[1]
+    search: Position, there: Floats, rise: float, across: Floats
+) -> tuple[Floats | None, Floats | None]:
+    """Look across a line (q, r) for a lower point (q,); return a definite Hessian there, too."""
+    size, step = across.shape[1], search.step_sizes.hessian_step
     target, pairs = search.target(), list(combinations(range(size), 2))
-    steps = np.vstack([np.eye(size), *(np.eye(size)[[i]] + np.eye(size)[[j]] for i, j in pairs)])
-    points = np.concatenate([there + steps @ across.T, there - steps @ across.T])
-    values = np.array([target.value_at(each) for each in points]).reshape(2, -1) - rise
-    if not np.isfinite(values).all():
-        return None, 0.0
-    slope, seconds = (values[0] - values[1])[:size] / 2, values.sum(axis=0)
+    axes = np.eye(size)
+    moves = step * np.vstack([axes, *(axes[[i]] + axes[[j]] for i, j in pairs)]) @ across.T
+    points = [there + move for move in (*moves, *-moves)]
+    up, down = np.array([target.value_at(each) for each in points]).reshape(2, -1) - rise
+    if not np.isfinite([up, down]).all() or not size:
+        return None, None
+    slope, seconds = (up - down)[:size] / (2 * step), (up + down) / step**2
     hessian = np.diag(seconds[:size])
     for (i, j), second in zip(pairs, seconds[size:], strict=True):
         hessian[i, j] = hessian[j, i] = (second - seconds[i] - seconds[j]) / 2
-    lowest = float(np.linalg.eigvalsh(hessian)[0]) if size else np.inf
-    if not lowest > 0:
+    if not np.linalg.eigvalsh(hessian)[0] > 0:
         information = _measure(search, there)
         indefinite = information.definiteness == "indefinite"
-        return _beside(search, information) if indefinite else None, 0.0
-    step = -np.linalg.solve(hessian, slope)
-    lower = there + across @ step
-    falls = rise + slope @ step / 2 < -_RULES.visible
-    return lower if falls and _rise(search, lower) < -_RULES.visible else None, lowest
+        return _beside(search, information) if indefinite else None, None
+    newton = -np.linalg.solve(hessian, slope)
+    lower = there + across @ newton
+    falls = rise + slope @ newton / 2 < -_RULES.visible
+    return lower if falls and _rise(search, lower) < -_RULES.visible else None, hessian
 
 
 def _rise(search: Position, working: Floats) -> float:
