@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from bootmle.fitting.constrained import end_on_constraint
+from bootmle.fitting.descent import CERTIFIED
 from bootmle.fitting.edges import ends_at_edge
 from bootmle.fitting.end_point import EndPoint
 from bootmle.fitting.flat_lines import comes_back
@@ -107,8 +108,8 @@ class Search(ScipySearch):
         """Return to the lowest point of the search where it ended higher, or out of bounds."""
         self.nll = float(self.likelihood.summed_values(self.values_at(self.user())))
         slack = 0.0 if self.status.failed else self.step_sizes.slack(self.best)
-        if self.status is Status.CERTIFIED:  # by so much the nll is higher at that distance
-            slack += self.decrement**2 / 2
+        if self.status is Status.CERTIFIED:  # by so much the nll is higher at a certified distance
+            slack += max(self.decrement, CERTIFIED) ** 2 / 2
         lower = self.best < self.nll - slack
         outside = crossed_columns(self.parameters, self.user()).size > 0
         if self.optimizer.constraints or self.best_params is None or not (lower or outside):
