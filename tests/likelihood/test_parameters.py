@@ -50,8 +50,9 @@ def test_the_start_is_a_copy() -> None:
     assert x0[0] == 1.0
 
 
-def test_fixed_parameters_are_held_at_their_value_and_leave_the_free_ones() -> None:
-    read = read_parameters({"a": 1.0, "b": 2.0, "c": 3.0}, fixed={"b": -7.0})
+@pytest.mark.parametrize("fixed", [{"b": -7.0}, pd.Series({"b": -7.0})])
+def test_fixed_parameters_are_held_at_their_value_and_leave_the_free_ones(fixed: Any) -> None:
+    read = read_parameters({"a": 1.0, "b": 2.0, "c": 3.0}, fixed=fixed)
     assert read.free_names == ("a", "c")
     assert_allclose(read.values, [1.0, -7.0, 3.0])
     assert_allclose(read.to_user(np.array([10.0, 30.0])), [10.0, -7.0, 30.0])
@@ -65,8 +66,10 @@ def test_fixed_parameters_are_held_at_their_value_and_leave_the_free_ones() -> N
         [(0.0, np.inf), (-np.inf, 5.0)],
         np.array([[0.0, np.inf], [-np.inf, 5.0]]),
         Bounds([0.0, -np.inf], [np.inf, 5.0]),
+        pd.Series({"x2": (None, 5.0), "x1": (0.0, None)}),
+        pd.Series([(0.0, None), (None, 5.0)]),
     ],
-    ids=["None", "inf", "array", "Bounds"],
+    ids=["None", "inf", "array", "Bounds", "Series", "Series without names"],
 )
 def test_every_form_of_bounds(bounds: Any) -> None:
     read = read_parameters([1.0, 1.0], bounds=bounds)
@@ -97,6 +100,7 @@ class Cube:
     [
         ["identity", "log", ("logit", -1.0, 3.0)],
         {"b": "log", "c": ("logit", -1.0, 3.0)},
+        pd.Series({"c": ("logit", -1.0, 3.0), "b": "log"}),
         ("identity", Log(), Logit(-1.0, 3.0)),
         ["IDENTITY", "Log", ("logit", -1, 3)],
     ],
@@ -157,6 +161,8 @@ def test_holding_some_of_the_free_parameters() -> None:
 
 BAD: list[tuple[dict[str, Any], type[Exception], list[str]]] = [
     ({"x0": [1.0, np.nan]}, ValueError, ["x0", "nan", "finite"]),
+    ({"x0": np.ma.masked_equal([1.0, 9.0], 9.0)}, ValueError, ["x0", "nan", "finite"]),
+    ({"x0": {"a": 1, "b": 2}, "names": ["b", "a"]}, ValueError, ["names", "another order"]),
     ({"x0": [1.0 + 2.0j]}, TypeError, ["x0", "complex", "real"]),
     ({"x0": ["a"]}, TypeError, ["x0", "'a'", "numbers"]),
     ({"x0": [[1.0, 2.0]]}, ValueError, ["x0", "(1, 2)", "one number for each"]),

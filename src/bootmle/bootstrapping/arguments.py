@@ -16,7 +16,7 @@ from bootmle.display.text import brief
 from bootmle.execution.checkpoint import MOST
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.taken_apart import why_whole
 from bootmle.sampling import Plan, Structure
 
@@ -207,7 +207,7 @@ def read_values(
             values[str(name)] = float(value)
         return np.array(list(values.values()))
     try:
-        array = np.asarray(given)
+        array = np.asarray(unmasked(given))
         array = array.astype(float) if array.dtype.kind in "iufO" else np.empty(0)
     except (TypeError, ValueError):
         array = np.empty(0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bootmle.display.checks import as_name
 from bootmle.display.text import brief
 
-__all__ = ["Floats", "read_estimates", "unmasked"]
+__all__ = ["Floats", "by_name", "read_estimates", "unmasked"]
 
 Floats = NDArray[np.float64]
 """An array of double precision numbers, of any shape."""
@@ -50,3 +50,12 @@ def unmasked(raw: Any) -> Any:
     if not np.ma.isMaskedArray(raw):
         return raw
     return np.ma.filled(raw.astype(float), np.nan)
+
+
+def by_name(given: Any) -> Any:
+    """Return a Series as a mapping, or as a list where its index is no more than numbers."""
+    if not (hasattr(given, "to_numpy") and hasattr(given, "index") and np.ndim(given) == 1):
+        return given
+    if all(isinstance(label, int) for label in given.index):
+        return list(given)
+    return {as_name(label): value for label, value in given.items()}

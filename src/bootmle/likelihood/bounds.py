@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.arrays import Floats, by_name
 
 __all__ = ["read_bounds"]
 
 
 def read_bounds(given: Any, names: tuple[str, ...]) -> Floats:
     """Read SciPy's forms of bounds, or bounds by name, as lower and upper ones, (p, 2)."""
-    size, bounds = len(names), _in_order(given, names)
+    size, bounds = len(names), _in_order(by_name(given), names)
     if bounds is None:
         return np.tile([-np.inf, np.inf], (size, 1))
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bootmle.display.checks import as_name, check_names
 from bootmle.display.text import brief
-from bootmle.likelihood.arrays import Floats
+from bootmle.likelihood.arrays import Floats, by_name, unmasked
 from bootmle.likelihood.bounds import read_bounds
 from bootmle.likelihood.scales import Identity, Log, Logit, Scale, apply_scale, read_scale
 
@@ -188,7 +188,7 @@ def _as_start(x0: Any) -> Floats:
     if x0 is None:
         raise refusal
     try:
-        raw = np.asarray(x0)
+        raw = np.asarray(unmasked(x0))
         values = np.atleast_1d(raw.real.astype(float))
     except (TypeError, ValueError):
         raise refusal from None
@@ -209,6 +209,10 @@ def settle_names(
 ) -> tuple[str, ...]:
     """Settle the names: given ones, then the object's own, then x1 ... xp."""
     given = check_names(names)
+    if given is not None and list(given) != list(own or given) and set(given) == set(own or ()):
+        raise ValueError(
+            f"names: {list(given)} are those of {list(own or ())} in another order; leave names out"
+        )
     labels = tuple(given) if given is not None else own
     labels = labels if labels is not None else tuple(f"x{j + 1}" for j in range(size))
     if len(labels) != size:
@@ -225,8 +229,11 @@ def settle_names(
 
 def _with_fixed(values: Floats, names: tuple[str, ...], fixed: Mapping[str, float]) -> Floats:
     """Replace start values by the values at which parameters are fixed."""
+    fixed = by_name(fixed)
     if not isinstance(fixed, Mapping):
-        raise TypeError(f"fixed: {fixed!r}; pass a mapping from name to value, such as {{'x1': 0}}")
+        raise TypeError(
+            f"fixed: {fixed!r}; pass a mapping from name to value, such as {{{names[0]!r}: 0}}"
+        )
     replaced = values.copy()
     for name, value in fixed.items():
         if name not in names:
@@ -239,6 +246,7 @@ def _with_fixed(values: Floats, names: tuple[str, ...], fixed: Mapping[str, floa
 
 def _read_scales(transform: Any, names: tuple[str, ...]) -> list[Scale]:
     """Read the scale of each parameter."""
+    transform = by_name(transform)
     if transform is None or isinstance(transform, str):
         return [read_scale(transform or "identity") for _ in names]
     if isinstance(transform, Mapping):
