@@ -111,21 +111,25 @@ def read_start(
 def candidates(model: Model, data: Any, known: Mapping[str, float]) -> Iterator[Floats]:
     """List places to start from: SciPy's fits, then a point inside the domain."""
     fixed = {**model.fixed, **known}
+    in_scale = model.distribution.name == "dpareto_lognorm" and fixed.get("u") == 0.0
+    in_scale &= "scale" not in fixed
+    given = {name: value for name, value in fixed.items() if not (in_scale and name == "u")}
     methods = [] if is_discrete(model.distribution) or len(fixed) == len(model.names) else ["MLE"]
-    moments = own_methods(model.distribution) & {
-        "_stats",
-        "_munp",
-    }  # by quadrature it takes minutes
+    # By quadrature moments take minutes.
+    moments = not own_methods(model.distribution).isdisjoint(("_stats", "_munp"))
     if methods and moments and not isinstance(data, scipy.stats.CensoredData):
         methods.append("MM")
     for method in methods:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                found = model.distribution.fit(data, method=method, **_keywords(model, fixed))
+                found = model.distribution.fit(data, method=method, **_keywords(model, given))
             except (ValueError, RuntimeError, ArithmeticError):  # no fit, and no start
                 continue
-        yield np.array(found, dtype=float)
+        start = np.array(found, dtype=float)
+        if in_scale:  # SciPy's own fit ends lower with u free, which exp(u) turns into scale
+            start[-1], start[0] = start[-1] * np.exp(start[0]), 0.0
+        yield start
     if not is_discrete(model.distribution):
         yield _around_data(model, fixed)
     yield np.array([fixed.get(domain.name, domain.inside) for domain in model.domains])
