@@ -21,7 +21,7 @@ UNITS = np.array([1.0, 2000.0])
 BootOf = Callable[..., Bootstrap]
 
 
-OTHERS = {Need.EXPANSION, Need.LEVELS, Need.CLUSTERS, Need.ROOTS}
+OTHERS = {Need.EXPANSION, Need.LEVELS, Need.CLUSTERS, Need.ROOTS, Need.SCORES}
 OF_REPLICATES = [name for name, kind in METHODS.items() if not kind.needs & OTHERS]
 ALTERNATIVES = ("two-sided", "less", "greater")
 

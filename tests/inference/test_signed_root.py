@@ -64,6 +64,43 @@ def test_of_an_exponential_mean_it_is_known_in_closed_form() -> None:
     assert_allclose(boot.p_value(found.low, "signed-root", "greater"), [0.05], rtol=0.02)
 
 
+def test_the_score_of_a_mean_is_its_wald_statistic() -> None:
+    """Of an exponential mean, on its own scale: the interval is the studentized one."""
+    y = np.random.default_rng(1).exponential(SCALE, N)
+    mle = fit(lambda p, y: np.log(p[0]) + y / p[0], {"mean": 900.0}, y)
+    boot = bootstrap(mle, n_resamples=199, rng=0)
+    found, own = (boot.confidence_interval(k, 0.9) for k in ("wald-score", "studentized"))
+    assert_allclose([found.low, found.high], [own.low, own.high], rtol=2e-3)
+    assert_allclose(boot.p_value(found.low, "wald-score", "greater"), [0.05], rtol=0.02)
+
+
+def test_wald_and_score_statistics_of_a_regression() -> None:
+    """Against the formula: the score statistic at the optimum over the others, by Newton steps."""
+    x = np.linspace(-1, 2, N)
+    y = np.random.default_rng(3).poisson(np.exp(0.5 + 0.6 * x))
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        eta = params[0] + params[1] * x / SCALE
+        return np.exp(eta) - y * eta
+
+    mle = fit(nll, {"const": 0.0, "slope": 0.0}, (SCALE * x, y))
+    boot = bootstrap(mle, n_resamples=39, rng=0)
+    boot.confidence_interval("wald-score", 0.9)
+    drawn = [draw_resample(Cases(), N, 0, k).weights for k in range(39)]
+    X = np.column_stack([np.ones(N), x])
+    for k, w in enumerate(drawn):
+        const = 0.0
+        for _ in range(30):
+            mean = np.exp(const + mle.estimate[1] * x)
+            const -= (w @ (mean - y)) / (w @ mean)
+        h = (X * (w * np.exp(const + mle.estimate[1] * x))[:, None]).T @ X
+        rows = (np.exp(const + mle.estimate[1] * x) - y) * (X @ np.linalg.inv(h)[1])
+        score = abs(w @ rows) / np.sqrt(w @ rows**2)
+        away = boot.replicates[k, 1] - mle.estimate[1]
+        expected = np.sign(away) * np.sqrt(abs(away) / boot.data.standard_errors[k, 1] * score)
+        assert_allclose(boot.own_errors.scores[k, 1], expected, rtol=0.01, atol=1e-3)
+
+
 def test_replicates_without_a_finite_optimum_have_one(tmp_path: Path) -> None:
     mle = separable()
     boot = bootstrap(mle, n_resamples=119, rng=0)
@@ -103,3 +140,5 @@ def test_what_has_no_likelihood_ratio_is_refused_by_its_reason() -> None:
     for message, each in refused.items():
         with pytest.raises(ValueError, match=f"'signed-root' is not available, as .*{message}"):
             each.confidence_interval("signed-root", 0.9)
+        with pytest.raises(ValueError, match="'wald-score' is not available, as "):
+            each.confidence_interval("wald-score", 0.9)

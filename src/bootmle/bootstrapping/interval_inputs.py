@@ -59,7 +59,9 @@ class Inputs(Doubled):
             robust = self._cluster_robust()
             known["cluster_errors"] = cluster_errors_of(robust, chosen, chosen.size)
         if Need.ROOTS in needs:
-            roots, profile = self.own_errors.roots_of(self)
+            scored = Need.SCORES in needs
+            made = self.own_errors.scores_of if scored else self.own_errors.roots_of
+            roots, profile = made(self)
             known["roots"], known["profile"] = roots[:, chosen], profile.take(chosen)
         if Need.LEVELS in needs:
             known["levels"] = self.calibration().take(chosen)
@@ -96,7 +98,7 @@ class Inputs(Doubled):
             known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
             if known and not (self.unmeasured() and self.without_samples()):
                 return ""
-        if need is Need.ROOTS and (reason := self._lacks_roots()):
+        if need in {Need.ROOTS, Need.SCORES} and (reason := self._lacks_roots()):
             return reason
         if self.fit is None or isinstance(self.sampling, str):
             use = "load(path, fit=mle)"

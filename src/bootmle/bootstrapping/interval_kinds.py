@@ -15,7 +15,7 @@ from bootmle.inference.intervals import IntervalMethod, Need
 from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
 from bootmle.inference.percentile import Percentile
-from bootmle.inference.signed_root import SignedRoot
+from bootmle.inference.signed_root import SignedRoot, WaldScore
 from bootmle.inference.studentized import Studentized
 
 __all__ = ["METHODS", "read_kind", "why_not"]
@@ -24,7 +24,7 @@ METHODS: dict[str, type[IntervalMethod]] = {
     kind.name: kind
     for kind in (
         *(Percentile, Basic, Normal, BCa, Studentized, ABC, Calibrated, CalibratedBasic),
-        *(CR1, CR2, CR3, SignedRoot),
+        *(CR1, CR2, CR3, SignedRoot, WaldScore),
     )
 }
 """Every kind of interval by name; `confidence_interval`, `p_value` and `coverage` read it here."""

@@ -63,6 +63,7 @@ class Inference(Inputs):
             percentile and basic ones at levels chosen by the double bootstrap (see `calibration`);
             "signed-root", where the profile likelihood's signed root lies between quantiles that it
             has in the replicates at the estimate (some refits for each when first asked for);
+            "wald-score", as that by the geometric mean of the Wald and the robust score statistic;
             "cr1", "cr2" and "cr3", t intervals by the cluster-robust sandwich with a correction
             for few clusters: G/(G − 1), or the clusters' leverage (Bell and McCaffrey 2002, with
             Satterthwaite's degrees of freedom; MacKinnon, Nielsen and Webb 2023); "recommended",

@@ -26,7 +26,7 @@ def why_lacking(
         return why_not_calibrated(fit, plan, shown)
     if need is Need.CLUSTERS:
         return why_not_cluster_robust(fit, plan, shown)
-    if need is Need.ROOTS:
+    if need in {Need.ROOTS, Need.SCORES}:
         return _why_no_roots(fit, plan, shown, refit)
     if need is Need.EXPANSION:
         if fit.likelihood is None:

@@ -18,6 +18,7 @@ from bootmle.refitting.own_covariances import OwnCovariances, covariance_of_data
 from bootmle.refitting.replicates import Replicates
 from bootmle.refitting.signed_roots import LikelihoodProfile, signed_roots
 from bootmle.refitting.task import Task
+from bootmle.refitting.wald_scores import WaldScoreProfile, wald_scores
 
 __all__ = ["OwnErrors", "Studentizing"]
 
@@ -50,6 +51,7 @@ class OwnErrors:
         self.known: Studentizing | None = None
         self.seconds = seconds
         self.roots: Floats | None = None
+        self.scores: Floats | None = None
         self._covariances: OwnCovariances | None = None
 
     def of(self, run: Any) -> Studentizing:
@@ -95,6 +97,18 @@ class OwnErrors:
                 self.roots = signed_roots(task, numbers[kept], run.data.estimates[kept])
             self.profile = LikelihoodProfile.of(task)
         return self.roots, self.profile
+
+    def scores_of(self, run: Any) -> tuple[Floats, LikelihoodProfile]:
+        """Return a run's means of the Wald and the score statistic, (B, p), and the data's."""
+        task, numbers = _task(run)
+        if self.scores is None:
+            kept, (data, _, own) = ~run.data.failed, run.with_own_errors()
+            with watched_step("score statistics", shown(None)):
+                self.scores = wald_scores(
+                    *(task, numbers[kept], data.estimates[kept], data.standard_errors[kept])
+                )
+            self.score_profile = WaldScoreProfile.with_errors(task, own)
+        return self.scores, self.score_profile
 
     def measured(self, run: Any) -> OwnCovariances:
         """Return all covariances of a run's replicates."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from bootmle.fitting.optimum import Optimum
+from bootmle.likelihood.arrays import Floats
+from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.outcome import descend
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["bound_distance", "end_at", "root_at", "user_value"]
+__all__ = ["bound_distance", "end_at", "held_at", "root_at", "user_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,35 @@ def root_at(fit: Optimum, target: WhitenedObjective, column: int, distance: floa
     if reduced.whitening.size == 0:
         rise = target.value_at(fit.whitening.center + distance * fit.whitening.units)
         return float(np.sqrt(max(2 * rise, 0.0)))
+    run = _minimize(fit, target, reduced, column, distance)
+    return float(np.sqrt(max(2 * float(run.value[0]), 0.0))) if run.done[0] else np.nan
+
+
+def held_at(
+    fit: Optimum, target: WhitenedObjective, column: int, distance: float
+) -> tuple[bool, Floats]:
+    """Minimize over the others at a distance; say whether it is certified, and where, (p,)."""
+    value = user_value(fit, column, distance)
+    reduced = target.holding(np.array([column]), np.array([value]))
+    run = _minimize(fit, target, reduced, column, distance)
+    return bool(run.done[0]), reduced.to_user(run.z[0])
+
+
+def _minimize(
+    fit: Optimum,
+    target: WhitenedObjective,
+    reduced: WhitenedObjective,
+    column: int,
+    distance: float,
+) -> BatchedNewton:
+    """Descend from where a quadratic has the others."""
     shift = (
         fit.whitening.factor @ fit.whitening.factor[column] / fit.whitening.units[column] * distance
     )
     start = reduced.whitening.to_whitened(np.delete(fit.whitening.center + shift, column))
     run = descend(reduced, start, fit.step_sizes, ceiling=np.inf)
     target.n_evaluations += reduced.n_evaluations
-    if not run.done[0]:
-        return np.nan
-    return float(np.sqrt(max(2 * float(run.value[0]), 0.0)))
+    return run
 
 
 def user_value(fit: Optimum, column: int, distance: float) -> float:
@@ -71,16 +94,26 @@ def bound_distance(fit: Optimum, column: int, side: int) -> float:
     return abs(float(away)) / float(fit.whitening.units[column])
 
 
-def end_at(fit: Optimum, target: WhitenedObjective, column: int, side: int, goal: float) -> float:
-    """Find where the signed root reaches a goal on one side, on the user's scale; NaN on failure.
+def end_at(
+    fit: Optimum,
+    target: WhitenedObjective,
+    column: int,
+    side: int,
+    goal: float,
+    measure: Callable[[float], float] | None = None,
+) -> float:
+    """Find where the root, or a measure of the distance, reaches a goal; NaN on failure.
 
-    Infinite where it never does.
+    On one side, on the user's scale. Infinite where it never does.
     """
     bound = bound_distance(fit, column, side)
     distance, root, last, last_root = goal, 0.0, 0.0, 0.0
     for _ in range(_SEARCH.steps):
         distance = min(distance, bound)
-        root = root_at(fit, target, column, side * distance)
+        if measure is None:
+            root = root_at(fit, target, column, side * distance)
+        else:
+            root = measure(side * distance)
         if np.isnan(root):  # beyond the model's domain, or too far for one descent
             distance = (last + distance) / 2
             continue

@@ -74,6 +74,7 @@ class Need(Enum):
     LEVELS = "resamples of the resamples"
     CLUSTERS = "clusters, with their shares of the information"
     ROOTS = "the likelihood ratio of each replicate"
+    SCORES = "the score statistic of each replicate"
 
 
 class Family(Protocol):

@@ -1,4 +1,4 @@
-"""Intervals by the likelihood ratio, whose quantiles are those of its bootstrap."""
+"""Intervals by statistics of a value of the parameter, with the quantiles of their bootstrap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bootmle.inference.order_statistics import sort_replicates
 from bootmle.inference.percentile import Percentile
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["SignedRoot"]
+__all__ = ["SignedRoot", "WaldScore"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,3 +55,16 @@ class SignedRoot(IntervalMethod):
     def check(self, tail: float, confidence_level: float, *, upper: bool) -> None:
         """Refuse an endpoint beyond the outermost replicate."""
         self.roots.check(tail, confidence_level, upper=not upper)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaldScore(SignedRoot):
+    """Values at which ±√(W S) lies between quantiles of the replicates' at the estimate."""
+
+    # W is the Wald and S the score statistic, with sandwiches at the estimate and where the value
+    # is held: at n = 20 intervals by the one are too short, those by the other too long.
+
+    name: ClassVar[str] = "wald-score"
+    needs: ClassVar[frozenset[Need]] = frozenset(
+        {Need.QUANTILES, Need.STANDARD_ERRORS, Need.ROOTS, Need.SCORES}
+    )

@@ -20,7 +20,7 @@ from bootmle.optimization.whitening import WhitenedObjective
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.task import CHUNK, Task
 
-__all__ = ["LikelihoodProfile", "signed_roots"]
+__all__ = ["LikelihoodProfile", "minimize_holding", "signed_roots"]
 
 _ROUNDS = 40
 """Newton steps at most. Toward a supremum each moves a logit by about 1, and what is left falls by
@@ -71,26 +71,32 @@ def _lowest_holding(
     fit: Fit, targets: Sequence[WhitenedObjective], column: int, z: Floats
 ) -> Floats:
     """Minimize replicates, (b,), with a parameter held at its estimate, from near their optima."""
+    if fit.whitening.center.size == 1:
+        return np.zeros(len(targets))
+    return minimize_holding(fit, targets, column, z)[0]
+
+
+def minimize_holding(
+    fit: Fit, targets: Sequence[WhitenedObjective], column: int, z: Floats
+) -> tuple[Floats, Floats]:
+    """Return the values (b,) and the parameters (b, p) with one held at its estimate."""
     whitening = fit.whitening
     held = np.array([column]), fit.estimate[fit.likelihood.parameters.free[[column]]]
     reduced = [target.holding(*held) for target in targets]
-    size = reduced[0].whitening.size
-    if size == 0:
-        return np.zeros(len(targets))
     # By the quadratic that whitening makes round.
     along = whitening.factor[column] / np.linalg.norm(whitening.factor[column])
     working = whitening.to_working(z - np.outer(z @ along, along))
     start = reduced[0].whitening.to_whitened(np.delete(working, column, axis=1))
     above = [not target.value(place) <= 0 for target, place in zip(reduced, start, strict=True)]
     start[np.array(above)] = 0.0
-    count = len(targets)
+    count, size = start.shape
     flat = CubicModels(np.zeros((count, size)), np.tile(np.eye(size), (count, 1, 1)), None)
     run = BatchedNewton(reduced, flat, fit.step_sizes, start=start)
     run.run(_ROUNDS)
-    return run.value
+    return run.value, reduced[0].to_user(run.z)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LikelihoodProfile:
     """The data's profile likelihood: its signed roots, positive below the estimate."""
 
@@ -132,7 +138,7 @@ class LikelihoodProfile:
         key = position, float(root)
         if key not in self.known:
             side = -int(np.sign(root)) * self._direction(column)
-            self.known[key] = end_at(self.fit, self._target(), column, side, abs(float(root)))
+            self.known[key] = self._end(position, column, side, abs(float(root)))
         return self.known[key]
 
     def _root(self, position: int, value: float) -> float:
@@ -148,7 +154,15 @@ class LikelihoodProfile:
         distance = float(distance / whitening.units[column])
         if not np.isfinite(distance):
             return float(np.copysign(np.inf, away))
-        return float(np.sign(away)) * root_at(self.fit, self._target(), column, distance)
+        return float(np.sign(away)) * self._measure(position, column, distance)
+
+    def _end(self, position: int, column: int, side: int, goal: float) -> float:
+        """Find where the measure reaches a goal."""
+        return end_at(self.fit, self._target(), column, side, goal)
+
+    def _measure(self, position: int, column: int, distance: float) -> float:
+        """Return the size of the root at a distance."""
+        return root_at(self.fit, self._target(), column, distance)
 
     def _column(self, position: int) -> int | None:
         """Return the place among the free parameters; None for a fixed one."""
