@@ -87,7 +87,8 @@ def test_wald_and_score_statistics_of_a_regression() -> None:
     boot = bootstrap(mle, n_resamples=39, rng=0)
     boot.confidence_interval("wald-score", 0.9)
     drawn = [draw_resample(Cases(), N, 0, k).weights for k in range(39)]
-    X = np.column_stack([np.ones(N), x])
+    X, scores = np.column_stack([np.ones(N), x]), boot.own_errors.scores
+    assert scores is not None
     for k, w in enumerate(drawn):
         const = 0.0
         for _ in range(30):
@@ -98,13 +99,13 @@ def test_wald_and_score_statistics_of_a_regression() -> None:
         score = abs(w @ rows) / np.sqrt(w @ rows**2)
         away = boot.replicates[k, 1] - mle.estimate[1]
         expected = np.sign(away) * np.sqrt(abs(away) / boot.data.standard_errors[k, 1] * score)
-        assert_allclose(boot.own_errors.scores[k, 1], expected, rtol=0.01, atol=1e-3)
+        assert_allclose(scores[k, 1], expected, rtol=0.01, atol=1e-3)
 
 
 def test_replicates_without_a_finite_optimum_have_one(tmp_path: Path) -> None:
     mle = separable()
-    boot = bootstrap(mle, n_resamples=119, rng=0)
-    assert 5 < boot.data.divergent.sum() < 100
+    boot = bootstrap(mle, n_resamples=79, rng=0)
+    assert 3 < boot.data.divergent.sum() < 60
     found = boot.confidence_interval("signed-root")
     assert np.isfinite([found.low, found.high]).all()
     assert np.isinf(boot.confidence_interval("percentile").high[1])
