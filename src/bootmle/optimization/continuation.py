@@ -41,6 +41,8 @@ class Path:
     """Evaluations of the target from which on the path is given up."""
     fits: OthersFit = field(init=False)
     stations: list[Station] = field(default_factory=list)
+    rounded: bool = False
+    """Whether it ends where the others have no digits left."""
     highest: float = -np.inf
     """The nll at the center, where the path does not begin there."""
 
@@ -85,7 +87,7 @@ class Path:
         while self.fits.target.n_evaluations < self.most:
             station, step = self.next(self.stations[-3:], step, step_sizes)
             if station is None:
-                return self._has_fallen(0.5, 0.0, step_sizes)
+                return not self.is_endless() and self._has_fallen(0.5, 0.0, step_sizes)
             fall = self.stations[-1].value - station.value
             noise = self._noise(station, step) if fall < RULES.visible else step_sizes.noise
             if self.near and -RULES.rise < fall < -RULES.level:
@@ -168,8 +170,13 @@ class Path:
         # Return that step, too.
         for _ in range(RULES.halvings if self.target.n_evaluations < self.most else 0):
             distance = before[-1].distance + step
+            shrunk = shrinkage(before, distance)
+            least = np.finfo(float).eps * np.abs(before[-1].others)
+            self.rounded = bool(np.any(before[-1].units * shrunk < least))
+            if self.rounded:
+                break
             others = self._predict(before, distance)
-            self.fits.factor = self.fits.factor * shrinkage(before, distance)[:, None]
+            self.fits.factor = self.fits.factor * shrunk[:, None]
             station = self.fit(distance, others, step_sizes)
             station = station or self._as_low(before[-1], distance, others)
             if station is not None:
@@ -241,7 +248,10 @@ class Path:
         return self._higher() >= least and most > SAME_SUPREMUM and lately <= left
 
     def is_endless(self) -> bool:
-        """Whether the nll has fallen at the same pace, by much, beyond where the search ended."""
+        """Whether the nll has fallen at the same pace, by much, beyond where the search ended.
+
+        Or as far as the others have digits for it.
+        """
         count, share = RULES.endless
         last = self.stations[-count:]
         if len(last) < count:
@@ -249,12 +259,13 @@ class Path:
         scale = self.target.likelihood.parameters.scales[self.column]
         way = abs(self.way)
         least = way + RULES.beyond if isinstance(scale, Log) else 2 * way
-        if last[-1].distance < max(2 * last[0].distance, least):
+        if last[-1].distance < max(2 * last[0].distance, 0.0 if self.rounded else least):
             return False
         places, values = (np.array([each[k] for each in last]) for k in (0, 3))
         paces = -np.diff(values) / np.diff(places)
         steady = values[0] - values[-1] > 1 and paces.min() > share * paces.max()
-        return bool(steady and values[-1] < self.target.value_at(self.end))
+        beyond = self.rounded or values[-1] < self.target.value_at(self.end)
+        return bool(steady and beyond)
 
     def _is_level(self, step_sizes: StepSizes) -> bool:
         """Whether the nll, which has fallen, does so no more."""

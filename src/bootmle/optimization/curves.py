@@ -21,8 +21,9 @@ __all__ = ["along_curve"]
 class _Rules:
     """Which parameters may lead."""
 
-    led: float = 0.02
-    """Share of the furthest one's way up to which a parameter is led, as in outcome._MOVES."""
+    led: float = 1e-3
+    """Share of the furthest one's way up to which a parameter is led: sizes are those of starts, of
+    which some are 0."""
     drivers: int = 2
     """Parameters that are tried, those that went furthest."""
 
@@ -49,7 +50,7 @@ def along_curve(
             continue
         if path.stays_level(step_sizes) if from_end else path.reaches_supremum(step_sizes):
             return path.outcome(step_sizes)
-        if near and path.stations:
+        if near and len(path.stations) > 1:
             break
         if from_end:
             continue
