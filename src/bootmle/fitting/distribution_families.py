@@ -244,6 +244,13 @@ FAMILIES: dict[str, tuple[FamilyLimit, ...]] = {
             (lambda e, m, s: (1 / e, 1 / e, e, m - s / e**0.5 / 2, s / e**0.5 / 2),),
         ),
     ),
+    "ncx2": (
+        FamilyLimit(
+            "norm",
+            {"nc": 1.0, "loc": -1.0, "scale": -1.0},
+            (lambda e, m, s: (1.0, 1 / e, m - s / e**0.5 / 2, s * e**0.5 / 2),),
+        ),
+    ),
     "exponnorm": (
         FamilyLimit("norm", {"K": -1.0}, (lambda e, m, s: (e**0.5, m - s * e**0.5, s),)),
     ),

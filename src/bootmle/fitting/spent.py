@@ -10,7 +10,6 @@ import numpy as np
 
 from bootmle.display.text import rounded
 from bootmle.execution.budget import SpentError, budget
-from bootmle.fitting.edges import ends_at_edge
 from bootmle.fitting.scipy_search import ScipySearch
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import Whitening
@@ -61,8 +60,5 @@ def _stop(search: ScipySearch, halfway: int, whole: int) -> None:
     search.whitening = Whitening(search.working, np.eye(search.working.size))
     search.status, search.decrement = Status.NOT_CERTIFIED, np.inf
     search.infinite = np.empty(0, dtype=np.intp)
-    if not search.optimizer.constraints and ends_at_edge(search):
-        search.nll = search.likelihood.total(search.user())
-        return
     how = search.likelihood.how_to_fix
     search.notes[:] = [_SPENT.format(most=whole, fall=rounded(fall), how=how)]

@@ -25,9 +25,9 @@ class Station(NamedTuple):
 
 def shrinkage(before: list[Station], distance: float) -> Floats:
     """Say by what the others' standard errors (q - 1,) change, as exponentials of the distance."""
-    if len(before) < 2:
-        return np.ones_like(before[-1].units)
-    first, last = before[-2:]
+    first, last = before[-2:] if len(before) > 1 else (before[0], before[0])
+    if first.distance == last.distance:  # or a step that rounding has lost
+        return np.ones_like(last.units)
     share = (distance - last.distance) / (last.distance - first.distance)
     changes: Floats = (last.units / first.units) ** min(share, RULES.growth)
     return changes
