@@ -418,3 +418,33 @@ def test_fewer_resamples_than_asked_for_are_all_there_are() -> None:
     boot = bootstrap(mle, sampling=Given(indices=INDICES), n_resamples=500)
     assert boot.replicates.shape == (COUNT, 2)
     assert str(boot.sampling) == "Given(indices of 70 resamples)"
+
+
+@pytest.mark.parametrize("kind", ["jackknife", "20 of 60 rows", "Fay's BRR"])
+def test_given_resamples_that_vary_more_or_less_than_a_bootstraps_say_so(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    y, signs = rng.gamma(2.0, 10.0, 60), np.where(rng.random((800, 60)) < 0.5, 1, -1)
+    plans = {
+        "jackknife": (Given(weights=1 - np.eye(60)), "0.13"),
+        "20 of 60 rows": (Given(indices=rng.integers(0, 60, (800, 20))), "1.7"),
+        "Fay's BRR": (Given(weights=2 + signs), "0.50"),  # k = 0.5: weights 0.5 and 1.5
+    }
+    plan, factor = plans[kind]
+    boot = bootstrap(Estimator(np.mean, args=y), sampling=plan, n_resamples=plan.n_available or 0)
+    (note,) = (note for note in boot.notes if "bootstrap of 60 rows" in note)
+    assert f"are about {factor} times what they should be" in note
+    # Standard deviations of 800 draws are known to 2.5%; the factor to two digits, to 4%.
+    assert_allclose(boot.standard_error / float(factor), y.std() / np.sqrt(60), rtol=0.1)
+
+
+def test_given_resamples_of_a_bootstrap_have_no_note() -> None:
+    rng = np.random.default_rng(3)
+    half = np.array([rng.permutation(40)[:20] for _ in range(50)])  # without replacement
+    for plan in (
+        Given(indices=rng.integers(0, 40, (50, 40))),
+        Given(indices=half),
+        Given(weights=rng.dirichlet(np.ones(40), 50)),
+        Given(weights=2 * rng.integers(0, 2, (50, 40))),
+        Given(indices=np.zeros((1, 40), dtype=int)),
+    ):
+        assert plan.notes(40, False) == ()

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bootmle.display.text import rounded
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.likelihood.arrays import unmasked
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
 from bootmle.sampling.resample import Resample
 
 __all__ = ["Given"]
+
+_LEAST, _MOST = 0.45, 1.5
+"""Variance of bootstrap weights relative to their squared mean: 1 − 1/n of n units drawn, 1/2 in
+strata of two. Fay's BRR has (1 − k)², a jackknife 1/(n − 1), m of n rows n/m."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -103,6 +109,31 @@ class Given(Plan):
             return Resample(n, fractions=one)
         return Resample(n, rows=np.repeat(np.arange(n), one.astype(np.intp)))
 
+    def notes(self, n: int, centered: bool) -> tuple[str, ...]:
+        """Say by how much the weights vary more or less than a bootstrap's."""
+        ratio = self._relative_variance(n)
+        if not (ratio < _LEAST or ratio > _MOST):
+            return ()
+        return (
+            f"how often rows are drawn varies {rounded(ratio, 2)} times as much as in a bootstrap "
+            f"of {n:,} rows: standard errors are about {rounded(float(np.sqrt(ratio)), 2)} times "
+            f"what they should be, intervals as much off; divide by that (Fay's BRR, resamples of "
+            f"another size), or use Jackknife() or Subsample(size)",
+        )
+
+    def _relative_variance(self, n: int) -> float:
+        """Return the variance of a row's weights, on average over rows, relative to their mean²."""
+        count = len(self._all)
+        if count < 2:
+            return np.nan
+        sums, squares = np.zeros(n), 0.0
+        for one in self._all:
+            drawn = np.bincount(one, minlength=n) if self.weights is None else one
+            sums += drawn
+            squares += float((drawn.astype(float) ** 2).sum())
+        variance = (squares - float((sums**2).sum()) / count) / (count - 1) / n
+        return variance / (float(sums.sum()) / count / n) ** 2
+
     @property
     def _all(self) -> NDArray[Any]:
         """The array that was given."""
@@ -117,7 +148,7 @@ class Given(Plan):
 def _read(name: str, values: Any, kind: type) -> NDArray[Any]:
     """Read a two-dimensional array of finite values that are not negative."""
     try:
-        array = np.asarray(values, dtype=float)
+        array = np.asarray(unmasked(values), dtype=float)
     except (TypeError, ValueError):
         raise ValueError(
             f"{name}: not an array of numbers, a row for each resample: {values!r}"
