@@ -87,9 +87,10 @@ _RULES = (
     # n = 200: studentized 93.4 to 95.6, bca 93.4 to 96.2, percentile 92.4 to 95.2
     # n = 1,500: studentized 95.0 to 95.8, bca 94.8 to 95.9, percentile 94.5 to 95.6
     # Recommended with signed-root, which serves replicates with no finite optimum, instead of bca
-    # and percentile (150 to 600 data sets); in brackets without it:
-    # n = 20: logit 96.0 to 97.2 (89.2), probit 97.0 to 97.5 (86.6)
-    # n = 50: signed-root of an NB2 94.6 to 95.9, log alpha 95.3, tails 2.7 and 2.0 (85.8, 12.1)
+    # and percentile (670 to 1,187 data sets); in brackets without it:
+    # n = 20: logit 95.4 to 96.3 (89.2), probit 96.6 to 97.2 (86.6), ordered probit 95.2 to 98.6
+    #         (84.0), log alpha of an NB2 93.0 (87.4)
+    # n = 50: log alpha 93.8, tails 1.7 and 4.5 (85.8, 12.1)
     # A ratio, a quantile and a probability, this on the probit scale (2,000 data sets):
     # n = 20:  studentized 92.5 to 94.9, bca where it has ends 87.3 to 94.7
     # n = 50:  studentized 94.1 to 94.8, bca where it has ends 92.2 to 95.2
