@@ -99,10 +99,8 @@ def frame_of(metric: Floats) -> Frame | None:
 
 
 def _search(objective: Objective, axis: int, attempts: int) -> tuple[Probe | None, float]:
-    """Probe an axis until a step changes the objective by about the amount aimed at.
-
-    Returned with it is how far the gradient is linear, infinite where no end of that was met.
-    """
+    """Probe an axis until a step changes the objective by about the amount aimed at."""
+    # Returned with it is how far the gradient is linear, infinite where no end of that was met.
     size = _size(objective, axis)
     limit = max(size, 1.0) / _PROBING.first_step
     short, long = _EPS * size, 2 * limit

@@ -248,10 +248,8 @@ class Path:
         return self._higher() >= least and most > SAME_SUPREMUM and lately <= left
 
     def is_endless(self) -> bool:
-        """Whether the nll has fallen at the same pace, by much, beyond where the search ended.
-
-        Or as far as the others have digits for it.
-        """
+        """Whether the nll has fallen at the same pace, by much, beyond where the search ended."""
+        # Or as far as the others have digits for it.
         count, share = RULES.endless
         last = self.stations[-count:]
         if len(last) < count:

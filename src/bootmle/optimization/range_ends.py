@@ -62,10 +62,8 @@ class RangeEnd:
 def toward_range_end(
     target: WhitenedObjective, working: Floats, step_sizes: StepSizes, *, near: bool = False
 ) -> RangeEnd | None:
-    """Continue from a point (q,) to the ends of ranges that it is nearer to than the center is.
-
-    On a path from the center, or from near the point.
-    """
+    """Continue from a point (q,) to the ends of ranges that it is nearer to than the center is."""
+    # On a path from the center, or from near the point.
     for column, side, limit in _ends(target, working):
         on_log = _on_log_scale(target, column, side, limit)
         parameters = on_log.likelihood.parameters

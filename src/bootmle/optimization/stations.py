@@ -34,10 +34,8 @@ def shrinkage(before: list[Station], distance: float) -> Floats:
 
 
 def guesses(before: list[Station], distance: float) -> list[Floats]:
-    """Say where the others will be, as functions of the distance, which may be infinite.
-
-    Or of its logarithm; or where they were last.
-    """
+    """Say where the others will be, as functions of the distance, which may be infinite."""
+    # Or of its logarithm; or where they were last.
     others, found = np.array([each.others for each in before]), [before[-1].others]
     for on_log in (False, True):
         places, place = np.array([each.distance for each in before]), distance
