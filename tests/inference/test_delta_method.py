@@ -121,6 +121,7 @@ def test_intervals_stay_in_the_range_of_the_scale_that_is_stated() -> None:
         ({"ratios": "log"}, "there is no quantity 'ratios'; the names are"),
         (["log"], "1 scales for 3 quantities"),
         ("sqrt", "'sqrt' is unknown; use one of identity, log, logit, probit"),
+        (3.5, "3.5 is unknown; use one of identity, log, logit, probit"),
         ({"ratio": "probit"}, "'probit' is for values between 0 and 1, and ratio is"),
     ],
 )

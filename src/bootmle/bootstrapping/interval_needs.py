@@ -22,10 +22,9 @@ def why_lacking(
     # ``shown`` is the plan as the user wrote it.
     if need is Need.QUANTILES:
         return "" if plan.supports_quantiles else why_no_quantiles(shown)
-    if need is Need.LEVELS:
-        return why_not_calibrated(fit, plan, shown)
-    if need is Need.CLUSTERS:
-        return why_not_cluster_robust(fit, plan, shown)
+    own = {Need.LEVELS: why_not_calibrated, Need.CLUSTERS: why_not_cluster_robust}
+    if need in own:
+        return own[need](fit, plan, shown)
     if need in {Need.ROOTS, Need.SCORES}:
         return _why_no_roots(fit, plan, shown, refit)
     if need is Need.EXPANSION:

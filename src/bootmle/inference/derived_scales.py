@@ -28,6 +28,7 @@ _MAPS: dict[str, tuple[_Map, _Map, _Map]] = {
     "probit": (ndtri, ndtr, _probit_slope),
 }
 """Increasing maps, their inverses and their derivatives, by name."""
+_USE = f"use one of {', '.join(_MAPS)}, a list of one for each quantity, or a mapping by name"
 _DOMAINS = {"log": "above 0", "logit": "between 0 and 1", "probit": "between 0 and 1"}
 
 
@@ -49,8 +50,10 @@ class DerivedScales:
             given = [transform.get(name) for name in labels]
         elif transform is None or isinstance(transform, str):
             given = [transform] * len(labels)
-        else:
+        elif isinstance(transform, Sequence) and not isinstance(transform, bytes):
             given = list(transform)
+        else:
+            raise ValueError(f"transform: {brief(transform)} is unknown; {_USE}")
         if len(given) != len(labels):
             raise ValueError(
                 f"transform: {len(given)} scales for {len(labels)} quantities; pass one for each, "
@@ -94,5 +97,5 @@ def _read(entry: Any) -> str:
     """Read one scale."""
     name = "identity" if entry is None else entry.lower() if isinstance(entry, str) else ""
     if name not in _MAPS:
-        raise ValueError(f"transform: {brief(entry)} is unknown; use one of {', '.join(_MAPS)}")
+        raise ValueError(f"transform: {brief(entry)} is unknown; {_USE}")
     return name

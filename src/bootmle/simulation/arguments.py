@@ -11,12 +11,14 @@ from bootmle.display.checks import check_flag
 from bootmle.display.text import brief
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
+from bootmle.inference.derived import derive_at
+from bootmle.inference.derived_scales import DerivedScales
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
 from bootmle.sampling import Plan
 from bootmle.sampling.digests import check_simulator
 
-__all__ = ["check_functions", "read_truth", "read_warp"]
+__all__ = ["check_functions", "check_scales", "read_truth", "read_warp"]
 
 
 def read_warp(fit: Fit | Estimator, sampling: Plan, refit: str, warp: bool) -> bool:
@@ -45,6 +47,13 @@ def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any, transform:
         )
     check_call("simulate", simulate, fit.args, ("params", "rng"))
     check_simulator(simulate, fit.estimate, fit.written_out_args)
+
+
+def check_scales(derive: Any, transform: Any, truth: Floats) -> None:
+    """Raise for scales that the derived quantities do not have at the true values."""
+    if derive is not None:
+        values, labels = derive_at(derive, truth, None)
+        DerivedScales.read(transform, labels, values)
 
 
 def read_truth(fit: Fit | Estimator, truth: Any) -> Floats:

@@ -32,7 +32,7 @@ from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Cases, Plan
 from bootmle.sampling.digests import checksum_simulated, name_of
-from bootmle.simulation.arguments import check_functions, read_truth, read_warp
+from bootmle.simulation.arguments import check_functions, check_scales, read_truth, read_warp
 from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods
 from bootmle.simulation.simulated_fits import SimulatedFits
@@ -141,7 +141,7 @@ def coverage(
     total = check_n_resamples(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
     path = read_directory(checkpoint)
-    read_truth(fit, truth)
+    check_scales(derive, transform, read_truth(fit, truth))
     read_level(confidence_level, "two-sided")
     design = _Design(
         *(fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit),
