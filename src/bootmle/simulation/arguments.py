@@ -16,7 +16,6 @@ from bootmle.inference.derived_scales import DerivedScales
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import check_call
 from bootmle.sampling import Plan
-from bootmle.sampling.digests import check_simulator
 
 __all__ = ["check_functions", "check_scales", "read_truth", "read_warp"]
 
@@ -46,7 +45,6 @@ def check_functions(fit: Fit | Estimator, simulate: Any, derive: Any, transform:
             "the data in args"
         )
     check_call("simulate", simulate, fit.args, ("params", "rng"))
-    check_simulator(simulate, fit.estimate, fit.written_out_args)
 
 
 def check_scales(derive: Any, transform: Any, truth: Floats) -> None:

@@ -31,7 +31,7 @@ from bootmle.fitting.fit import Fit
 from bootmle.inference.intervals import read_level
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Cases, Plan
-from bootmle.sampling.digests import checksum_simulated, name_of
+from bootmle.sampling.digests import check_simulator, checksum_simulated, name_of
 from bootmle.simulation.arguments import check_functions, check_scales, read_truth, read_warp
 from bootmle.simulation.experiment import CHUNK, Experiment
 from bootmle.simulation.interval_choice import DEFAULT_METHODS, read_methods
@@ -134,19 +134,20 @@ def coverage(
     check_plan(fit, sampling)
     sampling = sampling.labeled(fit, look_up=False)  # simulated data have a row per observation
     check_functions(fit, simulate, derive, transform)
-    derive = None if derive is None else read_function(derive, fit.estimate, fit.names)
+    derive = derive and read_function(derive, fit.estimate, fit.names)
     warp = read_warp(fit, sampling, refit, warp)
     chosen, left_out = read_methods(methods, warp, sampling, fit, refit)
     count = 1 if warp else check_n_resamples(n_resamples, sampling)
     total = check_n_resamples(n_datasets, Cases(), "n_datasets")
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
-    path = read_directory(checkpoint)
     check_scales(derive, transform, read_truth(fit, truth))
     read_level(confidence_level, "two-sided")
+    check_simulator(simulate, fit.estimate, fit.written_out_args)
     design = _Design(
         *(fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit),
         *(read_timeout(timeout), transform),
     )
+    path = read_directory(checkpoint)
     return _run(design, rng, path, total, workers, shown(progress), part, until)
 
 
