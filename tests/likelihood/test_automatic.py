@@ -453,6 +453,30 @@ def test_a_gradient_that_misses_a_branch_is_refused() -> None:
         fit(kinked, [0.3, 0.7], Y, jac="jax")
 
 
+def test_second_derivatives_that_are_not_the_gradients_are_refused() -> None:
+    # A root of r + r³ = q, differentiated by one Newton step: the curvature of r³ is missing.
+    def newton(r: Any, q: Any) -> Any:
+        return r - (r + r**3 - q) / (1 + 3 * r**2)
+
+    def residuals(params: Any, x: Any, y: Any) -> Any:
+        q = x @ params
+        root = jax.lax.fori_loop(0, 30, lambda _, r: newton(r, q), q)
+        return (y - newton(jax.lax.stop_gradient(root), q)) ** 2
+
+    with pytest.raises(ValueError, match=r"second derivatives by x1.*jax.lax.stop_gradient"):
+        fit(residuals, np.ones(3), (X, Y), jac="jax")
+
+
+def test_a_mean_that_matters_beside_the_start_is_no_row_by_row_model() -> None:
+    def hidden(params: Any, x: Any, y: Any) -> Any:
+        slope = params[1] * params[2] * (x[:, 1] - x[:, 1].mean())
+        return (y - params[0] - slope) ** 2 + 0.01 * (params[1:] ** 2 - 1) @ (params[1:] ** 2 - 1)
+
+    automatic_model = fit(hidden, np.zeros(3), (X, Y), jac="jax").likelihood.automatic
+    assert automatic_model is not None
+    assert not automatic_model.by_rows
+
+
 def test_without_jac_it_is_offered() -> None:
     mle = fit(poisson, np.zeros(3), (X, Y))
     assert any("jac='jax'" in note for note in mle.notes)

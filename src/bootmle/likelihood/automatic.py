@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,13 +24,14 @@ from bootmle.likelihood.data import count_rows, walk_leaves
 from bootmle.likelihood.device_data import casts, key_message
 from bootmle.likelihood.device_refits import refit_on_device
 from bootmle.likelihood.parameters import Parameters
+from bootmle.likelihood.second_derivatives import check_hessian
 from bootmle.likelihood.traced import RowsOfTotal, probes_beside, trace_scales
 
 __all__ = ["Automatic", "AutomaticGradient", "Refitted", "is_jax_array", "read_automatic"]
 
 _SAME = 1e-9, 1e-9
-"""Relative and absolute difference of scores by row from scores of all rows: rounding of one order
-of operations or the other."""
+"""Relative and absolute difference of sums over rows from totals: rounding of one order of
+operations or the other; the relative one of scores by row, too, from the largest of a parameter."""
 
 
 _EXHAUSTED = "RESOURCE_EXHAUSTED"
@@ -194,9 +196,8 @@ def read_automatic(
         if not type(error).__module__.startswith("jax"):
             raise
         raise TypeError(
-            f"jac: 'jax' cannot trace fun ({_reason(error)}); write it in "
-            f"jax.numpy, with jnp.where or jax.lax.cond in place of Python's if, or leave jac out "
-            f"for derivatives by differences"
+            f"jac: 'jax' cannot trace fun ({_reason(error)}); write it in jax.numpy, with "
+            f"jnp.where or jax.lax.cond in place of Python's if, or leave jac out for differences"
         ) from error
     if found.dtype != np.float64:
         raise TypeError(
@@ -204,14 +205,27 @@ def read_automatic(
             f"remove conversions to another precision from fun, or leave jac out"
         )
     _differentiate(objective, params, args)
-    n, note = count_rows(args), ""
+    n, note, points = count_rows(args), "", _points(objective, params, args)
     if found.size == 1 and n is not None and n > 1:
-        objective, note = _taken_apart(objective, params, args, n)
+        objective, note = _taken_apart(objective, points, args, n)
     elif found.ndim and found.size == n:
-        objective = _by_rows(objective, params, args)
+        objective = _by_rows(objective, points, args)
     parameters, notes = trace_scales(parameters)
     objective = replace(objective, notes=(*([note] if note else []), *notes))
+    check_hessian(
+        lambda point: objective.gradient(point, None, args),
+        lambda point: objective.hessian(point, None, args),
+        lambda point: objective.scores(point, *args),
+        points,
+        parameters.names,
+    )
     return objective, AutomaticGradient(objective), parameters
+
+
+def _points(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> list[Floats]:
+    """Return the start and a point beside it, where a part of the objective does not vanish."""
+    beside = (each for each in probes_beside(params) if np.isfinite(objective(each, *args)).all())
+    return [params, *islice(beside, 1)]
 
 
 def _differentiate(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> None:
@@ -233,12 +247,10 @@ def _reason(error: Exception) -> str:
 
 
 def _taken_apart(
-    total: Automatic, params: Floats, args: tuple[Any, ...], n: int
+    total: Automatic, points: list[Floats], args: tuple[Any, ...], n: int
 ) -> tuple[Automatic, str]:
     """Evaluate a total row by row where it, and its gradient, are sums over single rows."""
     rows = Automatic(RowsOfTotal(total.function), by_rows=True)
-    beside = (each for each in probes_beside(params) if np.isfinite(total(each, *args)).all())
-    points = [params, next(beside, np.full(params.size, np.nan))]
     for factor, also in ((1, ""), (n, f"; the mean is multiplied by {n}")):
         try:
             if all(_is_sum(rows, total, factor, point, args) for point in points):
@@ -273,12 +285,17 @@ def _is_sum(
     )
 
 
-def _by_rows(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> Automatic:
+def _by_rows(objective: Automatic, points: list[Floats], args: tuple[Any, ...]) -> Automatic:
     """Differentiate row by row where that gives what all rows together give."""
     row_by_row = replace(objective, by_rows=True)
     try:
-        by_row = row_by_row._kernels.call("scores", params, args)
-        same = np.allclose(by_row, objective.scores(params, *args), *_SAME)
+        same = all(
+            np.all(
+                np.abs(row_by_row._kernels.call("scores", each, args) - together)
+                <= _SAME[0] * np.abs(together).max(axis=0)
+            )
+            for each, together in ((each, objective.scores(each, *args)) for each in points)
+        )
     except Exception:  # whatever it raises, one row is not enough for it
         same = False
     return row_by_row if same else objective
