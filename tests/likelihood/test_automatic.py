@@ -453,7 +453,7 @@ def test_a_gradient_that_misses_a_branch_is_refused() -> None:
         fit(kinked, [0.3, 0.7], Y, jac="jax")
 
 
-def test_second_derivatives_that_are_not_the_gradients_are_refused() -> None:
+def test_second_derivatives_that_are_not_the_gradients_are_differences_of_it() -> None:
     # A root of r + r³ = q, differentiated by one Newton step: the curvature of r³ is missing.
     def newton(r: Any, q: Any) -> Any:
         return r - (r + r**3 - q) / (1 + 3 * r**2)
@@ -463,8 +463,7 @@ def test_second_derivatives_that_are_not_the_gradients_are_refused() -> None:
         root = jax.lax.fori_loop(0, 30, lambda _, r: newton(r, q), q)
         return (y - newton(jax.lax.stop_gradient(root), q)) ** 2
 
-    with pytest.raises(ValueError, match=r"second derivatives by x1.*jax.lax.stop_gradient"):
-        fit(residuals, np.ones(3), (X, Y), jac="jax")
+    assert fit(residuals, np.ones(3), (X, Y), jac="jax").likelihood.automatic is None
 
 
 def test_a_mean_that_matters_beside_the_start_is_no_row_by_row_model() -> None:

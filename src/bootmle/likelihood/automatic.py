@@ -24,7 +24,7 @@ from bootmle.likelihood.data import count_rows, walk_leaves
 from bootmle.likelihood.device_data import casts, key_message
 from bootmle.likelihood.device_refits import refit_on_device
 from bootmle.likelihood.parameters import Parameters
-from bootmle.likelihood.second_derivatives import check_hessian
+from bootmle.likelihood.second_derivatives import is_hessian_of
 from bootmle.likelihood.traced import RowsOfTotal, probes_beside, trace_scales
 
 __all__ = ["Automatic", "AutomaticGradient", "Refitted", "is_jax_array", "read_automatic"]
@@ -181,7 +181,7 @@ _COMPILED: WeakKeyDictionary[Automatic, Kernels] = WeakKeyDictionary()
 
 def read_automatic(
     objective: Automatic, parameters: Parameters, args: tuple[Any, ...]
-) -> tuple[Automatic, AutomaticGradient, Parameters]:
+) -> tuple[Callable[..., Any], AutomaticGradient, Parameters]:
     """Evaluate an objective in JAX; return it, its gradient as jac, and its parameters."""
     # A total is taken apart into its rows, and scales are differentiated, where that can be done.
     # TypeError where JAX cannot trace it, with its reason, and for single precision.
@@ -212,14 +212,14 @@ def read_automatic(
         objective = _by_rows(objective, points, args)
     parameters, notes = trace_scales(parameters)
     objective = replace(objective, notes=(*([note] if note else []), *notes))
-    check_hessian(
+    exact = is_hessian_of(
         lambda point: objective.gradient(point, None, args),
         lambda point: objective.hessian(point, None, args),
         lambda point: objective.scores(point, *args),
         points,
-        parameters.names,
-    )
-    return objective, AutomaticGradient(objective), parameters
+    )  # else only the gradient is JAX's, and second derivatives are its differences
+    fun = objective if exact else objective.__call__
+    return fun, AutomaticGradient(objective), parameters
 
 
 def _points(objective: Automatic, params: Floats, args: tuple[Any, ...]) -> list[Floats]:

@@ -1,7 +1,8 @@
 """Whether the second derivatives that JAX takes of an objective are those of its gradient."""
 
 # They are not where fun has `jax.lax.stop_gradient`, as after a solver whose result is
-# differentiated by one Newton step, or a `jax.custom_jvp` that is right to first order only.
+# differentiated by one Newton step, or a `jax.custom_jvp` that is right to first order only, as in
+# NumPyro's negative binomial (0.22), whose second derivative by the size was twice the right one.
 
 from __future__ import annotations
 
@@ -11,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bootmle.display.text import brief
 from bootmle.likelihood.arrays import Floats
 
-__all__ = ["check_hessian"]
+__all__ = ["is_hessian_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +34,19 @@ class _Rules:
 _RULES = _Rules()
 
 
-def check_hessian(
+def is_hessian_of(
     gradient: Callable[[Floats], Floats],
     hessian: Callable[[Floats], Floats],
     scores: Callable[[Floats], Floats],
     points: Sequence[Floats],
-    names: Sequence[str],
-) -> None:
-    """Raise ValueError where a Hessian differs from differences of the gradient at a point."""
+) -> bool:
+    """Whether the Hessian at some points is what differences of the gradient say."""
     direction = points[-1] - points[0]
     for point in points:
         sizes = np.abs(np.atleast_2d(scores(point))).sum(axis=0)
-        wrong = _wrong_rows(gradient, hessian(point), sizes, point, direction)
-        if wrong.any():
-            raise ValueError(
-                f"jac: JAX's second derivatives by {names[int(wrong.argmax())]} are not those of "
-                f"its own gradient, at {brief(point)}: fun has a jax.lax.stop_gradient or a "
-                f"jax.custom_jvp that is right to first order only; differentiate through it, or "
-                f"leave jac out for derivatives by differences"
-            )
+        if _wrong_rows(gradient, hessian(point), sizes, point, direction).any():
+            return False
+    return True
 
 
 def _wrong_rows(
