@@ -222,7 +222,7 @@ CASES = {
     "birthwt": Case("m03_birthwt_logit", birthwt, 1999),
     "warpbreaks": Case("m04_warpbreaks_poisson", warpbreaks, 1999),
     "lung": Case("m06_lung_weibull", lung, 1999),
-    "petersen": Case("m10_petersen_cluster", petersen, 1999, FIRMS),
+    "petersen": Case("m10_petersen_cluster", petersen, 999, FIRMS),
     "petersen, rows": Case("m10_petersen_rows", petersen, 499),
     "dyestuff": Case("h05a_dyestuff", dyestuff, 999, derived=with_deviation),
 }
