@@ -98,3 +98,15 @@ def test_a_limit_with_a_shape_is_that_distribution() -> None:
     gamma = fit_distribution(stats.gamma, y, floc=0)
     assert found.nll == pytest.approx(gamma.nll, abs=1e-3)
     assert found.estimate[0] == pytest.approx(2 * gamma.estimate[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_flat_bottom_with_kinks_is_no_supremum(seed: int) -> None:
+    """Log-Laplace: any scale between the middle two of 100 observations, one shape."""
+    y = stats.loglaplace.rvs(3.25, size=100, random_state=seed)
+    mle = fit_distribution(stats.loglaplace, y, floc=0)
+    low, high = np.sort(y)[[49, 50]]
+    scale = np.sqrt(low * high)
+    assert mle.status is not Status.NO_FINITE_OPTIMUM
+    assert low <= mle.estimate[2] <= high
+    assert mle.estimate[0] == pytest.approx(1 / np.mean(np.abs(np.log(y / scale))), rel=1e-5)

@@ -131,16 +131,17 @@ def _stays_low(
     """Whether the nll does not rise forward at the distance at which it has risen back."""
     # Noise, and the end of the domain, say nothing.
     back = path.length * 2.0 ** np.arange(-2, _RULES.doublings)
-    risen = np.flatnonzero(seen[: back.size] > SAME_SUPREMUM)
-    if not risen.size or seen.size != back.size:
+    if seen.size != back.size or not seen.max() > tolerance:
         return True
-    point = origin + back[risen[0]] * direction
+    visible = seen > min(SAME_SUPREMUM, seen.max() / 2)
+    place = int(np.argmax(visible))
+    point = origin + back[place] * direction
     value = target.value(point)
-    allowed = max(_RULES.lopsided * seen[risen[0]], tolerance)
+    allowed = max(_RULES.lopsided * seen[place], tolerance)
     if not np.isfinite(value) or value <= path.value + allowed:
         return True
     # Far out noise is alike over short distances, and shows over longer ones.
-    noise = noise_at(target, point, _RULES.spread * back[risen[0]] * direction)
+    noise = noise_at(target, point, _RULES.spread * back[place] * direction)
     return bool(value <= path.value + _RULES.hidden * noise)
 
 
