@@ -58,3 +58,21 @@ def test_beside_a_jump_in_curvature_the_stated_distance_holds(
     exact = np.sqrt(mle.estimate @ information @ mle.estimate)
     assert exact < 1e-3
     assert exact < 1e-6 or mle.decrement > exact / 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_jump_in_curvature_within_the_steps_beside_the_optimum_is_no_kink(seed: int) -> None:
+    # The curvature is A'A at the optimum, and jumps by a half 0.0015 standard errors away.
+    rng = np.random.default_rng(seed)
+    A, optimum, way = rng.normal(size=(3, 3)) * [1, 3, 0.2], rng.normal(size=3), rng.normal(size=3)
+    way /= np.linalg.norm(way)
+
+    def nll(params: Any) -> float:
+        z = A @ (params - optimum)
+        smooth = 100 + z @ z / 2 + z[0] ** 3 / 20 + (z @ z) ** 2 / 100
+        return float(smooth + max(way @ z - 0.0015, 0) ** 2 / 4)
+
+    mle = fit(nll, np.zeros(3))
+    assert mle.status is Status.CERTIFIED
+    assert np.linalg.norm(A @ (mle.estimate - optimum)) < 1e-6
+    assert np.all(np.abs(mle.information.matrix - A.T @ A) <= mle.information.error)

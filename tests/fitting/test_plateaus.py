@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.special import gammaln
+from scipy.special import gammaln, log_ndtr
 
 from bootmle import Status, fit
 from bootmle.likelihood.arrays import Floats
@@ -91,3 +91,15 @@ def test_a_flat_line_beside_the_start_is_no_infinity() -> None:
     mle = fit(box_3d, [0.0, 10.0, 20.0])
     assert mle.status is not Status.NO_FINITE_OPTIMUM
     assert mle.nll < 1e-12
+
+
+@pytest.mark.parametrize("seed", [0, 4, 12, 26])
+def test_a_lowest_point_on_the_way_to_a_supremum_is_no_objection_to_it(seed: int) -> None:
+    # Responses that a line separates completely.
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(20), rng.normal(size=20) * 5, rng.random(20) < 0.4])
+    sides = np.where(X @ [-1, 1, 2] > 0, 1, -1)
+    mle = fit(lambda beta, X, sides: -log_ndtr(sides * (X @ beta)), np.zeros(3), args=(X, sides))
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert mle.nll == pytest.approx(-log_ndtr(sides * (X @ mle.estimate)).sum(), rel=1e-9)
+    assert mle.nll <= mle.optimize_result.fun

@@ -114,6 +114,10 @@ class Search(ScipySearch):
         outside = crossed_columns(self.parameters, self.user()).size > 0
         if self.optimizer.constraints or self.best_params is None or not (lower or outside):
             return
+        if self._is_on_way_to_supremum() and not outside:
+            self.working, self.nll = self.parameters.to_working(self.best_params), self.best
+            self.information = self.measure()
+            return
         # A point within twice the stated distance belongs to the same optimum.
         same = self.nll - self.best <= 2 * self.decrement**2
         before = tuple(self.held) if same else None
@@ -142,6 +146,12 @@ class Search(ScipySearch):
                 self.status = Status.NOISE_LIMITED
         if self.status.has_optimum:
             self.notes.remove(HIGHER)
+
+    def _is_on_way_to_supremum(self) -> bool:
+        """Whether there is no finite optimum, and the lowest point is on the way there, too."""
+        # Far out the nll is level, and any point may be the lowest.
+        infinite = self.status is Status.NO_FINITE_OPTIMUM and not self.held.size
+        return infinite and self.nll - self.best <= SAME_SUPREMUM
 
     def _judge(self) -> None:
         """Say what kind of point the search ended at."""

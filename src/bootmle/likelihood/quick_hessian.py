@@ -154,10 +154,16 @@ def third_coefficients(around: Surroundings, slope: Floats, curvatures: Floats) 
 
 
 def quick_hessian(
-    objective: Objective, frame: Frame, noise: float, step: float, around: Surroundings
+    objective: Objective,
+    frame: Frame,
+    noise: float,
+    step: float,
+    around: Surroundings,
+    longest: float = np.inf,
 ) -> Measured | None:
     """Measure the Hessian of an nll by two points a line; None where it takes more than those."""
-    # By four on axes and one diagonal where the nll bends much over one standard error.
+    # By four on axes and one diagonal where the nll bends much over one standard error. Steps
+    # between the axes have a longest length.
     if not np.isfinite(around.rises).all():
         return None
     size, even = len(objective.point), around.rises.reshape(2, -1).mean(axis=0)
@@ -169,7 +175,7 @@ def quick_hessian(
         axes = _by_more_points(objective, frame, noise, step)
     if axes is None or not (axes.are_accurate and _suffices(jittered, axes.fourth)):
         return None
-    apart = _balanced(jittered, axes.fourth)
+    apart = min(_balanced(jittered, axes.fourth), longest)
     between = _expand(objective, frame, objective.directions()[size:], apart, noise, axes.fourth)
     if between is None:
         return None

@@ -16,6 +16,7 @@ from bootmle.likelihood.information import Information, conclude
 from bootmle.likelihood.noise import line_of_noise, measure_noise
 from bootmle.likelihood.quick_hessian import (
     Surroundings,
+    look,
     look_around,
     quick_hessian,
     third_coefficients,
@@ -32,6 +33,15 @@ _BESIDE = 1e-12
 """Distance from a line that is rounding."""
 _SLOPE = 2e-6
 """Difference of slopes that shows a jump in curvature: no certified point has as much."""
+
+_QUIET, _UNCERTAIN = 1e-8, 1e-3
+"""Noise, and error of a Hessian about one, beyond which a jump in curvature lies within the steps,
+as in kinks._Rules."""
+_LONGER, _SHORTER = 0.3, 1 / 3
+"""Of the steps that cross a jump, and of those: by both, curvatures beside a jump are the same, and
+those at a kink are not. The latter's errors are by rounding, which goes with their square."""
+_ROUNDS = 3
+"""Newton steps beside a jump, where that hid the slope."""
 
 
 def measure_stationary(
@@ -150,4 +160,28 @@ def _measure_at(station: Station) -> tuple[Station, Measured | None, Surrounding
             station, measured = there, _quick(there, around)
     if measured is None:
         measured = measure_hessian(station.objective, frame, noise, known=True)
+        if measured is not None and noise < _QUIET and np.max(measured.error) > _UNCERTAIN:
+            beside = _measure_beside_jump(station, around)
+            station, measured = beside or (station, measured)
     return station, measured, around
+
+
+def _measure_beside_jump(station: Station, around: Surroundings) -> tuple[Station, Measured] | None:
+    """Measure by steps that end before a jump in curvature; None at a kink, or nearer to one."""
+    frame, step = station.frame, _LONGER * station.step
+    for _ in range(_ROUNDS):
+        objective = station.objective
+        measured = quick_hessian(objective, frame, station.noise, step, around, longest=step)
+        if measured is None:
+            return None
+        off = look(objective, frame, _SHORTER * step)[1] - np.diag(measured.matrix)
+        if np.any(np.abs(off) > (1 + 1 / _SHORTER**2) * np.diag(measured.error)):
+            return None
+        if stays(measured) or shift(measured) is not None:
+            return station, measured
+        there = frame.axes @ -np.linalg.solve(measured.matrix, measured.slope)
+        try:
+            station = replace(station, objective=objective.moved(there))
+        except ValueError:  # outside the domain
+            return None
+    return None
