@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 
-from bootmle import Estimator, Fit, Subsample, Wild, bootstrap, fit, load
+from bootmle import Estimator, Fit, Given, Subsample, Wild, bootstrap, fit, load
 from bootmle.sampling import Cases, draw_resample
 
 N = 20
@@ -118,6 +118,33 @@ def test_replicates_without_a_finite_optimum_have_one(tmp_path: Path) -> None:
     assert_array_equal([again.low, again.high], [found.low, found.high])
     with pytest.raises(ValueError, match="the file does not hold the likelihood ratio of each"):
         load(tmp_path / "run").confidence_interval("signed-root")
+    lacking = "recommended ones of const, slope: use load"
+    assert lacking in str(load(tmp_path / "run"))
+    with pytest.warns(UserWarning, match=lacking):
+        load(tmp_path / "run").confidence_interval("recommended")
+
+
+@pytest.mark.parametrize("scale", [1 / N, 1.0, 50.0])
+def test_weights_are_in_units_of_draws_or_refused(scale: float) -> None:
+    """Times c, a replicate's likelihood ratio is c times as large, its estimate the same."""
+    mle = fit(normal, {"mu": 1900.0, "log_sigma": 7.0}, draw())
+    for drawn in (np.random.default_rng(0).dirichlet(np.ones(N), 79) * N, counts(79)):
+        boot = bootstrap(mle, sampling=Given(weights=scale * drawn), n_resamples=79)
+        kinds = boot.recommended_kinds()
+        assert ("signed-root" in kinds or "studentized" in kinds) == (scale == 1)
+        for kind in ("signed-root", "wald-score") if scale != 1 else ():
+            with pytest.raises(ValueError, match="do not vary as numbers of draws"):
+                boot.confidence_interval(kind)
+
+
+def counts(size: int) -> Any:
+    return np.array([draw_resample(Cases(), N, 0, k).weights for k in range(size)])
+
+
+def test_an_estimators_file_lacks_no_likelihood(tmp_path: Path) -> None:
+    boot = bootstrap(Estimator(np.mean, draw()), n_resamples=49, rng=0)
+    boot.save(tmp_path / "run")
+    assert "likelihood" not in str(load(tmp_path / "run"))
 
 
 def test_a_fixed_parameter_has_an_interval_of_no_length() -> None:

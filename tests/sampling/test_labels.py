@@ -58,11 +58,19 @@ def test_missing_labels_are_refused_under_the_name_of_their_argument(missing: An
         read_codes("groups", missing)
 
 
-@pytest.mark.parametrize("text", ["nan", "None", "<NA>", " "])
+@pytest.mark.parametrize("text", ["nan", "<NA>", " "])
 def test_labels_that_were_missing_before_they_became_text_are_refused(text: str) -> None:
     for labels in (["a", text], np.array([text, "a"]), np.array(["a", text], dtype=object)):
         with pytest.raises(ValueError, match=rf"groups: labels are missing \(as text: '{text}'\)"):
             read_codes("groups", labels)
+
+
+def test_a_label_that_may_be_a_word_is_taken_with_a_warning() -> None:
+    for labels in (["Some", "None", "None"], np.array(["Some", "None", "None"])):
+        with pytest.warns(UserWarning, match="strata: the 2 rows of 'None' are taken as one group"):
+            assert_array_equal(read_codes("strata", labels), [0, 1, 1])
+        assert_array_equal(read_codes("strata", labels, again=True), [0, 1, 1])
+    assert_array_equal(read_codes("strata", ["NA", "EU", "NA"]), [0, 1, 0])  # North America
 
 
 @pytest.mark.parametrize("labels", [np.array([1, "a", 1], dtype=object), [1, "1", 1]])

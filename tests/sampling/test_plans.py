@@ -446,5 +446,6 @@ def test_given_resamples_of_a_bootstrap_have_no_note() -> None:
         Given(weights=rng.dirichlet(np.ones(40), 50)),
         Given(weights=2 * rng.integers(0, 2, (50, 40))),
         Given(indices=np.zeros((1, 40), dtype=int)),
+        Given(weights=rng.lognormal(0, 1, 40) * rng.multinomial(40, np.full(40, 1 / 40), 50)),
     ):
         assert plan.notes(40, False) == ()

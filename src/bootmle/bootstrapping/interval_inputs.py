@@ -98,7 +98,7 @@ class Inputs(Doubled):
             known = self.own_standard_error is not None and self.rescaling == (1.0, 1.0)
             if known and not (self.unmeasured() and self.without_samples()):
                 return ""
-        if need in {Need.ROOTS, Need.SCORES} and (reason := self._lacks_roots()):
+        if need in {Need.ROOTS, Need.SCORES} and (reason := self.lacks_roots()):
             return reason
         if self.fit is None or isinstance(self.sampling, str):
             use = "load(path, fit=mle)"
@@ -112,7 +112,7 @@ class Inputs(Doubled):
             return "the fit is at a bound, or its Hessian is not positive definite"
         return reason
 
-    def _lacks_roots(self) -> str:
+    def lacks_roots(self) -> str:
         """Say why these replicates have no likelihood ratios, whatever the plan and the fit."""
         if self.derived:
             return "derived quantities have no profile likelihood"

@@ -109,6 +109,8 @@ class Inference(Inputs):
         prepared, _ = self._prepared(method), read_level(confidence_level, alternative)
         if isinstance(prepared, Mixed) and NONE in prepared.kinds:
             warnings.warn(f"{describe_refusals(self)}; its ends are nan", stacklevel=2)
+        if isinstance(prepared, Mixed) and (missing := self.missing_ratios()):
+            warnings.warn(missing, stacklevel=2)
         bounds = self._with_correction(prepared, prepared.interval(confidence_level, alternative))
         return self._expanded(bounds)
 
@@ -205,10 +207,28 @@ class Inference(Inputs):
 
     def _wants_ratios(self) -> bool:
         """Whether some parameter's interval is recommended to be by the likelihood ratio."""
-        if not self.supports_quantiles or is_clustered(self) or self.lacks(Need.ROOTS):
-            return False
-        wanted = self._n_units <= FEW_UNITS and not withheld(self).all()
-        return bool(wanted and (~self.serves(Studentized.name) & ~self.flat()).any())
+        return not self.lacks(Need.ROOTS) and bool(self._better_by_ratio().any())
+
+    def _better_by_ratio(self) -> NDArray[np.bool_]:
+        """Whether a parameter's interval would be by the likelihood ratio, if it is there, (p,)."""
+        if not self.supports_quantiles or is_clustered(self) or self._n_units > FEW_UNITS:
+            return np.zeros(len(self.names), dtype=bool)
+        return ~(withheld(self) | self.serves(Studentized.name) | self.flat())
+
+    def missing_ratios(self) -> str:
+        """Say which intervals a file may lack that the run with its fit would recommend."""
+        if self.fit is not None or self.refit != "verified" or self.rescaling != (1.0, 1.0):
+            return ""
+        if self.lacks_roots() or self.data.n_evaluations.max(initial=0) < 2:  # an Estimator's are 1
+            return ""
+        better = self._better_by_ratio() & ~np.isin(self.names, self.fixed)
+        if not better.any():
+            return ""
+        names = ", ".join(np.array(self.names)[better].tolist())
+        return (
+            f"the file does not hold the likelihood, whose signed-root intervals may be the "
+            f"recommended ones of {names}: use load(path, fit=mle)"
+        )
 
     @property
     def _n_units(self) -> float:

@@ -14,6 +14,11 @@ from bootmle.sampling import Plan
 
 __all__ = ["why_lacking", "why_no_derived_errors", "why_no_quantiles"]
 
+_NO_COUNTS = (
+    "has weights that do not vary as numbers of draws do, by a variance of about their mean (on "
+    "another scale: multiply all by one number, so that their mean is 1)"
+)
+
 
 def why_lacking(
     need: Need, fit: Fit | Estimator, plan: Plan, shown: str, refit: str = "verified"
@@ -53,6 +58,8 @@ def why_lacking(
             f"refit={refit!r} computes no standard error of each replicate (bootstrap with "
             f"refit='verified')"
         )
+    if not plan.counts_draws:
+        return f"{shown} {_NO_COUNTS}"
     if not plan.studentizes or plan.units(fit.n) is None:
         return f"{shown} does not draw units whole, as the standard error of each replicate needs"
     return ""
@@ -85,6 +92,8 @@ def _why_no_roots(fit: Fit | Estimator, plan: Plan, shown: str, refit: str) -> s
         return f"refit={refit!r} does not go to the optima (bootstrap with refit='verified')"
     if type(plan).rescaling is not Plan.rescaling:  # whose factor is 1 for halves of the data
         return f"{shown} draws samples of another size than the data"
+    if not plan.counts_draws:
+        return f"{shown} {_NO_COUNTS}"
     assert isinstance(fit, Fit)
     if fit.optimizer.constraints or fit.at_bound:
         return "profiles do not follow constraints, or bounds that hold"

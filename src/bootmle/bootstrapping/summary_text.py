@@ -208,6 +208,8 @@ def _cautions(boot: Sensitivity) -> Iterator[str]:
         )
     if refused:
         yield refused
+    if missing := boot.missing_ratios():
+        yield missing
     yield from _unreliable(boot)
     yield from (f"! {alarm}" for alarm in boot.alarms)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bootmle.display.text import rounded
 from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
-from bootmle.likelihood.arrays import unmasked
+from bootmle.likelihood.arrays import Floats, unmasked
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.plan import Plan, check_independent_rows
@@ -98,7 +98,16 @@ class Given(Plan):
     @property
     def studentizes(self) -> bool:
         """Each observation drawn is a unit of its own."""
-        return not self.fractional
+        return not self.fractional and self.counts_draws
+
+    @property
+    def counts_draws(self) -> bool:
+        """Whether weights vary as numbers of draws do: by about their mean, in any units."""
+        if self.weights is None:
+            return True
+        variances, means = self._moments(self._all.shape[1])
+        ratio = variances.sum() / means.sum() if means.any() else 0.0
+        return not (ratio < _LEAST or ratio > _MOST)  # of a single resample it is NaN
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Return one of the resamples; past the last one, the last again."""
@@ -122,17 +131,20 @@ class Given(Plan):
         )
 
     def _relative_variance(self, n: int) -> float:
-        """Return the variance of a row's weights, on average over rows, relative to their mean²."""
-        count = len(self._all)
-        if count < 2:
-            return np.nan
-        sums, squares = np.zeros(n), 0.0
+        """Return the variance of rows' weights relative to their squared means."""
+        # Each row's mean, as base weights that every resample multiplies are no spread.
+        variances, means = self._moments(n)
+        squares = float((means**2 - variances / len(self._all)).sum())
+        return float(variances.sum()) / squares if squares > 0 else np.nan
+
+    def _moments(self, n: int) -> tuple[Floats, Floats]:
+        """Return the variance and the mean of each row's weights, (n,); NaN of one resample."""
+        count, sums, squares = len(self._all), np.zeros(n), np.zeros(n)
         for one in self._all:
             drawn = np.bincount(one, minlength=n) if self.weights is None else one
             sums += drawn
-            squares += float((drawn.astype(float) ** 2).sum())
-        variance = (squares - float((sums**2).sum()) / count) / (count - 1) / n
-        return variance / (float(sums.sum()) / count / n) ** 2
+            squares += np.square(drawn, dtype=float)
+        return (squares - sums**2 / count) / (count - 1 if count > 1 else np.nan), sums / count
 
     @property
     def _all(self) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,8 +16,10 @@ __all__ = ["members_of", "read_codes", "resolve_labels"]
 
 Codes = NDArray[np.intp]
 
-_MISSING = frozenset({"", "nan", "NaN", "None", "NaT", "<NA>"})
-"""What a missing label is once it is text, as by astype(str) or in a file."""
+_MISSING = frozenset({"", "nan", "NaN", "NaT", "<NA>"})
+"""What a missing label is once it is text, as by astype(str) or in a file; and no word for one."""
+_AMBIGUOUS = frozenset({"None"})
+"""What may be a missing label, or a word: None, Some, All."""
 
 
 def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
@@ -35,8 +38,8 @@ def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
     return found[0][labels]
 
 
-def read_codes(argument: str, labels: Any) -> Codes:
-    """Return the labels' numbers from 0, in order of first appearance."""
+def read_codes(argument: str, labels: Any, *, again: bool = False) -> Codes:
+    """Return the labels' numbers from 0, in order of first appearance; warn unless read again."""
     values = np.asarray(labels)
     if values.dtype.kind in "US" and not hasattr(labels, "dtype"):
         values = np.array(list(labels), dtype=object)  # before NaN, None or 1 became text
@@ -51,6 +54,12 @@ def read_codes(argument: str, labels: Any) -> Codes:
         raise ValueError(
             f"{argument}: labels are missing (as text: {as_text[0]!r}); give every row a label, or "
             f"another name to that group"
+        )
+    for name in () if again else _AMBIGUOUS.intersection(map(str, names)):
+        warnings.warn(
+            f"{argument}: the {int((values == name).sum()):,} rows of {name!r} are taken as one "
+            f"group; if their labels are missing, give every row a label; if not, rename the group",
+            stacklevel=4,
         )
     return codes
 

@@ -100,6 +100,11 @@ class Plan(ABC):
         return False
 
     @property
+    def counts_draws(self) -> bool:
+        """Whether a replicate's weighted likelihood is that of a sample: weights count draws."""
+        return True
+
+    @property
     def score_correction(self) -> str | None:
         """Correction of the clusters' scores for their leverage, where one is asked for."""
         return None

@@ -54,7 +54,7 @@ def _written(name: str, value: Any) -> Any:
     """Write an option as it is, or labels as their codes."""
     if value is None or isinstance(value, str):
         return value
-    codes, labels = read_codes(name, value), np.asarray(value)
+    codes, labels = read_codes(name, value, again=True), np.asarray(value)
     first = [labels[rows[0]] for rows in members_of(codes)]
     plain = np.array(first, dtype=labels.dtype).tolist()
     return {
