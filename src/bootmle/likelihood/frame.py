@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bootmle.likelihood.arrays import Floats
-from bootmle.likelihood.differences import Frame, Objective, Probe
+from bootmle.likelihood.differences import Frame, Objective
+from bootmle.likelihood.probes import Probe
 
 __all__ = ["find_frame", "frame_of", "whitened_frame"]
 
