@@ -446,6 +446,15 @@ def test_given_resamples_of_a_bootstrap_have_no_note() -> None:
         Given(weights=rng.dirichlet(np.ones(40), 50)),
         Given(weights=2 * rng.integers(0, 2, (50, 40))),
         Given(indices=np.zeros((1, 40), dtype=int)),
-        Given(weights=rng.lognormal(0, 1, 40) * rng.multinomial(40, np.full(40, 1 / 40), 50)),
+        Given(indices=(rng.integers(0, 8, (9, 8))[:, :, None] * 5 + np.arange(5)).reshape(9, 40)),
     ):
         assert plan.notes(40, False) == ()
+
+
+def test_given_weights_that_include_base_weights_say_so() -> None:
+    """Replicates of a weighted mean scatter around it: a fit that has no weights is elsewhere."""
+    rng = np.random.default_rng(3)
+    base, drawn = rng.lognormal(0, 1, 40), rng.multinomial(40, np.full(40, 1 / 40), 50)
+    (note,) = Given(weights=base * drawn).notes(40, False)
+    assert "use fit(..., weights=base) with Given(weights=resamples / base)" in note
+    assert Given(weights=drawn).notes(40, False) == ()

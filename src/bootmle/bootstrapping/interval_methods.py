@@ -35,6 +35,7 @@ from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
 from bootmle.inference.signed_root import SignedRoot
 from bootmle.inference.studentized import Studentized
+from bootmle.sampling import Plan, read_plan
 
 __all__ = ["Inference"]
 
@@ -217,7 +218,9 @@ class Inference(Inputs):
 
     def missing_ratios(self) -> str:
         """Say which intervals a file may lack that the run with its fit would recommend."""
-        if self.fit is not None or self.refit != "verified" or self.rescaling != (1.0, 1.0):
+        plan = read_plan(str(self.sampling))
+        resized = plan is not None and type(plan).rescaling is not Plan.rescaling
+        if self.fit is not None or self.refit != "verified" or resized:
             return ""
         if self.lacks_roots() or self.data.n_evaluations.max(initial=0) < 2:  # an Estimator's are 1
             return ""

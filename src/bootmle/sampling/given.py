@@ -19,6 +19,10 @@ from bootmle.sampling.resample import Resample
 
 __all__ = ["Given"]
 
+_UNEVEN, _NOISE = 0.05, 5.0
+"""Variance of rows' mean weights, relative to their squared mean, from which they are base weights,
+and its noise, the mean variance over B, that it has to exceed so many times: rows of a cluster are
+drawn together. Bootstraps, half samples and jackknives draw all rows alike."""
 _LEAST, _MOST = 0.45, 1.5
 """Variance of bootstrap weights relative to their squared mean: 1 − 1/n of n units drawn, 1/2 in
 strata of two. Fay's BRR has (1 − k)², a jackknife 1/(n − 1), m of n rows n/m."""
@@ -119,15 +123,33 @@ class Given(Plan):
         return Resample(n, rows=np.repeat(np.arange(n), one.astype(np.intp)))
 
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
-        """Say by how much the weights vary more or less than a bootstrap's."""
+        """Say by how much the weights vary more or less than a bootstrap's, and unevenly."""
+        return tuple(filter(None, (self._spread_note(n), self._uneven_note(n))))
+
+    def _spread_note(self, n: int) -> str:
+        """Say how far standard errors are off by weights that vary too much or too little."""
         ratio = self._relative_variance(n)
         if not (ratio < _LEAST or ratio > _MOST):
-            return ()
+            return ""
         return (
             f"how often rows are drawn varies {rounded(ratio, 2)} times as much as in a bootstrap "
             f"of {n:,} rows: standard errors are about {rounded(float(np.sqrt(ratio)), 2)} times "
             f"what they should be, intervals as much off; divide by that (Fay's BRR, resamples of "
-            f"another size), or use Jackknife() or Subsample(size)",
+            f"another size), or use Jackknife() or Subsample(size)"
+        )
+
+    def _uneven_note(self, n: int) -> str:
+        """Say that some rows have larger weights than others in all resamples."""
+        variances, means = self._moments(n)
+        noise, size = variances.mean() / len(self._all), means.mean() ** 2
+        if not means.var() - noise > max(_UNEVEN * size, _NOISE * noise):
+            return ""
+        uneven = rounded(float(means.std() / means.mean()), 2)
+        return (
+            f"some rows have larger weights than others on average over all resamples (a standard "
+            f"deviation of {uneven} of their mean), as where survey weights include base weights: "
+            f"replicates are then of another estimate, unless base weights are in the fit alone; "
+            f"use fit(..., weights=base) with Given(weights=resamples / base)"
         )
 
     def _relative_variance(self, n: int) -> float:
