@@ -113,7 +113,8 @@ def order_alarms(fit: Estimator, replicates: Replicates) -> Iterator[Alarm]:
         f"the estimates depend on the order of the rows ({shown} of their standard errors where "
         f"rows are shuffled), which rows drawn one by one do not keep: for a time series use "
         f"sampling=Blocks(), for groups of rows Clustered(labels); folds or splits inside of the "
-        f"function belong in args, as a column",
+        f"function belong in args, as a column; a search from certain rows has to start "
+        f"from what their order does not change, such as quantiles",
         tuple(fit.names[j] for j in found),
     )
 
