@@ -103,3 +103,26 @@ def test_a_lowest_point_on_the_way_to_a_supremum_is_no_objection_to_it(seed: int
     assert mle.status is Status.NO_FINITE_OPTIMUM
     assert mle.nll == pytest.approx(-log_ndtr(sides * (X @ mle.estimate)).sum(), rel=1e-9)
     assert mle.nll <= mle.optimize_result.fun
+
+
+def test_a_minimum_whose_far_side_hardly_rises_is_no_infinity() -> None:
+    # exp(-x) + 1e-8 x is lowest at 18.4, where double precision shows no more than that.
+    mle = fit(lambda x: float(np.exp(-x[0]) + 1e-8 * x[0]), [0.0])
+    assert mle.status is not Status.NO_FINITE_OPTIMUM
+    assert mle.estimate[0] == pytest.approx(-np.log(1e-8), abs=0.1)
+
+
+def test_adjoining_intervals_have_no_best_scale_and_the_note_says_where_it_goes() -> None:
+    # With s at 0 all of a normal lies at the edge: the likelihood is that of two shares, 6 and 2.
+    def nll(params: Floats, low: Floats) -> Floats:
+        upper, lower = (low + 10 - params[0]) / params[1], (low - params[0]) / params[1]
+        above = lower > 0
+        upper, lower = np.where(above, -lower, upper), np.where(above, -upper, lower)
+        log_upper, log_lower = log_ndtr(upper), log_ndtr(lower)
+        return np.asarray(-log_upper - np.log1p(-np.exp(log_lower - log_upper)))
+
+    low = np.repeat([0.0, 10.0], [6, 2])
+    mle = fit(nll, {"m": 0.0, "s": 10 * np.e}, low, transform={"s": "log"})
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+    assert mle.nll == pytest.approx(-6 * np.log(0.75) - 2 * np.log(0.25), abs=1e-6)
+    assert mle.notes[-1] == "the likelihood rises toward a supremum as s → 0"

@@ -21,7 +21,13 @@ from bootmle.likelihood.parameters import Parameters
 from bootmle.optimization.bounds import Columns, stays_inside
 from bootmle.optimization.divergence import domain_ends
 from bootmle.optimization.flat_spaces import noise_at
-from bootmle.optimization.outcome import UNBOUNDED, Outcome, divergence_signs
+from bootmle.optimization.outcome import (
+    SUPREMUM,
+    UNBOUNDED,
+    Outcome,
+    describe_ends,
+    divergence_signs,
+)
 from bootmle.optimization.plateaus import SAME_SUPREMUM, at_plateau
 from bootmle.optimization.status import Status
 from bootmle.optimization.whitening import WhitenedObjective, Whitening
@@ -38,6 +44,9 @@ class _Rules:
     alike over short distances."""
     hidden: float = 4.0
     """Noise levels by which a lowest value may be so by noise."""
+    quadruples: int = 17
+    """Of the way from the start, to 4e9 times, by which a single parameter is moved on: a slope of
+    1e-8 shows there."""
     onward: float = 64.0
     """Multiple of the way from the start at which it must not be lower."""
 
@@ -111,15 +120,29 @@ class SupremumSearch(Descent, ABC):
         hidden, found = self._hidden(), follow_curve(self)
         if found is None or found.seen is None:
             return False
-        infinite = np.flatnonzero(~np.isfinite(found.params[self.parameters.free]))
         if found.message.startswith(UNBOUNDED):
-            return self.has_no_optimum(found.message, infinite)
+            return self.has_no_optimum(found.message, self._diverging(found))
         if not self._seen_low(found, hidden):
             return False
+        if found.status is Status.AT_BOUND and self._ends_at_range_end():
+            return True
         self.working = self.parameters.to_working(found.seen)
         self.best, self.best_params = self.likelihood.total(found.seen), found.seen
         self.along_curve = True
-        return self.has_no_optimum(found.message, infinite)
+        return self.has_no_optimum(self._why(found), self._diverging(found))
+
+    def _diverging(self, found: Outcome) -> Columns:
+        """Return which parameters have no finite value on the working scale."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.flatnonzero(~np.isfinite(self.parameters.to_working(found.params)))
+
+    def _why(self, found: Outcome) -> str:
+        """Say where the likelihood rises to, the end of a scale's range included."""
+        if found.status is not Status.AT_BOUND:
+            return found.message
+        columns = self._diverging(found)
+        ends = found.params[self.parameters.free[columns]]
+        return f"{SUPREMUM} as {describe_ends(self.parameters, columns, ends)}"
 
     def _rises_on(self) -> bool:
         """Whether the nll stays low as what went far goes on, the others left where they are."""
@@ -152,7 +175,25 @@ class SupremumSearch(Descent, ABC):
             return False
         seen = found.params if found.seen is None else found.seen
         level = self.likelihood.total(np.where(np.isfinite(seen), seen, self.user()))
-        return level <= self.best + max(SAME_SUPREMUM, hidden)
+        low = level <= self.best + max(SAME_SUPREMUM, hidden)
+        return low and not self._rises_far_out(seen)
+
+    def _rises_far_out(self, seen: Floats) -> bool:
+        """Whether the nll of a single parameter rises at last, and from there on."""
+        # Of several the others would have to follow.
+        if self.working.size > 1:
+            return False
+        point = self.parameters.to_working(np.where(np.isfinite(seen), seen, self.user()))
+        whitening = Whitening(point, (point - self.start())[:, None])
+        target = WhitenedObjective(self.likelihood, whitening, 0.0)
+        multiples: Floats = np.power(4.0, np.arange(_RULES.quadruples)).astype(float)
+        rises = target.values(multiples[:, None]) - target.value(np.zeros(1))
+        risen = np.flatnonzero(rises > SAME_SUPREMUM)
+        if not risen.size or not np.all(np.diff(rises[risen[0] :]) > 0):
+            return False
+        far = multiples[risen[:1]]
+        noise = noise_at(target, far, far)
+        return bool(np.isfinite(rises[risen]).all() and rises[risen[0]] > _RULES.hidden * noise)
 
     def _is_beside_plateau(self) -> bool:
         """Look for an optimum at infinity beside SciPy's point."""
@@ -180,7 +221,7 @@ class SupremumSearch(Descent, ABC):
         if point is None:
             return False
         self.working = point
-        return self.has_no_optimum(found.message, np.flatnonzero(~finite))
+        return self.has_no_optimum(self._why(found), np.flatnonzero(~finite))
 
     def _value_at(self, working: Floats) -> float:
         """Evaluate the nll on the working scale."""
