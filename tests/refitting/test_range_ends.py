@@ -44,6 +44,22 @@ def test_a_replicate_without_a_scale_ends_as_a_fit_does(nll: Any, bounds: Any) -
     assert refit.status is Status.AT_BOUND
 
 
+@pytest.mark.parametrize(("middle", "events"), [(6, 4), (11, 9), (12, 9), (9, 5)])
+def test_a_midpoint_near_its_limit_is_not_taken_to_go_on(middle: int, events: int) -> None:
+    # The nll is level soon on the way of the scale to its bound, where the midpoint still moves.
+    def probit(params: Any, dose: Any, event: Any) -> Any:
+        eta = (dose - params["mid"]) / params["scale"]
+        return -norm.logcdf((2 * event - 1) * eta)
+
+    event = np.repeat([0.0, 1.0, 0.0, 1.0], [14, 6, 1, 9])
+    some = np.r_[np.full(middle - events, 10), np.full(events, 15)]
+    rows = np.r_[np.zeros(30 - middle - 10), some, np.full(10, 29)].astype(int)
+    mle = fit(probit, {"mid": 2.0, "scale": 1.0}, (DOSE, event), bounds={"scale": (1e-6, None)})
+    boot = bootstrap(mle, sampling=Given(indices=np.array([rows] * 2)), n_resamples=2)
+    assert (boot.status == Status.AT_BOUND).all()
+    assert abs(boot.replicates[0, 0] - 2) < 0.005
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
 @pytest.mark.parametrize("events", [2, 5, 7])
 def test_a_midpoint_beside_an_infinite_log_slope_is_the_dose_with_both(

@@ -283,6 +283,7 @@ class Path:
 
     def outcome(self, step_sizes: StepSizes) -> Outcome:
         """Report where the nll is level, which parameters diverge, and others' errors."""
+        self._wait_for_others(step_sizes)
         last = self.stations[-1]
         diverges, limits = self._others_ends()
         signs = np.insert(
@@ -307,22 +308,48 @@ class Path:
             found, params=np.where(np.isin(np.arange(ends.size), finite), ends, found.params)
         )
 
-    def _others_ends(self) -> tuple[NDArray[np.bool_], Floats]:
-        """Say which of the others (q - 1,) diverge, and what those that do not converge to."""
+    def _wait_for_others(self, step_sizes: StepSizes) -> None:
+        """Go on while one of the others that seems to diverge slows down as if to a limit."""
+        self.most = self.target.n_evaluations + RULES.near_evaluations * (self.end.size + 1) ** 2
+        for _ in range(RULES.waits):
+            slowing = self._slowing()
+            if not np.any(self._move_on() & (slowing > RULES.slowing) & (slowing < RULES.resting)):
+                break
+            step = RULES.growth * (self.stations[-1].distance - self.stations[-2].distance)
+            station, _ = self.next(self.stations[-3:], step, step_sizes)
+            if station is None or station.value > self.stations[-1].value + RULES.level:
+                break
+            self.stations.append(station)
+
+    def _move_on(self) -> NDArray[np.bool_]:
+        """Say which of the others (q - 1,) still move as they did over a shorter distance."""
         last = self.stations[-1]
         half = self._before(last)
         quarter = self._before(half)
         move, before = last.others - half.others, half.others - quarter.others
-        diverges = np.abs(move) > RULES.diverging * np.abs(before)
-        diverges &= np.abs(move) > RULES.moved * last.units
+        on = np.abs(move) > RULES.diverging * np.abs(before)
+        return np.asarray(on & (np.abs(move) > RULES.moved * last.units))
+
+    def _approach(self) -> Approach:
+        """Follow the others over the last three stations."""
         seen = self.stations[-3:]
-        if len(seen) < 3:
-            return diverges, last.others
-        approach = Approach(
+        return Approach(
             np.array([each.distance for each in seen]), np.array([each.others for each in seen])
         )
-        limits = approach.limits()
-        rest = approach.rates * (seen[-1].distance - seen[0].distance) > RULES.resting
-        diverges &= ~rest
-        moved = np.abs(seen[-1].others - seen[-2].others) > RULES.moved * last.units
-        return diverges, np.where(rest & moved & np.isfinite(limits), limits, last.others)
+
+    def _slowing(self) -> Floats:
+        """Return the exponents (q - 1,) by which they have slowed down over these."""
+        if len(self.stations) < 3:
+            return np.zeros(self.end.size - 1)
+        way = self.stations[-1].distance - self.stations[-3].distance
+        return np.asarray(self._approach().rates * way)
+
+    def _others_ends(self) -> tuple[NDArray[np.bool_], Floats]:
+        """Say which of the others (q - 1,) diverge, and what those that do not converge to."""
+        last, rest = self.stations[-1], self._slowing() > RULES.resting
+        if len(self.stations) < 3:
+            return self._move_on(), last.others
+        limits = self._approach().limits()
+        moved = np.abs(last.others - self.stations[-2].others) > RULES.moved * last.units
+        limits = np.where(rest & moved & np.isfinite(limits), limits, last.others)
+        return self._move_on() & ~rest, limits

@@ -70,6 +70,10 @@ class Rules:
     """Last move, in standard errors, of one that has converged."""
     resting: float = 1.0
     """Exponent, over the last three stations, of an approach to a limit."""
+    slowing: float = 0.5
+    """Exponent from which on it may become one: what diverges as a square root has 0.3."""
+    waits: int = 3
+    """Stations more, at most, that show it: the exponent grows with the way that they span."""
     further: float = 0.2
     """First step from the end, as a share of the way to it."""
 
