@@ -87,7 +87,7 @@ def test_wald_and_score_statistics_of_a_regression() -> None:
     boot = bootstrap(mle, n_resamples=39, rng=0)
     boot.confidence_interval("wald-score", 0.9)
     drawn = [draw_resample(Cases(), N, 0, k).weights for k in range(39)]
-    X, scores = np.column_stack([np.ones(N), x]), boot.own_errors.scores
+    X, scores = np.column_stack([np.ones(N), x]), boot.own_errors.scores_of(boot)[0]
     assert scores is not None
     for k, w in enumerate(drawn):
         const = 0.0

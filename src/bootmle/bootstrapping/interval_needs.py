@@ -43,6 +43,11 @@ def why_lacking(
     if need is Need.JACKKNIFE:
         drawn = plan.units(fit.n)
         return f"{shown} draws no units that a jackknife can leave out" if drawn is None else ""
+    return _why_no_errors(fit, plan, shown, refit)
+
+
+def _why_no_errors(fit: Fit | Estimator, plan: Plan, shown: str, refit: str) -> str:
+    """Say why replicates have no standard errors of their own; empty where they have."""
     if fit.likelihood is None:
         return _why_no_errors_of_estimator(fit, plan, shown)
     clustered = plan.units_apart is not None

@@ -50,8 +50,8 @@ class OwnErrors:
         """Begin without any; deriving the replicates' quantities took so many seconds."""
         self.known: Studentizing | None = None
         self.seconds = seconds
-        self.roots: Floats | None = None
-        self.scores: Floats | None = None
+        self.roots: tuple[Floats, LikelihoodProfile] | None = None
+        self.scores: tuple[Floats, LikelihoodProfile] | None = None
         self._covariances: OwnCovariances | None = None
 
     def of(self, run: Any) -> Studentizing:
@@ -90,25 +90,24 @@ class OwnErrors:
 
     def roots_of(self, run: Any) -> tuple[Floats, LikelihoodProfile]:
         """Return the signed roots of a run's likelihood ratios, (B, p), and the data's profile."""
-        task, numbers = _task(run)
         if self.roots is None:
-            kept = ~run.data.failed
+            (task, numbers), kept = _task(run), ~run.data.failed
             with watched_step("likelihood ratios", shown(None)):
-                self.roots = signed_roots(task, numbers[kept], run.data.estimates[kept])
-            self.profile = LikelihoodProfile.of(task)
-        return self.roots, self.profile
+                roots = signed_roots(task, numbers[kept], run.data.estimates[kept])
+            self.roots = roots, LikelihoodProfile.of(task)
+        return self.roots
 
     def scores_of(self, run: Any) -> tuple[Floats, LikelihoodProfile]:
         """Return a run's means of the Wald and the score statistic, (B, p), and the data's."""
-        task, numbers = _task(run)
         if self.scores is None:
-            kept, (data, _, own) = ~run.data.failed, run.with_own_errors()
+            (task, numbers), kept = _task(run), ~run.data.failed
+            data, _, own = run.with_own_errors()
             with watched_step("score statistics", shown(None)):
-                self.scores = wald_scores(
+                scores = wald_scores(
                     *(task, numbers[kept], data.estimates[kept], data.standard_errors[kept])
                 )
-            self.score_profile = WaldScoreProfile.with_errors(task, own)
-        return self.scores, self.score_profile
+            self.scores = scores, WaldScoreProfile.with_errors(task, own)
+        return self.scores
 
     def measured(self, run: Any) -> OwnCovariances:
         """Return all covariances of a run's replicates."""

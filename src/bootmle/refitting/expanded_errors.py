@@ -14,7 +14,7 @@ from bootmle.optimization.sandwich import Sandwich, sandwich_errors
 from bootmle.refitting.expansion import SharedExpansion
 from bootmle.sampling.resample import Resample
 
-__all__ = ["expanded_errors", "expanded_sandwiches"]
+__all__ = ["errors_of_sandwiches", "expanded_errors", "expanded_sandwiches"]
 
 _APART = 0.1
 """Difference of a standard error's logarithms, by a Hessian that changes linearly and by one that
@@ -37,8 +37,15 @@ def expanded_errors(
     z: Floats,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the sandwich standard errors (b, p) at points (b, r), and which are to be trusted."""
-    likelihood, whitening = fit.likelihood, fit.whitening
     hessian, meats = expanded_sandwiches(fit, expansion, sandwich, resamples, models, z)
+    return errors_of_sandwiches(fit, models, z, hessian, meats)
+
+
+def errors_of_sandwiches(
+    fit: Fit, models: CubicModels, z: Floats, hessian: Floats, meats: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the same of Hessians and meats (b, r, r) that are known."""
+    likelihood, whitening = fit.likelihood, fit.whitening
     errors = sandwich_errors(whitening.factor, hessian, meats)
     slopes = np.abs(likelihood.parameters.slopes(whitening.to_working(z)))
     trusted = np.ones(len(z), dtype=np.bool_)

@@ -18,7 +18,7 @@ from bootmle.likelihood.automatic_views import take_automatic_scores
 from bootmle.likelihood.derivatives import gradient_and_hessian
 from bootmle.optimization.refit_rules import measures_own_hessians
 from bootmle.optimization.sandwich import sandwich_covariances
-from bootmle.refitting.expanded_errors import expanded_errors, expanded_sandwiches
+from bootmle.refitting.expanded_errors import errors_of_sandwiches, expanded_sandwiches
 from bootmle.refitting.refit import LikelihoodRefit
 from bootmle.refitting.score_steps import ScoreSteps
 from bootmle.refitting.task import Task
@@ -127,9 +127,8 @@ def _expanded(
     z = fit.whitening.to_whitened(fit.likelihood.parameters.to_working(estimates))
     z[~np.isfinite(estimates).all(axis=1)] = np.nan
     drawn = [chunk[k] for k in places.tolist()]
-    arguments = (fit, expansion, refit.sandwich, drawn, models, z)
-    hessian, meats = expanded_sandwiches(*arguments)
-    _, trusted = expanded_errors(*arguments)
+    hessian, meats = expanded_sandwiches(fit, expansion, refit.sandwich, drawn, models, z)
+    _, trusted = errors_of_sandwiches(fit, models, z, hessian, meats)
     if measures_own_hessians(z.shape[1]):
         trusted &= ~(np.linalg.norm(hessian - models.curvature, axis=(1, 2)) > _CHANGED)
     return _covariances(fit, z, hessian, meats), trusted
