@@ -1,6 +1,7 @@
 """A replicate is the same to the last bit, whichever others are computed with it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,9 @@ def assert_parts_are_the_whole(model: Any, plan: Any, refit: str = "verified") -
         for length in (1, 5, 32):
             for first in range(0, task.size, length):
                 last = min(first + length, task.size)
-                part, same = task.part(1, first, last), whole.take(np.arange(first, last))
+                # Another process begins anew; the same one knows what the last part's chunk shares.
+                begun = replace(task) if first in (0, 32) else task
+                part, same = begun.part(1, first, last), whole.take(np.arange(first, last))
                 for name in FIELDS:
                     assert getattr(part, name).tobytes() == getattr(same, name).tobytes(), name
                 assert dict(part.messages) == dict(same.messages)

@@ -100,7 +100,7 @@ class LikelihoodRefit:
 
     def expanded_errors(self, resamples: Sequence[Resample]) -> Floats:
         """Return a whole chunk's own standard errors, (b, p), NaN where the expansion has none."""
-        models = self._models(np.array([each.weights for each in resamples]))
+        models = self._models_of(resamples)
         z, good = self._optima(models)
         errors, trusted = self._errors_at(np.where(good[:, None], z, np.nan), resamples, models)
         return np.where((good & trusted)[:, None], errors, np.nan)
@@ -158,15 +158,18 @@ class LikelihoodRefit:
         return 0 if self.expansion is None else self.expansion.n_evaluations
 
     def __call__(
-        self, resamples: Sequence[Resample], chosen: slice = slice(None)
+        self,
+        resamples: Sequence[Resample],
+        chosen: slice = slice(None),
+        models: CubicModels | None = None,
     ) -> tuple[list[Outcome], list[tuple[int, int]]]:
-        """Refit members of a chunk; return the outcomes, and evaluations of fun and jac."""
+        """Refit members of a chunk, whose models may be known; return evaluations of both, too."""
         if self._expands(resamples[0]):
             compiled = self._compiled
             if compiled is not None:
                 return self._refit_compiled(compiled, resamples, chosen)
-            # The whole chunk's, always: the last bits of a product depend on the number of rows.
-            models = self._models(np.array([each.weights for each in resamples])).take(chosen)
+            models = self._models_of(resamples) if models is None else models
+            models = models.take(chosen)
             if not self.verified:
                 return self._expanded(resamples[chosen], models)
             targets = [self.target(each) for each in resamples[chosen]]
@@ -179,6 +182,12 @@ class LikelihoodRefit:
             for target, outcome in zip(targets, outcomes, strict=True)
         ]
         return outcomes, [(target.n_evaluations, target.n_gradients) for target in targets]
+
+    def known_models(self, resamples: Sequence[Resample]) -> CubicModels | None:
+        """Return the models that refits of a whole chunk start from; None where they need none."""
+        if not self._expands(resamples[0]) or self._compiled is not None:
+            return None
+        return self._models_of(resamples)
 
     @property
     def _compiled(self) -> CompiledRefit | None:
@@ -234,6 +243,11 @@ class LikelihoodRefit:
     def _expands(self, resample: Resample) -> bool:
         """Whether a resample acts through weights, so that the expansion serves it."""
         return self.works_together and resample.simulate is None
+
+    def _models_of(self, resamples: Sequence[Resample]) -> CubicModels:
+        """Return the cubic models of a chunk."""
+        # The whole chunk's, always: the last bits of a product depend on the number of rows.
+        return self._models(np.array([each.weights for each in resamples]))
 
     def _models(self, weights: Floats) -> CubicModels:
         """Return the cubic models of resamples that draw observations so often, (b, N)."""

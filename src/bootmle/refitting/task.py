@@ -13,6 +13,7 @@ from bootmle.fitting.estimator import Estimator
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.taken_apart import ApartError
+from bootmle.optimization.newton import CubicModels
 from bootmle.optimization.outcome import Outcome
 from bootmle.optimization.status import Status
 from bootmle.refitting.cluster_robust import (
@@ -48,6 +49,27 @@ _ROWS, _HESSIANS = 4, 12
 
 
 @dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all members of a chunk share: resamples, the models to start from, linear parts."""
+
+    chunk: int
+    drawn: list[Resample]
+    models: CubicModels | None
+    linear: Floats | None
+
+
+@dataclass(slots=True)
+class _Latest:
+    """What the chunk that was computed last shares: the next part is often one of it."""
+
+    shared: _Shared | None = None
+
+    def __reduce__(self) -> tuple[type[_Latest], tuple[()]]:
+        """Begin with nothing in another process."""
+        return _Latest, ()
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What a worker needs to compute any replicate of a run.
 
@@ -69,6 +91,7 @@ class Task:
     n: int
     size: int = field(init=False)
     """Number of replicates in a chunk."""
+    latest: _Latest = field(init=False, repr=False, compare=False, default_factory=_Latest)
 
     def __post_init__(self) -> None:
         """Measure once how many replicates a chunk has: a worker's device may be another one."""
@@ -172,20 +195,42 @@ class Task:
     def part(self, chunk: int, first: int, last: int) -> Replicates:
         """Compute some replicates of a chunk: each is the same to the last bit as in any other."""
         with computation():
-            start = chunk * self.size
-            members, chosen = range(start + first, start + last), slice(None)
+            start, chosen = chunk * self.size, slice(first, last)
+            members = range(start + first, start + last)
             if isinstance(self.refit, EstimatorRefit):
                 return Replicates.from_outcomes(*self.refit(self.draw_all(members)))
-            if self.refit.works_together:
-                members, chosen = range(start, start + self.size), slice(first, last)
-            if len(members) > CHUNK:  # an accelerator's: it computes each at its place, and alone
-                own = list(self.draw_all(members[chosen]))
-                drawn = [own[0]] * first + own + [own[0]] * (self.size - last)
-            else:
+            if isinstance(self.refit, LikelihoodRefit) and not self.refit.works_together:
                 drawn = list(self.draw_all(members))
-            linear = self._linear_parts(drawn)
-            linear = None if linear is None else linear[chosen]
-            return Replicates.from_outcomes(*self.refit(drawn, chosen), linear)
+                return Replicates.from_outcomes(*self.refit(drawn), self._linear_parts(drawn))
+            if self.size > CHUNK:  # an accelerator's: it computes each at its place, and alone
+                own = list(self.draw_all(members))
+                drawn = [own[0]] * first + own + [own[0]] * (self.size - last)
+                shared = self._share(chunk, drawn)
+            else:
+                shared = self._shared(chunk)
+            if isinstance(self.refit, ScoreSteps):
+                found = self.refit(shared.drawn, chosen)
+            else:
+                found = self.refit(shared.drawn, chosen, shared.models)
+            linear = None if shared.linear is None else shared.linear[chosen]
+            return Replicates.from_outcomes(*found, linear)
+
+    def _shared(self, chunk: int) -> _Shared:
+        """Compute what members of a chunk share, unless the last part was of the same one."""
+        shared = self.latest.shared
+        if shared is not None and shared.chunk == chunk:
+            return shared
+        self.latest.shared = None  # so that memory holds one chunk's, not two
+        members = range(chunk * self.size, (chunk + 1) * self.size)
+        shared = self._share(chunk, list(self.draw_all(members)))
+        if shared.drawn[0].simulate is None:  # to simulate uses up a replicate's stream
+            self.latest.shared = shared
+        return shared
+
+    def _share(self, chunk: int, drawn: list[Resample]) -> _Shared:
+        """Compute what a chunk's members share besides their resamples."""
+        models = self.refit.known_models(drawn) if isinstance(self.refit, LikelihoodRefit) else None
+        return _Shared(chunk, drawn, models, self._linear_parts(drawn))
 
     def _linear_parts(self, drawn: list[Resample]) -> Floats | None:
         """Return the replicates' linear parts, (b, p), where their mean over all samples is 0."""

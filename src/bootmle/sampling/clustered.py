@@ -98,6 +98,7 @@ class Clustered(Plan):
     correction: str | None = None
     codes: NDArray[np.intp] = field(init=False)
     members: tuple[NDArray[np.intp], ...] = field(init=False)
+    order: NDArray[np.intp] = field(init=False)
     groups: tuple[NDArray[np.intp], ...] = field(init=False)
     inner: tuple[tuple[NDArray[np.intp], ...], ...] = field(init=False, default=())
     labels: FreshLabels = field(init=False, default=FreshLabels())
@@ -114,7 +115,8 @@ class Clustered(Plan):
                 f"within: {self.within!r} is unknown; use 'cases', labels of groups within the "
                 f"clusters, or leave it out"
             )
-        unread = {"codes": np.empty(0, dtype=np.intp), "members": (), "groups": ()}
+        nothing = np.empty(0, dtype=np.intp)
+        unread = {"codes": nothing, "members": (), "order": nothing, "groups": ()}
         for name, value in unread.items():
             object.__setattr__(self, name, value)
         if not any(map(self._is_named, ("clusters", "strata"))):
@@ -142,7 +144,13 @@ class Clustered(Plan):
             label = np.asarray(clusters).tolist()[0]
             where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
             raise ValueError(f"clusters: {where}; each stratum needs at least two")
-        for name, value in {"codes": codes, "members": members, "groups": groups}.items():
+        read = {
+            "codes": codes,
+            "members": members,
+            "order": np.concatenate(members),
+            "groups": groups,
+        }
+        for name, value in read.items():
             object.__setattr__(self, name, value)
 
     def check(self, likelihood: Likelihood) -> None:
@@ -275,13 +283,26 @@ class Clustered(Plan):
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""
-        chosen = [group[draw_numbers(rng, group.size, group.size)] for group in self.groups]
-        parts = [self._inside(cluster) for cluster in np.concatenate(chosen)]
+        chosen = np.concatenate(
+            [group[draw_numbers(rng, group.size, group.size)] for group in self.groups]
+        )
+        if self.within is None and not self.labels.places:
+            return Resample(n, rows=self._rows_of(chosen))
+        parts = [self._inside(cluster) for cluster in chosen]
         if self.inner:
             parts = [[each[k] for k in draw_numbers(rng, len(each), len(each))] for each in parts]
         elif self.within is not None:
             parts = [[rows[draw_numbers(rng, rows.size, rows.size)]] for (rows,) in parts]
         return self._resample(n, parts)
+
+    def _rows_of(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the rows of clusters, one cluster after the other."""
+        # By numbers: to put 500 clusters' arrays together takes seven times as long.
+        sizes = np.bincount(self.codes)
+        before, drawn = np.cumsum(sizes) - sizes, sizes[chosen]
+        ends = np.cumsum(drawn)
+        places = np.arange(ends[-1]) + np.repeat(before[chosen] - ends + drawn, drawn)
+        return np.asarray(self.order[places])
 
     def _inside(self, cluster: int) -> Sequence[NDArray[np.intp]]:
         """Return the rows of the groups within a cluster, or of all of it."""
