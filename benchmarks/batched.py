@@ -17,6 +17,9 @@ from bootmle.likelihood.arrays import Floats
 
 __all__ = ["Batched", "Fitted"]
 
+Held = NDArray[np.intp] | None
+"""Which parameter of each resample is held, (R,)."""
+
 TOLERANCE = 1e-6
 """Standard errors from the optimum at which a resample is fitted: 1% of what a refit may be off."""
 STEPS = 40
@@ -52,7 +55,6 @@ class Batched:
         self.pairs = np.array(both).reshape(m * m * n, p * p)
         self.slopes = self.design.reshape(m * n, p)
         self.n, self.p = n, p
-        self.held: int | None = None
         self.scale = np.eye(p)
         self.estimate, self.error = np.asarray(start, float), np.full(p, np.inf)
         whole = np.ones((1, n))
@@ -62,21 +64,20 @@ class Batched:
         self.scale = hessian[0]
         self.error = self.errors(fitted, whole)[0]
 
-    def derivatives(self, params: Floats, weights: Floats) -> Parts:
-        """Return totals (R,), gradients (R, p) and Hessians (R, p, p)."""
+    def derivatives(self, params: Floats, weights: Floats, held: Held = None) -> Parts:
+        """Return totals (R,), gradients (R, p) and Hessians (R, p, p); of a parameter held 0."""
         with np.errstate(all="ignore"):
             value, slope, curve = self.parts(
                 np.einsum("mnp,rp->rmn", self.design, params), *self.data
             )
         count = len(params)
         total = (np.broadcast_to(value, weights.shape) * weights).sum(axis=1)
-        gradient = (slope * weights[:, None]).reshape(count, -1) @ self.slopes
-        hessian = (curve * weights[:, None, None]).reshape(count, -1) @ self.pairs
+        gradient = (slope * weights[:, None]).reshape(count, len(self.slopes)) @ self.slopes
+        hessian = (curve * weights[:, None, None]).reshape(count, len(self.pairs)) @ self.pairs
         hessian = hessian.reshape(count, self.p, self.p)
-        if self.held is not None:
-            gradient[:, self.held] = hessian[:, self.held] = hessian[:, :, self.held] = 0.0
-            hessian[:, self.held, self.held] = 1.0
-        return total, gradient, hessian
+        if held is not None:
+            gradient[np.arange(count), held] = 0.0
+        return total, gradient, _apart(hessian, held)
 
     def scores(self, params: Floats) -> Floats:
         """Return every contribution's gradient, (R, n, p)."""
@@ -92,27 +93,25 @@ class Batched:
 
     def errors(self, params: Floats, weights: Floats) -> Floats:
         """Return sandwich standard errors, (R, p)."""
-        moved, infinite = self._influences(params, weights)
+        moved, infinite = self.influences(params, weights)
         found = np.asarray(np.sqrt(np.einsum("rn,rnp->rp", weights, moved**2)))
         found[infinite] = np.nan
         return found
 
     def errors_along(self, params: Floats, weights: Floats, slopes: Floats) -> Floats:
         """Return those of quantities with slopes (R, k, p), by the delta method, (R, k)."""
-        moved, infinite = self._influences(params, weights)
+        moved, infinite = self.influences(params, weights)
         along = np.matmul(moved, np.swapaxes(slopes, 1, 2))
         found = np.asarray(np.sqrt(np.einsum("rn,rnk->rk", weights, along**2)))
         found[infinite] = np.nan
         return found
 
-    def _influences(self, params: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    def influences(self, params: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Return each row's influence, (R, n, p), and where the Hessian is not finite, (R,)."""
         _, _, hessian = self.derivatives(params, weights)
         scores = self.scores(params)
         infinite = np.asarray(~np.isfinite(hessian).all(axis=(1, 2)))
-        hessian[infinite] = np.eye(self.p)
-        inverse = np.linalg.pinv(hessian, hermitian=True)
-        return np.matmul(scores, inverse), infinite
+        return np.matmul(scores, _inverses(hessian)), infinite
 
     def corrected_errors(self, params: Floats, weights: Floats) -> Floats:
         """Return sandwich standard errors by CR3 with each row as a cluster, (R, p)."""
@@ -126,7 +125,7 @@ class Batched:
         """
         _, _, hessian = self.derivatives(params, weights)
         _, slope, curve = self.parts(np.einsum("mnp,rp->rmn", self.design, params), *self.data)
-        inverse = np.linalg.pinv(hessian, hermitian=True)
+        inverse = _inverses(hessian)
         # In the space of the m predictors: (I_p - D' C D V)^-1 D' s = D' (I_m - C D V D')^-1 s
         spread = np.einsum("knp,rpq,lnq->rnkl", self.design, inverse, self.design)
         m = len(self.design)
@@ -136,17 +135,17 @@ class Batched:
         return np.asarray(np.matmul(scores, inverse))
 
     def lowest(
-        self, weights: Floats, held: tuple[int, Floats] | None = None
-    ) -> tuple[Floats, Floats]:
-        """Return the lowest totals (R,) that Newton steps reach, and where; with a value held."""
+        self, weights: Floats, held: Held = None, values: Floats | None = None
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return the lowest totals (R,) that Newton steps reach, where, and if it is an optimum.
+
+        With the parameters numbered ``held`` at values, (R,) each.
+        """
         start = np.tile(self.estimate, (len(weights), 1))
         if held is not None:
-            self.held = held[0]
-            start[:, self.held] = held[1]
-        reached, _ = self._newton(start, weights)
-        total, _, _ = self.derivatives(reached, weights)
-        self.held = None
-        return total, reached
+            start[np.arange(len(weights)), held] = values
+        reached, done = self._newton(start, weights, held, away=np.inf)  # toward a supremum
+        return self.derivatives(reached, weights)[0], reached, done
 
     def optima(self, weights: Floats, start: Floats) -> Floats:
         """Return the optima of rows of weights, (R, p); infinite if there is none."""
@@ -181,32 +180,34 @@ class Batched:
         """Return the errors of the parameters that are finite, the others held, (R, q)."""
         _, _, hessian = self.derivatives(params, weights)
         scores = self.scores(params)[:, :, some]
-        inverse = np.linalg.pinv(hessian[:, some][:, :, some], hermitian=True)
+        inverse = _inverses(hessian[:, some][:, :, some])
         squares = np.matmul(scores, inverse) ** 2
         return np.asarray(np.sqrt(np.einsum("rn,rnq->rq", weights, squares)))
 
-    def _newton(self, params: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    def _newton(
+        self, params: Floats, weights: Floats, held: Held = None, away: float = AWAY
+    ) -> tuple[Floats, NDArray[np.bool_]]:
         """Minimize each row's total, by Newton steps that are shortened where it does not fall."""
         params, count = params.copy(), len(params)
         done, ridge = np.zeros(count, dtype=bool), np.zeros(count)
-        total, gradient, hessian = self.derivatives(params, weights)
-        left = np.arange(count)
+        total, gradient, hessian = self.derivatives(params, weights, held)
+        left, scale = np.arange(count), _apart(np.tile(self.scale, (count, 1, 1)), held)
         for _ in range(STEPS):
             if not left.size:
                 break
-            damped = hessian[left] + ridge[left, None, None] * self.scale
+            damped = hessian[left] + ridge[left, None, None] * scale[left]
             step = -_solved(damped, gradient[left])
             fall = -(step * gradient[left]).sum(axis=1)
             near = (fall >= 0) & (fall < TOLERANCE**2) & (ridge[left] == 0)
             near &= (np.abs(step) < STILL * self.error).all(axis=1)
             done[left[near]] = True
             params[left[near]] += step[near]
-            goes_on = ~near & (np.abs(params[left] - self.estimate) < AWAY * self.error).all(axis=1)
+            goes_on = ~near & (np.abs(params[left] - self.estimate) < away * self.error).all(axis=1)
             left, step, fall = left[goes_on], step[goes_on], fall[goes_on]
             if not left.size:
                 break
             there = params[left] + np.where(fall[:, None] > 0, step, 0.0)
-            new = self.derivatives(there, weights[left])
+            new = self.derivatives(there, weights[left], None if held is None else held[left])
             better = (new[0] <= total[left] + 1e-12 * np.abs(total[left])) & (fall > 0)
             better &= np.isfinite(new[1]).all(axis=1) & np.isfinite(new[2]).all(axis=(1, 2))
             chosen = left[better]
@@ -218,9 +219,27 @@ class Batched:
         return params, done
 
 
+def _apart(matrices: Floats, held: Held) -> Floats:
+    """Put the parameter that is held apart from the others, (R, p, p)."""
+    if held is not None:
+        rows = np.arange(len(matrices))
+        matrices[rows, held] = matrices[rows, :, held] = 0.0
+        matrices[rows, held, held] = 1.0
+    return matrices
+
+
 def _solved(matrices: Floats, vectors: Floats) -> Floats:
     """Solve (R, p, p) systems for (R, p); of singular ones among them, in the least squares."""
     try:
         return np.asarray(np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0])
     except np.linalg.LinAlgError:
-        return np.asarray(np.einsum("rpq,rq->rp", np.linalg.pinv(matrices), vectors))
+        return np.asarray(np.einsum("rpq,rq->rp", _inverses(matrices), vectors))
+
+
+def _inverses(matrices: Floats) -> Floats:
+    """Return the pseudoinverses of symmetric (R, p, p); NaN of what is not finite."""
+    # Of NaN LAPACK's singular values may never end.
+    found = np.full_like(matrices, np.nan)
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    found[finite] = np.linalg.pinv(matrices[finite], hermitian=True)
+    return found

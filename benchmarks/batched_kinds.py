@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import stats
 
 from batched import Batched
 from batched_double import Redrawn, calibrate
-from batched_roots import BatchedProfile, signed_roots
+from batched_roots import HeldStatistics
 from bootmle.bootstrapping.choosing import FEW_LOST, choose_kinds, is_off_center
 from bootmle.inference.abc import ABC
 from bootmle.inference.bca import BCa
@@ -20,7 +21,7 @@ from bootmle.inference.calibrated import Calibrated
 from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.intervals import ReplicateArrays
 from bootmle.inference.percentile import Percentile
-from bootmle.inference.signed_root import SignedRoot
+from bootmle.inference.signed_root import SignedRoot, WaldScore
 from bootmle.inference.standard_errors import has_heavy_tails
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
@@ -91,7 +92,8 @@ class Intervals:
             "percentile": lambda: _ends(Percentile.of(self._arrays())),
             "bca": self._bca,
             "studentized": lambda: self._studentized(self.errors, self.error),
-            "signed-root": self._signed_root,
+            "signed-root": lambda: self._inverted(SignedRoot),
+            "wald-score": lambda: self._inverted(WaldScore),
             "studentized-cr3": self._studentized_cr3,
             "row-cr3": self._row_cr3,
             "abc": self._abc,
@@ -124,13 +126,17 @@ class Intervals:
         found[:, :k] = _ends(Studentized.of(arrays))
         return found
 
-    def _signed_root(self) -> Floats:
-        """Invert the profile of the parameters; derived quantities have none."""
-        roots = signed_roots(self.data, self.kept, self.params)
-        p, found = self.data.p, np.full((2, self.estimate.size), np.nan)
-        profile = BatchedProfile(self.data)
-        nothing = ReplicateArrays(self.names[:p], self.estimate[:p], self.params, np.zeros(p))
-        found[:, :p] = _ends(SignedRoot.of(replace(nothing, roots=roots, profile=profile)))
+    @cached_property
+    def _held(self) -> HeldStatistics:
+        p = self.data.p
+        return HeldStatistics(self.data, self.kept, self.params, self.errors[:, :p])
+
+    def _inverted(self, kind: type[SignedRoot]) -> Floats:
+        """Invert statistics of the parameters; derived quantities have none."""
+        p, found, held = self.data.p, np.full((2, self.estimate.size), np.nan), self._held
+        given = (held.scores, held.of_scores) if kind is WaldScore else (held.roots, held.of_roots)
+        arrays = ReplicateArrays(self.names[:p], self.estimate[:p], self.params, np.zeros(p))
+        found[:, :p] = _ends(kind.of(replace(arrays, roots=given[0], profile=given[1])))
         return found
 
     def _studentized_cr3(self) -> Floats:
