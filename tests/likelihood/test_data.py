@@ -12,7 +12,14 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from bootmle.likelihood.data import as_args, check_call, count_rows, fingerprint, take_rows
+from bootmle.likelihood.data import (
+    as_args,
+    check_call,
+    count_rows,
+    fingerprint,
+    laid_out,
+    take_rows,
+)
 
 ROWS = np.array([2, 0, 2])
 
@@ -231,3 +238,48 @@ def test_a_function_that_takes_other_data_says_what_it_takes(
     with pytest.raises(TypeError, match=rf"fun: takes \(params.*y.*\(?{shown}") as caught:
         check_call("fun", function, args, ("params",))
     assert "a tuple" in str(caught.value)
+
+
+class Foreign:
+    """An array of another library, whose text leaves most values out."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.values, dtype=dtype)
+
+    def __repr__(self) -> str:
+        return "Foreign([...])"
+
+
+class Table:
+    """A table as of polars or pyarrow: columns by name, no items()."""
+
+    columns = ("a", "b")
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return Foreign(self.values[:, self.columns.index(name)])
+
+    def __repr__(self) -> str:
+        return "Table(...)"
+
+
+@pytest.mark.parametrize("kind", [Foreign, Table])
+def test_one_value_in_data_of_another_library_is_told_apart(kind: Any) -> None:
+    values = np.arange(200.0).reshape(100, 2)
+    other = values.copy()
+    other[50, 1] += 1.0
+    assert fingerprint((kind(values),)) == fingerprint((kind(values.copy()),))
+    assert fingerprint((kind(values),)) != fingerprint((kind(other),))
+
+
+@pytest.mark.parametrize("form", ["bsr", "coo", "csc", "dia", "dok", "lil"])
+def test_rows_of_every_sparse_format(form: str) -> None:
+    X = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [4.0, 5.0]])
+    held = laid_out((sparse.csr_matrix(X).asformat(form),))
+    assert count_rows(held) == 4
+    np.testing.assert_array_equal(take_rows(held, ROWS)[0].toarray(), X[ROWS])

@@ -107,3 +107,12 @@ def test_missing_values_that_the_objective_does_not_skip_are_not_noted() -> None
         pd.DataFrame({"y": Y, "x": X, "unused": lacking}),
     ):
         assert "missing value" not in " ".join(fit(filled, START, frame).notes)
+
+
+def test_contributions_that_are_zero_for_a_missing_value_are_counted() -> None:
+    def skipping(params: Any, y: Any, x: Any) -> Any:
+        return np.where(np.isnan(y), 0.0, nll(params, np.nan_to_num(y), x))
+
+    told = " ".join(fit(skipping, START, (np.where(HIDDEN, np.nan, Y), X)).notes)
+    assert "16 of 80 rows have a missing value (NaN) and add nothing" in told
+    assert "missing value" not in " ".join(fit(skipping, START, (Y, X)).notes)

@@ -76,3 +76,22 @@ def test_a_total_of_the_first_rows_is_not_taken_for_a_mean() -> None:
         fit(balanced, START, np.tile(Y[:10], 8))
     with pytest.raises(ValueError, match="fun: reads only some of its rows"):
         fit(first_rows, START, Y)
+
+
+def test_values_in_another_order_are_told_from_random_ones() -> None:
+    draws = np.random.default_rng(0)
+
+    def shuffled(params: Any, y: Any) -> Any:  # as groups of polars come
+        return draws.permutation(nll(params, y))
+
+    with pytest.raises(ValueError, match="give the same values in another order"):
+        fit(shuffled, START, Y)
+
+
+def test_numbers_that_numpy_cannot_read_are_refused() -> None:
+    class OnDevice:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            raise RuntimeError("call .cpu() first")
+
+    with pytest.raises(TypeError, match=r"fun: returned what NumPy cannot read.*call \.cpu\(\)"):
+        fit(lambda p, y: OnDevice(), START, Y)

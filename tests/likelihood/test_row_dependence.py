@@ -36,3 +36,18 @@ def test_what_an_objective_raised_on_a_part_of_the_rows_is_named(
         bootstrap(mle, n_resamples=9)
     assert "Cases()" in str(caught.value)
     assert f"(it raised {raised}" in str(caught.value)
+
+
+def test_rounding_of_single_precision_is_no_dependence_on_the_order_of_rows() -> None:
+    y = (50 + np.random.default_rng(0).normal(size=800)).astype(np.float32)
+
+    def total(params: Any, y: Any) -> Any:  # added up one after another, as by a loop
+        mu, log_sigma = params.astype(np.float32)
+        return float(np.cumsum(log_sigma + ((y - mu) / np.exp(log_sigma)) ** 2 / 2)[-1])
+
+    mle = fit(total, {"mu": 49.0, "log_sigma": 0.2}, y)
+    assert sum("single precision" in note for note in mle.notes) == 1
+    exact = y.std(dtype=float) / np.sqrt(800)
+    se = bootstrap(mle, n_resamples=99, rng=0).standard_error[0]
+    assert abs(se / exact - 1) < 4 / np.sqrt(2 * 99)
+    assert not any("single" in note for note in fit(nll, START, Y.astype(np.float32)).notes)

@@ -130,3 +130,12 @@ def test_an_unknown_column_is_refused_with_those_there_are() -> None:
 def test_a_column_of_data_without_names_is_refused() -> None:
     with pytest.raises(ValueError, match=r"strata: .* column 'town'; pass an array of labels"):
         resolve_labels("strata", "town", (np.arange(5), FIRMS))
+
+
+def test_a_level_of_the_index_is_looked_up_by_its_name() -> None:
+    index = pd.MultiIndex.from_arrays([FIRMS, range(5)], names=["firm", "year"])
+    frame = pd.DataFrame({"y": np.arange(5.0)}, index=index)
+    for args in ((frame,), (frame["y"], frame["y"])):
+        assert_array_equal(resolve_labels("clusters", "firm", args), FIRMS)
+    with pytest.raises(ValueError, match=r"the columns are \['firm', 'y', 'year'\]"):
+        resolve_labels("clusters", "country", (frame,))

@@ -39,6 +39,7 @@ from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.likelihood.row_dependence import (
     describe_data,
     describe_missing,
+    describe_precision,
     examine_response,
     examine_rows,
 )
@@ -292,14 +293,15 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
     estimate = search.likelihood.parameters.to_user(search.working)
     likelihood = replace(likelihood, parameters=search.parameters)
     base = search.values_at(estimate)
-    likelihood = examine_rows(likelihood, estimate, base)
+    likelihood = examine_rows(likelihood, estimate, base, search.step_sizes.slack())
     if likelihood.automatic:  # JAX's gradient of a branch that is not taken can be NaN, or wrong
         check_jac_at(likelihood, estimate)
     information = in_user_parameters(likelihood, search, estimate)
     whitening = coordinates_at(likelihood, search, information, estimate)
     probes = (estimate, *(probe_at(likelihood, whitening, side) for side in (1.0, -1.0)))
-    likelihood = examine_response(likelihood, probes, base)
-    skipped = describe_missing(likelihood, estimate, base)
+    likelihood = examine_response(likelihood, probes, base, search.step_sizes.slack())
+    data_notes = describe_data(likelihood, estimate) + describe_missing(likelihood, estimate, base)
+    data_notes += describe_precision(likelihood, base, search.step_sizes.noise)
     scales = tuple(likelihood.parameters.scales)
     if search.status.withheld and information.limit is None and information.tangent is None:
         information = _undetermined(information)
@@ -318,7 +320,7 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
         scipy_stop=search.scipy_stop,
         scipy_run=search.scipy,
         n_evaluations=likelihood.calls.n,
-        notes=(*describe_data(likelihood, estimate), *skipped, *search.notes),
+        notes=(*data_notes, *search.notes),
         scales=scales,
         likelihood=likelihood,
         whitening=whitening,

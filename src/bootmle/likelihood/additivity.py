@@ -61,10 +61,11 @@ class _Values:
         count: int,
         points: Sequence[Floats],
         whole: Sequence[float],
+        slack: float,
     ) -> None:
         """Choose the halves; the other one where the first cannot be evaluated."""
         order = np.random.default_rng(_SEED).permutation(count)
-        self.points, self.whole = points, whole
+        self.points, self.whole, self.slack = points, whole, slack
         halves = [order[: count // 2], order[count // 2 :]]
         try:
             self._measure(part, *halves)
@@ -109,9 +110,9 @@ class _Values:
 
     @property
     def tiny(self) -> float:
-        """Difference that rounding makes."""
+        """Difference that rounding or noise makes."""
         sizes = np.abs([*self.known.values(), *self.whole])
-        return _LIMITS.rounding * float(np.nanmax(sizes))
+        return max(_LIMITS.rounding * float(np.nanmax(sizes)), self.slack)
 
     def _at(self, which: int, point: int) -> float:
         if (which, point) not in self.known:
@@ -125,11 +126,12 @@ def measure_response(
     n_rows: int,
     points: Sequence[Floats],
     whole: Sequence[float],
+    slack: float = 0.0,
 ) -> Response:
     """Compare values on random halves of the units, and on a half twice: 3 evaluations of a sum."""
     # ``part(units)`` is the likelihood of some of the ``count`` units, copies as units of their
     # own; ``whole`` are the values on all of them at the first two of the three points.
-    values = _Values(part, count, points, whole)
+    values = _Values(part, count, points, whole, slack)
     kind = _judge(values, n_rows)
     return Response(kind, _evidence(kind, values, n_rows), whole[1])
 
@@ -140,7 +142,9 @@ def _judge(values: _Values, n_rows: int) -> Additivity:
     if not np.isfinite([half, twice, values.whole[1]]).all():
         return Additivity.UNTESTED
     if half == twice == values.whole[1] and values.rest(1) in {half, np.nan}:
-        return Additivity.CONSTANT
+        # A step function may be the same on all data at one point.
+        same = values.half(0) == values.twice(0) == values.whole[0]
+        return Additivity.CONSTANT if same else Additivity.EXCHANGEABLE
     if abs(twice - half) <= values.tiny < abs(half) and not values.hides_sum:
         return Additivity.MEAN
     if abs(twice - 4 * half) <= values.tiny < abs(half):

@@ -24,11 +24,14 @@ __all__ = [
     "map_leaves",
     "relabeled",
     "take_rows",
+    "values_of",
     "walk_leaves",
 ]
 
 _SPARSE = ("data", "indices", "indptr", "row", "col", "offsets", "coords", "rows")
 """Where SciPy's sparse formats hold their values and structure."""
+_BY_ROWS = ("csr", "csc", "lil")
+"""SciPy's sparse formats that give rows by their numbers; the others are held as the first."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 """The part of an object's text that is another one in each process."""
 
@@ -47,6 +50,8 @@ def laid_out(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _laid_out(leaf: Any) -> Any:
     """Copy one leaf unless its rows are contiguous; of a data frame, its columns."""
+    if _is_sparse(leaf) and leaf.format not in _BY_ROWS:
+        return leaf.tocsr()
     if isinstance(leaf, np.ndarray):
         return leaf if leaf.flags.c_contiguous else leaf.copy(order="C")
     if hasattr(leaf, "iloc") and hasattr(leaf, "copy"):
@@ -140,7 +145,7 @@ def map_leaves(change: Callable[[str, Any], Any], data: Any, label: str = "args"
     if isinstance(data, tuple):
         parts = [map_leaves(change, part, f"{label}[{k}]") for k, part in enumerate(data)]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
-    if isinstance(data, dict):
+    if isinstance(data, dict) and not _is_sparse(data):
         return {key: map_leaves(change, part, f"{label}[{key!r}]") for key, part in data.items()}
     return change(label, data)
 
@@ -151,7 +156,7 @@ def _take(leaf: Any, rows: NDArray[np.intp], index: str) -> Any:
         return leaf.take(rows, axis=0)
     if isinstance(leaf, list):
         return [leaf[row] for row in rows.tolist()]
-    if hasattr(leaf, "column_names"):  # pyarrow's tables have no rows by index
+    if hasattr(leaf, "to_pylist"):  # pyarrow's arrays and tables have no rows by index
         return leaf.take(rows)
     if not hasattr(leaf, "iloc"):
         return leaf[rows]
@@ -194,7 +199,7 @@ def walk_leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
     if isinstance(data, tuple):
         for position, part in enumerate(data):
             yield from walk_leaves(part, f"{label}[{position}]")
-    elif isinstance(data, dict):
+    elif isinstance(data, dict) and not _is_sparse(data):
         for key, part in data.items():
             yield from walk_leaves(part, f"{label}[{key!r}]")
     else:
@@ -204,7 +209,7 @@ def walk_leaves(data: Any, label: str = "args") -> Iterator[tuple[str, Any]]:
 def _length(leaf: Any, label: str) -> int:
     """Count the rows of one leaf; refuse one without rows."""
     shape = getattr(leaf, "shape", None)
-    if isinstance(leaf, list):
+    if isinstance(leaf, list) or hasattr(leaf, "to_pylist"):
         return len(leaf)
     if shape is not None and len(shape) > 0 and hasattr(leaf, "__getitem__"):
         return int(shape[0])
@@ -212,6 +217,11 @@ def _length(leaf: Any, label: str) -> int:
         f"args: {label} is {brief(leaf)}, which has no rows to resample; pass data as arrays, and "
         f"bind constants to the objective with functools.partial or a closure"
     )
+
+
+def _is_sparse(leaf: Any) -> bool:
+    """Whether it is a sparse matrix or array of SciPy's, of which one kind is a dict, too."""
+    return hasattr(leaf, "tocsr")
 
 
 def _checksum(leaf: Any) -> int:
@@ -236,18 +246,40 @@ def _content(leaf: Any) -> Any:
         index = _content(leaf.index) if hasattr(leaf, "iloc") else None
         names = list(getattr(leaf, "names", None) or [getattr(leaf, "name", None)])
         levels = [getattr(leaf.dtype, name, None) for name in ("categories", "ordered")]
-        return [str(leaf.dtype), _content(leaf.to_numpy()), index, *map(_content, (names, levels))]
+        places = [(str(name), _content(place)) for name, place in _coordinates(leaf)]
+        values = [_content(leaf.to_numpy()), index, *map(_content, (names, levels)), *places]
+        return [str(leaf.dtype), *values]
+    if hasattr(leaf, "columns") and not callable(leaf.columns):  # of polars and pyarrow
+        names = list(getattr(leaf, "column_names", leaf.columns))
+        return [(str(name), _content(leaf[name])) for name in names]
     if isinstance(leaf, list | tuple):
         return _content_of_list(leaf)
     if isinstance(leaf, dict):
         return [(_content(key), _content(value)) for key, value in leaf.items()]
-    if isinstance(getattr(leaf, "data", None), np.ndarray):  # sparse, in any of SciPy's formats
+    if _is_sparse(leaf):
         inner = [(name, getattr(leaf, name, None)) for name in _SPARSE]
         parts = [(name, _content(part)) for name, part in inner if part is not None]
         return [type(leaf).__name__, leaf.shape, parts]
+    if hasattr(leaf, "__array__") and not isinstance(leaf, np.generic):  # of JAX, PyTorch, pyarrow
+        values = values_of(leaf)
+        return _text(leaf) if values is None else _content_of_array(values)
     if isinstance(leaf, set | frozenset):  # whose order is another one in each process
         return sorted(repr(_content(each)) for each in leaf)
     return _text(leaf)
+
+
+def _coordinates(leaf: Any) -> list[tuple[Any, Any]]:
+    """List what xarray aligns by, as NumPy's arrays."""
+    places = getattr(leaf, "coords", {})
+    return [(name, places[name].to_numpy()) for name in places]
+
+
+def values_of(leaf: Any) -> NDArray[Any] | None:
+    """Return the values of another library's array; None where NumPy cannot have them."""
+    try:
+        return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
+    except Exception:  # whatever that library raises, such as of a layout of its own
+        return None
 
 
 def _text(value: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.display.checks import check_choice
-from bootmle.likelihood.data import take_rows, walk_leaves
+from bootmle.likelihood.data import take_rows, values_of, walk_leaves
 
 __all__ = ["check_unmasked", "complete_rows", "drop_masked", "without_nan"]
 
@@ -77,7 +77,7 @@ def _nan_rows(leaf: Any) -> NDArray[np.bool_] | None:
     if hasattr(leaf, "isna"):
         lacking = np.asarray(leaf.isna())
     else:
-        values = np.asarray(leaf) if hasattr(leaf, "dtype") or hasattr(leaf, "dtypes") else None
+        values = values_of(leaf) if hasattr(leaf, "dtype") or hasattr(leaf, "dtypes") else None
         if values is None or values.dtype.kind != "f":
             return None
         lacking = np.isnan(values)

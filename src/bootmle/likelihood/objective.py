@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.display.text import brief
+from bootmle.execution.raised import describe_raised
 from bootmle.likelihood.additivity import beside, constant_message, is_sum, square_message
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.automatic import Automatic, is_jax_array, read_automatic
@@ -113,6 +114,12 @@ def _first_evaluation(
     if fingerprint(data) != before:
         raise ValueError("fun: the objective changed its data in place; work on copies of args")
     second = _read_values(fun(parameters.values.copy(), *data), n_rows)
+    if first.ndim and agree(np.sort(first), np.sort(second)) and not agree(first, second):
+        raise ValueError(
+            f"fun: two calls with the same arguments give the same values in another order "
+            f"({_short(first)}, then {_short(second)}); keep one order (as polars' group_by does "
+            f"with maintain_order=True)"
+        )
     if first.shape != second.shape or not agree(first, second):
         raise ValueError(
             f"fun: two calls with the same arguments differ ({_short(first)}, then "
@@ -125,7 +132,7 @@ def _first_evaluation(
 def _read_values(raw: Any, n_rows: int | None) -> Floats:
     """Read an evaluation as a total (0-d) or as contributions (1-d)."""
     check_unmasked(raw)
-    values: NDArray[Any] = np.asarray(raw)
+    values = _as_array(raw)
     if np.iscomplexobj(values):
         raise TypeError(f"fun: returned complex numbers ({_short(values)}); a likelihood is real")
     refusal = TypeError(f"fun: returned {brief(raw)}; return a number or an array of numbers")
@@ -149,6 +156,15 @@ def _read_values(raw: Any, n_rows: int | None) -> Floats:
             f"most one for each row"
         )
     return values.reshape(-1)
+
+
+def _as_array(raw: Any) -> NDArray[Any]:
+    """Read another library's numbers, which may be on a device, or part of a graph."""
+    try:
+        return np.asarray(raw)
+    except Exception as error:  # whatever that library raises
+        reason = describe_raised(error)
+        raise TypeError(f"fun: returned what NumPy cannot read, {brief(raw)} ({reason})") from None
 
 
 def _check_finite(values: Floats, parameters: Parameters) -> None:

@@ -205,7 +205,8 @@ class Clustered(Plan):
         if likelihood is not None:
             shape = len(self.members), self.codes.size
             meaning = plan.labels.have_meaning
-            check_additive(likelihood, plan._drawn, shape, meaning, *fit.responses)
+            slack = fit.step_sizes.slack()
+            check_additive(likelihood, plan._drawn, shape, meaning, *fit.responses, slack)
         return plan
 
     def _drawn(self, clusters: NDArray[np.intp]) -> Resample:

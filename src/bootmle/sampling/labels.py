@@ -23,7 +23,7 @@ _AMBIGUOUS = frozenset({"None"})
 
 
 def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
-    """Look up a column by its name; return labels of any other form as they are."""
+    """Look up a column, or a level of the index, by name; return other labels as they are."""
     if not isinstance(labels, str):
         check_row_order(args, argument, labels)
         return labels
@@ -35,7 +35,9 @@ def resolve_labels(argument: str, labels: Any, args: tuple[Any, ...]) -> Any:
             f"{argument}: no data frame or dict in args has a column {labels!r}; "
             + (f"the columns are {columns}" if columns else "pass an array of labels")
         )
-    return found[0][labels]
+    table = found[0]
+    own = not hasattr(table, "iloc") or labels in getattr(table, "columns", ())
+    return table[labels] if own else table.index.get_level_values(labels)
 
 
 def read_codes(argument: str, labels: Any, *, again: bool = False) -> Codes:
@@ -100,7 +102,7 @@ def members_of(codes: Codes) -> tuple[Codes, ...]:
 
 
 def _tables(data: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """List the data frames, dicts and structured arrays among the data, with their columns."""
+    """List what has columns among the data, with their names; of pandas those of levels, too."""
     if isinstance(data, tuple):
         for part in data:
             yield from _tables(part)
@@ -108,6 +110,9 @@ def _tables(data: Any) -> Iterator[tuple[Any, list[Any]]]:
         yield data, list(data)
         for part in data.values():
             yield from _tables(part)
+    elif hasattr(data, "iloc"):
+        levels = [name for name in data.index.names if name is not None]
+        yield data, [*getattr(data, "columns", ()), *levels]
     elif hasattr(data, "columns"):
         yield data, list(getattr(data, "column_names", data.columns))  # pyarrow has names apart
     elif getattr(getattr(data, "dtype", None), "names", None):
