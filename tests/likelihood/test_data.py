@@ -278,7 +278,7 @@ def test_one_value_in_data_of_another_library_is_told_apart(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["bsr", "coo", "csc", "dia", "dok", "lil"])
-def test_rows_of_every_sparse_format(form: str) -> None:
+def test_rows_of_every_sparse_format(form: Any) -> None:
     X = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [4.0, 5.0]])
     held = laid_out((sparse.csr_matrix(X).asformat(form),))
     assert count_rows(held) == 4

@@ -261,8 +261,8 @@ def _content(leaf: Any) -> Any:
         parts = [(name, _content(part)) for name, part in inner if part is not None]
         return [type(leaf).__name__, leaf.shape, parts]
     if hasattr(leaf, "__array__") and not isinstance(leaf, np.generic):  # of JAX, PyTorch, pyarrow
-        values = values_of(leaf)
-        return _text(leaf) if values is None else _content_of_array(values)
+        held = values_of(leaf)
+        return _text(leaf) if held is None else _content_of_array(held)
     if isinstance(leaf, set | frozenset):  # whose order is another one in each process
         return sorted(repr(_content(each)) for each in leaf)
     return _text(leaf)

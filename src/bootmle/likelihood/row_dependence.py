@@ -175,8 +175,8 @@ def _compare_subsets(
     rng = np.random.default_rng(_SEED)
     order = rng.permutation(n_rows)
     if not likelihood.per_observation:
-        moved = likelihood.resampled(order).total(params)
-        if agree(moved, base) or abs(moved - float(base)) <= slack:
+        other = likelihood.resampled(order).total(params)
+        if agree(other, base) or abs(other - float(base)) <= slack:
             return Rows.EXCHANGEABLE
         likelihood.resampled(order[: max(1, n_rows // 2)]).total(params)
         return Rows.ORDERED

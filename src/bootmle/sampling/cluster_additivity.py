@@ -30,7 +30,6 @@ def check_additive(
     have_meaning: bool,
     points: Sequence[Floats],
     whole: Sequence[float],
-    slack: float = 0.0,
 ) -> None:
     """Refuse an objective to which a cluster drawn twice is not two."""
     # ``shape`` counts clusters and rows, and ``have_meaning`` says whether labels are more than
@@ -43,7 +42,7 @@ def check_additive(
         return taken.with_args(resample.of(likelihood.args))
 
     try:
-        response = measure_response(part, *shape, points, whole, slack)
+        response = measure_response(part, *shape, points, whole)
     except Exception as error:  # the user's code may raise anything
         shown = f"on half of the clusters it raised {describe_raised(error)}"
         raise ValueError(_BELONGS.format(shown)) from error

@@ -205,8 +205,7 @@ class Clustered(Plan):
         if likelihood is not None:
             shape = len(self.members), self.codes.size
             meaning = plan.labels.have_meaning
-            slack = fit.step_sizes.slack()
-            check_additive(likelihood, plan._drawn, shape, meaning, *fit.responses, slack)
+            check_additive(likelihood, plan._drawn, shape, meaning, *fit.responses)
         return plan
 
     def _drawn(self, clusters: NDArray[np.intp]) -> Resample:
