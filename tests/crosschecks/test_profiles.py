@@ -188,3 +188,45 @@ def test_a_total_has_a_profile_too() -> None:
     mle = fit(lambda p, y: float(normal().nll(p, y).sum()), {"mu": 990.0, "log_sigma": 2.0}, Y)
     found = profile(mle)
     close([found.low[1], found.high[1]], sigma_ends(), 1 / np.sqrt(2 * N))
+
+
+def test_where_the_others_are_best_at_the_end_of_the_models_domain() -> None:
+    """A log-binomial regression, whose linear predictor is negative: against a grid."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 25)
+    y = (rng.random(25) < np.exp(-0.8 + 0.7 * x)).astype(float)
+    x = 1000.0 * x
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        eta = params[0] + params[1] * x
+        with np.errstate(all="ignore"):
+            return np.where(eta < 0, -np.where(y > 0, eta, np.log1p(-np.exp(eta))), np.inf)
+
+    mle = fit(nll, {"const": -1.0, "slope": 0.0}, (x, y))
+    found = profile(mle)
+
+    def drop(slope: float) -> float:
+        edge = -np.max(slope * x)
+        inside = edge - 10 ** np.linspace(-12, 1, 4000)
+        lowest = min(nll((const, slope), x, y).sum() for const in inside)
+        return float(2 * (lowest - mle.nll))
+
+    for end in (found.low[1], found.high[1]):
+        assert abs(np.sqrt(drop(end)) - np.sqrt(DROP)) < 5e-3
+    on_the_edge = (-np.max(found.high[1] * x) - 1e-9, found.high[1])
+    assert abs(2 * (nll(on_the_edge, x, y).sum() - mle.nll) - DROP) < 0.02
+    assert np.isfinite([found.low, found.high]).all()
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_a_likelihood_that_ends_before_it_has_dropped_so_far(free: bool) -> None:
+    limit = MEAN + 1.3 * SPREAD / np.sqrt(N)
+
+    def nll(params: Any, y: Any) -> Any:
+        known = normal().nll(params, y)
+        return known if params[0] < limit else np.full(y.size, np.inf)
+
+    fixed: dict[str, float] = {} if free else {"log_sigma": np.log(25.0)}
+    found = profile(fit(nll, {"mu": 990.0, "log_sigma": 3.0}, Y, fixed=fixed))
+    close(found.high[0], limit, 25.0 / np.sqrt(N))
+    assert found.low[0] < MEAN - SPREAD / np.sqrt(N)

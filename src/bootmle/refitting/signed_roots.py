@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.profile_points import end_at, root_at
+from bootmle.fitting.profile_points import end_at, lowest_beside, root_at
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import CubicModels
@@ -73,13 +73,25 @@ def _lowest_holding(
     """Minimize replicates, (b,), with a parameter held at its estimate, from near their optima."""
     if fit.whitening.center.size == 1:
         return np.zeros(len(targets))
-    return minimize_holding(fit, targets, column, z)[0]
+    reduced, run = _minimize_holding(fit, targets, column, z)
+    for k in np.flatnonzero(run.stuck & ~run.done & np.isfinite(run.value)):
+        lowest, _ = lowest_beside(targets[k], reduced[k], run.z[k])
+        run.value[k] = np.fmin(run.value[k], lowest)
+    return run.value
 
 
 def minimize_holding(
     fit: Fit, targets: Sequence[WhitenedObjective], column: int, z: Floats
 ) -> tuple[Floats, Floats]:
     """Return the values (b,) and the parameters (b, p) with one held at its estimate."""
+    reduced, run = _minimize_holding(fit, targets, column, z)
+    return run.value, reduced[0].to_user(run.z)
+
+
+def _minimize_holding(
+    fit: Fit, targets: Sequence[WhitenedObjective], column: int, z: Floats
+) -> tuple[list[WhitenedObjective], BatchedNewton]:
+    """Minimize replicates with a parameter held at its estimate."""
     whitening = fit.whitening
     held = np.array([column]), fit.estimate[fit.likelihood.parameters.free[[column]]]
     reduced = [target.holding(*held) for target in targets]
@@ -93,7 +105,7 @@ def minimize_holding(
     flat = CubicModels(np.zeros((count, size)), np.tile(np.eye(size), (count, 1, 1)), None)
     run = BatchedNewton(reduced, flat, fit.step_sizes, start=start)
     run.run(_ROUNDS)
-    return run.value, reduced[0].to_user(run.z)
+    return reduced, run
 
 
 @dataclass(frozen=True, eq=False)
