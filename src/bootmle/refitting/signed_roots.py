@@ -74,7 +74,7 @@ def _lowest_holding(
     if fit.whitening.center.size == 1:
         return np.zeros(len(targets))
     reduced, run = _minimize_holding(fit, targets, column, z)
-    for k in np.flatnonzero(run.stuck & ~run.done & np.isfinite(run.value)):
+    for k in np.flatnonzero(run.stuck & ~run.done & np.isfinite(run.value)).tolist():
         lowest, _ = lowest_beside(targets[k], reduced[k], run.z[k])
         run.value[k] = np.fmin(run.value[k], lowest)
     return run.value
