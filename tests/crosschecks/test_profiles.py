@@ -218,6 +218,28 @@ def test_where_the_others_are_best_at_the_end_of_the_models_domain() -> None:
     assert np.isfinite([found.low, found.high]).all()
 
 
+def test_the_others_keep_to_their_bounds() -> None:
+    """A line whose slope is at least half a standard error below its estimate: in closed form."""
+    x = np.random.default_rng(1).uniform(0, 1, N)
+
+    def nll(params: Any, x: Any, y: Any) -> Any:
+        return 0.5 * ((y - params[0] - params[1] * x) / 20.0) ** 2
+
+    slope = np.cov(x, Y)[0, 1] / x.var(ddof=1)
+    least = slope - 10.0 / x.std() / np.sqrt(N)
+    free, args = {"const": 990.0, "slope": slope + 1.0}, (x, Y)
+    mle = fit(nll, free, args, bounds={"slope": (least, None)})
+
+    def drop(const: float) -> float:
+        best = max(least, float(x @ (Y - const) / (x @ x)))
+        return float(2 * (nll((const, best), x, Y).sum() - mle.nll))
+
+    found, unit = profile(mle), mle.hessian_errors[0]
+    ends = [root(drop, mle.estimate[0] + 9 * side * unit, mle.estimate[0]) for side in (-1, 1)]
+    close([found.low[0], found.high[0]], ends, unit)
+    assert found.high[0] < profile(fit(nll, free, args)).high[0] - 0.1 * unit
+
+
 @pytest.mark.parametrize("free", [False, True])
 def test_a_likelihood_that_ends_before_it_has_dropped_so_far(free: bool) -> None:
     limit = MEAN + 1.3 * SPREAD / np.sqrt(N)

@@ -12,10 +12,11 @@ from scipy.optimize import minimize
 from bootmle.fitting.optimum import Optimum
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
+from bootmle.optimization.bounds import crossed_columns, into_bounds
 from bootmle.optimization.outcome import descend
 from bootmle.optimization.whitening import WhitenedObjective
 
-__all__ = ["bound_distance", "end_at", "held_at", "lowest_beside", "root_at", "user_value"]
+__all__ = ["bound_distance", "end_at", "held_at", "lowest_inside", "root_at", "user_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,9 @@ def root_at(
         rise = target.value_at(fit.whitening.center + distance * fit.whitening.units)
         return float(np.sqrt(max(2 * rise, 0.0)))
     run = _minimize(fit, target, reduced, column, distance, near)
-    rise, z = float(run.value[0]), run.z[0]
-    if np.isfinite(rise) and not run.done[0]:
-        rise, z = lowest_beside(target, reduced, z)
-    if near is not None and np.isfinite(rise):
-        near[:] = [reduced.whitening.to_working(z)]
+    if near is not None and np.isfinite(run.value[0]):
+        near[:] = [reduced.whitening.to_working(run.z[0])]
+    rise = lowest_inside(target, reduced, run)
     return float(np.sqrt(max(2 * rise, 0.0)))
 
 
@@ -85,7 +84,9 @@ def held_at(
     value = user_value(fit, column, distance)
     reduced = target.holding(np.array([column]), np.array([value]))
     run = _minimize(fit, target, reduced, column, distance)
-    return bool(run.done[0]), reduced.to_user(run.z[0])
+    found = reduced.to_user(run.z[0])
+    inside = crossed_columns(reduced.likelihood.parameters, found).size == 0
+    return bool(run.done[0]) and inside, found
 
 
 def _minimize(
@@ -120,15 +121,34 @@ def _with_likelihood(reduced: WhitenedObjective, starts: list[Floats], units: Fl
     return reduced.whitening.to_whitened(starts[0])
 
 
-def lowest_beside(
-    target: WhitenedObjective, reduced: WhitenedObjective, z: Floats
-) -> tuple[float, Floats]:
-    """Minimize from a point beside which the objective may be infinite; NaN in many dimensions.
+def lowest_inside(
+    target: WhitenedObjective, reduced: WhitenedObjective, run: BatchedNewton, member: int = 0
+) -> float:
+    """Return the lowest value that a descent leads to; NaN where it does not tell.
 
-    There the lowest value may be at the end of the model's domain, where there are no derivatives.
+    Parameters that it takes beyond their bounds stay there. Where it is not certified, the optimum
+    may be at the end of the model's domain.
     """
+    value, z, parameters = float(run.value[member]), run.z[member], reduced.likelihood.parameters
+    found = reduced.to_user(z)
+    crossed = crossed_columns(parameters, found) if np.isfinite(value) else np.empty(0, int)
+    if crossed.size == 0:
+        return value if run.done[member] or np.isinf(value) else _lowest_beside(target, reduced, z)
+    inside = into_bounds(parameters, found)
+    target.n_evaluations += 1
+    if crossed.size == parameters.free.size:
+        return reduced.value_of(inside)
+    inner = reduced.holding(crossed, inside[parameters.free[crossed]])
+    start = np.delete(reduced.whitening.to_working(z), crossed)
+    again = descend(inner, inner.whitening.to_whitened(start), run.step_sizes, ceiling=np.inf)
+    target.n_evaluations += inner.n_evaluations
+    return lowest_inside(target, inner, again)
+
+
+def _lowest_beside(target: WhitenedObjective, reduced: WhitenedObjective, z: Floats) -> float:
+    """Minimize from a point beside which the objective may be infinite; NaN in many dimensions."""
     if z.size > _SEARCH.few:
-        return np.nan, z
+        return np.nan
     before, lowest = reduced.n_evaluations, np.inf
     for _ in range(_SEARCH.restarts):
         found = minimize(reduced.value, z, method="Nelder-Mead", options=_SIMPLEX)
@@ -136,7 +156,7 @@ def lowest_beside(
         if last - lowest < _SEARCH.lowered:
             break
     target.n_evaluations += reduced.n_evaluations - before
-    return lowest, z
+    return lowest
 
 
 def user_value(fit: Optimum, column: int, distance: float) -> float:

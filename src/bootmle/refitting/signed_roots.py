@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
-from bootmle.fitting.profile_points import end_at, lowest_beside, root_at
+from bootmle.fitting.profile_points import end_at, lowest_inside, root_at
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.batch import BatchedNewton
 from bootmle.optimization.newton import CubicModels
@@ -74,9 +74,10 @@ def _lowest_holding(
     if fit.whitening.center.size == 1:
         return np.zeros(len(targets))
     reduced, run = _minimize_holding(fit, targets, column, z)
-    for k in np.flatnonzero(run.stuck & ~run.done & np.isfinite(run.value)).tolist():
-        lowest, _ = lowest_beside(targets[k], reduced[k], run.z[k])
-        run.value[k] = np.fmin(run.value[k], lowest)
+    bounded = np.isfinite(reduced[0].likelihood.parameters.bounds).any()
+    for k in np.flatnonzero(bounded | (run.stuck & ~run.done)).tolist():
+        lowest = lowest_inside(targets[k], reduced[k], run, k)
+        run.value[k] = run.value[k] if np.isnan(lowest) else lowest
     return run.value
 
 
