@@ -86,17 +86,41 @@ OBJECTIVES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Additivity]] = 
 
 
 def response(fun: Callable[..., Any], args: Any, at: Floats, step: Floats) -> Any:
-    parameters = read_parameters(at)
-    likelihood = Likelihood(fun, None, as_args(args), parameters, N, per_observation=False)
+    parameters, args = read_parameters(at), as_args(args)
+    n = len(args[0])
+    likelihood = Likelihood(fun, None, args, parameters, n, per_observation=False)
     points = [at, at + step, at - step]
     whole = [likelihood.total(point) for point in points[:2]]
-    return measure_response(likelihood.resampled, N, N, points, whole)
+    return measure_response(likelihood.resampled, n, n, points, whole)
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_each_kind_is_recognized(kind: str) -> None:
     fun, args, expected = OBJECTIVES[kind]
     assert response(fun, args, B, STEP).kind is expected
+
+
+KEYS: dict[str, Callable[[Any], int]] = {"first": lambda y: 0, "length": len, "place": id}
+
+
+@pytest.mark.parametrize(("by", "n"), [("first", 60), ("first", 59), ("length", 60), ("place", 60)])
+def test_sums_that_are_remembered_are_no_penalty(by: str, n: int) -> None:
+    known: dict[int, Any] = {}
+
+    def remembered(b: Floats, X: Any, y: Any) -> Any:
+        if KEYS[by](y) not in known:
+            known[KEYS[by](y)] = y @ y, X.T @ y, X.T @ X
+        yy, Xy, XX = known[KEYS[by](y)]
+        return 0.5 * (yy - 2 * b @ Xy + b @ XX @ b) + len(y) * b[0] ** 2
+
+    # Whether a place in memory is taken again is not for the test to say.
+    expected = {Additivity.CONSTANT} | ({Additivity.GROUPED} if by == "place" else set())
+    assert response(remembered, (X[:n].copy(), Y[:n].copy()), B, STEP).kind in expected
+
+
+def test_data_that_are_the_same_in_every_row_are_not_ignored() -> None:
+    found = response(lambda b, y: squares(b, X[: len(y)], y) + b @ b, np.ones(N), B, STEP)
+    assert found.kind is not Additivity.CONSTANT
 
 
 @pytest.mark.parametrize("factorial", [0.0, 1.0])

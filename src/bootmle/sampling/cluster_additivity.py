@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.execution.raised import describe_raised
-from bootmle.likelihood.additivity import measure_response
+from bootmle.likelihood.additivity import constant_message, measure_response
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.response import Additivity
@@ -46,6 +46,8 @@ def check_additive(
     except Exception as error:  # the user's code may raise anything
         shown = f"on half of the clusters it raised {describe_raised(error)}"
         raise ValueError(_BELONGS.format(shown)) from error
+    if response.kind is Additivity.CONSTANT:
+        raise ValueError(constant_message(response.evidence))
     depends = response.kind is Additivity.EXCHANGEABLE and have_meaning
     if response.kind is Additivity.GROUPED or depends:
         raise ValueError(_BELONGS.format(response.evidence))
