@@ -1,6 +1,7 @@
 """The import layers: every module imports only what its place in the flow allows."""
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
@@ -44,10 +45,12 @@ def folder(module: str) -> str:
     return module.split(".")[1] if "." in module else module
 
 
-GRAPH = {
-    module: imports_of(path.read_text(), module, path.name == "__init__.py")
-    for module, path in PATHS.items()
-}
+@cache
+def graph() -> dict[str, set[str]]:
+    return {
+        module: imports_of(path.read_text(), module, path.name == "__init__.py")
+        for module, path in PATHS.items()
+    }
 
 
 def test_imports_in_function_bodies_and_relative_ones_are_seen() -> None:
@@ -67,20 +70,20 @@ def test_the_package_holds_its_folders_and_nothing_else() -> None:
 @pytest.mark.parametrize("module", sorted(PATHS))
 def test_a_module_imports_its_own_folder_and_those_before_it(module: str) -> None:
     place = ORDER.index(folder(module))
-    assert all(ORDER.index(folder(name)) <= place for name in GRAPH[module])
+    assert all(ORDER.index(folder(name)) <= place for name in graph()[module])
 
 
 def test_inference_takes_arrays_and_knows_no_fit() -> None:
     inner = [module for module in PATHS if folder(module) == "inference"]
-    outside = {name for module in inner for name in GRAPH[module] if folder(name) != "inference"}
+    outside = {name for module in inner for name in graph()[module] if folder(name) != "inference"}
     assert {name for name in outside if folder(name) != "display"} == {"bootmle.likelihood.arrays"}
 
 
 def test_there_is_no_import_cycle() -> None:
-    TopologicalSorter(GRAPH).prepare()
+    TopologicalSorter(graph()).prepare()
     upward = {"bootmle.optimization.status": {"bootmle.bootstrapping.results"}}
     with pytest.raises(CycleError):
-        TopologicalSorter({**GRAPH, **upward}).prepare()
+        TopologicalSorter({**graph(), **upward}).prepare()
 
 
 def test_folders_are_not_nested_and_have_no_vague_names() -> None:

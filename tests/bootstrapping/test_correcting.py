@@ -1,6 +1,7 @@
 """refit="corrected": expanded replicates, corrected by a verified sample."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from bootmle import Bayesian, Cases, Jackknife, bootstrap, coverage, fit, load
+from bootmle import Bayesian, Bootstrap, Cases, Fit, Jackknife, bootstrap, coverage, fit, load
 from bootmle.bootstrapping import traces
 from bootmle.bootstrapping.correcting import correct_by
 from bootmle.inference.correction import Correction
@@ -17,21 +18,33 @@ from bootmle.sampling import Plan
 from models import logit, poisson
 
 MODEL = poisson(3)
-MLE = fit(MODEL.nll, MODEL.truth, MODEL.data(150, rng=1))
-VERIFIED = bootstrap(MLE, n_resamples=999, rng=0)
-CORRECTED = bootstrap(MLE, n_resamples=999, rng=0, refit="corrected")
+
+
+@cache
+def fitted() -> Fit:
+    return fit(MODEL.nll, MODEL.truth, MODEL.data(150, rng=1))
+
+
+@cache
+def verified_run() -> Bootstrap:
+    return bootstrap(fitted(), n_resamples=999, rng=0)
+
+
+@cache
+def corrected_run() -> Bootstrap:
+    return bootstrap(fitted(), n_resamples=999, rng=0, refit="corrected")
 
 
 def test_the_sample_keeps_its_verified_values_and_the_rest_come_close() -> None:
-    sample = CORRECTED.status == Status.VERIFIED
+    sample = corrected_run().status == Status.VERIFIED
     assert sample.sum() >= 40
-    assert (CORRECTED.status[~sample] == Status.EXPANDED).all()
-    assert np.array_equal(CORRECTED.replicates[sample], VERIFIED.replicates[sample])
-    assert CORRECTED.data.n_evaluations[~sample].sum() == 0
-    assert np.abs(CORRECTED.standard_error / VERIFIED.standard_error - 1).max() < 0.005
-    own, other = CORRECTED.confidence_interval(), VERIFIED.confidence_interval()
+    assert (corrected_run().status[~sample] == Status.EXPANDED).all()
+    assert np.array_equal(corrected_run().replicates[sample], verified_run().replicates[sample])
+    assert corrected_run().data.n_evaluations[~sample].sum() == 0
+    assert np.abs(corrected_run().standard_error / verified_run().standard_error - 1).max() < 0.005
+    own, other = corrected_run().confidence_interval(), verified_run().confidence_interval()
     for one, two in ((own.low, other.low), (own.high, other.high)):
-        assert np.abs((one - two) / VERIFIED.standard_error).max() < 0.03
+        assert np.abs((one - two) / verified_run().standard_error).max() < 0.03
 
 
 def test_studentized_intervals_are_the_verified_runs_where_the_expansion_ends_too_early() -> None:
@@ -58,16 +71,17 @@ def test_studentized_intervals_are_the_verified_runs_where_the_expansion_ends_to
 
 
 def test_the_correction_removes_the_expansions_error() -> None:
-    expanded = bootstrap(MLE, n_resamples=999, rng=0, refit="expansion")
+    expanded = bootstrap(fitted(), n_resamples=999, rng=0, refit="expansion")
 
     def errors(boot: object) -> np.ndarray:
-        return np.abs(boot.standard_error / VERIFIED.standard_error - 1)  # type: ignore[attr-defined]
+        return np.abs(boot.standard_error / verified_run().standard_error - 1)  # type: ignore[attr-defined]
 
-    assert errors(CORRECTED).max() < errors(expanded).max() / 2
-    assert CORRECTED.correction is not None
-    said = CORRECTED.correction.standard_error_error() / VERIFIED.standard_error
+    assert errors(corrected_run()).max() < errors(expanded).max() / 2
+    correction = corrected_run().correction
+    assert correction is not None
+    said = correction.standard_error_error() / verified_run().standard_error
     # Four are seldom beyond 3 together; what is left of a quadratic's bias counts, too.
-    assert np.sqrt(np.mean((errors(CORRECTED) / said) ** 2)) < 3
+    assert np.sqrt(np.mean((errors(corrected_run()) / said) ** 2)) < 3
 
 
 def test_a_cubic_difference_is_corrected_exactly_and_straight_beyond_the_sample() -> None:
@@ -140,93 +154,103 @@ def _moved_at(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> list[float]:
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_extension_and_several_jobs_give_the_same_bits(n_jobs: int) -> None:
-    half = bootstrap(MLE, n_resamples=400, rng=0, refit="corrected", n_jobs=n_jobs)
+    half = bootstrap(fitted(), n_resamples=400, rng=0, refit="corrected", n_jobs=n_jobs)
     more = half.extend(599, n_jobs=n_jobs)
-    assert np.array_equal(more.replicates, CORRECTED.replicates)
-    assert np.array_equal(more.status, CORRECTED.status)
-    assert np.array_equal(more.standard_error_mcse, CORRECTED.standard_error_mcse)
-    own, other = (boot.confidence_interval("studentized") for boot in (more, CORRECTED))
+    assert np.array_equal(more.replicates, corrected_run().replicates)
+    assert np.array_equal(more.status, corrected_run().status)
+    assert np.array_equal(more.standard_error_mcse, corrected_run().standard_error_mcse)
+    own, other = (boot.confidence_interval("studentized") for boot in (more, corrected_run()))
     assert np.array_equal(own.low_mcse, other.low_mcse)
 
 
 def test_directories_shards_and_files_give_the_same_bits(tmp_path: Path) -> None:
     def run(shard: tuple[int, int] | None = None) -> object:
         return bootstrap(
-            MLE, n_resamples=999, rng=0, refit="corrected", checkpoint=tmp_path / "a", shard=shard
+            fitted(),
+            n_resamples=999,
+            rng=0,
+            refit="corrected",
+            checkpoint=tmp_path / "a",
+            shard=shard,
         )
 
     for part in (1, 2, 3):
         run((part, 3))
-    CORRECTED.save(tmp_path / "run.npz")
+    corrected_run().save(tmp_path / "run.npz")
     for boot in (load(tmp_path / "a"), run(), load(tmp_path / "run.npz")):
-        assert np.array_equal(boot.replicates, CORRECTED.replicates)  # type: ignore[attr-defined]
-        assert np.array_equal(boot.standard_error_mcse, CORRECTED.standard_error_mcse)  # type: ignore[attr-defined]
+        assert np.array_equal(boot.replicates, corrected_run().replicates)  # type: ignore[attr-defined]
+        assert np.array_equal(boot.standard_error_mcse, corrected_run().standard_error_mcse)  # type: ignore[attr-defined]
 
 
 def test_derived_quantities_are_corrected_by_their_own_regression() -> None:
     def ratio(params: np.ndarray) -> float:
         return float(params[0] / params[1])
 
-    own, other = (boot.derive(ratio, ["ratio"]) for boot in (CORRECTED, VERIFIED))
+    own, other = (boot.derive(ratio, ["ratio"]) for boot in (corrected_run(), verified_run()))
     assert abs(own.standard_error / other.standard_error - 1)[0] < 0.01
     assert own.standard_error_mcse[0] > 0
 
 
 def test_errors_of_simultaneous_intervals_and_traces_include_the_corrections() -> None:
-    own, other = CORRECTED.simultaneous(), replace(CORRECTED, correction=None).simultaneous()
+    own, other = (
+        corrected_run().simultaneous(),
+        replace(corrected_run(), correction=None).simultaneous(),
+    )
     assert (own.low_mcse > other.low_mcse).all()
     assert np.array_equal(own.low, other.low)
-    small = traces._first(CORRECTED, 40)
+    small = traces._first(corrected_run(), 40)
     assert (small.data.status == Status.VERIFIED).all()
-    of_verified = traces._first(VERIFIED, 40)
+    of_verified = traces._first(verified_run(), 40)
     assert np.array_equal(small.standard_error_mcse, of_verified.standard_error_mcse)
-    large = traces._first(CORRECTED, 500)
+    large = traces._first(corrected_run(), 500)
     assert (large.standard_error_mcse > replace(large, correction=None).standard_error_mcse).all()
 
 
 def test_bca_and_the_jackknife_are_those_of_verified_replicates() -> None:
-    assert np.array_equal(CORRECTED.jackknife()[0], VERIFIED.jackknife()[0])
-    own, other = (boot.confidence_interval("bca") for boot in (CORRECTED, VERIFIED))
-    assert np.abs((own.low - other.low) / VERIFIED.standard_error).max() < 0.04
-    assert np.abs((own.high - other.high) / VERIFIED.standard_error).max() < 0.04
+    assert np.array_equal(corrected_run().jackknife()[0], verified_run().jackknife()[0])
+    own, other = (boot.confidence_interval("bca") for boot in (corrected_run(), verified_run()))
+    assert np.abs((own.low - other.low) / verified_run().standard_error).max() < 0.04
+    assert np.abs((own.high - other.high) / verified_run().standard_error).max() < 0.04
     assert (
-        own.low_mcse > replace(CORRECTED, correction=None).confidence_interval("bca").low_mcse
+        own.low_mcse > replace(corrected_run(), correction=None).confidence_interval("bca").low_mcse
     ).all()
 
 
 def test_studentized_intervals_take_their_errors_from_the_expansion(tmp_path: Path) -> None:
-    own, other = (boot.confidence_interval("studentized") for boot in (CORRECTED, VERIFIED))
-    unit, error = VERIFIED.standard_error, other.low_mcse
+    own, other = (
+        boot.confidence_interval("studentized") for boot in (corrected_run(), verified_run())
+    )
+    unit, error = verified_run().standard_error, other.low_mcse
     assert (np.abs(own.low - other.low) < error / 2).all()
     assert (np.abs(own.high - other.high) < other.high_mcse / 2).all()
     assert (np.abs(own.low - other.low) / unit).max() < 0.05
     # The expansion's errors alone, without the correction of the ratios, are further off.
-    assert CORRECTED.correction is not None
-    alone = replace(CORRECTED, correction=None).confidence_interval("studentized")
+    assert corrected_run().correction is not None
+    alone = replace(corrected_run(), correction=None).confidence_interval("studentized")
     assert np.abs(alone.high - other.high).sum() > np.abs(own.high - other.high).sum()
     assert (own.low_mcse > 0.9 * error).all()
-    CORRECTED.save(tmp_path / "run.npz")
+    corrected_run().save(tmp_path / "run.npz")
     again = load(tmp_path / "run.npz").confidence_interval("studentized")
     assert np.array_equal(again.low, own.low)
     assert np.array_equal(again.low_mcse, own.low_mcse)
-    assert CORRECTED.p_value(method="studentized").shape == (4,)
+    assert corrected_run().p_value(method="studentized").shape == (4,)
 
 
 def test_the_expansions_scores_are_those_of_verified_replicates_near_the_estimate() -> None:
-    expanded = CORRECTED.status == Status.EXPANDED
-    ratio = (CORRECTED.data.standard_errors / VERIFIED.data.standard_errors)[expanded]
+    expanded = corrected_run().status == Status.EXPANDED
+    ratio = (corrected_run().data.standard_errors / verified_run().data.standard_errors)[expanded]
     assert np.abs(np.median(ratio, axis=0) - 1).max() < 0.01
     assert np.abs(ratio - 1).max() < 0.2
 
 
 def test_the_corrections_error_enters_monte_carlo_errors_once_where_there_are_replicates() -> None:
-    kinds = CORRECTED.recommended_kinds()
+    kinds = corrected_run().recommended_kinds()
     assert "studentized" in kinds
-    found = CORRECTED.confidence_interval("recommended")
+    found = corrected_run().confidence_interval("recommended")
     for j, kind in enumerate(kinds.tolist()):
-        own = CORRECTED.confidence_interval(kind)
+        own = corrected_run().confidence_interval(kind)
         assert (found.low_mcse[j], found.high_mcse[j]) == (own.low_mcse[j], own.high_mcse[j])
-    assert not CORRECTED.confidence_interval("abc").high_mcse.any()
+    assert not corrected_run().confidence_interval("abc").high_mcse.any()
 
 
 def test_studentized_intervals_of_a_total_are_those_of_its_contributions(tmp_path: Path) -> None:
@@ -236,10 +260,10 @@ def test_studentized_intervals_of_a_total_are_those_of_its_contributions(tmp_pat
     with pytest.raises(ValueError, match="the file does not hold a standard error of each"):
         load(tmp_path / "before.npz").confidence_interval("studentized", 0.9)
     assert "use confidence_interval('studentized'), which measures" in str(boot)
-    alone = bootstrap(MLE, n_resamples=60, rng=0, refit="corrected")
+    alone = bootstrap(fitted(), n_resamples=60, rng=0, refit="corrected")
     found, other = (run.confidence_interval("studentized", 0.9) for run in (boot, alone))
     for one, two in zip(found, other, strict=True):
-        assert np.abs((one - two) / VERIFIED.standard_error).max() < 2e-3
+        assert np.abs((one - two) / verified_run().standard_error).max() < 2e-3
     assert "studentized" in boot.recommended_kinds()
     boot.save(tmp_path / "after.npz")
     for again in (load(tmp_path / "after.npz"), load(tmp_path / "before.npz", fit=mle)):
@@ -248,12 +272,12 @@ def test_studentized_intervals_of_a_total_are_those_of_its_contributions(tmp_pat
     whole = bootstrap(mle, n_resamples=60, rng=0)
     with pytest.raises(ValueError, match="or bootstrap with refit='corrected'"):
         whole.confidence_interval("studentized")
-    expanded = bootstrap(MLE, n_resamples=60, rng=0, refit="expansion")
+    expanded = bootstrap(fitted(), n_resamples=60, rng=0, refit="expansion")
     with pytest.raises(ValueError, match="refit='expansion' computes no standard error of each"):
         expanded.confidence_interval("studentized")
     low = boot.confidence_interval("bca", confidence_level=0.8).low
-    verified = bootstrap(MLE, n_resamples=60, rng=0).confidence_interval("bca", 0.8).low
-    assert np.abs((low - verified) / VERIFIED.standard_error).max() < 0.05
+    verified = bootstrap(fitted(), n_resamples=60, rng=0).confidence_interval("bca", 0.8).low
+    assert np.abs((low - verified) / verified_run().standard_error).max() < 0.05
 
 
 @pytest.mark.parametrize("plan", [Cases(), Bayesian()])
@@ -282,7 +306,7 @@ def test_replicates_whose_expansion_ends_too_early_are_verified(plan: Plan) -> N
 
 
 def test_precision_includes_the_corrections_error() -> None:
-    boot = bootstrap(MLE, n_resamples=4999, precision=0.04, rng=0, refit="corrected")
+    boot = bootstrap(fitted(), n_resamples=4999, precision=0.04, rng=0, refit="corrected")
     assert boot.stopped == "precision=0.04"
     assert (boot.standard_error_mcse / boot.standard_error).max() < 0.04
 
@@ -301,24 +325,24 @@ def test_small_samples_are_verified_until_the_correction_is_small(
 
 
 def test_a_failure_that_the_expansion_does_not_show_is_no_reason_to_go_on() -> None:
-    expanded = bootstrap(MLE, n_resamples=999, rng=0, refit="expansion").data
-    assert correct_by(expanded, VERIFIED.data).suffices
-    status = VERIFIED.status.copy()
+    expanded = bootstrap(fitted(), n_resamples=999, rng=0, refit="expansion").data
+    assert correct_by(expanded, verified_run().data).suffices
+    status = verified_run().status.copy()
     status[5] = Status.RAISED
-    found = correct_by(expanded, replace(VERIFIED.data, status=status).first(64))
+    found = correct_by(expanded, replace(verified_run().data, status=status).first(64))
     assert not found.suffices
     assert found.data.failed.sum() == 1
     assert "1 of 64 verified replicates failed" in found.remarks[0]
 
 
 def test_other_plans_and_a_study_work_with_it() -> None:
-    boot = bootstrap(MLE, sampling=Bayesian(), n_resamples=199, rng=0, refit="corrected")
+    boot = bootstrap(fitted(), sampling=Bayesian(), n_resamples=199, rng=0, refit="corrected")
     assert (boot.status == Status.VERIFIED).sum() >= 40
     with pytest.raises(ValueError, match="not random; use 'verified'"):
-        bootstrap(MLE, sampling=Jackknife(), refit="corrected")
+        bootstrap(fitted(), sampling=Jackknife(), refit="corrected")
     asked: dict[str, Any] = {"n_datasets": 4, "n_resamples": 199, "refit": "corrected", "rng": 0}
     kinds = ["percentile", "studentized"]
-    study = coverage(MLE, MODEL.simulate, methods=kinds, **asked)
+    study = coverage(fitted(), MODEL.simulate, methods=kinds, **asked)
     assert np.isfinite(study.data.low).all()
     total = fit(lambda *data: float(MODEL.nll(*data).sum()), MODEL.truth, MODEL.data(150, rng=1))
     whole = coverage(total, MODEL.simulate, methods=kinds[:1], **asked)

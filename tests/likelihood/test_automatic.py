@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cache
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,17 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from bootmle import Cases, Clustered, Jackknife, Status, bootstrap, crosscheck, fit, information
+from bootmle import (
+    Cases,
+    Clustered,
+    Fit,
+    Jackknife,
+    Status,
+    bootstrap,
+    crosscheck,
+    fit,
+    information,
+)
 from bootmle.likelihood import automatic, compiled, device_refits
 from bootmle.likelihood.device_data import as_numbers, casts
 from bootmle.optimization.outcome import Outcome
@@ -56,17 +67,23 @@ def sandwich(params: Any, weights: Any) -> Any:
     return np.sqrt(np.diag(bread @ (X.T @ ((weights * (mu - Y) ** 2)[:, None] * X)) @ bread))
 
 
-MLE = fit(poisson, np.zeros(3), (X, Y), jac="jax")
-GIVEN = fit(by_hand, np.zeros(3), (X, Y), jac=scores_by_hand)
+@cache
+def fitted() -> Fit:
+    return fit(poisson, np.zeros(3), (X, Y), jac="jax")
+
+
+@cache
+def fitted_by_hand() -> Fit:
+    return fit(by_hand, np.zeros(3), (X, Y), jac=scores_by_hand)
 
 
 def test_the_information_is_the_closed_form_within_its_bounds() -> None:
-    mu = np.exp(X @ MLE.estimate)
+    mu = np.exp(X @ fitted().estimate)
     exact = X.T @ (mu[:, None] * X)
-    assert MLE.status is Status.CERTIFIED
-    assert np.all(np.abs(MLE.information.matrix - exact) <= MLE.information.error)
+    assert fitted().status is Status.CERTIFIED
+    assert np.all(np.abs(fitted().information.matrix - exact) <= fitted().information.error)
     unit = np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
-    assert np.max(MLE.information.error / unit) < 1e-11
+    assert np.max(fitted().information.error / unit) < 1e-11
 
 
 def test_away_from_the_optimum_too() -> None:
@@ -79,10 +96,10 @@ def test_away_from_the_optimum_too() -> None:
 
 
 def test_the_expansion_is_exact_to_third_order() -> None:
-    expansion = expand_shared(MLE.likelihood, MLE.whitening, 1.0)
+    expansion = expand_shared(fitted().likelihood, fitted().whitening, 1.0)
     assert expansion is not None
     assert expansion.order == 3
-    mu, z = np.exp(X @ MLE.estimate), X @ MLE.whitening.factor
+    mu, z = np.exp(X @ fitted().estimate), X @ fitted().whitening.factor
     pairs, triples = (list(combinations_with_replacement(range(3), k)) for k in (2, 3))
     second = np.array([mu * z[:, i] * z[:, j] for i, j in pairs]).T
     third = np.array([mu * z[:, i] * z[:, j] * z[:, k] for i, j, k in triples]).T
@@ -92,8 +109,8 @@ def test_the_expansion_is_exact_to_third_order() -> None:
 
 
 def test_replicates_are_those_of_a_gradient_by_hand_whatever_n_jobs() -> None:
-    found = bootstrap(MLE, n_resamples=130, rng=7)
-    given = bootstrap(GIVEN, n_resamples=130, rng=7)
+    found = bootstrap(fitted(), n_resamples=130, rng=7)
+    given = bootstrap(fitted_by_hand(), n_resamples=130, rng=7)
     se = given.standard_error
     # Two certificates of a thousandth of a standard error each.
     assert_allclose(found.replicates / se, given.replicates / se, rtol=0, atol=2e-3)
@@ -104,7 +121,7 @@ def test_replicates_are_those_of_a_gradient_by_hand_whatever_n_jobs() -> None:
         assert_allclose(each.data.standard_errors, exact, rtol=1e-3 if each is found else 1e-2)
         assert np.median(np.abs(each.data.standard_errors / exact - 1)) < 5e-4
     with joblib.parallel_config(backend="threading"):
-        threads = bootstrap(MLE, n_resamples=130, rng=7, n_jobs=2)
+        threads = bootstrap(fitted(), n_resamples=130, rng=7, n_jobs=2)
     assert_array_equal(threads.replicates, found.replicates)
     assert not jax.config.jax_enable_x64
 
@@ -129,7 +146,7 @@ def test_a_replicate_is_the_same_alone_and_among_others() -> None:
 
 
 def test_all_replicates_are_certified_in_the_compiled_iteration() -> None:
-    found = bootstrap(MLE, n_resamples=130, rng=7).data
+    found = bootstrap(fitted(), n_resamples=130, rng=7).data
     assert not found.n_evaluations.any()
     assert set(found.n_gradients) <= {1, 2, 3}
     # At each optimum the weighted scores sum to zero, up to the promised thousandth of an SE.
@@ -144,18 +161,18 @@ def test_all_replicates_are_certified_in_the_compiled_iteration() -> None:
 def test_on_an_accelerator_a_chunk_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    usual = bootstrap(MLE, n_resamples=150, rng=7)
+    usual = bootstrap(fitted(), n_resamples=150, rng=7)
     found = compiled.Device("an accelerator", 2**23)
     for module in (automatic, device_refits):
         monkeypatch.setattr(module, "device", lambda: found)
-    boot = bootstrap(MLE, n_resamples=150, rng=7, checkpoint=tmp_path / "run")
+    boot = bootstrap(fitted(), n_resamples=150, rng=7, checkpoint=tmp_path / "run")
     # A replicate takes about 8 (120 (4 + 12) + 54 + 108) bytes; half of the memory is for them.
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     assert manifest["run"]["chunk"] == 128
     assert manifest["versions"]["device"] == "an accelerator"
     se = usual.standard_error
     assert_allclose(boot.replicates / se, usual.replicates / se, rtol=0, atol=1e-6)
-    task = Task.prepare(MLE, Cases(), "verified", 7)
+    task = Task.prepare(fitted(), Cases(), "verified", 7)
     part = task.part(0, 30, 50)
     assert_array_equal(part.estimates, boot.replicates[30:50])
     assert_array_equal(part.standard_errors, boot.data.standard_errors[30:50])
@@ -167,7 +184,7 @@ def test_a_device_without_enough_memory_is_named(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(automatic, "refit_on_device", exhausted)
     with pytest.raises(MemoryError, match="too little memory for 64 replicates"):
-        bootstrap(MLE, n_resamples=64, rng=1)
+        bootstrap(fitted(), n_resamples=64, rng=1)
 
 
 def test_compiled_refits_on_a_log_scale_with_a_parameter_held() -> None:
@@ -209,9 +226,9 @@ def test_a_branch_not_taken_may_have_no_slope() -> None:
         return jnp.exp(eta) - y * eta + 0.0 * root
 
     mle = fit(rooted, [3.0, 0.0, 0.0], (X, Y), jac="jax")
-    assert_allclose(mle.estimate, MLE.estimate, rtol=1e-5)
+    assert_allclose(mle.estimate, fitted().estimate, rtol=1e-5)
     assert any("reverse mode has no finite slope" in note for note in mle.notes)
-    few, same = (bootstrap(each, n_resamples=64, rng=1) for each in (mle, MLE))
+    few, same = (bootstrap(each, n_resamples=64, rng=1) for each in (mle, fitted()))
     assert_allclose(
         few.replicates / same.standard_error, same.replicates / same.standard_error, atol=2e-3
     )
@@ -250,16 +267,17 @@ def test_a_total_and_clusters() -> None:
         return poisson(params, x, y).sum()
 
     mle = fit(total, np.zeros(3), (X, Y), jac="jax")
-    assert_allclose(mle.information.matrix, MLE.information.matrix, rtol=1e-7)
+    assert_allclose(mle.information.matrix, fitted().information.matrix, rtol=1e-7)
     labels = np.repeat(np.arange(24), 5)
     clusters = Clustered(labels)
     units, given = (
-        bootstrap(each, sampling=clusters, n_resamples=64, rng=1) for each in (MLE, GIVEN)
+        bootstrap(each, sampling=clusters, n_resamples=64, rng=1)
+        for each in (fitted(), fitted_by_hand())
     )
     assert_allclose(units.data.standard_errors, given.data.standard_errors, rtol=1e-2)
     # The total is a sum over rows, and is refitted as its contributions are.
     assert any("the total is a sum over 120 rows" in note for note in mle.notes)
-    rows, same = (bootstrap(each, n_resamples=64, rng=2) for each in (mle, MLE))
+    rows, same = (bootstrap(each, n_resamples=64, rng=2) for each in (mle, fitted()))
     assert_allclose(rows.replicates, same.replicates, rtol=1e-12)
     assert not rows.data.n_evaluations.any()
 
@@ -305,17 +323,17 @@ def test_a_scale_of_the_users_own_is_differentiated_too() -> None:
 
 
 def test_a_jackknife_is_compiled_and_polished() -> None:
-    jackknife = bootstrap(MLE, sampling=Jackknife())
+    jackknife = bootstrap(fitted(), sampling=Jackknife())
     assert not jackknife.data.n_evaluations.any()
     for k in (0, 7, 119):
         rest = np.arange(N) != k
         gradient = scores_by_hand(jackknife.replicates[k], X[rest], Y[rest]).sum(axis=0)
-        hessian = X.T @ (np.exp(X @ MLE.estimate)[:, None] * X)
+        hessian = X.T @ (np.exp(X @ fitted().estimate)[:, None] * X)
         assert gradient @ np.linalg.solve(hessian, gradient) < 1e-14
 
 
 def test_a_time_limit_leaves_the_compiled_refits_as_they_are() -> None:
-    free, limited = (bootstrap(MLE, n_resamples=64, rng=5, timeout=at) for at in (None, 600.0))
+    free, limited = (bootstrap(fitted(), n_resamples=64, rng=5, timeout=at) for at in (None, 600.0))
     assert_array_equal(free.replicates, limited.replicates)
     assert_array_equal(free.data.n_evaluations, limited.data.n_evaluations)
 
@@ -354,7 +372,7 @@ def test_a_contribution_that_is_not_drawn_may_lie_outside_its_domain() -> None:
 
 
 def test_the_crosscheck_has_every_source() -> None:
-    check = crosscheck(bootstrap(MLE, n_resamples=99, rng=0))
+    check = crosscheck(bootstrap(fitted(), n_resamples=99, rng=0))
     assert all(np.isfinite(errors).all() for errors in check.standard_errors.values())
 
 
@@ -479,7 +497,7 @@ def test_a_mean_that_matters_beside_the_start_is_no_row_by_row_model() -> None:
 def test_without_jac_it_is_offered() -> None:
     mle = fit(poisson, np.zeros(3), (X, Y))
     assert any("jac='jax'" in note for note in mle.notes)
-    assert not any("jac='jax'" in note for note in GIVEN.notes + MLE.notes)
+    assert not any("jac='jax'" in note for note in fitted_by_hand().notes + fitted().notes)
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

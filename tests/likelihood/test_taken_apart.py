@@ -2,13 +2,14 @@
 
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bootmle import Bootstrap, Cases, Clustered, bootstrap, fit, load
+from bootmle import Bootstrap, Cases, Clustered, Fit, bootstrap, fit, load
 from bootmle.likelihood.taken_apart import seconds_apart
 from bootmle.optimization.status import Status
 from bootmle.refitting import forecast
@@ -27,14 +28,20 @@ def mean(params: np.ndarray, *args: Any) -> float:
     return float(MODEL.nll(params, *args).mean())
 
 
-CONTRIBUTIONS = fit(MODEL.nll, MODEL.truth, DATA)
-EXPANDED = bootstrap(CONTRIBUTIONS, n_resamples=199, rng=0, refit="expansion")
+@cache
+def of_contributions() -> Fit:
+    return fit(MODEL.nll, MODEL.truth, DATA)
+
+
+@cache
+def expanded_run() -> Bootstrap:
+    return bootstrap(of_contributions(), n_resamples=199, rng=0, refit="expansion")
 
 
 @pytest.mark.parametrize("objective", [total, mean])
 def test_rows_alone_give_the_expansion_of_the_contributions(objective: Any) -> None:
     boot = bootstrap(fit(objective, MODEL.truth, DATA), n_resamples=199, rng=0, refit="expansion")
-    off = (boot.replicates - EXPANDED.replicates) / EXPANDED.standard_error
+    off = (boot.replicates - expanded_run().replicates) / expanded_run().standard_error
     assert np.abs(off).max() < 1e-4
     assert any("total is taken apart" in note for note in boot.notes)
 
@@ -50,7 +57,7 @@ def test_the_gradient_of_a_total_is_taken_apart_too() -> None:
     boot = bootstrap(fit(total, MODEL.truth, DATA, jac=gradient), **options)
     same = bootstrap(fit(MODEL.nll, MODEL.truth, DATA, jac=scores), **options)
     assert np.abs((boot.replicates - same.replicates) / same.standard_error).max() < 1e-4
-    assert boot.n_shared < EXPANDED.n_shared
+    assert boot.n_shared < expanded_run().n_shared
 
 
 def test_corrected_replicates_of_a_total_take_few_evaluations_of_all_rows() -> None:
@@ -64,7 +71,7 @@ def test_corrected_replicates_of_a_total_take_few_evaluations_of_all_rows() -> N
     mle = fit(counted, MODEL.truth, DATA)
     rows = 0
     boot = bootstrap(mle, n_resamples=999, rng=0, refit="corrected")
-    verified = bootstrap(CONTRIBUTIONS, n_resamples=999, rng=0)
+    verified = bootstrap(of_contributions(), n_resamples=999, rng=0)
     sample = boot.status == Status.VERIFIED
     # Besides, the original data's nll at the sample and at the 20 furthest replicates.
     spent = boot.n_shared + boot.data.n_evaluations.sum()
@@ -148,7 +155,7 @@ def test_verified_refits_take_a_total_apart_where_that_saves_time(
         return bootstrap(mle, n_resamples=count, rng=0, checkpoint=path)
 
     mle = _slow_fit()
-    apart, known = run(130), bootstrap(CONTRIBUTIONS, n_resamples=130, rng=0)
+    apart, known = run(130), bootstrap(of_contributions(), n_resamples=130, rng=0)
     assert apart.apart
     assert "the total is taken apart" in str(apart)
     assert (apart.status == known.status).all()
@@ -177,7 +184,7 @@ def test_a_total_stays_whole_where_single_rows_cost_more_than_they_save(
     assert not forecast.pays_apart(mle, plan, 2)
     quick_rows.setattr(forecast, "seconds_apart", lambda *_: np.inf)
     assert not forecast.pays_apart(_slow_fit(), plan, 10**6)
-    assert not forecast.pays_apart(CONTRIBUTIONS, plan, 1999)
+    assert not forecast.pays_apart(of_contributions(), plan, 1999)
 
 
 def test_seconds_of_rows_alone_are_those_that_they_take() -> None:

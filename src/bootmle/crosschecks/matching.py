@@ -141,7 +141,7 @@ def best_of(
     given: Given, formulas: list[Formula], tolerance: float = EXACT, floor: float = 0.0
 ) -> list[Match]:
     """Return the formulas that the numbers equal, and that no other equals far more closely."""
-    matches = [measure(given, each) for each in formulas]
+    matches = [measure(given, each) for each in _near(given, formulas, tolerance)]
     matches = [each for each in matches if each.excess <= tolerance + each.formula.error]
     if not matches:
         return []
@@ -149,6 +149,23 @@ def best_of(
     limit = max(_BEATEN * least, _FLOOR, floor)
     kept = [each for each in matches if each.excess <= limit + each.formula.error]
     return sorted(kept, key=lambda each: (each.formula.complexity, max(each.excess, _FLOOR)))
+
+
+def _near(given: Given, formulas: list[Formula], tolerance: float) -> list[Formula]:
+    """Leave out formulas that a matrix's variances alone rule out, as of thousands most are."""
+    # A ratio of variances lies between the least and the largest relative eigenvalue.
+    if given.matrix is None or not formulas or not given.present.any():
+        return formulas
+    variances = np.array([each.covariance.diagonal() for each in formulas])[:, given.present]
+    with np.errstate(all="ignore"):
+        ratios = np.diag(given.inside) / variances
+        off = np.minimum(np.abs(np.log(ratios)), np.abs(ratios - 1)).max(axis=1) / 2
+    allowed = tolerance + (_COARSEST if given.units.any() else 0.0)
+    return [
+        each
+        for each, far in zip(formulas, off, strict=True)
+        if not far > allowed + each.error  # what is NaN is measured
+    ]
 
 
 def read_matches(given: Given, formulas: list[Formula]) -> list[Match]:
