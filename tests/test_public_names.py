@@ -189,11 +189,12 @@ def test_results_and_plans_are_frozen_and_have_slots() -> None:
         assert hasattr(kind, "__slots__"), name
 
 
-@pytest.mark.parametrize("extra", ["pandas", "matplotlib", "dask", "statsmodels"])
-def test_extras_are_not_imported(extra: str) -> None:
-    code = f"import sys, bootmle; print({extra!r} in sys.modules)"
+def test_extras_are_not_imported() -> None:
+    code = "import sys, bootmle; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "False"
+    imported = set(shown.stdout.split())
+    assert "bootmle" in imported
+    assert not imported & {"pandas", "matplotlib", "dask", "distributed", "statsmodels", "jax"}
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -704,7 +704,7 @@ def test_a_killed_process_is_gone_on_with_by_another(tmp_path: Path) -> None:
     for wanted in (1, 2, 4):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         while process.poll() is None and (not run.exists() or len(pieces_in(run)) < wanted):
-            time.sleep(0.001)
+            time.sleep(0.005)
         process.kill()
         process.wait()
     finished = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -1,5 +1,6 @@
 """Frequency weights against the data written out, and importance weights against them."""
 
+from functools import cache
 from typing import Any
 
 import joblib
@@ -57,6 +58,7 @@ def scores(params: Any, X: Any, y: Any) -> Any:
     return (np.exp(X @ params) - y)[:, None] * X
 
 
+@cache
 def pair(fun: Any = nll, **options: Any) -> tuple[Fit, Fit]:
     """Fit with frequency weights, and on the data written out."""
     weighted = fit(fun, START, (X, Y), weights=COUNTS, weights_kind="frequency", **options)
@@ -89,12 +91,16 @@ PLANS = {
 STUDENTIZING = ("cases", "stratified", "stratified observations", "clustered")
 
 
-def runs(name: str, fun: Any = nll, n_resamples: int = B, **options: Any) -> list[Bootstrap]:
+@cache
+def runs(
+    name: str, fun: Any = nll, n_resamples: int = B, **options: Any
+) -> tuple[Bootstrap, Bootstrap]:
     """Bootstrap both."""
-    return [
+    one, other = (
         bootstrap(mle, sampling=plan, n_resamples=n_resamples, rng=0, n_jobs=1, progress=False)
         for mle, plan in zip(pair(fun, **options), PLANS[name], strict=True)
-    ]
+    )
+    return one, other
 
 
 def same(one: Any, other: Any, errors: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from functools import cache
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -65,6 +66,14 @@ def sandwich(params: Any, weights: Any) -> Any:
     mu = np.exp(X @ params)
     bread = np.linalg.inv(X.T @ ((weights * mu)[:, None] * X))
     return np.sqrt(np.diag(bread @ (X.T @ ((weights * (mu - Y) ** 2)[:, None] * X)) @ bread))
+
+
+@pytest.fixture
+def quickly_compiled() -> Iterator[None]:
+    """Leave out most of XLA's optimizations, for numbers that do not hang on their last bits."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @cache
@@ -187,6 +196,7 @@ def test_a_device_without_enough_memory_is_named(monkeypatch: pytest.MonkeyPatch
         bootstrap(fitted(), n_resamples=64, rng=1)
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_compiled_refits_on_a_log_scale_with_a_parameter_held() -> None:
     y = np.random.default_rng(2).normal(3.0, 20.0, 80)
     three = {"mu": 1.0, "sigma": 10.0, "held": 2.0}
@@ -206,6 +216,7 @@ def test_compiled_refits_on_a_log_scale_with_a_parameter_held() -> None:
     assert_array_equal(boot.replicates[:, 2], 2.0)
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_narrow_integers_are_cast_with_a_note() -> None:
     counts = np.minimum(Y, 9).astype(np.uint8)
 
@@ -218,6 +229,7 @@ def test_narrow_integers_are_cast_with_a_note() -> None:
     assert any("args[1] holds uint8: cast to int64" in note for note in mle.notes)
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_branch_not_taken_may_have_no_slope() -> None:
     def rooted(params: Any, x: Any, y: Any) -> Any:
         eta = x @ params
@@ -234,6 +246,7 @@ def test_a_branch_not_taken_may_have_no_slope() -> None:
     )
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_scales_and_fixed_parameters() -> None:
     y = np.random.default_rng(0).normal(3.0, 20.0, 60)
     start = {"mu": 1.0, "sigma": 10.0}
@@ -262,6 +275,7 @@ def test_scales_and_fixed_parameters() -> None:
     assert_allclose(held.estimate, [0.0, np.sqrt(np.mean(y**2))], rtol=1e-6)
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_total_and_clusters() -> None:
     def total(params: Any, x: Any, y: Any) -> Any:
         return poisson(params, x, y).sum()
@@ -282,6 +296,7 @@ def test_a_total_and_clusters() -> None:
     assert not rows.data.n_evaluations.any()
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_total_with_a_penalty_is_not_taken_apart() -> None:
     def ridge(params: Any, x: Any, y: Any) -> Any:
         return poisson(params, x, y).sum() + 50 * (params**2).sum()  # 0 at the start, as its slope
@@ -305,6 +320,7 @@ class LogInNumpy(LogInJax):
         return np.exp(value)
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_scale_of_the_users_own_is_differentiated_too() -> None:
     y = np.random.default_rng(0).normal(3.0, 20.0, 60)
     start = {"mu": 1.0, "sigma": 10.0}
@@ -355,6 +371,7 @@ def test_a_chunk_that_takes_too_long_is_refitted_one_by_one(
     assert counts == [(0, 1)] * 4
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_contribution_that_is_not_drawn_may_lie_outside_its_domain() -> None:
     def shifted(params: Any, y: Any) -> Any:
         return jnp.log(params[1]) - 0.5 * jnp.log(y - params[0]) + (y - params[0]) / params[1]
@@ -471,6 +488,7 @@ def test_a_gradient_that_misses_a_branch_is_refused() -> None:
         fit(kinked, [0.3, 0.7], Y, jac="jax")
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_second_derivatives_that_are_not_the_gradients_are_differences_of_it() -> None:
     # A root of r + r³ = q, differentiated by one Newton step: the curvature of r³ is missing.
     def newton(r: Any, q: Any) -> Any:
@@ -484,6 +502,7 @@ def test_second_derivatives_that_are_not_the_gradients_are_differences_of_it() -
     assert fit(residuals, np.ones(3), (X, Y), jac="jax").likelihood.automatic is None
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_mean_that_matters_beside_the_start_is_no_row_by_row_model() -> None:
     def hidden(params: Any, x: Any, y: Any) -> Any:
         slope = params[1] * params[2] * (x[:, 1] - x[:, 1].mean())
