@@ -145,6 +145,20 @@ def test_the_log_likelihood_with_the_wrong_sign(reduce: bool, method: str) -> No
     refused(ValueError, parts, lambda: fit(wrong, START, Y, method=method))
 
 
+def test_the_wrong_sign_where_the_scale_itself_is_the_parameter() -> None:
+    # It falls to −∞ as the scale goes to 0, an edge of the domain; the ray was another search's.
+    y = np.random.default_rng(0).normal(3.0, 2.0, 80)
+
+    def wrong(params: Any, y: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return -(((y - params[0]) / params[1]) ** 2) / 2 - np.log(params[1])
+
+    with np.errstate(all="ignore"):
+        mle = fit(wrong, [0.5, 1.0], y)
+    assert not mle.converged
+    assert "log-likelihood rather than its negative" in mle.notes[-1]
+
+
 def test_the_poisson_log_likelihood_with_the_wrong_sign() -> None:
     k = np.random.default_rng(0).poisson(3.0, 40).astype(float)
 

@@ -97,7 +97,7 @@ def _usual_fit() -> Fit:
 
 def test_a_run_is_the_bootstrap_of_its_model(job: str, tmp_path: Path, capsys: Capture) -> None:
     out = str(tmp_path / "runs" / "a")
-    assert main(["run", f"{job}:model", "--out", out, "-n", "150", "--rng", "0"]) == 0
+    assert main(["run", f"{job}:model", "--out", out, "-n", "150", "--seed", "0"]) == 0
     shown = capsys.readouterr().out
     usual = bootstrap(_usual_fit(), n_resamples=150, rng=0)
     assert np.array_equal(load(out).replicates, usual.replicates)

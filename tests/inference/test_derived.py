@@ -116,6 +116,12 @@ def test_a_quantity_without_a_value_at_some_replicates_says_so(boot_of: Any) -> 
     assert derived.confidence_interval(confidence_level=0.5).low[0] == -np.inf
 
 
+def test_a_quantity_that_does_not_vary_says_so(boot: Bootstrap) -> None:
+    derived = boot.derive(lambda p: {"same": 2.0, "first": p[0]})
+    assert derived.remarks[-1].startswith("same: the same in every replicate")
+    assert not any("same" in each for each in boot.derive(lambda p: p[0]).remarks)
+
+
 @pytest.mark.parametrize(
     ("function", "names", "kind", "message"),
     [

@@ -266,3 +266,18 @@ def test_true_ends_lie_within_two_monte_carlo_errors(draw: str, count: int) -> N
     ):
         inside = 100 * np.mean(np.abs(end - law.ppf(level)) <= 2 * error)
         assert 92.3 < inside < 98.2
+
+
+def test_a_printed_interval_names_parameters_and_has_the_digits_of_its_width() -> None:
+    low, high = np.array([1.23456, -4100.0]), np.array([1.63456, np.inf])
+    errors = np.array([0.00123, 40.0]), np.array([0.0, 0.0])
+    shown = str(ConfidenceInterval(low, high, *errors, ("rate", "a long name")))
+    assert [line.split() for line in shown.splitlines()] == [
+        ["low", "±", "MC", "high", "±", "MC"],
+        ["rate", "1.235", "0.001", "1.635", "0.000"],
+        ["a", "long", "name", "-4100", "40", "inf"],
+    ]
+    none = np.zeros(1)
+    exact = ConfidenceInterval(none, none + 2, none, none)
+    assert str(exact).split() == ["low", "high", "x1", "0.000", "2.000"]
+    assert "&lt;b&gt;" in ConfidenceInterval(low, high, *errors, ("rate", "<b>"))._repr_html_()

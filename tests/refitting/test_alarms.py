@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bootmle import Bootstrap, Cases, Estimator, Status, bootstrap, fit
+from bootmle import Bootstrap, Cases, Estimator, Status, bootstrap, crosscheck, fit
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.alarms import likelihood_alarms
 from bootmle.refitting.modes import mode_alarms
@@ -182,7 +182,9 @@ def test_the_share_at_a_bound_is_reported(side: int, weights_of: Any) -> None:
     y = side * normal().data(30, rng=3)[0]
     limit = float(y.mean() + side * 0.5 * y.std() / np.sqrt(30))
     means = weights_of(Cases(), 1, 30, 128) @ y / 30
-    alarm = alarm_of(bounded(limit, y, side), AlarmKind.AT_BOUND)
+    boot = bounded(limit, y, side)
+    alarm = alarm_of(boot, AlarmKind.AT_BOUND)
+    assert alarm.message in str(crosscheck(boot)).replace("\n    ", " ")
     assert alarm.names == ("mu",)
     assert f"{np.mean(side * (means - limit) > 0):.1%}" in alarm.message
     assert f"mu at its {'upper' if side > 0 else 'lower'} bound" in alarm.message

@@ -17,6 +17,7 @@ from bootmle.bootstrapping.pictures import Pictures
 from bootmle.display.checks import check_flag, check_names
 from bootmle.inference.correction import Correction
 from bootmle.inference.derived import (
+    constant,
     derive_all,
     derive_at,
     differentiate,
@@ -110,7 +111,11 @@ class Derivations(Pictures):
             fixed=(),
             not_identified=self.moved_along_flat(function, estimate, labels),
             at_bound=self.moved_inward(function, estimate, labels),
-            remarks=(*self.remarks, *undefined(labels, self.replicates, derived)),
+            remarks=(
+                *self.remarks,
+                *constant(labels, estimate, derived),
+                *undefined(labels, self.replicates, derived),
+            ),
             audits=(),
             alarms=tuple(each for each in self.alarms if each.kind is AlarmKind.BETTER_OPTIMUM),
             calibrations=Calibrations(),

@@ -145,7 +145,7 @@ def interval_of_fit(
             f"{rounded(max(predicted), 2)} standard errors at an endpoint; use refit=True",
             stacklevel=4,
         )
-    return found
+    return replace(found, names=names)
 
 
 def _check_available(fit: Fit, kind: type[IntervalMethod], prepared: Plan, shown: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -114,4 +114,5 @@ class Hypotheses(Inference):
             self.kept()[:, chosen], self.estimate[chosen], confidence_level
         )
         known = self.rescaled_correction()
-        return bounds if known is None else known.take(chosen).widened(bounds, both=True)
+        wide = bounds if known is None else known.take(chosen).widened(bounds, both=True)
+        return replace(wide, names=tuple(self.names[j] for j in chosen))

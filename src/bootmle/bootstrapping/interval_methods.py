@@ -247,4 +247,5 @@ class Inference(Inputs):
         ends = np.full((4, len(self.names)), np.nan)
         ends[:2] = [[-np.inf], [np.inf]]
         ends[:, ~self.flat()] = [bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse]
-        return ConfidenceInterval(*ends)
+        low, high, low_mcse, high_mcse = ends
+        return ConfidenceInterval(low, high, low_mcse, high_mcse, self.names)

@@ -52,7 +52,10 @@ def describe_recommendation(boot: Sensitivity) -> str:
     # Empty where all have one.
     refused, out = describe_refusals(boot), _without(boot)
     advice = recommend_interval(boot) if refused and not out.all() else ""
-    return f"{refused}; for {_listed(boot, ~out)} {advice}" if advice else refused
+    if not advice:
+        return refused
+    whom = "" if "bca intervals" in advice else f"for {_listed(boot, ~out)} "  # these name them
+    return f"{refused}; {whom}{advice}"
 
 
 def _without(boot: Sensitivity) -> NDArray[np.bool_]:

@@ -165,8 +165,9 @@ def _what_failed(boot: Sensitivity) -> Iterator[str]:
         yield f"warned, {times:,} times: {text}"
     divergent, names = int(boot.data.divergent.sum()), _listed(boot, boot.diverges())
     if names:
+        have = "replicate has" if divergent == 1 else "replicates have"
         yield (
-            f"{divergent:,} replicates have no finite optimum: there {names} count as infinite in "
+            f"{divergent:,} {have} no finite optimum: there {names} count as infinite in "
             f"intervals and are left out of standard errors"
         )
     if boot.not_identified:

@@ -215,7 +215,7 @@ def _add_usual(
     seed = "seed (default: %(default)s)" if rng is not None else "seed (default: a random one)"
     add("-n", "--n-resamples", type=_samples, default=1999, metavar="N", help=count)
     add("--jobs", "--n-jobs", dest="n_jobs", type=_jobs, default=n_jobs, metavar="J", help=jobs)
-    add("--rng", type=_seed, default=rng, metavar="R", help=seed)
+    add("--rng", "--seed", dest="rng", type=_seed, default=rng, metavar="R", help=seed)
     quiet = "do not show progress"
     add("--no-progress", dest="progress", action="store_false", default=progress, help=quiet)
 

@@ -22,6 +22,9 @@ from bootmle.sampling import Structure
 
 __all__ = ["Diagnosis", "diagnose", "diagnose_replicates", "remark_on_scipy"]
 
+_AT_BOUND = 0.025
+"""Share of replicates at a bound beyond which an end of the 95% percentile interval is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
@@ -147,6 +150,16 @@ def _alarms(evidence: Evidence) -> Iterator[Diagnosis]:
             yield Diagnosis(Flag.REPLICATES_IN_DOUBT, alarm.message)
 
 
+def _replicates_at_bound(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Repeat how many replicates are at a bound beside which the estimate lies."""
+    boot = evidence.boot
+    if boot is None or not evidence.regular or np.mean(boot.status == Status.AT_BOUND) <= _AT_BOUND:
+        return
+    for alarm in boot.alarms:
+        if alarm.kind is AlarmKind.AT_BOUND:
+            yield Diagnosis(Flag.AT_BOUND, alarm.message)
+
+
 def _information_equality(evidence: Evidence) -> Iterator[Diagnosis]:
     """Report an information equality that fails, and what may be the reason."""
     equality = evidence.failed_equality
@@ -202,6 +215,7 @@ _DIAGNOSES: tuple[Callable[[Evidence], Iterator[Diagnosis]], ...] = (
     _not_identified,
     _not_positive_definite,
     _alarms,
+    _replicates_at_bound,
     _information_equality,
     _dependent_rows,
     _heavy_tails,

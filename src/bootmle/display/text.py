@@ -67,7 +67,8 @@ def rounded_like(value: float, error: float, digits: int = 2) -> str:
     if place < -_DIGITS or abs(value) >= 10**_DIGITS:
         size = np.floor(np.log10(max(abs(value), error)))
         return f"{value:.{max(digits - 1, int(size) - place)}e}"
-    return f"{value:.{max(0, -place)}f}"
+    text = f"{value:.{max(0, -place)}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def duration(seconds: float) -> str:

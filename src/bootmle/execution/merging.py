@@ -101,7 +101,7 @@ def _missing(spans: list[Span], count: int, damaged: list[str], unit: str) -> st
     if not spans:
         return ""
     listed = [f"{first} to {last - 1}" for first, last in spans[:_LISTED]]
-    more = f" and {len(spans) - _LISTED} more ranges" if len(spans) > _LISTED else ""
+    more = f" and more, to {spans[-1][1] - 1}" if len(spans) > _LISTED else ""
     bad = f"; damaged: {', '.join(damaged)}" if damaged else ""
     lost = length_of(spans)
     return f"{lost:,} of {count:,} {unit} are missing: {', '.join(listed)}{more}{bad}"

@@ -185,16 +185,17 @@ class Descent(Falls):
         # By less than the slope across: whether it is a saddle shows at the bottom.
         info = self.information
         n_flat = info.null_directions.shape[1]
+        before = self.whitening  # that of a ray, which is still asked where there is no valley
         self.whitening = Whitening.from_curvature(self.working, info.matrix, n_flat)
         scales = unit_diagonal(info.matrix)
         depth = -float(np.linalg.eigvalsh(scales[:, None] * info.matrix * scales)[0])
         target = self.target()
         gradient = accurate_gradient(target, np.zeros(self.whitening.size), self.step_sizes.noise)
         across = depth < float(np.linalg.norm(gradient)) < _RULES.near
-        if not across:
-            return False
-        z, _ = refine(target, self.step_sizes)
+        z = refine(target, self.step_sizes)[0] if across else np.zeros(self.whitening.size)
         self.working = self.whitening.to_working(z)
+        if not z.any():
+            self.whitening = before
         return bool(z.any())
 
     def _refine(

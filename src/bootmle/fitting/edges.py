@@ -48,6 +48,8 @@ class _Rules:
     """Of each leg."""
     settled: float = 1e-6
     """Fall of the nll over a round that ends them."""
+    densest: float = float(np.log(np.finfo(float).max))
+    """An average log-likelihood that is hardly one: no number holds such a density."""
 
 
 _RULES = _Rules()
@@ -60,6 +62,9 @@ _JUMP = (
 _ENDLESS = (
     "the likelihood rises without bound toward an edge in {names}, as where a density is infinite "
     "at an end of its support: there is no maximum; fix what sets that end"
+)
+_SIGN = (
+    "the objective is {nll:.3g} there: does fun return the log-likelihood rather than its negative?"
 )
 
 
@@ -182,6 +187,9 @@ def ends_at_edge(search: Position) -> bool:
     names = search.likelihood.parameters.listed(np.array(sorted(columns)))
     why = _ENDLESS if _Edges(target, sizes).is_endless(search.working) else _JUMP
     search.notes[:] = [why.format(names=names)]
+    nll = search.likelihood.total(search.user())
+    if nll < -_RULES.densest * (search.likelihood.n_observations or 1):
+        search.notes.append(_SIGN.format(nll=nll))
     return True
 
 

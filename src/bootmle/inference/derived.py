@@ -13,6 +13,7 @@ from bootmle.likelihood.arrays import Floats, read_estimates
 
 __all__ = [
     "check_columns",
+    "constant",
     "delta_errors",
     "derive_all",
     "derive_at",
@@ -192,6 +193,17 @@ def _read(raw: Any) -> tuple[Floats, tuple[str, ...] | None]:
 def _place(at: tuple[int, ...]) -> str:
     """Write the place of an entry: "[0, 3]"."""
     return f"[{', '.join(map(str, at))}]" if at else ""
+
+
+def constant(names: Sequence[str], estimate: Floats, derived: Floats) -> Iterator[str]:
+    """Say which quantities (k,) are the same in all replicates (B, k)."""
+    same = (derived == estimate).all(axis=0)
+    if same.any():
+        listed = ", ".join(name for name, one in zip(names, same, strict=True) if one)
+        yield (
+            f"{listed}: the same in every replicate, so that the standard error is 0: does the "
+            f"function take the parameters that it should?"
+        )
 
 
 def undefined(names: Sequence[str], replicates: Floats, derived: Floats) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Real
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bootmle.inference.calibration import Calibration
+from bootmle.inference.confidence_interval import ConfidenceInterval
 from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.order_statistics import SAME_RANK
 from bootmle.likelihood.arrays import Floats
@@ -36,32 +37,6 @@ __all__ = [
 LOWEST_LEVEL = 0.5
 """Levels below are refused: nobody wants them, and many mean the complement, as alpha=0.05."""
 ALTERNATIVES = ("two-sided", "less", "greater")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ConfidenceInterval:
-    """An interval for every parameter.
-
-    Attributes
-    ----------
-    low, high : (p,) arrays
-        Endpoints; infinite on the open side of a one-sided interval.
-    low_mcse, high_mcse : (p,) arrays
-        Monte Carlo errors of the endpoints.
-    """
-
-    low: Floats
-    high: Floats
-    low_mcse: Floats
-    high_mcse: Floats
-
-    def __iter__(self) -> Iterator[Floats]:
-        """Unpack as SciPy's: ``low, high = ...``."""
-        return iter((self.low, self.high))
-
-    def __getitem__(self, end: int) -> Floats:
-        """Return low, 0, or high, 1."""
-        return (self.low, self.high)[end]
 
 
 class Need(Enum):
@@ -237,7 +212,8 @@ class IntervalMethod(ABC):
             end, error = self.end(tail, upper=upper)
             ends.append(np.full_like(end, np.inf if upper else -np.inf) if unbounded else end)
             errors.append(np.zeros_like(error) if unbounded else error)
-        return ConfidenceInterval(*ends, *errors)
+        (low, high), (low_mcse, high_mcse) = ends, errors
+        return ConfidenceInterval(low, high, low_mcse, high_mcse)
 
 
 class PartialMethod(IntervalMethod):

@@ -21,6 +21,7 @@ from bootmle.display.text import rounded
 from bootmle.fitting.fit import Fit
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.derivatives import contribution_curvatures
+from bootmle.optimization.status import Status
 from bootmle.refitting.replicates import Replicates
 
 __all__ = [
@@ -68,6 +69,9 @@ class _Thresholds:
     its variances are then too small by p/n = 20% in expectation."""
     fewest: int = 50
     """Replicates below which their variance is not used: it is known to 20% then, √(2/50)."""
+    at_bound: float = 0.025
+    """Share of replicates at a bound beyond which their variance is not used: a normal's, censored
+    at that quantile, is 0.96 times as large."""
     squares: float = 4.0
     """Variance of a squared standardized score, where only replicates are known: 2 for a normal's,
     2 + 1/μ for a Poisson's, which is this at μ = ½."""
@@ -233,9 +237,10 @@ def compare(squares: Floats, curvatures: Floats) -> tuple[Floats, Floats]:
 def equality_of_replicates(fit: Fit, replicates: Replicates) -> Equality | None:
     """Compare the variance of replicates of independently drawn rows with the inverse Hessian."""
     # Their trace in units of the inverse Hessian is tr(H⁻¹ JᵀJ)/r to first order. None where they
-    # are too few.
+    # are too few, or many are at a bound, which makes their variance smaller.
     optima = replicates.estimates[replicates.optimal]
-    if len(optima) < _THRESHOLDS.fewest:
+    at_bound = float(np.mean(replicates.status == Status.AT_BOUND))
+    if len(optima) < _THRESHOLDS.fewest or at_bound > _THRESHOLDS.at_bound:
         return None
     z = fit.whitening.to_whitened(fit.likelihood.parameters.to_working(optima))
     each = ((z - z.mean(axis=0)) ** 2).mean(axis=1)
