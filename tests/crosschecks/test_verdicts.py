@@ -81,6 +81,7 @@ def counts(overdispersed: bool) -> tuple[Floats, Floats]:
     return X, rng.poisson(mean).astype(float)
 
 
+@cache
 def count_boot(overdispersed: bool) -> Bootstrap:
     model = poisson(1)
     start = {"const": 1.0, "slope": 0.0}
@@ -261,7 +262,7 @@ def test_sources_agree_where_the_model_is_right(name: str) -> None:
     flags = 0
     for seed in range(40):
         mle = fit(model.nll, model.truth, model.data(200, rng=seed))
-        check = crosscheck(bootstrap(mle, n_resamples=199, rng=seed))
+        check = crosscheck(bootstrap(mle, n_resamples=99, rng=seed))
         for source in agreed:
             agreed[source] += check.verdicts[source].agrees
         flags += Flag.MISSPECIFIED in check.flags

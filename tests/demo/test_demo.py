@@ -53,7 +53,7 @@ def test_fit_is_the_published_one() -> None:
 
 
 def test_run_prints_the_cross_check_of_scipys_errors(capsys: pytest.CaptureFixture[str]) -> None:
-    run(n_resamples=199, n_jobs=1, progress=False, rng=0)
+    run(n_resamples=99, n_jobs=1, progress=False, rng=0)
     printed = capsys.readouterr().out
     assert all(printed.count(name) >= 3 for name in NAMES)
     assert "times the bootstrap's for lncoins" in printed

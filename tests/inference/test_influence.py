@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -171,18 +172,25 @@ def draws_with_own_units(rng: np.random.Generator) -> tuple[Floats, NDArray[np.b
     return (rng.exponential(size=(999, SIZE)) + 2 * (weights - 1)) * UNITS, weights == 0
 
 
+@cache
+def runs_with_own_units(level: float) -> list[tuple[Any, Floats]]:
+    """Return the influence of runs, and the standard errors, in which ends have their errors."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(RUNS):
+        estimates, missing = draws_with_own_units(rng)
+        # The errors of ends take their unit, the standard error, as it is.
+        unit = estimates.std(axis=0, ddof=1) / UNITS
+        found.append((of(estimates, missing, confidence_level=level), unit))
+    return found
+
+
 @LEVELS
 @pytest.mark.parametrize("apart", [0, 1])
 def test_monte_carlo_errors_are_the_sd_of_the_changes_over_runs(apart: int, level: float) -> None:
     # With the unit that a parameter hangs on, and with one that has no influence on it. Over 800
     # changes the sd has a relative error of 2.5%.
-    rng, found = np.random.default_rng(5), []
-    pairs = ((OWN + apart) % SIZE, OWN)
-    for _ in range(RUNS):
-        estimates, missing = draws_with_own_units(rng)
-        result = of(estimates, missing, confidence_level=level)
-        # The errors of ends take their unit, the standard error, as it is.
-        unit = estimates.std(axis=0, ddof=1) / UNITS
+    pairs, found = ((OWN + apart) % SIZE, OWN), []
+    for result, unit in runs_with_own_units(level):
         for figure, factor in zip(FIGURES, (np.ones(SIZE), unit, unit), strict=True):
             change = getattr(result, f"{figure}_change")[pairs] * factor
             error = getattr(result, f"{figure}_change_mcse")[pairs] * factor

@@ -207,7 +207,7 @@ def test_a_fit_that_fails_is_counted_and_nothing_else_is_lost() -> None:
 def test_separated_data_sets_are_flagged_and_no_miss_of_the_hessian() -> None:
     """At n = 12 many logits are separated: they have no optimum, and no Hessian errors."""
     mle, simulate = build(logit(1), n=12)
-    study = coverage(mle, simulate, n_datasets=20, n_resamples=39, methods=["hessian"], rng=0)
+    study = coverage(mle, simulate, n_datasets=20, n_resamples=9, methods=["hessian"], rng=0)
     lost = int((study.data.status == Status.NO_FINITE_OPTIMUM).sum()) + study.n_failed
     assert lost > 0
     given = np.isfinite(study.kept.low[:, 0]).all(axis=1)

@@ -156,6 +156,12 @@ class Automatic:
             f"other); until then refits take forward mode, one by one"
         ]
 
+    def noting(self, *notes: str) -> Automatic:
+        """Return the objective with notes, and with what has been compiled."""
+        noted = replace(self, notes=notes)
+        _COMPILED[noted] = self._kernels
+        return noted
+
     @property
     def _kernels(self) -> Kernels:
         """The compiled functions, which stay behind when the objective is pickled."""
@@ -211,7 +217,7 @@ def read_automatic(
     elif found.ndim and found.size == n:
         objective = _by_rows(objective, points, args)
     parameters, notes = trace_scales(parameters)
-    objective = replace(objective, notes=(*([note] if note else []), *notes))
+    objective = objective.noting(*([note] if note else []), *notes)
     exact = is_hessian_of(
         lambda point: objective.gradient(point, None, args),
         lambda point: objective.hessian(point, None, args),
