@@ -193,6 +193,7 @@ def fit(
         ``params["name"]`` too.
     args : tuple or bare argument
         The data: arrays, lists, data frames, series, nested tuples and dicts of them, n rows each.
+        Arithmetic of pandas is slow: let ``fun`` compute with ``df["x"].to_numpy()``.
     method, bounds, constraints, tol, options
         As in `scipy.optimize.minimize`; bounds may be a mapping from name to (lower, upper). With
         bounds or constraints SciPy chooses the method, unless one other than BFGS is named.
