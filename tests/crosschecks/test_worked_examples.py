@@ -37,8 +37,9 @@ minimize: Any = optimize.minimize
 Data = Callable[[str], Any]
 
 
-def arrays(name: str) -> Any:
-    return np.load(Path(__file__).parents[1] / "data" / name)
+@cache
+def arrays(name: str) -> dict[str, Any]:
+    return dict(np.load(Path(__file__).parents[1] / "data" / name))
 
 
 def near(ours: Any, theirs: Any, root_b: Any, count: int, own: Any = 0.0) -> None:
