@@ -41,39 +41,23 @@ median, which the audit reports."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LikelihoodRefit:
-    """Refits of one fit on resamples.
-
-    Attributes
-    ----------
-    fit : Fit
-        The original, with its objective divided by the dispersion.
-    expansion : SharedExpansion or None
-        Derivatives at the estimate, shared by all refits.
-    verified : bool
-        Whether each replicate continues from the expansion to a certified optimum.
-    dispersion : float
-        What the objective was divided by: 1 unless it is far from a log-likelihood in scale.
-    sandwich : Sandwich or None
-        How each replicate's own standard errors are computed, where they are asked for.
-    cautious : bool
-        Whether an expansion serves only replicates whose standard errors it determines.
-    polished : bool
-        Whether to take one more step at each optimum: those of a jackknife are close together.
-    timeout : float or None
-        Seconds that one refit may take.
-    apart : bool
-        Whether the objective is a total, and the expansion that of its rows or clusters alone.
-    """
+    """Refits of one fit on resamples."""
 
     fit: Fit
+    """The original, with its objective divided by the dispersion."""
     expansion: SharedExpansion | None
     verified: bool = True
+    """Whether each replicate continues from the expansion to a certified optimum."""
     dispersion: float = 1.0
+    """What the objective was divided by: 1 unless it is far from a log-likelihood in scale."""
     sandwich: Sandwich | None = None
     cautious: bool = False
+    """Whether an expansion serves only replicates whose standard errors it determines."""
     polished: bool = False
+    """Whether to take one more step at each optimum: those of a jackknife are close together."""
     timeout: float | None = None
     apart: bool = False
+    """Whether the objective is a total, and the expansion that of its rows or clusters alone."""
 
     @classmethod
     def prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from bootmle.sampling.fresh_labels import FreshLabels
 from bootmle.sampling.labels import members_of, read_codes
 
-__all__ = ["inner_members", "relabeled", "strata_of_clusters"]
+__all__ = ["inner_members", "numbered", "relabeled", "rows_of", "strata_of_clusters"]
 
 Codes = NDArray[np.intp]
 
@@ -27,6 +28,14 @@ def inner_members(codes: Codes, within: Any) -> tuple[tuple[Codes, ...], ...]:
         _, numbers = np.unique(own[rows], return_inverse=True)
         found.append(tuple(rows[group] for group in members_of(numbers)))
     return tuple(found)
+
+
+def numbered(groups: Iterable[Codes], size: int) -> Codes:
+    """Return the number of the group of each member, (size,)."""
+    numbers = np.empty(size, dtype=np.intp)
+    for number, group in enumerate(groups):
+        numbers[group] = number
+    return numbers
 
 
 def relabeled(
@@ -58,3 +67,13 @@ def strata_of_clusters(codes: Codes, strata: Any) -> Codes:
             f"each within one"
         )
     return of_clusters
+
+
+def rows_of(chosen: Codes, codes: Codes, order: Codes) -> Codes:
+    """Return the rows of clusters chosen, one cluster after the other, from those in order."""
+    # By numbers: to put 500 clusters' arrays together takes seven times as long.
+    sizes = np.bincount(codes)
+    before, drawn = np.cumsum(sizes) - sizes, sizes[chosen]
+    ends = np.cumsum(drawn)
+    places = np.arange(ends[-1]) + np.repeat(before[chosen] - ends + drawn, drawn)
+    return np.asarray(order[places])

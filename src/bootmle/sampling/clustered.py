@@ -20,7 +20,13 @@ from bootmle.likelihood.response import Additivity, Rows
 from bootmle.optimization.leverage import CORRECTIONS
 from bootmle.optimization.sandwich import Units
 from bootmle.sampling.cluster_additivity import check_additive
-from bootmle.sampling.cluster_levels import inner_members, relabeled, strata_of_clusters
+from bootmle.sampling.cluster_levels import (
+    inner_members,
+    numbered,
+    relabeled,
+    rows_of,
+    strata_of_clusters,
+)
 from bootmle.sampling.few_clusters import note_on_few_clusters
 from bootmle.sampling.fresh_labels import FreshLabels
 from bootmle.sampling.labels import members_of, read_codes, resolve_labels
@@ -115,14 +121,16 @@ class Clustered(Plan):
                 f"within: {self.within!r} is unknown; use 'cases', labels of groups within the "
                 f"clusters, or leave it out"
             )
-        nothing = np.empty(0, dtype=np.intp)
-        unread = {"codes": nothing, "members": (), "order": nothing, "groups": ()}
-        for name, value in unread.items():
-            object.__setattr__(self, name, value)
+        self._set(codes=np.empty(0, np.intp), members=(), order=np.empty(0, np.intp), groups=())
         if not any(map(self._is_named, ("clusters", "strata"))):
             self._read(self.clusters, self.strata)
             if self._nests and not self._is_named("within"):
-                object.__setattr__(self, "inner", inner_members(self.codes, self.within))
+                self._set(inner=inner_members(self.codes, self.within))
+
+    def _set(self, **read: Any) -> None:
+        """Keep what was read off the labels."""
+        for name, value in read.items():
+            object.__setattr__(self, name, value)
 
     def _is_named(self, name: str) -> bool:
         """Whether labels are given by the name of a column."""
@@ -144,14 +152,7 @@ class Clustered(Plan):
             label = np.asarray(clusters).tolist()[0]
             where = f"all rows belong to {label!r}" if strata is None else "a stratum has only one"
             raise ValueError(f"clusters: {where}; each stratum needs at least two")
-        read = {
-            "codes": codes,
-            "members": members,
-            "order": np.concatenate(members),
-            "groups": groups,
-        }
-        for name, value in read.items():
-            object.__setattr__(self, name, value)
+        self._set(codes=codes, members=members, order=np.concatenate(members), groups=groups)
 
     def check(self, likelihood: Likelihood) -> None:
         """Refuse an objective that groups of rows cannot be drawn for."""
@@ -165,10 +166,9 @@ class Clustered(Plan):
         """Look up the labels of groups within clusters, too."""
         plan = self
         if self._nests:
-            given = self.within
-            labels = resolve_labels("within", given, fit.args) if look_up else given
+            labels = resolve_labels("within", self.within, fit.args) if look_up else self.within
             labels = labels if isinstance(labels, str) else fit.labels_of_observations(labels)
-            plan = self if labels is given else replace(self, within=labels)
+            plan = self if labels is self.within else replace(self, within=labels)
         return Plan.labeled(plan, fit, look_up=look_up)
 
     def prepared(self, fit: Fit | Estimator) -> Clustered:
@@ -194,14 +194,11 @@ class Clustered(Plan):
         labels = FreshLabels.find(fit.args, self.codes)
         plan = replace(self)
         if self.inner:
-            codes = np.empty_like(self.codes)
-            for number, rows in enumerate(chain.from_iterable(self.inner)):
-                codes[rows] = number
+            codes = numbered(chain.from_iterable(self.inner), self.codes.size)
             within = FreshLabels.find(fit.args, codes)
             labels = labels.without(within)
-            kept = within.kept_where_only_groups(fit.args, fit.changes)
-            object.__setattr__(plan, "inner_labels", kept)
-        object.__setattr__(plan, "labels", labels.kept_where_only_groups(fit.args, fit.changes))
+            plan._set(inner_labels=within.kept_where_only_groups(fit.args, fit.changes))
+        plan._set(labels=labels.kept_where_only_groups(fit.args, fit.changes))
         if likelihood is not None:
             shape = len(self.members), self.codes.size
             meaning = plan.labels.have_meaning
@@ -231,8 +228,9 @@ class Clustered(Plan):
         """Return the plan for an objective with one contribution for each unit."""
         first = np.sort([rows[0] for rows in units])
         strata = None if self.strata is None else np.asarray(self.strata)[first]
-        clusters = np.asarray(self.clusters)[first]
-        return replace(self, clusters=clusters, strata=strata, within=within)
+        return replace(
+            self, clusters=np.asarray(self.clusters)[first], strata=strata, within=within
+        )
 
     @property
     def score_correction(self) -> str | None:
@@ -241,7 +239,7 @@ class Clustered(Plan):
 
     def units(self, n: int) -> Units | None:
         """Units are the clusters, each in its stratum."""
-        return list(self.members), self._strata()
+        return list(self.members), numbered(self.groups, len(self.members))
 
     def redrawn_units(self, n: int) -> Units | None:
         """Units are the clusters; rows drawn within them hide how often a cluster was."""
@@ -267,14 +265,7 @@ class Clustered(Plan):
     @property
     def stratum_codes(self) -> NDArray[np.intp] | None:
         """Number of the stratum that each cluster belongs to, (G,), where there are several."""
-        return self._strata() if len(self.groups) > 1 else None
-
-    def _strata(self) -> NDArray[np.intp]:
-        """Return the stratum of each cluster, (G,)."""
-        strata = np.empty(len(self.members), dtype=np.intp)
-        for number, group in enumerate(self.groups):
-            strata[group] = number
-        return strata
+        return numbered(self.groups, len(self.members)) if len(self.groups) > 1 else None
 
     @property
     def studentizes(self) -> bool:
@@ -283,26 +274,16 @@ class Clustered(Plan):
 
     def draw(self, n: int, replicate: int, rng: np.random.Generator) -> Resample:
         """Draw one resample of clusters."""
-        chosen = np.concatenate(
-            [group[draw_numbers(rng, group.size, group.size)] for group in self.groups]
-        )
+        drawn = [group[draw_numbers(rng, group.size, group.size)] for group in self.groups]
+        chosen = np.concatenate(drawn)
         if self.within is None and not self.labels.places:
-            return Resample(n, rows=self._rows_of(chosen))
+            return Resample(n, rows=rows_of(chosen, self.codes, self.order))
         parts = [self._inside(cluster) for cluster in chosen]
         if self.inner:
             parts = [[each[k] for k in draw_numbers(rng, len(each), len(each))] for each in parts]
         elif self.within is not None:
             parts = [[rows[draw_numbers(rng, rows.size, rows.size)]] for (rows,) in parts]
         return self._resample(n, parts)
-
-    def _rows_of(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rows of clusters, one cluster after the other."""
-        # By numbers: to put 500 clusters' arrays together takes seven times as long.
-        sizes = np.bincount(self.codes)
-        before, drawn = np.cumsum(sizes) - sizes, sizes[chosen]
-        ends = np.cumsum(drawn)
-        places = np.arange(ends[-1]) + np.repeat(before[chosen] - ends + drawn, drawn)
-        return np.asarray(self.order[places])
 
     def _inside(self, cluster: int) -> Sequence[NDArray[np.intp]]:
         """Return the rows of the groups within a cluster, or of all of it."""
