@@ -105,18 +105,18 @@ def test_a_signal_in_the_closing_audit_loses_no_replicate(how: signal.Signals) -
     mle = fit(nll, {"mu": 0.5, "log_sd": 0.2}, args=np.random.default_rng(4).normal(size=60))
     bootstrap(mle, n_resamples=70, rng=5)  # what refits share is measured once for each fit
     nll.calls = 0
-    whole = bootstrap(mle, n_resamples=700, rng=5)
+    whole = bootstrap(mle, n_resamples=200, rng=5)
     nll.at, nll.how, nll.calls = nll.calls - 5, how, 0
-    with pytest.raises(Interrupted, match="all 700 replicates are done") as stop:
-        bootstrap(mle, n_resamples=700, rng=5)
+    with pytest.raises(Interrupted, match="all 200 replicates are done") as stop:
+        bootstrap(mle, n_resamples=200, rng=5)
     assert_same_run(stop.value.partial, replace(whole, audits=(), alarms=()))
     nll.calls = 0
     nll.at = -1
     whole.extend(20)
     nll.at, nll.calls = nll.calls - 5, 0
-    with pytest.raises(Interrupted, match="all 720 replicates are done") as stop:
+    with pytest.raises(Interrupted, match="all 220 replicates are done") as stop:
         whole.extend(20)
-    assert len(stop.value.partial.data) == 720
+    assert len(stop.value.partial.data) == 220
     assert stop.value.partial.seconds > whole.seconds
 
 

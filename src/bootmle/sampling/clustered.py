@@ -210,13 +210,7 @@ class Clustered(Plan):
         return self._resample(self.codes.size, [self._inside(k) for k in clusters])
 
     def of_clusters(self) -> Clustered:
-        """Draw the clusters' own contributions, one for each in the order of first appearance.
-
-        Raises
-        ------
-        ValueError
-            Where rows are to be drawn within clusters.
-        """
+        """Draw the clusters' own contributions, one for each in the order of first appearance."""
         if self.within is not None:
             raise ValueError(
                 "within: the objective returns one contribution for each cluster, so that no rows "
