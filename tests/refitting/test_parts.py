@@ -1,6 +1,6 @@
 """A replicate is the same to the last bit, whichever others are computed with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from bootmle import Bayesian, Cases, Clustered, Estimator, Fit, Jackknife, Parametric, fit
 from bootmle.execution.threads import computation
 from bootmle.refitting.task import Task
+from bootmle.sampling.resample import Resample
 from models import gamma, logit, nb2, normal_mixture, poisson, weibull
 
 FIELDS = ("estimates", "status", "distance", "n_evaluations", "n_gradients", "standard_errors")
@@ -73,3 +74,20 @@ def test_a_replicate_does_not_depend_on_those_computed_with_it(name: str) -> Non
 )
 def test_neither_under_any_plan(plan: Any, refit: str) -> None:
     assert_parts_are_the_whole(fitted(logit(4), 120), plan, refit)
+
+
+def test_parts_of_a_chunk_share_what_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    draw_all = Cases.draw_all
+
+    def counted(plan: Cases, n: int, seed: int, replicates: Iterable[int]) -> Iterator[Resample]:
+        members = list(replicates)
+        asked.extend(members)
+        return draw_all(plan, n, seed, members)
+
+    monkeypatch.setattr(Cases, "draw_all", counted)
+    with computation():
+        task = Task.prepare(fitted(logit(1), 40), Cases(), "verified", 3)
+        for first in range(0, task.size, 8):
+            task.part(1, first, first + 8)
+    assert asked == list(range(task.size, 2 * task.size))
