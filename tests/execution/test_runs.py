@@ -266,6 +266,13 @@ def test_few_clusters_are_told() -> None:
     assert "clusters:" not in str(many)
 
 
+def test_clusters_of_very_unequal_sizes_are_told() -> None:
+    mle = fit(normal().nll, normal().truth, normal().data(90, rng=0))
+    labels = np.maximum(np.arange(90) - 44, 0)  # 45 rows in one of 46 clusters
+    boot = bootstrap(mle, sampling=Clustered(labels), n_resamples=19, rng=0)
+    assert "the largest has 45 of 90 rows) and tell as much as 3.9 of one size" in str(boot)
+
+
 @pytest.mark.parametrize("freedom", [30, 1000])
 def test_a_symmetric_statistic_gets_no_caution(freedom: int) -> None:
     y = np.random.default_rng(3).standard_t(freedom, 50)

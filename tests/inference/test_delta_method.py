@@ -227,3 +227,18 @@ def test_the_recommended_interval_of_a_derived_quantity_is_studentized_unless_ta
     assert derived.heavy_tails[1]
     assert derived.recommended_kinds()[1] != "studentized"
     assert "studentized" in str(derived)
+
+
+def test_replicates_without_a_value_have_no_own_error_wherever_they_are() -> None:
+    boot = bootstrap(fitted(), n_resamples=99, rng=0)
+
+    def below(params: Any) -> list[float]:  # raises ZeroDivisionError at half of the replicates
+        return [1 / bool(params[0] < boot.estimate[0] + 1.0), params[1]]
+
+    def above(params: Any) -> list[float]:
+        return [1 / bool(params[0] > boot.estimate[0] - 1.0), params[1]]
+
+    for function in (below, above):  # one of them at the first replicate
+        assert "has no value at" in str(boot.derive(function))
+    with pytest.raises(ValueError, match="at none of the 99 replicates"):
+        boot.derive(lambda p: 1 / bool(p[0] == boot.estimate[0]))

@@ -237,3 +237,16 @@ def test_a_gradient_that_raises_outside_its_domain_costs_no_fit() -> None:
     y = np.random.default_rng(0).normal(0.3, 0.1, 60)
     mle = fit(raw_nll, {"mu": 0.0, "sigma": 1.0}, y, jac=raw_scores)
     np.testing.assert_allclose(mle.estimate, [y.mean(), y.std()], rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduce", [False, True], ids=["contributions", "total"])
+def test_a_factor_that_is_one_at_the_start_is_found_at_the_optimum(reduce: bool) -> None:
+    def unscaled(params: Any, y: Any) -> Floats:  # right where log_sigma is 0
+        rows = scores(params, y) * [np.exp(params[1]), 1.0]
+        return rows.sum(axis=0) if reduce else rows
+
+    start = {"mu": 1.0, "log_sigma": 0.0}
+    with pytest.raises(
+        ValueError, match=r"jac: by mu it is .*\(ratio 1\.\d+\): it is not the grad"
+    ):
+        fit(total if reduce else nll, start, Y, jac=unscaled)

@@ -289,3 +289,26 @@ def test_a_simulator_that_a_seed_does_not_determine_is_refused() -> None:
         mle = fit(normal().nll, normal().truth, (y.copy(),))
         with pytest.raises(ValueError, match=f"simulate: .*{said}"):
             coverage(mle, simulate, n_datasets=9, rng=0)
+
+
+def test_a_simulator_that_ignores_a_parameter_has_a_warning_that_names_it() -> None:
+    model = normal()
+    mle = fit(model.nll, model.truth, model.data(30, rng=2), names=("mu", "log_sigma"))
+
+    def of_unit_variance(params: Any, rng: np.random.Generator, y: Floats) -> Floats:
+        return np.asarray(rng.normal(params[0], 1.0, y.size))
+
+    with pytest.warns(UserWarning, match="its data are the same whatever log_sigma may be"):
+        bootstrap(mle, sampling=Parametric(of_unit_variance), n_resamples=9, rng=0)
+    with pytest.warns(UserWarning, match="the same whatever mu, log_sigma may be"):
+        coverage(mle, lambda params, rng, y: rng.normal(size=30), n_datasets=2, n_resamples=9)
+
+
+def test_counts_of_few_rows_that_do_change_have_none() -> None:
+    for seed in range(20):  # pytest makes an error of a warning
+        y = np.random.default_rng(seed).binomial(1, 0.4, 12).astype(float)
+        mle = fit(lambda p, y: np.logaddexp(0, p[0]) - y * p[0], {"logit": 0.0}, y)
+        if not mle.converged:
+            continue
+        draw = Parametric(lambda p, rng, y: rng.binomial(1, 1 / (1 + np.exp(-p[0])), y.size))
+        draw.prepared(mle)

@@ -253,7 +253,7 @@ class Interrupting:
 def test_an_interrupted_study_hands_over_what_is_done() -> None:
     mle, simulate = build(normal())
     with pytest.raises(Interrupted, match=r"8 of 18 data sets are done") as caught:
-        small_study(mle, Interrupting(simulate, 12))  # called three times before the first data set
+        small_study(mle, Interrupting(simulate, 14))  # called five times before the first data set
     assert len(caught.value.partial.data) == 8
 
 

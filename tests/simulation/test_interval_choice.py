@@ -58,7 +58,9 @@ def models() -> dict[str, Fit | Estimator]:
 
 def drawn(params: Any, rng: Any, *args: Any) -> Any:
     """Data for either kind of model."""
-    return MODEL.simulate(params, rng, *args) if len(args) > 1 else rng.normal(params[0], 1.0, N)
+    if len(args) > 1:
+        return MODEL.simulate(params, rng, *args)
+    return rng.normal(params[0], params[1] / 1000, N)
 
 
 PLANS: dict[str, Plan] = {

@@ -77,7 +77,7 @@ def test_replicates_of_smaller_samples_are_scaled_to_the_datas_size() -> None:
     means = Estimator(lambda y: y.mean(axis=0), y)
 
     def simulate(params: Any, rng: Any, y: Any) -> Any:
-        return rng.normal(size=y.shape) * [1.0, 1000.0]
+        return params + rng.normal(size=y.shape) * [1.0, 1000.0]
 
     found = coverage(
         means, simulate, sampling=Subsample(8), n_datasets=600, warp=True, methods="normal", rng=0

@@ -127,6 +127,11 @@ class Derivations(Pictures):
         """Derive quantities at the replicates, and correct those that are expanded."""
         begun, correction = time.perf_counter(), self.correction
         derived = derive_all(function, self.replicates)
+        if np.isnan(derived).all():
+            raise ValueError(
+                f"function: it has a value at the estimate, and at none of the {len(derived):,} "
+                f"replicates; return numbers near the estimate, too"
+            )
         own_errors = OwnErrors(self.own_errors.seconds + time.perf_counter() - begun)
         if correction is not None:
             corrected = self.status == Status.EXPANDED

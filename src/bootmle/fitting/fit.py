@@ -33,7 +33,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.contributions import Calls
 from bootmle.likelihood.data import as_args
 from bootmle.likelihood.information import Information
-from bootmle.likelihood.jacobian import check_jac_at
+from bootmle.likelihood.jacobian import check_jac_at, check_jac_between
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
 from bootmle.likelihood.row_dependence import (
@@ -300,6 +300,8 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
     information = in_user_parameters(likelihood, search, estimate)
     whitening = coordinates_at(likelihood, search, information, estimate)
     probes = (estimate, *(probe_at(likelihood, whitening, side) for side in (1.0, -1.0)))
+    ends = (probe_at(likelihood, whitening, 1.001), probe_at(likelihood, whitening, 0.999))
+    check_jac_between(likelihood, probes[1], ends)
     likelihood = examine_response(likelihood, probes, base, search.step_sizes.slack())
     data_notes = describe_data(likelihood, estimate) + describe_missing(likelihood, estimate, base)
     data_notes += describe_precision(likelihood, base, search.step_sizes.noise)

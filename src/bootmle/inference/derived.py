@@ -83,8 +83,8 @@ def derive_all(function: Callable[[Floats], Any], replicates: Floats) -> Floats:
                 found.append(None if missing else _read(function(params.copy()))[0])
             except ArithmeticError:  # such as ZeroDivisionError: no value there
                 found.append(None)
-    sizes = {values.size for values in found if values is not None}
-    if len(sizes) != 1:
+    sizes = {values.size for values in found if values is not None} or {1}
+    if len(sizes) > 1:
         raise ValueError(
             f"function: returned {' and '.join(map(str, sorted(sizes)))} quantities at different "
             f"replicates; return the same number at each"
@@ -119,7 +119,9 @@ def _differentiate_each(
     ends = np.concatenate([points[:, None] + steps, points[:, None] - steps])
     values = derive_in_turn(functions, ends.reshape(-1, size)).reshape(2, count, size, -1)
     lengths = np.where(varies, 2 * _STEP * errors, np.inf)
-    return np.asarray(np.swapaxes((values[0] - values[1]) / lengths[:, :, None], 1, 2))
+    with np.errstate(invalid="ignore"):  # infinite to both sides
+        slopes = (values[0] - values[1]) / lengths[:, :, None]
+    return np.asarray(np.swapaxes(slopes, 1, 2))
 
 
 def delta_errors(
@@ -131,15 +133,17 @@ def delta_errors(
     """
     variances = np.diagonal(covariances, axis1=1, axis2=2)
     known = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(variances).any(axis=1))
-    size = derive_in_turn(functions, points[known[:1]]).shape[1] if known.size else 1
-    found = np.full((len(points), size), np.nan)
+    found = np.full((len(points), 1), np.nan)
     for block in np.array_split(known, -(-known.size // _BLOCK)) if known.size else ():
         errors = np.sqrt(np.maximum(np.nan_to_num(variances[block]), 0.0))
         slopes = _differentiate_each(functions, points[block], errors)
         # What a quantity does not depend on may be unknown.
         both = slopes[:, :, :, None] * slopes[:, :, None, :]
         terms = np.where(both == 0, 0.0, both * covariances[block][:, None])
-        found[block] = np.sqrt(np.maximum(terms.sum(axis=(2, 3)), 0.0))
+        errors = np.sqrt(np.maximum(terms.sum(axis=(2, 3)), 0.0))
+        if errors.shape[1] > found.shape[1]:  # as no point before had any value
+            found = np.repeat(found, errors.shape[1], axis=1)
+        found[block] = errors
     return found
 
 

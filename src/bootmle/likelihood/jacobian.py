@@ -11,7 +11,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters
 
-__all__ = ["check_jac_at", "with_jac_form"]
+__all__ = ["check_jac_at", "check_jac_between", "with_jac_form"]
 
 _SEED = 20_240_229
 """Which signs: any fixed choice, so that a fit is reproducible."""
@@ -26,6 +26,9 @@ class _Comparison:
     round by 1e-12 and 1e-11 of the nll."""
     off: float = 0.02
     """Relative difference that none of these errors explains."""
+    along: float = 1e-3
+    """The same of a slope along a line, which is a sum over parameters: more are looked at one by
+    one."""
     least: float = 1e-4
     """Slope per relative change, of the largest, below which it is not compared."""
     zero: float = 1e-8
@@ -87,6 +90,31 @@ def check_jac_at(likelihood: Likelihood, params: Floats) -> None:
         return
     if np.isfinite(gradient).all():
         _compare_at(likelihood, params, gradient, f"at {params.tolist()}")
+
+
+def check_jac_between(likelihood: Likelihood, params: Floats, ends: tuple[Floats, Floats]) -> None:
+    """Refuse a gradient that is not the objective's at a point, if it is not along a line there.
+
+    The two ``ends`` are near it, to either side, and to be told apart in every parameter.
+    """
+    # Two evaluations, where all parameters take four each: a wrong factor may be 1 at the start.
+    if likelihood.jac is None or likelihood.automatic:
+        return
+    likelihood = replace(likelihood, scale=1.0, weights=None)  # as jac has neither
+    by_row, (ahead, behind) = likelihood.scores_given, ends
+    value = likelihood.contributions if by_row else likelihood.total
+    try:
+        gradient = likelihood.scores(params.copy()) @ (ahead - behind)
+        first = np.atleast_1d(value(ahead))
+        change = first - value(behind)
+    except Exception:  # the user's code may raise anything outside its domain
+        return
+    signs = np.stack([np.ones(change.size), _signs(change.size)])[: 1 + by_row]
+    given, found = signs @ np.atleast_1d(gradient), signs @ change
+    rounding = _COMPARISON.rounding * np.finfo(float).eps * np.abs(first).sum()
+    off = np.abs(given - found) > _COMPARISON.along * np.abs(found) + rounding
+    if np.isfinite(found).all() and off.any():
+        check_jac_at(likelihood, params)
 
 
 def _beside(parameters: Parameters) -> Floats:

@@ -15,6 +15,7 @@ from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.data import count_rows
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.missing import without_nan
+from bootmle.likelihood.repeated_rows import describe_repeats
 from bootmle.likelihood.response import Additivity, Rows
 
 __all__ = [
@@ -140,6 +141,8 @@ def describe_data(likelihood: Likelihood, params: Floats) -> list[str]:
         notes += likelihood.automatic.pitfalls(params, likelihood.args)
     if likelihood.response.kind in _NOTED:
         notes.append(likelihood.response.kind.value)
+    if likelihood.weights is None and likelihood.rows in {Rows.SEPARATE, Rows.EXCHANGEABLE}:
+        notes += describe_repeats(likelihood.args)
     return notes
 
 

@@ -302,8 +302,8 @@ class Clustered(Plan):
         return [self.clusters, self.strata, self.within, *drawn, *inner, *corrected]
 
     def notes(self, n: int, centered: bool) -> tuple[str, ...]:
-        """Say that there are few clusters."""
-        return note_on_few_clusters(len(self.members))
+        """Say that there are few clusters, or a few large ones."""
+        return note_on_few_clusters(np.array([rows.size for rows in self.members]))
 
     def __repr__(self) -> str:
         """Show how many clusters there are, not all labels."""

@@ -76,7 +76,7 @@ class Parametric(Plan):
 
     def prepared(self, fit: Fit | Estimator) -> Parametric:
         """Refuse a simulator that draws from another stream, or into its arguments."""
-        check_simulator(self.simulate, fit.estimate, fit.written_out_args)
+        check_simulator(self.simulate, fit)
         return self
 
     def description(self, fit: Fit | Estimator) -> str:

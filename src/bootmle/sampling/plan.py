@@ -235,7 +235,7 @@ def _grouped_message(plan: Plan, response: Response, columns: list[str]) -> str:
     return (
         f"sampling: {plan!r} draws single rows, but {shared} count together in the objective "
         f"({response.evidence}): draw what belongs together with Clustered, and pass its labels in "
-        f"args"
+        f"args; of a statistic of all rows, as of their ranks, bootstrap your fit with Estimator"
     )
 
 
