@@ -247,7 +247,8 @@ def test_infinite_replicates_leave_no_normal_interval_of_their_parameter(
 ) -> None:
     values, status = RANKS[:, None] * TWO, np.full(999, Status.CERTIFIED)
     values[::100, 1], status[::100] = infinite, Status.NO_FINITE_OPTIMUM
-    bounds = boot_of(500 * TWO, values, status).confidence_interval("normal", level)
+    with pytest.warns(UserWarning, match="nan for x2: 10 of 999 replicates have no finite optimum"):
+        bounds = boot_of(500 * TWO, values, status).confidence_interval("normal", level)
     whole = (bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse)
     assert np.isnan([each[1] for each in whole]).all()
     half = norm.ppf(0.5 + level / 2) * values[:, 0].std(ddof=1)

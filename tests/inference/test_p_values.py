@@ -1,5 +1,6 @@
 """P-values against the intervals that they invert, and closed forms."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -259,8 +260,12 @@ def test_infinite_replicates_count_and_leave_no_normal_p_value(boot_of: BootOf) 
     assert_allclose(found, [0.101, 0.001])
     assert_allclose(boot.p_value(np.inf, alternative="less"), [0.101, 0.001])
     assert boot.confidence_interval("percentile", 0.9, "less").high[0] == np.inf
-    normal = boot.p_value(0.0, "normal")
+    reason = "100 of 999 replicates have no finite optimum"
+    with pytest.warns(UserWarning, match=f"the p-value is nan for x1: {reason}"):
+        normal = boot.p_value(0.0, "normal")
     assert np.isnan(normal).tolist() == [True, False]
+    with pytest.warns(UserWarning, match=f"an end is nan for x1: {reason}"):
+        boot.confidence_interval("normal")
 
 
 def test_ties_are_inside_the_interval_that_ends_at_them(boot_of: BootOf) -> None:
@@ -293,8 +298,11 @@ def test_an_own_error_of_zero_studentizes_nothing_that_varies() -> None:
         lambda y: [y.mean(), y.max()], y, standard_error=lambda y: [y.std() / 40**0.5, 0.0]
     )
     boot = bootstrap(estimator, n_resamples=99, rng=0)
-    bounds = boot.confidence_interval("studentized", 0.8)
-    assert np.isnan([bounds.low[1], bounds.high[1], boot.p_value(0.0, "studentized")[1]]).all()
+    with pytest.warns(UserWarning, match="nan for x2: its own standard error is 0"):
+        bounds = boot.confidence_interval("studentized", 0.8)
+    with pytest.warns(UserWarning, match="the p-value is nan for x2: its own standard error is 0"):
+        tested = boot.p_value(0.0, "studentized")
+    assert np.isnan([bounds.low[1], bounds.high[1], tested[1]]).all()
 
 
 def test_bca_without_a_correction_says_so_or_has_no_p_value(boot_of: BootOf) -> None:
@@ -302,7 +310,10 @@ def test_bca_without_a_correction_says_so_or_has_no_p_value(boot_of: BootOf) -> 
     boot = boot_of(2000 * UNITS, RANKS[:, None] * UNITS, leave_one_out=jackknife)
     with pytest.raises(ValueError, match="'bca' has no correction for x1: all its replicates lie"):
         boot.confidence_interval("bca")
-    assert np.isnan(boot.p_value(0.0, "bca")).all()
+    with pytest.warns(
+        UserWarning, match="p-value is nan for x1, x2: all its replicates lie on one"
+    ):
+        assert np.isnan(boot.p_value(0.0, "bca")).all()
 
 
 @pytest.mark.parametrize("method", ["percentile", "basic", "bca", "studentized"])
@@ -326,7 +337,12 @@ def test_endpoints_beside_infinite_replicates_have_the_p_value_of_their_level(
     errors[:60, 0] = np.nan
     boot = replace(boot, data=replace(boot.data, standard_errors=errors))
     for level in (0.6, 0.8, 0.99):
-        bounds = boot.confidence_interval(method, level, alternative)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            bounds = boot.confidence_interval(method, level, alternative)
+        said = [str(each.message) for each in warned]
+        why = "an end is infinite for x1: 60 of 999 replicates have no finite value, or no standard"
+        assert any(why in each for each in said) == (level > 0.9 and method == "studentized")
         end = bounds.high if alternative == "less" else bounds.low
         finite = np.isfinite(end)
         assert finite[1]

@@ -21,6 +21,7 @@ __all__ = [
     "FEW_UNITS",
     "LEVEL",
     "NONE",
+    "ONE_CLUSTER",
     "QUICK",
     "Refusal",
     "choose_kinds",
@@ -155,7 +156,7 @@ def why_unreliable(kind: str, n_units: float, clustered: bool) -> str:
     return f"{kind} intervals have the coverage they claim from {fewest:,.0f} {what} on"
 
 
-_ONE_CLUSTER = (
+ONE_CLUSTER = (
     "one cluster alone determines it: nothing shows how much another such cluster would differ, "
     "and a standard error from its scores is too small (MacKinnon and Webb 2017)"
 )
@@ -183,7 +184,7 @@ def refusals(boot: Spread) -> list[Refusal]:
     at_bound = f"at a bound the bootstrap is inconsistent (Andrews 2000){more if profiled else ''}"
     found = [Refusal(at_bound, np.isin(names, boot.at_bound))]
     if boot.cluster_robust is not None:
-        found.append(Refusal(_ONE_CLUSTER, boot.cluster_robust.rests_on_one()))
+        found.append(Refusal(ONE_CLUSTER, boot.cluster_robust.rests_on_one()))
     found += [
         Refusal(each.kind.value, np.isin(names, each.names))
         for each in boot.alarms

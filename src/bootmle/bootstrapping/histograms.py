@@ -37,7 +37,7 @@ def plot_histograms(
     hessian_errors: Floats | None = None,
 ) -> tuple[Figure, Panels]:
     """Draw each parameter's histogram, with a note that counts what it does not show."""
-    bounds = boot.confidence_interval(method, confidence_level)
+    bounds = boot.interval_of(method, confidence_level)
     chosen = read_names(boot, names)
     figure, panels = open_panels(ax, [boot.names[j] for j in chosen])
     label = f"{100 * confidence_level:.6g}% {method.lower()} interval"

@@ -64,6 +64,8 @@ class Hypotheses(Inference):
         tested, identified, found = ~np.isnan(values), ~self.flat(), nothing
         known = np.where(tested, values, self.estimate)[identified]
         found[identified] = p_values(self._prepared(method), known, alternative)
+        shown = np.where(tested, found, 1.0)
+        self.warn_of_missing(method, [shown], "the p-value", stacklevel=3)
         return np.where(tested, found, np.nan)
 
     def simultaneous(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Never
 
@@ -23,6 +24,7 @@ from bootmle.bootstrapping.choosing import (
 )
 from bootmle.bootstrapping.interval_inputs import Inputs
 from bootmle.bootstrapping.interval_kinds import METHODS, read_kind, why_not
+from bootmle.bootstrapping.missing_ends import describe_missing
 from bootmle.display.known_names import refuse_keywords
 from bootmle.inference.bca import BCa
 from bootmle.inference.intervals import (
@@ -35,6 +37,7 @@ from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
 from bootmle.inference.signed_root import SignedRoot
 from bootmle.inference.studentized import Studentized
+from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan, read_plan
 
 __all__ = ["Inference"]
@@ -78,10 +81,10 @@ class Inference(Inputs):
         -------
         ConfidenceInterval
             With ``low``, ``high``, ``low_mcse`` and ``high_mcse``, (p,) each. A parameter that the
-            data do not identify has the whole line. NaN where a kind has no interval: a normal one
-            of a parameter with infinite replicates, a studentized one where the estimate's own
-            standard error is 0 though the replicates vary; with a warning, a BCa one that so few
-            replicates cannot show, where other parameters have theirs.
+            data do not identify has the whole line, and ends are infinite where replicates without
+            a finite optimum reach across them. A warning says why other ends are infinite or NaN:
+            replicates without a standard error of their own, say, a normal interval of infinite
+            replicates, or a BCa end that so few replicates cannot show.
 
         Raises
         ------
@@ -107,13 +110,38 @@ class Inference(Inputs):
         (1,)
         """
         refuse_keywords(unknown, "confidence_interval", Inference.confidence_interval)
+        bounds = self.interval_of(method, confidence_level, alternative)
+        with_ends = {"less": (bounds.high,), "greater": (bounds.low,)}
+        ends = with_ends.get(alternative.lower(), (bounds.low, bounds.high))
+        self.warn_of_missing(method, ends, stacklevel=3)
+        return bounds
+
+    def warn_of_missing(
+        self, method: str, values: Sequence[Floats], noun: str = "an end", *, stacklevel: int
+    ) -> None:
+        """Warn of ends, or other values (p,), that are nan or infinite, with the reason."""
+        if np.isfinite(values).all():
+            return
+        if missing := describe_missing(self, self.kinds_of(method), values, noun):
+            warnings.warn(missing, stacklevel=stacklevel)
+
+    def interval_of(
+        self, method: str, confidence_level: float = 0.95, alternative: str = "two-sided"
+    ) -> ConfidenceInterval:
+        """Compute an interval, without a word on ends that are infinite or nan."""
         prepared, _ = self._prepared(method), read_level(confidence_level, alternative)
         if isinstance(prepared, Mixed) and NONE in prepared.kinds:
-            warnings.warn(f"{describe_refusals(self)}; its ends are nan", stacklevel=2)
+            warnings.warn(f"{describe_refusals(self)}; its ends are nan", stacklevel=3)
         if isinstance(prepared, Mixed) and (missing := self.missing_ratios()):
-            warnings.warn(missing, stacklevel=2)
+            warnings.warn(missing, stacklevel=3)
         bounds = self._with_correction(prepared, prepared.interval(confidence_level, alternative))
         return self._expanded(bounds)
+
+    def kinds_of(self, method: str) -> list[str]:
+        """Name each parameter's kind of interval by a method, (p,)."""
+        if str(method).lower() == Mixed.name:
+            return list(map(str, self.recommended_kinds()))
+        return [read_kind(method).name] * len(self.names)
 
     def interval_where_possible(self, method: str, confidence_level: float) -> ConfidenceInterval:
         """Compute an interval, with NaN for endpoints that so few replicates cannot show."""

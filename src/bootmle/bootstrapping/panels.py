@@ -49,7 +49,7 @@ class Pictured(Protocol):
     def ordered(self) -> tuple[Floats, Floats]:
         """Return the replicates sorted with undetermined ones lowest, and with them highest."""
 
-    def confidence_interval(self, method: str, confidence_level: float) -> ConfidenceInterval:
+    def interval_of(self, method: str, confidence_level: float) -> ConfidenceInterval:
         """Return the intervals."""
 
 

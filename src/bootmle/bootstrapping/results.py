@@ -35,7 +35,16 @@ __all__ = ["Bootstrap"]
 _INNER = {
     *("apart", "arrays", "blank", "calibrations", "center", "chosen", "correction", "derivation"),
     *("derived", "check_interval", "diverges", "finite", "flat", "from_json", "holding"),
-    *("identified", "interval_where_possible", "is_random", "joined", "lacks", "leave_one_out"),
+    *(
+        "identified",
+        "interval_of",
+        "interval_where_possible",
+        "is_random",
+        "joined",
+        "kinds_of",
+        "lacks",
+        "leave_one_out",
+    ),
     *(
         "linear_part",
         "cluster_robust",
@@ -48,7 +57,7 @@ _INNER = {
     ),
     *("ordered", "origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
     *("rescaling", "scales", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
-    *("unmeasured", "with_own_errors", "without_samples"),
+    *("unmeasured", "warn_of_missing", "with_own_errors", "without_samples"),
 }
 """Members that other modules use and tab completion hides."""
 

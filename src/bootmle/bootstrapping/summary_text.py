@@ -15,6 +15,7 @@ from bootmle.bootstrapping.choosing import (
     why_unreliable,
     withheld,
 )
+from bootmle.bootstrapping.missing_ends import describe_missing
 from bootmle.bootstrapping.recommendation import (
     describe_recommendation,
     recommend_interval,
@@ -25,6 +26,7 @@ from bootmle.display import html
 from bootmle.display.message_kinds import WARNED, count_kinds
 from bootmle.display.text import align, duration, rounded, rounded_like
 from bootmle.inference.intervals import Need, fewest_replicates
+from bootmle.inference.normal import Normal
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.optimization.status import Status
@@ -50,12 +52,12 @@ def percentile_ends(boot: Sensitivity, confidence_level: float = 0.95) -> tuple[
     """Return the endpoints of the interval that a table shows; NaN with too few replicates."""
     # That is the percentile interval, or the normal one where quantiles make no interval.
     if not boot.supports_quantiles:
-        bounds = boot.confidence_interval("normal", confidence_level)
+        bounds = boot.interval_of("normal", confidence_level)
         return bounds.low, bounds.high
     if len(boot.data) - boot.n_failed < fewest_replicates(confidence_level):
         nothing = np.full(len(boot.names), np.nan)
         return nothing, nothing
-    bounds = boot.confidence_interval(confidence_level=confidence_level)
+    bounds = boot.interval_of("percentile", confidence_level)
     return bounds.low, bounds.high
 
 
@@ -209,10 +211,22 @@ def _cautions(boot: Sensitivity) -> Iterator[str]:
         )
     if refused:
         yield refused
-    if missing := boot.missing_ratios():
-        yield missing
+    yield from filter(None, (boot.missing_ratios(), _missing(boot)))
     yield from _unreliable(boot)
     yield from (f"! {alarm}" for alarm in boot.alarms)
+
+
+def _missing(boot: Sensitivity) -> str:
+    """Say why ends are nan or infinite, but for replicates that are: those lines are above."""
+    if not boot.supports_quantiles:
+        return describe_missing(boot, [Normal.name] * len(boot.names), percentile_ends(boot))
+    if _recommended(boot) is None:
+        return ""
+    kinds = boot.recommended_kinds()
+    shown = ~(np.isin(kinds, ("percentile", NONE)) | boot.flat() | np.isin(boot.names, boot.fixed))
+    bounds = boot.interval_where_possible("recommended", LEVEL)
+    ends = [np.where(shown, end, 0.0) for end in (bounds.low, bounds.high)]
+    return describe_missing(boot, list(map(str, kinds)), ends)
 
 
 def _unreliable(boot: Sensitivity) -> Iterator[str]:

@@ -74,7 +74,7 @@ def _trace(
 ) -> tuple[NDArray[np.intp], Floats, Floats]:
     """Return numbers of replicates (K,), and low, SE and high (K, 3, p) with their errors."""
     # First of all replicates: this raises if there is no interval, and computes BCa's jackknife.
-    boot.confidence_interval(method, confidence_level)
+    boot.interval_of(method, confidence_level)
     usable = np.cumsum(np.isfinite(boot.data.estimates).all(axis=1))
     first = 1 + int(np.searchsorted(usable, min(_FIRST, usable[-1] // 2)))
     counts = np.unique(np.geomspace(first, usable.size, _STEPS).round().astype(int))
@@ -101,7 +101,7 @@ def _summarize(boot: _Traced, method: str, confidence_level: float) -> Floats:
     """Return low, SE and high, and their Monte Carlo errors, (2, 3, p); NaN with too few."""
     low, high, low_mcse, high_mcse = np.full((4, len(boot.names)), np.nan)
     try:
-        bounds = boot.confidence_interval(method, confidence_level)
+        bounds = boot.interval_of(method, confidence_level)
         low, high, low_mcse, high_mcse = bounds.low, bounds.high, bounds.low_mcse, bounds.high_mcse
     except ValueError:
         pass  # too few replicates for this level: the line begins later

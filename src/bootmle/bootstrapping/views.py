@@ -114,6 +114,9 @@ class Views(Sensitivity):
     def _columns(self, confidence_level: float) -> dict[str, Floats]:
         """Compute the columns of every table."""
         low, high = percentile_ends(self, confidence_level)
+        if not np.isnan(low).all():  # else there are too few replicates, or all are undefined
+            kind = "percentile" if self.supports_quantiles else "normal"
+            self.warn_of_missing(kind, (low, high), stacklevel=4)
         return {
             "estimate": self.estimate,
             "bias": self.bias,

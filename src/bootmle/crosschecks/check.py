@@ -208,7 +208,7 @@ def _read_fit(boot: Any) -> Fit:
 def _percentile(boot: Bootstrap | None) -> ConfidenceInterval | None:
     """Return the bootstrap's percentile intervals; None where it has too few replicates."""
     try:
-        return None if boot is None else boot.confidence_interval()
+        return None if boot is None else boot.interval_of("percentile")
     except ValueError:
         return None
 

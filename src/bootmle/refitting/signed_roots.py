@@ -158,8 +158,10 @@ class LikelihoodProfile:
         """Find the root at a value of one parameter."""
         parameters, whitening = self.fit.likelihood.parameters, self.fit.whitening
         column, away = self._column(position), self.fit.estimate[position] - value
-        if column is None or away == 0 or np.isnan(value):
+        if away == 0 or np.isnan(value):
             return 0.0 if away == 0 else np.nan
+        if column is None:
+            return float(np.copysign(np.inf, away))
         user = self.fit.estimate.copy()
         user[position] = value
         with np.errstate(invalid="ignore", divide="ignore"):
