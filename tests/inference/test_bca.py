@@ -132,10 +132,14 @@ def assert_ends(bounds: Any, truth: Any, count: int) -> None:
     assert 0.75 < np.exp(np.log(ratios).mean()) < 1.3
 
 
+@pytest.fixture(scope="module")
+def breaks(data_of: Callable[[str], Any]) -> Bootstrap:
+    return bootstrap(warpbreaks(data_of), n_resamples=3999, rng=2)
+
+
 @LEVELS
-def test_ends_are_those_of_r(data_of: Callable[[str], Any], level: int) -> None:
-    boot = bootstrap(warpbreaks(data_of), n_resamples=3999, rng=2)
-    assert_ends(boot.confidence_interval("bca", level / 100), WARPBREAKS[level], 3999)
+def test_ends_are_those_of_r(breaks: Bootstrap, level: int) -> None:
+    assert_ends(breaks.confidence_interval("bca", level / 100), WARPBREAKS[level], 3999)
 
 
 @LEVELS
