@@ -55,6 +55,8 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
 
     Raises
     ------
+    FileNotFoundError
+        For what does not exist.
     ValueError
         For files that are damaged or not saved runs; for runs that cannot be merged because
         parameters, estimates, plans or kinds of refit differ, or seeds are the same; for parts
@@ -80,6 +82,10 @@ def load(*paths: str | Path, fit: Fit | Estimator | None = None) -> Bootstrap:
     if not isinstance(fit, Fit | Estimator | None):
         raise TypeError(f"fit: got {type(fit).__name__}; pass a Fit or an Estimator")
     places = [Path(path) for path in paths]
+    if lost := [place for place in places if not place.exists()]:
+        raise FileNotFoundError(
+            f"paths: {lost[0]} does not exist; name a file or a run's directory"
+        )
     studies = [place for place in places if holds_study(place)]
     if studies:
         raise ValueError(

@@ -64,7 +64,84 @@ _INNER = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bootstrap(Derivations):
-    """Bootstrap replicates of a fit; the attributes are those of `Record`."""
+    """Bootstrap replicates of a fit, as `bootstrap` and `load` return them.
+
+    Attributes
+    ----------
+    fit : Fit, Estimator or None
+        What was refitted; None after `load`.
+    names : tuple of str
+        The p parameters.
+    estimate : (p,) array
+        The original estimate.
+    data : Replicates
+        Estimates, status, messages and evaluations of every replicate.
+    seeds : tuple of int
+        The seed of each run that was merged.
+    sampling : Plan or str
+        The plan; its text after `load`.
+    n_shared : int
+        Evaluations of the objective that all refits share.
+    seconds : float
+        Computing time.
+    numbers : (B,) int array or None
+        Numbers of the replicates, which identify their random streams; None for 0, ..., B − 1.
+    stopped : str
+        What stopped the run before its last replicate; empty if nothing did.
+    rescaling : (float, float)
+        Factors for the replicates' deviations and for their mean's deviation, where samples are
+        not of the data's size (`Subsample`, `Jackknife`).
+    supports_quantiles : bool
+        Whether intervals may be based on quantiles of the replicates.
+    is_random : bool
+        Whether samples are drawn at random, so that they depend on the seed.
+    center : (p,) array or None
+        The expected center of the replicates where it is not the estimate (moving blocks).
+    own_standard_error : (p,) array or None
+        The fit's standard errors by the formula of each replicate's, for studentized intervals.
+    refit : str
+        "verified", "corrected" or "expansion".
+    correction : Correction or None
+        The verified sample by which the other replicates are corrected.
+    apart : bool
+        Whether the objective's total is taken apart into what its rows, or clusters, contribute.
+    labels : mapping or None
+        The plan's labels, by which `load` restores it for a fit.
+    cluster_robust : ClusterRobust or None
+        What cluster-robust intervals and the recommendation take, where clusters are drawn.
+    n_units : int or None
+        Number of units that are drawn: observations or clusters; None in files of old versions.
+    fixed : tuple of str
+        Fixed parameters.
+    not_identified : tuple of str
+        Parameters that the data do not identify.
+    at_bound : tuple of str
+        Parameters whose estimate is at a bound, or that a constraint at the optimum involves.
+    notes : tuple of str
+        What to know about the plan, and about how resamples act on the objective.
+    remarks : tuple of str
+        What happened to this run: damaged files, missing parts, a precision not reached.
+    audits : tuple
+        Replicates that were recomputed in another way, and how closely they agreed.
+    alarms : tuple of Alarm
+        Diagnostics that the user should know of.
+    leave_one_out : LeaveOneOut or None
+        The jackknife, for the acceleration of BCa intervals.
+    derived : bool
+        Whether these are derived quantities.
+    shape : tuple of int
+        The shape of derived quantities, or of the parameters: () for (p,).
+    scales : tuple of str
+        Scales on which the derived quantities are studentized; empty for parameters.
+    derivation : tuple of callable
+        The functions that computed the derived quantities; empty after `load`.
+    origin : Bootstrap or None
+        The Bootstrap of the parameters from which these quantities were derived.
+    calibrations : Calibrations
+        The double bootstraps that were asked for.
+    own_errors : OwnErrors
+        The replicates' own standard errors, where they are measured only when asked for.
+    """
 
     def better_fit(self) -> Fit:
         """Fit the original data again, from the replicates that suit them best.

@@ -22,30 +22,7 @@ __all__ = ["Measures"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measures:
-    """A simulation study of a model at a known truth.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The k quantities: the parameters, then the derived ones.
-    truth : (k,) array
-        Their true values.
-    data : SimulatedFits
-        The results of every data set.
-    sources : tuple of str
-        Sources of the standard errors.
-    methods : tuple of str
-        Methods of the intervals.
-    confidence_level : float
-    n_resamples : int
-        Replicates of each data set; 1 in a warp study, which pools them over the data sets.
-    sampling : str
-    seed : int
-    seconds : float
-    stopped : str
-        What stopped the study before its last data set; empty if nothing did.
-    notes : tuple of str
-    """
+    """What a simulation study measures."""
 
     names: tuple[str, ...]
     truth: Floats

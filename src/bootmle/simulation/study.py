@@ -33,7 +33,30 @@ __all__ = ["Coverage", "study_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage(Measures):
-    """A simulation study of a model at a known truth, as `coverage` returns it."""
+    """A simulation study of a model at a known truth, as `coverage` returns it.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The k quantities: the parameters, then the derived ones.
+    truth : (k,) array
+        Their true values.
+    data : SimulatedFits
+        The results of every data set.
+    sources : tuple of str
+        Sources of the standard errors.
+    methods : tuple of str
+        Methods of the intervals.
+    confidence_level : float
+    n_resamples : int
+        Replicates of each data set; 1 in a warp study, which pools them over the data sets.
+    sampling : str
+    seed : int
+    seconds : float
+    stopped : str
+        What stopped the study before its last data set; empty if nothing did.
+    notes : tuple of str
+    """
 
     if not TYPE_CHECKING:
         __getattr__ = refuse_attribute
