@@ -135,7 +135,9 @@ RAISING: dict[str, Callable[[Fit], Any]] = {
     "information": lambda mle: information(raising, START, Y),
     "bootstrap": lambda mle: bootstrap(mle, sampling=Given(weights=np.ones((2, 3)))),
     "crosscheck": lambda mle: crosscheck(mle, covariances={"one": np.eye(3)}),
-    "coverage": lambda mle: coverage(mle, lambda params, rng, y: y[1:], n_datasets=2),
+    "coverage": lambda mle: coverage(
+        mle, lambda params, rng, y: y[1:] * params.sum(), n_datasets=2
+    ),
 }
 
 

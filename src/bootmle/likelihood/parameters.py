@@ -163,7 +163,7 @@ def _read_start(x0: Any) -> tuple[Floats, tuple[str, ...] | None]:
     if isinstance(x0, Mapping):
         _check_single(x0)
         labels, x0 = tuple(map(as_name, x0)), list(x0.values())
-    elif hasattr(x0, "index") and hasattr(x0, "to_numpy"):
+    elif hasattr(x0, "iloc"):
         index = list(x0.index)
         labels = tuple(map(as_name, index)) if not all(isinstance(i, int) for i in index) else None
         x0 = x0.to_numpy()

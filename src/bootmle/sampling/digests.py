@@ -97,6 +97,7 @@ def checksum_simulated(simulate: Callable[..., Any], params: Floats, args: tuple
     """Checksum what a simulator makes of one stream."""
     try:
         with computation():
-            return checksum(as_args(simulate(params.copy(), np.random.default_rng(0), *args)))
+            drawn = simulate(params.copy(), np.random.default_rng(0), *args)
+            return _RAISES if drawn is None else checksum(as_args(drawn))
     except Exception:  # the user's code may raise anything, and does so again where it matters
         return _RAISES
