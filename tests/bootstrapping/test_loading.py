@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bootmle import Bayesian, Bootstrap, Cases, Estimator, Status, bootstrap, fit, load
+from bootmle import (
+    Bayesian,
+    Bootstrap,
+    Cases,
+    Clustered,
+    Estimator,
+    Parametric,
+    Status,
+    bootstrap,
+    fit,
+    load,
+)
 from bootmle.refitting.alarm_kinds import Alarm, AlarmKind
 from bootmle.refitting.audits import ExpansionAudit
 from models import poisson
@@ -204,3 +215,35 @@ def test_runs_of_one_fit_are_joined_as_one_run_of_both(tmp_path: Path) -> None:
     stacked = np.concatenate([boot.replicates for boot in runs])
     assert both.replicates.tobytes() == stacked.tobytes()
     assert_allclose(both.standard_error, stacked.std(axis=0, ddof=1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("what", ["total", "estimator", "derived"])
+def test_a_loaded_run_prints_what_the_run_does(what: str, tmp_path: Path) -> None:
+    """Also where that takes a jackknife's refits, or derived quantities' own standard errors."""
+    model = poisson(1)
+    X, y = model.data(24, rng=1)
+    groups = np.repeat(np.arange(8), 3)
+    if what == "estimator":
+        moments = Estimator(lambda y: {"mean": y.mean(), "sd": y.std()}, args=y)
+        boot = bootstrap(moments, sampling=Clustered(groups), n_resamples=199, rng=0)
+    elif what == "total":
+        mle = fit(lambda p, X, y: float(model.nll(p, X, y).sum()), model.truth, (X, y))
+        boot = bootstrap(mle, sampling=Clustered(groups), n_resamples=99, rng=0)
+    else:
+        boot = bootstrap(fit(model.nll, model.truth, (X, y)), n_resamples=99, rng=0)
+        boot = boot.derive(lambda p: {"mean": np.exp(p[0])})
+    boot.save(tmp_path / "run")
+    assert str(load(tmp_path / "run")) == str(boot)
+    kinds = {"total": "bca", "estimator": "bca", "derived": "studentized"}
+    assert kinds[what] in boot.recommended_kinds()
+
+
+def test_a_run_without_its_plan_says_which_intervals_it_lacks(tmp_path: Path) -> None:
+    model = poisson(1)
+    mle = fit(model.nll, model.truth, model.data(24, rng=1))
+    boot = bootstrap(mle, sampling=Parametric(model.simulate), n_resamples=99, rng=5)
+    boot.save(tmp_path / "run")
+    lacking = "does not hold the plan, whose signed-root .*: bootstrap again, with rng=5"
+    for known in (None, mle):
+        with pytest.warns(UserWarning, match=lacking):
+            load(tmp_path / "run", fit=known).confidence_interval("recommended")

@@ -200,7 +200,7 @@ def test_what_has_no_covariances_is_refused_by_its_reason(tmp_path: Path) -> Non
     mle = fitted()
     boot = bootstrap(mle, n_resamples=49, rng=0)
     boot.save(tmp_path / "run")
-    boot.derive(of_normal).save(tmp_path / "derived")
+    load(tmp_path / "run").derive(of_normal).save(tmp_path / "derived")
     moments = Estimator(lambda y: [y.mean(), y.std()], draw(), standard_error=lambda y: [1.0, 1.0])
     refused = {
         "does not hold standard errors of derived": load(tmp_path / "derived"),

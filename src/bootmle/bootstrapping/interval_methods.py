@@ -248,7 +248,8 @@ class Inference(Inputs):
         """Say which intervals a file may lack that the run with its fit would recommend."""
         plan = read_plan(str(self.sampling))
         resized = plan is not None and type(plan).rescaling is not Plan.rescaling
-        if self.fit is not None or self.refit != "verified" or resized:
+        with_samples = self.fit is not None and not isinstance(self.sampling, str)
+        if with_samples or self.refit != "verified" or resized:
             return ""
         if self.lacks_roots() or self.data.n_evaluations.max(initial=0) < 2:  # an Estimator's are 1
             return ""
@@ -256,9 +257,12 @@ class Inference(Inputs):
         if not better.any():
             return ""
         names = ", ".join(np.array(self.names)[better].tolist())
+        lacking, use = "likelihood", "use load(path, fit=mle)"
+        if plan is None and self.labels is None:
+            lacking, use = "plan", f"bootstrap again, with rng={self.seed}"
         return (
-            f"the file does not hold the likelihood, whose signed-root intervals may be the "
-            f"recommended ones of {names}: use load(path, fit=mle)"
+            f"the file does not hold the {lacking}, whose signed-root intervals may be the "
+            f"recommended ones of {names}: {use}"
         )
 
     @property

@@ -20,13 +20,13 @@ from bootmle.refitting.signed_roots import LikelihoodProfile, signed_roots
 from bootmle.refitting.task import Task
 from bootmle.refitting.wald_scores import WaldScoreProfile, wald_scores
 
-__all__ = ["OwnErrors", "Studentizing"]
+__all__ = ["QUICK_SECONDS", "OwnErrors", "Studentizing"]
 
 
 _GRADIENTS = 2
 """Gradients, of p + 1 evaluations each, that a refit by parts takes from the expansion."""
 
-_QUICK = 10.0
+QUICK_SECONDS = 10.0
 """Seconds that a recommendation may take to learn the errors of derived quantities."""
 _REFITS = 1.5
 """Time of a replicate's likelihood ratio over that of its refit: 0.7 to 1.2 on eight models, n = 20
@@ -72,12 +72,12 @@ class OwnErrors:
         each = origin.seconds / max(int(origin.data.n_evaluations.sum()), 1)
         evaluations = origin.own_errors.covariances(origin).n_evaluations
         seconds = each * evaluations + 2 * origin.estimate.size * self.seconds
-        return bool(seconds < _QUICK)
+        return bool(seconds < QUICK_SECONDS)
 
     def ratios_are_quick(self, run: Any) -> bool:
         """Whether the likelihood ratios are known, or take seconds: some refits for a parameter."""
         names = len(run.names) - len(run.fixed)
-        return self.roots is not None or _REFITS * names * run.seconds < _QUICK
+        return self.roots is not None or _REFITS * names * run.seconds < QUICK_SECONDS
 
     def covariances(self, run: Any) -> OwnCovariances:
         """Return the covariances of a run's replicates, as far as the expansion gives them."""

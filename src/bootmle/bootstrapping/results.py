@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import numpy as np
 from bootmle.bootstrapping.arguments import read_extension
 from bootmle.bootstrapping.better_fit import better_fit
 from bootmle.bootstrapping.calibrating import Calibrations
+from bootmle.bootstrapping.choosing import QUICK
 from bootmle.bootstrapping.correcting import Corrected, correct_run
 from bootmle.bootstrapping.derivations import Derivations
-from bootmle.bootstrapping.own_errors import OwnErrors, Studentizing
+from bootmle.bootstrapping.own_errors import QUICK_SECONDS, OwnErrors, Studentizing
 from bootmle.bootstrapping.storage import write_run
 from bootmle.bootstrapping.summary_text import summary_html, summary_text
 from bootmle.display import html
@@ -24,6 +26,7 @@ from bootmle.execution.runs import Collected, Run
 from bootmle.execution.stopping import Interrupted, read_timeout, signals_interrupt
 from bootmle.execution.threads import computation
 from bootmle.fitting.fit import Fit
+from bootmle.inference.intervals import Need
 from bootmle.refitting.audits import examine
 from bootmle.refitting.leave_one_out import LeaveOneOut
 from bootmle.refitting.replicates import Replicates
@@ -284,7 +287,8 @@ class Bootstrap(Derivations):
     def save(self, path: str | Path) -> None:
         """Write the run to one file, completely or not at all; `load` reads it.
 
-        The file includes the jackknife for BCa intervals if it was computed or takes no refits.
+        The file includes the jackknife for BCa intervals, and the own standard errors of derived
+        quantities, if they were computed or take seconds.
 
         Parameters
         ----------
@@ -296,6 +300,8 @@ class Bootstrap(Derivations):
         OSError
             If the file cannot be written.
         """
+        with suppress(Exception):  # of the user's own code, say: the run itself is to be kept
+            self._learn_what_is_printed()
         kept = self.leave_one_out
         if kept is not None and kept.is_at_hand:
             kept = LeaveOneOut.known(*self.jackknife())
@@ -309,6 +315,16 @@ class Bootstrap(Derivations):
             own_standard_error=known.own_standard_error,
         )
         write_run(path, whole.to_json(), known.data)
+
+    def _learn_what_is_printed(self) -> None:
+        """Compute what the recommendation takes and a file cannot: a loaded run prints the same."""
+        if self.without_samples() or not self.supports_quantiles or not self.n_units:
+            return
+        studentized = self.serves("studentized")
+        wanted = not (studentized.all() or self.lacks(Need.JACKKNIFE))
+        share = self.n_units / max(len(self.data), 1)
+        if wanted and share <= QUICK and share * self.seconds < QUICK_SECONDS:
+            self.jackknife()
 
     def __str__(self) -> str:
         """Return the table and the remarks below it."""
