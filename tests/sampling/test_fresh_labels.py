@@ -119,3 +119,44 @@ def test_the_data_are_not_changed() -> None:
     frame = pd.DataFrame({"x": X, "who": LABELS})
     FreshLabels.find((frame,), CODES).of((frame,), np.arange(8), CODES)
     assert_array_equal(frame["who"], LABELS)
+
+
+class Column:
+    """A column of a table as of polars, made from its name and values."""
+
+    def __init__(self, name: str, values: Any) -> None:
+        self.name, self.values = name, np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.values, dtype=dtype)
+
+
+class Table:
+    """A table whose columns are read by name, and rows by number."""
+
+    def __init__(self, **columns: Any) -> None:
+        self.columns, self.held = list(columns), columns
+        self.shape = (len(next(iter(columns.values()))), len(columns))
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return Column(key, self.held[key])
+        return Table(**{name: np.asarray(values)[key] for name, values in self.held.items()})
+
+    def clone(self) -> Any:
+        return Table(**self.held)
+
+    def replace_column(self, place: int, column: Column) -> Any:
+        self.held = {**self.held, self.columns[place]: column.values}
+        return self
+
+
+def test_labels_in_a_table_of_another_library_are_renewed() -> None:
+    groups = np.repeat([5, 7, 9], 2)
+    data = (Table(y=np.arange(6.0) + 0.5, g=groups),)
+    labels = FreshLabels.find(data, np.repeat([0, 1, 2], 2))
+    rows, copies = np.array([0, 1, 0, 1, 4, 5]), np.repeat([0, 1, 2], 2)
+    (renewed,) = labels.of((data[0][rows],), rows, copies)
+    np.testing.assert_array_equal(renewed.held["g"], np.repeat([0, 1, 2], 2))
+    np.testing.assert_array_equal(renewed.held["y"], data[0].held["y"][rows])
+    np.testing.assert_array_equal(data[0].held["g"], groups)

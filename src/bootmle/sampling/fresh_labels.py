@@ -126,6 +126,8 @@ def _columns(leaf: Any) -> Iterator[tuple[str, Any]]:
         if not hasattr(leaf, "columns"):
             yield "values", None
         yield from (("level", level) for level in range(leaf.index.nlevels))
+    elif hasattr(leaf, "columns"):  # of polars and pyarrow
+        yield from (("table", name) for name in _names(leaf))
     elif isinstance(leaf, np.ndarray) and leaf.dtype.names:
         yield from (("field", name) for name in leaf.dtype.names)
     elif isinstance(leaf, np.ndarray) and leaf.ndim == 2:
@@ -134,9 +136,14 @@ def _columns(leaf: Any) -> Iterator[tuple[str, Any]]:
         yield "values", None
 
 
+def _names(table: Any) -> list[str]:
+    """List the columns of a table of polars or pyarrow."""
+    return list(getattr(table, "column_names", table.columns))
+
+
 def _read(leaf: Any, kind: str, name: Any) -> Values:
     """Read a column."""
-    if kind in {"column", "field"}:
+    if kind in {"column", "field", "table"}:
         return np.asarray(leaf[name])
     if kind == "level":
         return np.asarray(leaf.index.get_level_values(name))
@@ -185,6 +192,12 @@ def _written(leaf: Any, kind: str, name: Any, codes: Codes) -> Any:
         if hasattr(leaf, "iloc"):
             return type(leaf)(labels, index=leaf.index, name=leaf.name)
         return labels.tolist() if isinstance(leaf, list) else labels
+    if kind == "table":
+        place = _names(leaf).index(name)
+        if hasattr(leaf, "set_column"):  # pyarrow's, which are never changed in place
+            return leaf.set_column(place, name, [labels.tolist()])
+        column = type(leaf[name])(name, labels)
+        return leaf.clone().replace_column(place, column)
     if kind == "column":
         changed = leaf.copy(deep=False)
         changed[name] = labels
