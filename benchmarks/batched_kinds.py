@@ -14,7 +14,7 @@ from scipy import stats
 from batched import Batched
 from batched_double import Redrawn, calibrate
 from batched_roots import HeldStatistics
-from bootmle.bootstrapping.choosing import FEW_LOST, choose_kinds, is_off_center
+from bootmle.bootstrapping.choosing import FEW_LOST, NONE_LOST, choose_kinds, is_off_center
 from bootmle.inference.abc import ABC
 from bootmle.inference.bca import BCa
 from bootmle.inference.calibrated import Calibrated
@@ -180,6 +180,8 @@ class Intervals:
             ends = self.of(kind)
             endless = kind == SignedRoot.name and np.isinf(ends)
             served: Any = (np.isfinite(ends) | endless).all(axis=0)
+            if kind == WaldScore.name:
+                served &= np.mean(~np.isfinite(self.params).all(axis=1)) < NONE_LOST
             if kind == "studentized":
                 served &= np.isnan(self.errors).mean(axis=0) < FEW_LOST
                 derived = np.arange(served.size) >= self.data.p

@@ -24,17 +24,19 @@ def gamma_nll(params: Floats, y: Floats) -> Floats:
 @pytest.fixture(scope="module")
 def boot() -> Bootstrap:
     rng = np.random.default_rng(0)
-    y = np.column_stack([rng.exponential(2.0, 40), rng.normal(0, 1000, 40)])
+    y = np.column_stack([rng.exponential(2.0, 60), rng.normal(0, 1000, 60)])
     return bootstrap(fit(gamma_nll, [0.0, 0.0], args=y, names=["a", "b"]), n_resamples=1999, rng=0)
 
 
 @pytest.mark.parametrize(
     ("n_units", "lacking", "expected"),
     [
-        (40, "", ["studentized", "studentized"]),
-        (40, "studentized", ["signed-root", "signed-root"]),
-        (40, "studentized signed-root", ["bca", "bca"]),
-        (40, "studentized signed-root bca", ["percentile", "percentile"]),
+        (40, "", ["wald-score", "wald-score"]),
+        (40, "wald-score", ["studentized", "studentized"]),
+        (60, "", ["studentized", "studentized"]),
+        (60, "studentized", ["signed-root", "signed-root"]),
+        (60, "studentized signed-root", ["bca", "bca"]),
+        (60, "studentized signed-root bca", ["percentile", "percentile"]),
         (400, "studentized", ["bca", "bca"]),
         (5000, "", ["studentized", "percentile"]),
         (np.inf, "studentized", ["bca", "percentile"]),
@@ -100,7 +102,7 @@ def test_one_parameter_without_endpoints_takes_the_next_kind() -> None:
     def shown(kind: str) -> NDArray[np.bool_]:
         return np.array([kind != "studentized", True])
 
-    chosen = choose_kinds(40, np.array([True, True]), shown)
+    chosen = choose_kinds(60, np.array([True, True]), shown)
     assert chosen.tolist() == ["signed-root", "studentized"]
 
 

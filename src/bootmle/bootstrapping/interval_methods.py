@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from bootmle.bootstrapping.choosing import (
     FEW_LOST,
     FEW_UNITS,
+    FEWEST_UNITS,
     LEVEL,
     NONE,
+    NONE_LOST,
     QUICK,
     choose_kinds,
     describe_refusals,
@@ -35,7 +37,7 @@ from bootmle.inference.intervals import (
 )
 from bootmle.inference.mixed import Mixed
 from bootmle.inference.normal import Normal
-from bootmle.inference.signed_root import SignedRoot
+from bootmle.inference.signed_root import SignedRoot, WaldScore
 from bootmle.inference.studentized import Studentized
 from bootmle.likelihood.arrays import Floats
 from bootmle.sampling import Plan, read_plan
@@ -145,7 +147,7 @@ class Inference(Inputs):
 
     def interval_where_possible(self, method: str, confidence_level: float) -> ConfidenceInterval:
         """Compute an interval, with NaN for endpoints that so few replicates cannot show."""
-        prepared = self._prepared(method)
+        prepared = self._prepared(method, measure=False)
         bounds = prepared.interval(confidence_level, withhold=True)
         return self._expanded(self._with_correction(prepared, bounds))
 
@@ -170,10 +172,11 @@ class Inference(Inputs):
         for upper in (False, True):
             kind.check(tail, confidence_level, upper=upper)
 
-    def _prepared(self, method: Any) -> IntervalMethod:
+    def _prepared(self, method: Any, *, measure: bool = True) -> IntervalMethod:
         """Prepare one kind of interval of the parameters that are identified."""
+        # To ``measure`` what a recommended one takes may take long: a table does not.
         if str(method).lower() == Mixed.name:
-            return self._recommended()
+            return self._recommended(measure)
         kind = read_kind(method)
         reason = why_not(kind, self.lacks)
         if reason:
@@ -187,9 +190,15 @@ class Inference(Inputs):
         """Name the kind of interval that is recommended for each parameter, (p,).
 
         By the rules of a simulation study: of the number of units, of whether they are clusters,
-        and of whether replicates are off center. "none" where the fit is a local optimum, for
+        and of whether replicates are off center or without an optimum. What this takes is measured
+        first, up to some refits of each replicate. "none" where the fit is a local optimum, for
         parameters at a bound, and where alarms say that the replicates mean nothing.
         """
+        self._measure_recommended()
+        return self.kinds_at_hand()
+
+    def kinds_at_hand(self) -> NDArray[np.str_]:
+        """Name those that are recommended among what is known or takes seconds, (p,)."""
         if self.supports_quantiles:
             off, clustered = off_center(self), is_clustered(self)
             kinds = choose_kinds(self._n_units, off, self.serves, clustered=clustered)
@@ -202,9 +211,9 @@ class Inference(Inputs):
         nothing, lost = np.zeros(len(self.names), dtype=bool), np.zeros(len(self.names))
         if why_not(METHODS[kind], self.lacks) or (kind == BCa.name and not self._quick()):
             return nothing
-        # Of clusters there is no study.
-        known = not is_clustered(self) and self.own_errors.ratios_are_quick(self)
-        if kind == SignedRoot.name and not known:
+        if kind == SignedRoot.name and not self._takes_ratios(quickly=True):
+            return nothing
+        if kind == WaldScore.name and not self.takes_scores(quickly=True):
             return nothing
         if kind == Studentized.name:
             if self.unmeasured() and not (self.derived and self.own_errors.is_quick(self)):
@@ -219,14 +228,9 @@ class Inference(Inputs):
         shown = ~np.isnan(ends) if kind == SignedRoot.name else np.isfinite(ends)
         return np.asarray(shown.all(axis=0) & (lost < FEW_LOST))
 
-    def _recommended(self) -> IntervalMethod:
+    def _recommended(self, measure: bool) -> IntervalMethod:
         """Prepare for each parameter that is identified the kind that is recommended."""
-        if self.derived and self.unmeasured() and not self.lacks(Need.STANDARD_ERRORS):
-            # Those of a total take refits, as the parameters' own do, and wait until asked for.
-            _ = self.origin.unmeasured() or self.with_own_errors()
-        if self._wants_ratios():
-            self.own_errors.roots_of(self)
-        kinds = self.recommended_kinds()[~self.flat()]
+        kinds = (self.recommended_kinds() if measure else self.kinds_at_hand())[~self.flat()]
         if kinds.size and (kinds == NONE).all():
             raise ValueError(
                 f"method: {describe_refusals(self)}; a kind's name gives it all the same"
@@ -234,9 +238,36 @@ class Inference(Inputs):
         made = [name for name in np.unique(kinds).tolist() if name != NONE]
         return Mixed({name: self._prepared(name) for name in made}, kinds)
 
-    def _wants_ratios(self) -> bool:
-        """Whether some parameter's interval is recommended to be by the likelihood ratio."""
-        return not self.lacks(Need.ROOTS) and bool(self._better_by_ratio().any())
+    def _measure_recommended(self) -> None:
+        """Measure what the recommendation depends on, however long it takes."""
+        if self.derived and self.unmeasured() and not self.lacks(Need.STANDARD_ERRORS):
+            # Those of a total take refits, as the parameters' own do, and wait until asked for.
+            _ = self.origin.unmeasured() or self.with_own_errors()
+        if self.takes_scores():
+            self.own_errors.scores_of(self)
+        if self._takes_ratios() and self._better_by_ratio().any():
+            self.own_errors.roots_of(self)
+
+    def _takes_ratios(self, *, quickly: bool = False) -> bool:
+        """Whether signed-root intervals are considered; if they are known or take seconds, too."""
+        # Of clusters there is no study.
+        if self.lacks(Need.ROOTS) or is_clustered(self) or self._n_units > FEW_UNITS:
+            return False
+        return not quickly or self.own_errors.ratios_are_quick(self)
+
+    def takes_scores(self, *, quickly: bool = False) -> bool:
+        """Whether wald-score intervals are considered; if they are known or take seconds, too."""
+        few = self.supports_quantiles and self._n_units <= FEWEST_UNITS and not is_clustered(self)
+        if not few or why_not(WaldScore, self.lacks) or self.unmeasured() or not self._none_lost():
+            return False
+        if withheld(self).all():
+            return False
+        return not quickly or self.own_errors.scores_are_quick(self)
+
+    def _none_lost(self) -> bool:
+        """Whether hardly any replicate lacks a finite optimum."""
+        kept = self.data.estimates[~self.data.failed]
+        return bool(np.mean(~np.isfinite(kept).all(axis=1)) < NONE_LOST)
 
     def _better_by_ratio(self) -> NDArray[np.bool_]:
         """Whether a parameter's interval would be by the likelihood ratio, if it is there, (p,)."""
@@ -253,7 +284,11 @@ class Inference(Inputs):
             return ""
         if self.lacks_roots() or self.data.n_evaluations.max(initial=0) < 2:  # an Estimator's are 1
             return ""
-        better = self._better_by_ratio() & ~np.isin(self.names, self.fixed)
+        kind, better = SignedRoot.name, self._better_by_ratio()
+        few = self._n_units <= FEWEST_UNITS and not is_clustered(self)
+        if few and not self.lacks(Need.STANDARD_ERRORS) and self._none_lost():
+            kind, better = WaldScore.name, ~(withheld(self) | self.flat())
+        better &= ~np.isin(self.names, self.fixed)
         if not better.any():
             return ""
         names = ", ".join(np.array(self.names)[better].tolist())
@@ -261,7 +296,7 @@ class Inference(Inputs):
         if plan is None and self.labels is None:
             lacking, use = "plan", f"bootstrap again, with rng={self.seed}"
         return (
-            f"the file does not hold the {lacking}, whose signed-root intervals may be the "
+            f"the file does not hold the {lacking}, whose {kind} intervals may be the "
             f"recommended ones of {names}: {use}"
         )
 

@@ -31,6 +31,9 @@ QUICK_SECONDS = 10.0
 _REFITS = 1.5
 """Time of a replicate's likelihood ratio over that of its refit: 0.7 to 1.2 on eight models, n = 20
 and 50, with the ends of the data's."""
+_SCORES = 2.0
+"""Time of its score statistic over that of its refit: 0.6 to 2.0 on five models, n = 20, with the
+ends of the data's."""
 _QUICK_PRODUCTS = 1e10
 """Multiplications that the expansion may take for it: some seconds."""
 
@@ -78,6 +81,11 @@ class OwnErrors:
         """Whether the likelihood ratios are known, or take seconds: some refits for a parameter."""
         names = len(run.names) - len(run.fixed)
         return self.roots is not None or _REFITS * names * run.seconds < QUICK_SECONDS
+
+    def scores_are_quick(self, run: Any) -> bool:
+        """Whether the score statistics are known, or take seconds."""
+        names = len(run.names) - len(run.fixed)
+        return self.scores is not None or _SCORES * names * run.seconds < QUICK_SECONDS
 
     def covariances(self, run: Any) -> OwnCovariances:
         """Return the covariances of a run's replicates, as far as the expansion gives them."""

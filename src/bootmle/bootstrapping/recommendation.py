@@ -23,7 +23,7 @@ from bootmle.inference.bca import BCa, acceleration
 from bootmle.inference.cluster_robust import CR3
 from bootmle.inference.intervals import Need
 from bootmle.inference.mixed import Mixed
-from bootmle.inference.signed_root import SignedRoot
+from bootmle.inference.signed_root import SignedRoot, WaldScore
 from bootmle.likelihood.arrays import Floats
 
 __all__ = ["describe_recommendation", "recommend_interval", "unreliable"]
@@ -71,14 +71,15 @@ def recommend_interval(boot: Sensitivity) -> str:
     out = _without(boot)
     if not boot.supports_quantiles or (out.all() and withheld(boot).any()):
         return ""
-    kinds = boot.recommended_kinds()
+    kinds = boot.kinds_at_hand()
     if (kinds == CR3.name).any():
         kind = CR3.name if (kinds == CR3.name)[~boot.flat()].all() else Mixed.name
         return f"use confidence_interval({kind!r})"
-    for_some = np.isin(("studentized", SignedRoot.name), kinds).any()
+    for_some = np.isin(("studentized", SignedRoot.name, WaldScore.name), kinds).any()
     if not (((off_center(boot) | (kinds == BCa.name)) & ~out).any() or for_some):
         return "report the percentile interval"
-    if boot.serves("studentized")[~boot.flat()].all() and not withheld(boot).any():
+    scored = boot.takes_scores()
+    if boot.serves("studentized")[~boot.flat()].all() and not (scored or withheld(boot).any()):
         return "use confidence_interval('studentized')"
     if for_some:
         return "use confidence_interval('recommended')"
@@ -97,7 +98,7 @@ def unreliable(boot: Sensitivity) -> dict[str, str]:
     n_units = np.inf if boot.n_units is None else boot.n_units
     reasons = {
         name: why_unreliable(kind, n_units, is_clustered(boot))
-        for name, kind, one in zip(boot.names, boot.recommended_kinds(), varies, strict=True)
+        for name, kind, one in zip(boot.names, boot.kinds_at_hand(), varies, strict=True)
         if one
     }
     return {name: reason for name, reason in reasons.items() if reason}
@@ -107,7 +108,7 @@ def _recommend_bca(boot: Sensitivity) -> str:
     """Recommend BCa intervals for the parameters that have finite ones at so many replicates."""
     needed, endless = _needed(boot)
     short = (needed > len(boot.data) - boot.n_failed) & ~endless
-    chosen = off_center(boot) | (boot.recommended_kinds() == BCa.name)
+    chosen = off_center(boot) | (boot.kinds_at_hand() == BCa.name)
     wanted, parts = chosen & ~withheld(boot), []
     if not (short | endless | withheld(boot)).any():
         return "use confidence_interval('bca')"

@@ -49,6 +49,7 @@ _INNER = {
         "leave_one_out",
     ),
     *(
+        "kinds_at_hand",
         "linear_part",
         "cluster_robust",
         "labels",
@@ -60,7 +61,13 @@ _INNER = {
     ),
     *("ordered", "origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
     *("rescaling", "scales", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
-    *("unmeasured", "warn_of_missing", "with_own_errors", "without_samples"),
+    *(
+        "takes_scores",
+        "unmeasured",
+        "warn_of_missing",
+        "with_own_errors",
+        "without_samples",
+    ),
 }
 """Members that other modules use and tab completion hides."""
 

@@ -92,7 +92,7 @@ def _recommended(boot: Sensitivity) -> list[list[str]] | None:
     if not boot.supports_quantiles or len(boot.data) - boot.n_failed < fewest_replicates(LEVEL):
         return None
     fixed = np.isin(boot.names, boot.fixed)
-    kinds = np.where(boot.flat() | fixed, "percentile", boot.recommended_kinds())
+    kinds = np.where(boot.flat() | fixed, "percentile", boot.kinds_at_hand())
     if not ((kinds != "percentile") & (kinds != NONE)).any():
         return None
     ends, errors = boot.interval_where_possible("recommended", LEVEL), boot.standard_error
@@ -222,7 +222,7 @@ def _missing(boot: Sensitivity) -> str:
         return describe_missing(boot, [Normal.name] * len(boot.names), percentile_ends(boot))
     if _recommended(boot) is None:
         return ""
-    kinds = boot.recommended_kinds()
+    kinds = boot.kinds_at_hand()
     shown = ~(np.isin(kinds, ("percentile", NONE)) | boot.flat() | np.isin(boot.names, boot.fixed))
     bounds = boot.interval_where_possible("recommended", LEVEL)
     ends = [np.where(shown, end, 0.0) for end in (bounds.low, bounds.high)]

@@ -68,6 +68,15 @@ class Whitening:
         """Inverse (r, q) of the factor; its rows in their own units, so that none is small."""
         return np.asarray(np.linalg.pinv(self.factor / self.units[:, None]) / self.units)
 
+    def holding(self, columns: NDArray[np.intp]) -> Whitening:
+        """Return that of the other working parameters where some are held."""
+        keep = np.setdiff1d(np.arange(self.center.size), columns)
+        scaled = self.factor / self.units[:, None]
+        precision = np.linalg.pinv(scaled @ scaled.T, rcond=_SINGULAR)[np.ix_(keep, keep)]
+        flat = int((np.abs(np.linalg.eigvalsh(precision)) < _SINGULAR).sum())
+        unscaled = precision / np.outer(self.units[keep], self.units[keep])
+        return Whitening.from_curvature(self.center[keep], unscaled, flat)
+
     def to_working(self, z: Floats) -> Floats:
         """Map whitened points (..., r) to the working scale, each by a product of its own."""
         # The last bits of a product of matrices depend on their number of rows.
@@ -238,19 +247,14 @@ class WhitenedObjective:
             self.likelihood, whitening, self.base, self.sandwich, self.stopwatch
         )
 
-    def holding(self, columns: NDArray[np.intp], values: Floats) -> WhitenedObjective:
+    def holding(
+        self, columns: NDArray[np.intp], values: Floats, whitening: Whitening | None = None
+    ) -> WhitenedObjective:
         """Hold some free parameters at values of the user's scale."""
-        keep = np.setdiff1d(np.arange(self.whitening.center.size), columns)
-        unit = self.whitening.units
-        scaled = self.whitening.factor / unit[:, None]
-        precision = np.linalg.pinv(scaled @ scaled.T, rcond=_SINGULAR)[np.ix_(keep, keep)]
-        flat = int((np.abs(np.linalg.eigvalsh(precision)) < _SINGULAR).sum())
-        whitening = Whitening.from_curvature(
-            self.whitening.center[keep], precision / np.outer(unit[keep], unit[keep]), flat
-        )
+        # Objectives of one run share the whitening of the others.
         return WhitenedObjective(
             self.likelihood.holding(columns, values),
-            whitening,
+            self.whitening.holding(columns) if whitening is None else whitening,
             self.base,
             self.sandwich,
             self.stopwatch,

@@ -95,7 +95,8 @@ def _minimize_holding(
     """Minimize replicates with a parameter held at its estimate."""
     whitening = fit.whitening
     held = np.array([column]), fit.estimate[fit.likelihood.parameters.free[[column]]]
-    reduced = [target.holding(*held) for target in targets]
+    rest = whitening.holding(held[0])
+    reduced = [target.holding(*held, rest) for target in targets]
     # By the quadratic that whitening makes round.
     along = whitening.factor[column] / np.linalg.norm(whitening.factor[column])
     working = whitening.to_working(z - np.outer(z @ along, along))
