@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import digamma
 
 from bootmle import fit
 from bootmle.likelihood.jacobian import with_jac_form
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import read_parameters
+from bootmle.optimization.status import Status
 from models import normal
 
 Floats = NDArray[np.float64]
@@ -250,3 +252,27 @@ def test_a_factor_that_is_one_at_the_start_is_found_at_the_optimum(reduce: bool)
         ValueError, match=r"jac: by mu it is .*\(ratio 1\.\d+\): it is not the grad"
     ):
         fit(total if reduce else nll, start, Y, jac=unscaled)
+
+
+def test_the_rounding_errors_of_a_jac_far_out_are_no_wrong_jac() -> None:
+    # Counts with less spread than a Poisson's: alpha goes to 0, where digammas of 1/alpha cancel.
+    counts = np.random.default_rng(4).binomial(6, 0.5, 40).astype(float)
+
+    def nb2(params: Any, y: Any) -> Any:
+        mean, size = np.exp(params[0]), np.exp(-params[1])
+        return y * np.log1p(size / mean) + size * np.log1p(mean / size) + _rising(size, y)
+
+    def slopes(params: Any, y: Any) -> Floats:
+        mean, size = np.exp(params[0]), np.exp(-params[1])
+        by_size = np.log1p(mean / size) + (y - mean) / (size + mean)
+        by_size += digamma(size) - digamma(size + y)
+        return np.column_stack([size * (mean - y) / (size + mean), -size * by_size])
+
+    mle = fit(nb2, [0.5, 0.0], counts, jac=slopes)
+    assert mle.status is Status.NO_FINITE_OPTIMUM
+
+
+def _rising(size: float, y: Floats) -> Floats:
+    """-log of Γ(y + size) / Γ(size), without cancellation, but for what is free of parameters."""
+    logs = np.log(size + np.arange(6))
+    return -np.array([logs[: int(count)].sum() for count in y])
