@@ -25,9 +25,10 @@ def draw() -> Any:
     return np.random.default_rng(5).normal(2.0, 1.0, N) * SCALE
 
 
-def separable() -> Fit:
+def separable(gap: float = 0.2) -> Fit:
     """A logit of which a resample without two of its rows is separated, its slope per 1,000."""
     x = np.linspace(-2, 2, N)
+    x[[9, 10]] = -gap / 2, gap / 2
     y = (x > 0).astype(float)
     y[[7, 13]] = 1 - y[[7, 13]]
 
@@ -122,6 +123,25 @@ def test_replicates_without_a_finite_optimum_have_one(tmp_path: Path) -> None:
     assert lacking in str(load(tmp_path / "run"))
     with pytest.warns(UserWarning, match=lacking):
         load(tmp_path / "run").confidence_interval("recommended")
+
+
+@pytest.mark.parametrize("gap", [0.2, 0.002])
+def test_a_separated_replicates_supremum_is_0_however_narrow_the_gap(gap: float) -> None:
+    mle = separable(gap)
+    rows = np.r_[[each for each in range(N) if each not in {7, 13}], 0, 19]
+    boot = bootstrap(mle, sampling=Given(indices=[rows, rows]), n_resamples=2)
+    x, y = mle.likelihood.args[0][rows], mle.likelihood.args[1][rows]
+
+    def held(which: int, other: float) -> float:
+        params = np.insert(np.array([other]), which, mle.estimate[which])
+        return float(np.logaddexp(0, (1 - 2 * y) * (params[0] + params[1] * x)).sum())
+
+    lowest = [
+        min(held(0, slope) for slope in np.geomspace(1e-4, 1e2, 20001)),
+        min(held(1, const) for const in np.linspace(-5, 5, 20001)),
+    ]
+    roots, _ = boot.own_errors.roots_of(boot)
+    assert_allclose(np.abs(roots[0]), np.sqrt(2 * np.array(lowest)), rtol=1e-3, atol=0.01)
 
 
 @pytest.mark.parametrize("scale", [1 / N, 1.0, 50.0])
