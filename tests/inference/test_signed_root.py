@@ -193,13 +193,17 @@ def test_what_has_no_likelihood_ratio_is_refused_by_its_reason() -> None:
 
 
 def test_few_rows_whose_replicates_all_have_an_optimum_are_recommended_wald_scores(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     y = np.random.default_rng(1).exponential(SCALE, N)
     mle = fit(lambda p, y: np.log(p[0]) + y / p[0], {"mean": 900.0}, y)
     boot = bootstrap(mle, n_resamples=79, rng=0)
+    with monkeypatch.context() as patched:  # where they take long
+        patched.setattr("bootmle.bootstrapping.own_errors.QUICK_SECONDS", 0.0)
+        assert "('recommended'), which computes wald-score intervals first" in str(boot)
     assert boot.recommended_kinds().tolist() == ["wald-score"]
     assert str(boot).splitlines()[2].split()[-1] == "wald-score"
+    assert "no interval here is reliable" not in str(boot)
     boot.save(tmp_path / "run")
     again = load(tmp_path / "run")
     assert again.recommended_kinds().tolist() == ["studentized"]

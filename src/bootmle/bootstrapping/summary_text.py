@@ -244,6 +244,8 @@ def _unreliable(boot: Sensitivity) -> Iterator[str]:
 
 def _instead(boot: Sensitivity) -> str:
     """Name the call that measures what reliable intervals take, where there is one."""
+    if boot.takes_scores() and not boot.takes_scores(quickly=True):
+        return "; use confidence_interval('recommended'), which computes wald-score intervals first"
     n_units = np.inf if boot.n_units is None else boot.n_units
     if not boot.unmeasured() or boot.lacks(Need.STANDARD_ERRORS):
         return ""
