@@ -84,8 +84,14 @@ def test_values_in_another_order_are_told_from_random_ones() -> None:
     def shuffled(params: Any, y: Any) -> Any:  # as groups of polars come
         return draws.permutation(nll(params, y))
 
+    def total_at_times(params: Any, y: Any) -> Any:
+        return nll(params, y) if next(calls) == 0 else nll(params, y).sum()
+
     with pytest.raises(ValueError, match="give the same values in another order"):
         fit(shuffled, START, Y)
+    calls = iter(range(9))
+    with pytest.raises(ValueError, match="two calls with the same arguments differ"):
+        fit(total_at_times, START, Y)
 
 
 def test_numbers_that_numpy_cannot_read_are_refused() -> None:
