@@ -43,5 +43,7 @@ def test_grouped_binary_data_are_not_noted_in_2000_tables() -> None:
 def test_fit_says_it_unless_rows_have_weights() -> None:
     nll, start = normal().nll, {"mu": 0.0, "log_sigma": 0.2}
     assert "√4 = 2 times too small" in str(fit(nll, start, np.tile(Y, 4)))
+    lists = pd.DataFrame({"y": Y, "unread": [[1, 2]] * 60})  # which pandas cannot hash
+    assert "too small" not in str(fit(lambda p, df: nll(p, df["y"].to_numpy()), start, lists))
     weighted = fit(nll, start, np.tile(Y, 4), weights=np.full(240, 0.25))
     assert "too small" not in str(weighted)

@@ -48,7 +48,10 @@ def _codes(leaf: Any) -> Codes | None:
     if hasattr(leaf, "iloc"):
         from pandas.util import hash_pandas_object
 
-        return np.asarray(hash_pandas_object(leaf, index=False), dtype=np.uint64)
+        try:
+            return np.asarray(hash_pandas_object(leaf, index=False), dtype=np.uint64)
+        except TypeError:  # a column of lists, or a frame of another library
+            return None
     values = values_of(leaf) if isinstance(leaf, list) or hasattr(leaf, "__array__") else None
     if values is None or values.dtype.kind not in "biufMmUS" or not values.size:
         return None
