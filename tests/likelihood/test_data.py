@@ -282,4 +282,6 @@ def test_rows_of_every_sparse_format(form: Any) -> None:
     X = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [4.0, 5.0]])
     held = laid_out((sparse.csr_matrix(X).asformat(form),))
     assert count_rows(held) == 4
-    np.testing.assert_array_equal(take_rows(held, ROWS)[0].toarray(), X[ROWS])
+    (drawn,) = take_rows(held, ROWS)
+    assert drawn.format == held[0].format == ("csr" if form == "dia" else form)
+    np.testing.assert_array_equal(drawn.toarray(), X[ROWS])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from bootmle.display.text import brief
 
@@ -31,7 +32,7 @@ __all__ = [
 _SPARSE = ("data", "indices", "indptr", "row", "col", "offsets", "coords", "rows")
 """Where SciPy's sparse formats hold their values and structure."""
 _BY_ROWS = ("csr", "csc", "lil")
-"""SciPy's sparse formats that give rows by their numbers; the others are held as the first."""
+"""SciPy's sparse formats that give rows by their numbers."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 """The part of an object's text that is another one in each process."""
 
@@ -50,7 +51,7 @@ def laid_out(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _laid_out(leaf: Any) -> Any:
     """Copy one leaf unless its rows are contiguous; of a data frame, its columns."""
-    if _is_sparse(leaf) and leaf.format not in _BY_ROWS:
+    if _is_sparse(leaf) and leaf.format == "dia":  # other rows have far more diagonals
         return leaf.tocsr()
     if isinstance(leaf, np.ndarray):
         return leaf if leaf.flags.c_contiguous else leaf.copy(order="C")
@@ -156,6 +157,8 @@ def _take(leaf: Any, rows: NDArray[np.intp], index: str) -> Any:
         return leaf.take(rows, axis=0)
     if isinstance(leaf, list):
         return [leaf[row] for row in rows.tolist()]
+    if _is_sparse(leaf) and leaf.format not in _BY_ROWS:
+        return leaf.tocsr()[rows].asformat(leaf.format)
     if hasattr(leaf, "to_pylist"):  # pyarrow's arrays and tables have no rows by index
         return leaf.take(rows)
     if not hasattr(leaf, "iloc"):
@@ -221,7 +224,7 @@ def _length(leaf: Any, label: str) -> int:
 
 def _is_sparse(leaf: Any) -> bool:
     """Whether it is a sparse matrix or array of SciPy's, of which one kind is a dict, too."""
-    return hasattr(leaf, "tocsr")
+    return bool(issparse(leaf))
 
 
 def _checksum(leaf: Any) -> int:
@@ -256,7 +259,7 @@ def _content(leaf: Any) -> Any:
         return _content_of_list(leaf)
     if isinstance(leaf, dict):
         return [(_content(key), _content(value)) for key, value in leaf.items()]
-    if _is_sparse(leaf):
+    if hasattr(leaf, "tocsr"):  # of SciPy, or like its own
         inner = [(name, getattr(leaf, name, None)) for name in _SPARSE]
         parts = [(name, _content(part)) for name, part in inner if part is not None]
         return [type(leaf).__name__, leaf.shape, parts]
