@@ -298,10 +298,12 @@ def test_a_simulator_that_ignores_a_parameter_has_a_warning_that_names_it() -> N
     def of_unit_variance(params: Any, rng: np.random.Generator, y: Floats) -> Floats:
         return np.asarray(rng.normal(params[0], 1.0, y.size))
 
-    with pytest.warns(UserWarning, match="its data are the same whatever log_sigma may be"):
+    with pytest.warns(UserWarning, match="same whatever log_sigma may be.*residuals") as said:
         bootstrap(mle, sampling=Parametric(of_unit_variance), n_resamples=9, rng=0)
-    with pytest.warns(UserWarning, match="the same whatever mu, log_sigma may be"):
+    assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="the same whatever mu, log_sigma may be") as said:
         coverage(mle, lambda params, rng, y: rng.normal(size=30), n_datasets=2, n_resamples=9)
+    assert said[0].filename == __file__
 
 
 def test_counts_of_few_rows_that_do_change_have_none() -> None:

@@ -53,11 +53,15 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def check_simulator(
-    simulate: Callable[..., Any], fit: Fit | Estimator, at_params: bool = True
+    simulate: Callable[..., Any],
+    fit: Fit | Estimator,
+    at_params: bool = True,
+    stacklevel: int = 6,
 ) -> None:
     """Refuse a simulator that draws from another stream than its own, or into its arguments.
 
-    A warning names parameters that it ignores, unless it need not draw ``at_params``.
+    A warning names parameters that it ignores, unless it need not draw ``at_params``; it points at
+    the user's call, by default of `bootstrap`.
     """
     params, args = fit.estimate, fit.written_out_args
     before = fingerprint(args)
@@ -74,8 +78,8 @@ def check_simulator(
     if ignored:
         warnings.warn(
             f"simulate: its data are the same whatever {', '.join(ignored)} may be; draw them from "
-            f"the parameters, its first argument",
-            stacklevel=4,
+            f"the parameters, its first argument, unless it resamples residuals",
+            stacklevel=stacklevel,
         )
 
 

@@ -142,7 +142,7 @@ def coverage(
     until, part = read_deadline(deadline), read_shard(shard, checkpoint, None)
     check_scales(derive, transform, read_truth(fit, truth))
     read_level(confidence_level, "two-sided")
-    check_simulator(simulate, fit, at_params=truth is None)
+    check_simulator(simulate, fit, at_params=truth is None, stacklevel=3)
     design = _Design(
         *(fit, simulate, sampling, count, chosen, left_out, confidence_level, truth, derive, refit),
         *(read_timeout(timeout), transform),
