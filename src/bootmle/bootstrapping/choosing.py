@@ -44,8 +44,8 @@ FEW_LOST = 0.01
 """Share of replicates without a standard error of a parameter up to which its studentized interval
 is recommended: its tails of 2.5% then change by less than half."""
 NONE_LOST = 0.0025
-"""Share of replicates without a finite optimum up to which wald-score intervals are recommended:
-none of the study's 399."""
+"""Share of replicates without a finite optimum below which wald-score intervals are recommended:
+less than one of the study's 399."""
 FEWEST_UNITS = 49
 """Units up to which these are considered: from 50 on studentized intervals cover what they claim
 in every model of the study."""

@@ -17,12 +17,11 @@ from bootmle.bootstrapping.pictures import Pictures
 from bootmle.display.checks import check_flag, check_names
 from bootmle.inference.correction import Correction
 from bootmle.inference.derived import (
-    constant,
     derive_all,
     derive_at,
     differentiate,
+    remarks_on,
     shape_at,
-    undefined,
 )
 from bootmle.inference.derived_scales import DerivedScales
 from bootmle.inference.standard_errors import of_finite, standard_error
@@ -111,11 +110,7 @@ class Derivations(Pictures):
             fixed=(),
             not_identified=self.moved_along_flat(function, estimate, labels),
             at_bound=self.moved_inward(function, estimate, labels),
-            remarks=(
-                *self.remarks,
-                *constant(labels, estimate, derived),
-                *undefined(labels, self.replicates, derived),
-            ),
+            remarks=(*self.remarks, *remarks_on(labels, estimate, self.replicates, derived)),
             audits=(),
             alarms=tuple(each for each in self.alarms if each.kind is AlarmKind.BETTER_OPTIMUM),
             calibrations=Calibrations(),

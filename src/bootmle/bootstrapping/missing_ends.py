@@ -67,14 +67,14 @@ def _why(boot: Spread, kind: type[IntervalMethod] | None, j: int, lost: bool) ->
     if Need.STANDARD_ERRORS in needs:
         return _why_no_error(boot, j)
     where = "value" if boot.derived else "optimum"
-    return f"{_count(~np.isfinite(boot.kept()[:, j]))} have no finite {where}"
+    return f"{_count(~np.isfinite(boot.kept()[:, j]))} no finite {where}"
 
 
 def _why_no_score(boot: Spread, j: int) -> str:
     """Say why there is no wald-score end."""
     scores = boot.own_errors.scores
     if scores is not None and np.isnan(scores[0][:, j]).any():
-        return f"{_count(np.isnan(scores[0][:, j]))} have no score statistic"
+        return f"{_count(np.isnan(scores[0][:, j]))} no score statistic"
     return "the score statistic is not known at values so far from the estimate"
 
 
@@ -87,9 +87,10 @@ def _why_no_error(boot: Spread, j: int) -> str:
         return "its own standard error is 0 at the estimate, and the replicates vary"
     errors = data.standard_errors[~data.failed][:, j]
     lacking = ~(np.isfinite(errors) & (errors > 0) & np.isfinite(boot.kept()[:, j]))
-    return f"{_count(lacking)} have no finite value, or no standard error of their own"
+    return f"{_count(lacking)} no finite value, or no standard error of their own"
 
 
 def _count(chosen: NDArray[np.bool_]) -> str:
-    """Count replicates."""
-    return f"{int(chosen.sum()):,} of {chosen.size:,} replicates"
+    """Count replicates that have, or lack, something."""
+    count = int(chosen.sum())
+    return f"{count:,} of {chosen.size:,} replicates {'has' if count == 1 else 'have'}"

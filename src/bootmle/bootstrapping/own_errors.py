@@ -27,7 +27,8 @@ _GRADIENTS = 2
 """Gradients, of p + 1 evaluations each, that a refit by parts takes from the expansion."""
 
 QUICK_SECONDS = 10.0
-"""Seconds that a recommendation may take to learn the errors of derived quantities."""
+"""Seconds that a table, or a file, may wait for what its recommended intervals take: nobody expects
+a print to take longer."""
 _REFITS = 1.5
 """Time of a replicate's likelihood ratio over that of its refit: 0.7 to 1.2 on eight models, n = 20
 and 50, with the ends of the data's."""

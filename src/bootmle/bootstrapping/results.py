@@ -36,38 +36,14 @@ from bootmle.sampling import Plan
 __all__ = ["Bootstrap"]
 
 _INNER = {
-    *("apart", "arrays", "blank", "calibrations", "center", "chosen", "correction", "derivation"),
-    *("derived", "check_interval", "diverges", "finite", "flat", "from_json", "holding"),
-    *(
-        "identified",
-        "interval_of",
-        "interval_where_possible",
-        "is_random",
-        "joined",
-        "kinds_of",
-        "lacks",
-        "leave_one_out",
-    ),
-    *(
-        "kinds_at_hand",
-        "linear_part",
-        "cluster_robust",
-        "labels",
-        "lacks_roots",
-        "missing_ratios",
-        "moved_along_flat",
-        "moved_inward",
-        "numbers",
-    ),
-    *("ordered", "origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction"),
-    *("rescaling", "scales", "seeds", "serves", "shape", "shared", "supports_quantiles", "to_json"),
-    *(
-        "takes_scores",
-        "unmeasured",
-        "warn_of_missing",
-        "with_own_errors",
-        "without_samples",
-    ),
+    *("apart", "arrays", "blank", "calibrations", "center", "check_interval", "chosen"),
+    *("cluster_robust", "correction", "derivation", "derived", "diverges", "finite", "flat"),
+    *("from_json", "holding", "identified", "interval_of", "interval_where_possible", "is_random"),
+    *("joined", "kinds_at_hand", "kinds_of", "labels", "lacks", "lacks_roots", "leave_one_out"),
+    *("linear_part", "missing_ratios", "moved_along_flat", "moved_inward", "numbers", "ordered"),
+    *("origin", "own_errors", "own_standard_error", "rescaled", "rescaled_correction", "rescaling"),
+    *("scales", "seeds", "serves", "shape", "shared", "supports_quantiles", "takes_scores"),
+    *("to_json", "unmeasured", "warn_of_missing", "with_own_errors", "without_samples"),
 }
 """Members that other modules use and tab completion hides."""
 
@@ -147,10 +123,6 @@ class Bootstrap(Derivations):
         The functions that computed the derived quantities; empty after `load`.
     origin : Bootstrap or None
         The Bootstrap of the parameters from which these quantities were derived.
-    calibrations : Calibrations
-        The double bootstraps that were asked for.
-    own_errors : OwnErrors
-        The replicates' own standard errors, where they are measured only when asked for.
     """
 
     def better_fit(self) -> Fit:

@@ -13,14 +13,13 @@ from bootmle.likelihood.arrays import Floats, read_estimates
 
 __all__ = [
     "check_columns",
-    "constant",
     "delta_errors",
     "derive_all",
     "derive_at",
     "derive_in_turn",
     "differentiate",
+    "remarks_on",
     "shape_at",
-    "undefined",
 ]
 
 _APART, _SAME = 1e-3, 1e-9
@@ -199,8 +198,10 @@ def _place(at: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, at))}]" if at else ""
 
 
-def constant(names: Sequence[str], estimate: Floats, derived: Floats) -> Iterator[str]:
-    """Say which quantities (k,) are the same in all replicates (B, k)."""
+def remarks_on(
+    names: Sequence[str], estimate: Floats, replicates: Floats, derived: Floats
+) -> Iterator[str]:
+    """Say which quantities (k,) never vary, and which have no value at some finite replicates."""
     same = (derived == estimate).all(axis=0)
     if same.any():
         listed = ", ".join(name for name, one in zip(names, same, strict=True) if one)
@@ -208,10 +209,6 @@ def constant(names: Sequence[str], estimate: Floats, derived: Floats) -> Iterato
             f"{listed}: the same in every replicate, so that the standard error is 0: does the "
             f"function take the parameters that it should?"
         )
-
-
-def undefined(names: Sequence[str], replicates: Floats, derived: Floats) -> Iterator[str]:
-    """Say which quantities have no value at some replicates whose parameters are finite."""
     lost = np.isnan(derived[np.isfinite(replicates).all(axis=1)]).sum(axis=0)
     for name, times in zip(names, lost.tolist(), strict=True):
         if times:
