@@ -30,11 +30,11 @@ __all__ = ["report"]
 def report(arguments: Namespace) -> int:
     """Print a run's table and cross-check, or a study, and return the exit status."""
     paths = [Path(path) for path in arguments.paths]
+    if lost := [path for path in paths if not path.exists()]:
+        print(f"bootmle report: {lost[0]} does not exist; name a run", file=sys.stderr)
+        return BAD_ARGUMENTS
     try:
         text = _report(arguments, paths)
-    except FileNotFoundError as error:
-        print(f"bootmle report: {error.filename} does not exist; name a run", file=sys.stderr)
-        return BAD_ARGUMENTS
     except (ValueError, OSError) as error:
         print(f"bootmle report: {error}", file=sys.stderr)
         return BAD_ARGUMENTS
