@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bootmle import bootstrap, fit
+from bootmle.likelihood.response import Additivity
 from models import normal
 
 Y = np.random.default_rng(1).normal(3.0, 2.0, 80)
@@ -51,3 +52,22 @@ def test_rounding_of_single_precision_is_no_dependence_on_the_order_of_rows() ->
     se = bootstrap(mle, n_resamples=99, rng=0).standard_error[0]
     assert abs(se / exact - 1) < 4 / np.sqrt(2 * 99)
     assert not any("single" in note for note in fit(nll, START, Y.astype(np.float32)).notes)
+
+
+def test_rounding_of_single_precision_is_no_dependence_between_rows() -> None:
+    def parts(params: Any, y: Any) -> tuple[Any, Any]:
+        mu, log_sigma = params.astype(np.float32)
+        return (y - mu) / np.exp(log_sigma), log_sigma
+
+    def total(params: Any, y: Any) -> Any:
+        z, log_sigma = parts(params, y)
+        return (z**2 / 2 + log_sigma).sum()
+
+    def jac(params: Any, y: Any) -> Any:
+        z, log_sigma = parts(params, y)
+        return np.array([-z.sum() / np.exp(log_sigma), (1 - z**2).sum()])
+
+    for seed in (8, 25, 28, 29):  # whose three values round furthest
+        y = (50 + np.random.default_rng(seed).normal(size=400)).astype(np.float32)
+        mle = fit(total, {"mu": 50.0, "log_sigma": 0.2}, y, jac=jac)
+        assert mle.likelihood.response.kind is Additivity.ADDITIVE

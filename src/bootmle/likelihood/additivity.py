@@ -115,7 +115,8 @@ class _Values:
     def tiny(self) -> float:
         """Difference that rounding or noise makes."""
         sizes = np.abs([*self.known.values(), *self.whole])
-        return max(_LIMITS.rounding * float(np.nanmax(sizes)), self.slack)
+        # A half twice and two times that half have the noise of three values.
+        return max(_LIMITS.rounding * float(np.nanmax(sizes)), 3 * self.slack)
 
     def ignore_units(self) -> bool:
         """Whether the value is that of any units: of their number alone, or an earlier one."""
