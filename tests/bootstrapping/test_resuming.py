@@ -345,6 +345,7 @@ def draw_counts(options: Any, params: Any, rng: Any, X: Any, y: Any) -> Any:
     return X, rng.poisson(options.n, y.size)
 
 
+@pytest.mark.filterwarnings("ignore:simulate. its data are the same")
 def test_objects_without_a_text_of_their_own_are_told_by_what_they_hold(tmp_path: Path) -> None:
     model = poisson(1)
     mle = fit(model.nll, model.truth, model.data(40, rng=1))
