@@ -18,7 +18,15 @@ from bootmle.execution.meter import watched_step
 from bootmle.execution.parallel import check_n_jobs
 from bootmle.execution.progress import shown
 from bootmle.execution.threads import computation
-from bootmle.fitting.at_optimum import coordinates_at, in_user_parameters, probe_at
+from bootmle.fitting.at_optimum import (
+    check_automatic,
+    check_jac_beside,
+    coordinates_at,
+    in_user_parameters,
+    notes_at,
+    probe_at,
+    withheld,
+)
 from bootmle.fitting.description import describe_optimum, read_start, start_of
 from bootmle.fitting.fit_text import fit_html, fit_text
 from bootmle.fitting.forecast import expected_evaluations
@@ -32,21 +40,12 @@ from bootmle.fitting.working_scales import working_scales
 from bootmle.likelihood.arrays import Floats
 from bootmle.likelihood.contributions import Calls
 from bootmle.likelihood.data import as_args
-from bootmle.likelihood.information import Information
-from bootmle.likelihood.jacobian import check_jac_at, check_jac_between
 from bootmle.likelihood.likelihood import Likelihood
 from bootmle.likelihood.parameters import Parameters, read_parameters
-from bootmle.likelihood.row_dependence import (
-    describe_data,
-    describe_missing,
-    describe_precision,
-    examine_response,
-    examine_rows,
-)
+from bootmle.likelihood.row_dependence import examine_response, examine_rows
 from bootmle.optimization.constraints import read_constraints
 from bootmle.optimization.optimizer import Optimizer
 from bootmle.optimization.sandwich import Units
-from bootmle.optimization.status import Status
 
 __all__ = ["Fit", "conclude", "fit"]
 
@@ -285,37 +284,25 @@ def _search(likelihood: Likelihood, optimizer: Optimizer) -> Fit:
         return conclude(likelihood, search)
 
 
-def _undetermined(information: Information) -> Information:
-    """Leave no direction that has a standard error."""
-    return replace(information, limit=np.full((information.point.size, 1), np.nan))
-
-
 def conclude(likelihood: Likelihood, search: Search) -> Fit:
     """Gather what refits and the user need at the optimum."""
     estimate = search.likelihood.parameters.to_user(search.working)
     likelihood = replace(likelihood, parameters=search.parameters)
     base = search.values_at(estimate)
     likelihood = examine_rows(likelihood, estimate, base, search.step_sizes.slack())
-    # On the way to a limit at infinity a gradient may be what its rounding errors are.
-    if likelihood.automatic and search.status is not Status.NO_FINITE_OPTIMUM:
-        check_jac_at(likelihood, estimate)  # of a branch that is not taken it can be NaN, or wrong
+    check_automatic(likelihood, search, estimate)
     information = in_user_parameters(likelihood, search, estimate)
     whitening = coordinates_at(likelihood, search, information, estimate)
     probes = (estimate, *(probe_at(likelihood, whitening, side) for side in (1.0, -1.0)))
-    ends = (probe_at(likelihood, whitening, 1.001), probe_at(likelihood, whitening, 0.999))
-    if search.status.converged:
-        check_jac_between(likelihood, probes[1], ends)
+    check_jac_beside(likelihood, search, whitening)
     likelihood = examine_response(likelihood, probes, base, search.step_sizes.slack())
-    data_notes = describe_data(likelihood, estimate) + describe_missing(likelihood, estimate, base)
-    data_notes += describe_precision(likelihood, base, search.step_sizes.noise)
+    notes = notes_at(likelihood, search, estimate, base)
     scales = tuple(likelihood.parameters.scales)
-    if search.status.withheld and information.limit is None and information.tangent is None:
-        information = _undetermined(information)
+    information = withheld(information, search)
     # On another scale straight constraints would bend.
     if information.tangent is None and likelihood.has_units:
         inside = search.scipy.inside(whitening.center.size)
         likelihood, whitening = working_scales(likelihood, whitening, base, inside)
-    rows = RowDerivatives.from_kept(likelihood, whitening, np.asarray(base))
     return Fit(
         estimate=estimate,
         names=likelihood.parameters.names,
@@ -326,12 +313,12 @@ def conclude(likelihood: Likelihood, search: Search) -> Fit:
         scipy_stop=search.scipy_stop,
         scipy_run=search.scipy,
         n_evaluations=likelihood.calls.n,
-        notes=(*data_notes, *search.notes),
+        notes=notes,
         scales=scales,
         likelihood=likelihood,
         whitening=whitening,
         base=base,
-        rows=rows,
+        rows=RowDerivatives.from_kept(likelihood, whitening, np.asarray(base)),
         probes=probes,
         step_sizes=search.step_sizes,
         optimizer=search.optimizer,
