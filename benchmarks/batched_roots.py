@@ -77,10 +77,13 @@ class GridProfile:
 
     def values_at(self, roots: Floats) -> Floats:
         """Interpolate the values with these statistics; infinite beyond the grid."""
-        each = zip(roots, self.statistics, self.places, strict=True)
-        return np.array(
-            [np.interp(-one, -own, places, left=-np.inf, right=np.inf) for one, own, places in each]
-        )
+        found = np.full(len(roots), np.nan)
+        for j, (one, own, places) in enumerate(
+            zip(roots, self.statistics, self.places, strict=True)
+        ):
+            if places.size:
+                found[j] = np.interp(-one, -own, places, left=-np.inf, right=np.inf)
+        return found
 
     def roots_at(self, values: Floats) -> Floats:
         """Interpolate the statistics at values of the parameters."""

@@ -98,16 +98,15 @@ _RULES = (
     # n = 200: studentized 93.4 to 95.6, bca 93.4 to 96.2, percentile 92.4 to 95.2
     # n = 1,500: studentized 95.0 to 95.8, bca 94.8 to 95.9, percentile 94.5 to 95.6
     # Recommended with signed-root, which serves replicates with no finite optimum, instead of bca
-    # and percentile (400 to 1,187 data sets); in brackets without it:
-    # n = 20: logit 97.2 to 98.5 (89.2), probit 97.2 to 97.5 (86.6), ordered probit 95.2 to 98.6
-    #         (84.0), log alpha of an NB2 93.0 (87.4)
-    # n = 50: log alpha 93.8, tails 1.7 and 4.5 (85.8, 12.1)
-    # Recommended with wald-score where no replicate lacks a finite optimum (400 to 1,000;
-    # --methods signed-root wald-score), in 93 to 100% of the data sets of the first six models, in
-    # none to 2% of the others; in brackets with studentized instead, of the same data sets:
-    # n = 20: exponential 95.3 (95.2), normal 93.7 to 95.3 (93.7 to 95.2), gamma 94.5 to 95.0 (94.2
-    #         to 94.8), Weibull 93.0 to 94.2 (93.0 to 94.8), Poisson 93.8 to 95.6 (90.0 to 94.7),
-    #         tobit 94.0 to 95.4 (90.7 to 94.2); logit and probit 97.2 to 98.5 (the same)
+    # and percentile (2,000 data sets); in brackets without it:
+    # n = 20: logit 97.0 to 98.2 (89.2), probit 96.8 to 97.2 (86.6), ordered probit 95.4 to 98.2
+    #         (84.0), log alpha of an NB2 90.4 (87.4)
+    # n = 50: log alpha 92.9, tails 2.3 and 4.8 (85.8, 12.1)
+    # Recommended with wald-score where no replicate lacks a finite optimum, in 92 to 100% of the
+    # data sets of the first six models, in 1 to 2% of the others; in brackets with studentized:
+    # n = 20: exponential 95.4 (95.4), normal 93.8 to 95.1 (93.6 to 95.1), gamma 94.2 to 94.5 (94.0
+    #         to 94.2), Weibull 93.3 to 94.7 (92.8 to 95.2), Poisson 93.4 to 95.2 (88.7 to 94.8),
+    #         tobit 93.7 to 94.8 (90.9 to 93.8); the others the same
     # n = 30: Poisson 92.5 to 97.0 (91.0 to 97.0), tobit 95.0 to 96.5 (93.5 to 95.0); n = 40:
     #         Poisson 94.5 to 97.0 (92.0 to 96.0), tobit 95.5 to 96.5 (95.0 to 96.0); 200 each
     # A ratio, a quantile and a probability, this on the probit scale (2,000 data sets):
